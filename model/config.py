@@ -1,0 +1,133 @@
+"""Shape of a diffusion transformer: the one place where the model's dimensions are written.
+
+Source: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023, table 1 (S, B, L, XL).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.errors import UserError
+
+
+class DiTConfig(BaseModel):
+    """Dimensions of one diffusion transformer; frozen and self-checking.
+
+    Fields:
+        input_size: rows and columns of the square input, in pixels (of the latent image, for a latent model).
+        patch_size: rows and columns of a patch, in pixels; divides `input_size`.
+        in_channels: channels of the input image.
+        hidden_size: features per token, D; a multiple of 4 (sin-cos position embedding) and of `num_heads`.
+        depth: transformer blocks.
+        num_heads: attention heads per block.
+        mlp_ratio: hidden features of the MLP, in units of `hidden_size`.
+        num_classes: labels 0 .. num_classes - 1; label `num_classes` is the null class of guidance.
+        learn_sigma: the network predicts a variance beside the noise (twice the output channels).
+        class_dropout_prob: probability with which training replaces a label by the null class.
+
+    Raises:
+        UserError: a field is out of range, of the wrong type, unknown, or does not fit another one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_size: int = Field(default=8, ge=1)
+    patch_size: int = Field(default=1, ge=1)
+    in_channels: int = Field(default=1, ge=1)
+    hidden_size: int = Field(default=64, ge=4)
+    depth: int = Field(default=6, ge=1)
+    num_heads: int = Field(default=2, ge=1)
+    mlp_ratio: float = Field(default=4.0, gt=0.0, allow_inf_nan=False)
+    num_classes: int = Field(default=10, ge=1)
+    learn_sigma: bool = False
+    class_dropout_prob: float = Field(default=0.1, ge=0.0, lt=1.0)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UserError(_sentence(error)) from None
+
+    @model_validator(mode="after")
+    def _check_fit(self) -> DiTConfig:
+        if self.input_size % self.patch_size:
+            raise ValueError(
+                f"patch_size {self.patch_size} does not divide input_size {self.input_size}: "
+                "choose a patch size that divides it."
+            )
+        if self.hidden_size % 4:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of 4, which the two-dimensional sin-cos "
+                f"position embedding needs: choose {self.hidden_size // 4 * 4 + 4}."
+            )
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}: "
+                "choose a number of heads that divides it."
+            )
+        if self.mlp_hidden < 1:
+            raise ValueError(f"mlp_ratio {self.mlp_ratio} leaves the MLP without hidden features: choose a larger one.")
+        return self
+
+    @property
+    def tokens(self) -> int:
+        """Tokens per image, T."""
+        return (self.input_size // self.patch_size) ** 2
+
+    @property
+    def head_dim(self) -> int:
+        """Features per attention head."""
+        return self.hidden_size // self.num_heads
+
+    @property
+    def mlp_hidden(self) -> int:
+        """Hidden features of the MLP."""
+        return int(self.hidden_size * self.mlp_ratio)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the network's output: the noise, then the variance where `learn_sigma` is set."""
+        return self.in_channels * (2 if self.learn_sigma else 1)
+
+    @property
+    def null_class(self) -> int:
+        """Label of the unconditional branch of classifier-free guidance."""
+        return self.num_classes
+
+
+def _sentence(error: ValidationError) -> str:
+    """One sentence for the first problem of a pydantic report: field, value and remedy."""
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if not field:
+        return f"DiTConfig: {message}"
+    if problem["type"] == "extra_forbidden":
+        return f"DiTConfig has no field {field}: remove it or use one of {', '.join(DiTConfig.model_fields)}."
+    wanted = message.removeprefix("Input should be ")
+    return f"DiTConfig field {field} is {problem['input']!r}: give it a value that is {wanted}."
+
+
+def _latent(hidden_size: int, depth: int, num_heads: int) -> DiTConfig:
+    """An ImageNet model over a 32 x 32 x 4 latent image (256 x 256 pixels), patches of 2 x 2."""
+    return DiTConfig(
+        input_size=32,
+        patch_size=2,
+        in_channels=4,
+        hidden_size=hidden_size,
+        depth=depth,
+        num_heads=num_heads,
+        num_classes=1000,
+        learn_sigma=True,
+    )
+
+
+NAMED_MODELS: dict[str, DiTConfig] = {
+    "digits": DiTConfig(),
+    "dit-s-2": _latent(384, 12, 6),
+    "dit-b-2": _latent(768, 12, 12),
+    "dit-l-2": _latent(1024, 24, 16),
+    "dit-xl-2": _latent(1152, 28, 16),
+}
