@@ -110,5 +110,7 @@ def load_or_train_classifier(cache_dir: str | Path) -> DigitClassifier:
         classifier.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).split("\n")[0].rstrip(":.")
-        raise UserError(f"Classifier file {path} cannot be used ({reason}): delete it, and it is trained anew.") from None
+        raise UserError(
+            f"Classifier file {path} cannot be used ({reason}): delete it, and it is trained anew."
+        ) from None
     return classifier.eval().requires_grad_(False)

@@ -60,7 +60,9 @@ class DDIM:
         if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= DIFFUSION_STEPS:
             raise UserError(f"Sampler field steps is {steps!r}: choose an integer from 1 to {DIFFUSION_STEPS}.")
         last = DIFFUSION_STEPS - 1
-        self.timesteps = [round(index * last / (steps - 1)) for index in reversed(range(steps))] if steps > 1 else [last]
+        self.timesteps = (
+            [round(index * last / (steps - 1)) for index in reversed(range(steps))] if steps > 1 else [last]
+        )
         bars = alpha_bars()[self.timesteps]
         self._bars = torch.cat([bars, torch.ones(1, dtype=torch.float64)]).tolist()
 
