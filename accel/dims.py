@@ -1,0 +1,234 @@
+"""One model's dimensions on one build: tile counts, and the shape registers that follow from them.
+
+``docs/interface.md`` defines the terms (word, row tile, column tile, supertile, group).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accel.config import BuildConfig, is_power_of_two, log2_exact
+from model.errors import UserError
+from model.formats import ACC_BITS, COUNT_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
+
+DIMENSION_STEP = 4  # D and M are multiples of it
+MAX_REDUCTION = (1 << (ACC_BITS - 1)) // (INT8_MAX * INT8_MAX)  # longest K the accumulator holds
+MAX_SUM_CHANNELS = 1 << (SUM_BITS - X_BITS)  # longest D the LayerNorm's sum holds
+MAX_KEYS = 1 << (PROB_SUM_BITS - 8)  # longest group the softmax's sum holds
+MAX_CODES = 1 << COUNT_BITS
+
+# Registers that the model's shape does not determine: the driver sets them from the skip policy and its memory map.
+DRIVER_REGISTERS = frozenset(
+    "control status policy streak_step tight loose max_streak "
+    "weight_base mod_base param_base cache_base history_base".split()
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Which tokens attend to each other.
+
+    Fields:
+        keys: tokens of a spatial group (0: all tokens of a context, one group); consecutive.
+        frames: frames of a temporal group: one token of each frame, at the same position. 1: spatial.
+    """
+
+    keys: int = 0
+    frames: int = 1
+
+    def __post_init__(self) -> None:
+        if self.keys < 0:
+            raise UserError(f"group keys is {self.keys}; give the tokens of a group, or 0 for all of a context.")
+        if not is_power_of_two(self.frames):
+            raise UserError(f"group frames is {self.frames}; give a power of two, or 1 for spatial attention.")
+        if self.keys and self.frames > 1:
+            raise UserError(f"group keys is {self.keys} with {self.frames} frames; give either of the two.")
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Dimensions of a model as the accelerator sees it, in elements; independent of the build.
+
+    Fields:
+        hidden: channels, D; a multiple of 4 and heads x head_dim.
+        heads, head_dim: attention heads and the channels of each.
+        mlp: channels between FC1 and FC2, M; a multiple of 4.
+        tokens: tokens of one context, T, without padding.
+        sub_blocks: 2 x depth; an even one is attention, an odd one MLP.
+        contexts: contexts in lockstep (images x 2 under classifier-free guidance).
+        even, odd: attention groups of the even and odd blocks.
+    """
+
+    hidden: int
+    heads: int
+    head_dim: int
+    mlp: int
+    tokens: int
+    sub_blocks: int
+    contexts: int
+    even: Group = Group()
+    odd: Group = Group()
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "heads", "head_dim", "mlp", "tokens", "sub_blocks", "contexts"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model dimension {name} is {getattr(self, name)}; give a positive number.")
+        for name in ("hidden", "mlp"):
+            if getattr(self, name) % DIMENSION_STEP:
+                raise UserError(
+                    f"model dimension {name} is {getattr(self, name)}; give a multiple of {DIMENSION_STEP}."
+                )
+        if self.heads * self.head_dim != self.hidden:
+            raise UserError(
+                f"model dimension hidden is {self.hidden}, but {self.heads} heads of {self.head_dim} channels make "
+                f"{self.heads * self.head_dim}; choose heads and head_dim whose product is hidden."
+            )
+        if self.sub_blocks % 2:
+            raise UserError(f"model dimension sub_blocks is {self.sub_blocks}; give an even number, 2 x depth.")
+
+    def group(self, block: int) -> Group:
+        """Attention group of a block (0, 1, ...)."""
+        return self.odd if block % 2 else self.even
+
+    def supertiles(self, build: BuildConfig) -> int:
+        """Supertiles (W tokens) of one context."""
+        return -(-self.tokens // build.wide)
+
+    def padded_tokens(self, build: BuildConfig) -> int:
+        """Tokens of one context, padded to whole supertiles."""
+        return self.supertiles(build) * build.wide
+
+    def row_tiles(self, build: BuildConfig) -> int:
+        """Row tiles (R tokens) of one context."""
+        return self.padded_tokens(build) // build.rows
+
+    def col_tiles(self, build: BuildConfig) -> int:
+        """Column tiles (C tokens) of one context."""
+        return self.padded_tokens(build) // build.cols
+
+    def group_supertiles(self, build: BuildConfig, block: int) -> int:
+        """Supertiles of an attention group; a temporal supertile holds whole groups, so 1 there."""
+        group = self.group(block)
+        if group.frames > 1:
+            return 1
+        return -(-(group.keys or self.tokens) // build.wide)
+
+    def attention_words(self, build: BuildConfig) -> int:
+        """Weight words (W int8) of an attention sub-block: Q, K, projection in tiles of C, V in tiles of R channels."""
+        return (3 * -(-self.hidden // build.cols) + -(-self.hidden // build.rows)) * self.hidden
+
+    def mlp_words(self, build: BuildConfig) -> int:
+        """Weight words (W int8) of an MLP sub-block: FC1 with K = D, FC2 with K = M."""
+        return -(-self.mlp // build.cols) * self.hidden + -(-self.hidden // build.cols) * self.mlp
+
+    def sub_block_words(self, build: BuildConfig) -> int:
+        """Words (R lanes) of one context's branch or input."""
+        return self.row_tiles(build) * self.hidden
+
+
+def check_fit(dims: Dims, build: BuildConfig) -> None:
+    """Refuse a model that the build's buffers, formats or address lanes cannot hold.
+
+    Raises:
+        UserError: names the dimension, its value, the limit and the remedy.
+    """
+    for name in ("hidden", "mlp", "tokens", "contexts", "sub_blocks"):
+        value, limit = getattr(dims, name), getattr(build, f"max_{name}")
+        if value > limit:
+            raise UserError(
+                f"model dimension {name} is {value}, above this build's limit of {limit}; "
+                f"build with max_{name} of at least {value}."
+            )
+    _check_formats(dims, build)
+    for which, group in (("even", dims.even), ("odd", dims.odd)):
+        if group.frames > 1:
+            _check_temporal(which, group.frames, dims, build)
+        elif group.keys:
+            _check_spatial(which, group.keys, dims, build)
+
+
+def _check_formats(dims: Dims, build: BuildConfig) -> None:
+    codes = dims.padded_tokens(build) * dims.hidden
+    keys = max(1 if g.frames > 1 else g.keys or dims.tokens for g in (dims.even, dims.odd))
+    for name, value, limit, what in (
+        ("hidden", dims.hidden, MAX_SUM_CHANNELS, "the LayerNorm's sum"),
+        ("mlp", dims.mlp, MAX_REDUCTION, "the accumulator"),
+        ("group keys", keys, MAX_KEYS, "the softmax's sum"),
+        ("tokens x hidden", codes, MAX_CODES - 1, "the count of changed codes"),
+    ):
+        if value > limit:
+            raise UserError(
+                f"model dimension {name} is {value}, above the {limit} that {what} can hold (model/formats.py); "
+                "use a smaller model."
+            )
+
+
+def _check_spatial(which: str, keys: int, dims: Dims, build: BuildConfig) -> None:
+    if keys == dims.tokens:
+        return
+    if dims.tokens % keys or keys % build.wide:
+        raise UserError(
+            f"group keys of the {which} blocks is {keys}; with {dims.tokens} tokens and {build.wide} lanes, give a "
+            f"multiple of {build.wide} that divides the tokens, or 0 for one group."
+        )
+
+
+def _check_temporal(which: str, frames: int, dims: Dims, build: BuildConfig) -> None:
+    if frames > build.wide:
+        raise UserError(
+            f"group frames of the {which} blocks is {frames}, above the {build.wide} lanes of this build; "
+            f"build with rows or cols of at least {frames}."
+        )
+    if dims.tokens % (frames * build.wide):
+        raise UserError(
+            f"model dimension tokens is {dims.tokens}; temporal attention over {frames} frames on {build.wide} lanes "
+            f"needs a multiple of {frames * build.wide}, frames of whole supertiles."
+        )
+    if build.bank > build.wide // frames:
+        raise UserError(
+            f"group frames of the {which} blocks is {frames}, but this build addresses lanes in banks of {build.bank} "
+            f"where {build.wide // frames} are needed; build with frame_banks of {frames}."
+        )
+
+
+def registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """Values of every register that the model's shape determines (all but ``DRIVER_REGISTERS``).
+
+    Raises:
+        UserError: the model does not fit the build.
+    """
+    check_fit(dims, build)
+    row_tiles, supertiles = dims.row_tiles(build), dims.supertiles(build)
+    values = {
+        "hidden": dims.hidden,
+        "heads": dims.heads,
+        "head_dim": dims.head_dim,
+        "mlp": dims.mlp,
+        "sub_blocks": dims.sub_blocks,
+        "contexts": dims.contexts,
+        "row_tiles": row_tiles,
+        "col_tiles": dims.col_tiles(build),
+        "row_tiles_all": dims.contexts * row_tiles,
+        "supertiles_all": dims.contexts * supertiles,
+        "tokens_all": dims.contexts * dims.padded_tokens(build),
+        "codes_total": dims.padded_tokens(build) * dims.hidden,
+        "sub_block_words": dims.sub_block_words(build),
+        "attention_words": dims.attention_words(build),
+        "mlp_words": dims.mlp_words(build),
+    }
+    return values | _group_registers("even", 0, dims, build) | _group_registers("odd", 1, dims, build)
+
+
+def _group_registers(which: str, block: int, dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """Group registers of the even (block 0) or odd (block 1) blocks; the frame registers are 0 in a spatial group."""
+    group = dims.group(block)
+    supertiles = dims.group_supertiles(build, block)
+    temporal = group.frames > 1
+    return {
+        f"group_row_tiles_{which}": supertiles * build.wide // build.rows,
+        f"group_col_tiles_{which}": supertiles * build.wide // build.cols,
+        f"group_keys_{which}": build.wide if temporal else group.keys or dims.tokens,
+        f"log_frames_{which}": log2_exact(group.frames),
+        f"log_interleave_{which}": log2_exact(build.wide // group.frames) if temporal else 0,
+        f"frame_stride_{which}": dims.tokens // group.frames // build.wide if temporal else 0,
+    }
