@@ -1,0 +1,118 @@
+"""Data, training, classifier and quality metrics of the digit model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.checkpoint import load_model, read_metadata
+from model.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
+from model.data import all_digits, split_digits
+from model.errors import UserError
+from model.quality import accuracy, frechet, frechet_to_digits, mse, psnr, ssim
+from model.sampler import make_noise, sample
+from model.train import train_digits
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("classifier")
+
+
+@pytest.fixture(scope="module")
+def classifier(cache: Path) -> DigitClassifier:
+    return load_or_train_classifier(cache)
+
+
+def test_digits_are_scaled_and_split_once_and_for_all() -> None:
+    digits, (train, test) = all_digits(), split_digits()
+    assert digits.images.shape == (1797, 1, 8, 8) and digits.images.dtype == torch.float32
+    assert (digits.images.min(), digits.images.max()) == (-1.0, 1.0)
+    assert (len(train), len(test)) == (1438, 359)
+    assert torch.equal(train.images, split_digits()[0].images)
+    both = torch.cat([train.images, test.images])
+    assert torch.equal(both.sum(dim=0), digits.images.sum(dim=0))
+
+
+def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for path, seed in zip(paths, (1, 1, 2), strict=True):
+        train_digits(path, steps=2, seed=seed, batch_size=4)
+    first, again, other = (load_model(path).state_dict() for path in paths)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+    metadata = read_metadata(paths[2])
+    assert (metadata["seed"], metadata["steps"]) == ("2", "2")
+
+
+@pytest.mark.parametrize(("field", "value"), [("steps", 0), ("batch_size", 0), ("batch_size", 2000)])
+def test_bad_training_values_are_named(tmp_path: Path, field: str, value: int) -> None:
+    with pytest.raises(UserError, match=f"Training field {field} is {value}"):
+        train_digits(tmp_path / "out.safetensors", **{"steps": 1, field: value})
+
+
+def test_classifier_reads_digits_it_has_not_seen(classifier: DigitClassifier) -> None:
+    _, test = split_digits()
+    assert accuracy(test.images, test.labels, classifier) > 0.97
+    assert classifier.features(test.images).shape == (359, 64)
+
+
+def test_classifier_is_cached(classifier: DigitClassifier, cache: Path) -> None:
+    images = split_digits()[1].images
+    assert torch.equal(load_or_train_classifier(cache).features(images), classifier.features(images))
+
+
+def test_a_damaged_classifier_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / CACHE_FILE).write_bytes(b"no weights")
+    with pytest.raises(UserError, match="cannot be used .*: delete it, and it is trained anew"):
+        load_or_train_classifier(tmp_path)
+
+
+def test_frechet_of_known_distributions() -> None:
+    features = torch.randn(400, 5, generator=torch.Generator().manual_seed(1)).double()
+    shift = torch.tensor([3.0, 0.0, 0.0, 4.0, 0.0])
+    assert frechet(features, features) == pytest.approx(0.0, abs=1e-6)
+    assert frechet(features, features + shift) == pytest.approx(25.0, rel=1e-6)
+    # Same shape, twice as wide about its mean: the sum over the axes of (2 s - s) squared.
+    wide = features.mean(dim=0) + 2.0 * (features - features.mean(dim=0))
+    assert frechet(features, wide) == pytest.approx(features.var(dim=0).sum().item(), rel=1e-6)
+
+
+def test_frechet_orders_images_by_damage(classifier: DigitClassifier) -> None:
+    images = split_digits()[0].images
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(2))
+    distances = [frechet_to_digits(images + level * noise, classifier) for level in (0.0, 0.3, 0.6)]
+    assert 0.0 < distances[0] < distances[1] < distances[2]
+
+
+def test_shipped_model_draws_digits(classifier: DigitClassifier) -> None:
+    model, labels = load_model("digits"), torch.arange(40) % 10
+    images = sample(model, make_noise(model.config, 40, 3), labels, steps=20)
+    assert accuracy(images, labels, classifier) > 0.9
+
+
+def test_paired_errors_of_known_images() -> None:
+    reference = split_digits()[1].images
+    shifted = reference + 0.2
+    assert mse(shifted, reference) == pytest.approx(0.04, rel=1e-5)
+    assert psnr(shifted, reference) == pytest.approx(20.0, abs=1e-3)
+    assert (mse(reference, reference), psnr(reference, reference)) == (0.0, float("inf"))
+    assert ssim(reference, reference) == pytest.approx(1.0)
+    assert ssim(reference.flip(3), reference) < 0.9
+
+
+def test_bad_arguments_are_named(classifier: DigitClassifier) -> None:
+    images = torch.zeros(4, 1, 8, 8)
+    with pytest.raises(UserError, match=r"Images have shape \(4, 1, 9, 9\): give digits of shape \(N, 1, 8, 8\)"):
+        classifier.predict(torch.zeros(4, 1, 9, 9))
+    with pytest.raises(UserError, match="labels number 3 for 4 images"):
+        accuracy(images, torch.zeros(3), classifier)
+    with pytest.raises(UserError, match=r"features_b has shape \(1, 3\): give \(N, F\) with N of at least 2"):
+        frechet(torch.zeros(4, 3), torch.zeros(1, 3))
+    with pytest.raises(UserError, match="features_b has 2 features where features_a has 3"):
+        frechet(torch.zeros(4, 3), torch.zeros(4, 2))
+    for metric in (mse, psnr, ssim):
+        with pytest.raises(UserError, match="give two"):
+            metric(images, images[:2])
