@@ -1,0 +1,291 @@
+"""A stand-in for the accelerator: its very ports, and a machine simple enough to predict.
+
+START makes it copy ``attention_words`` words of the weight memory to the cache (in commands of at most CHUNK
+words), copy ``sub_block_words`` words of the history ``mlp_words`` further, read ``hidden`` conditioning beats,
+``mlp`` parameter beats and ``codes_total`` cache words, and echo ``contexts`` words of x. Each trace tap shows
+one of these streams. ``policy`` 1 makes the x output break the handshake rule: it changes the payload while it waits.
+"""
+
+from myhdl import Signal, always_comb, always_seq, block, intbv
+
+from accel.registers import ADDRESS, COUNTER_ADDRESS
+from accel.stream import LENGTH_BITS, word
+
+CHUNK = 16
+CONTROL = ADDRESS["control"]
+STATUS = ADDRESS["status"]
+CYCLES = COUNTER_ADDRESS["cycles"]
+REGISTER_BITS = {
+    "weight_base": 32,
+    "attention_words": LENGTH_BITS,
+    "cache_base": 32,
+    "history_base": 32,
+    "sub_block_words": LENGTH_BITS,
+    "mlp_words": LENGTH_BITS,
+    "mod_base": 32,
+    "hidden": LENGTH_BITS,
+    "param_base": 32,
+    "mlp": LENGTH_BITS,
+    "codes_total": LENGTH_BITS,
+    "contexts": LENGTH_BITS,
+    "policy": 1,
+}
+
+
+@block
+def commander(clk, aresetn, start, base, words, command, active):
+    """Ask for ``words`` words from ``base`` in commands of at most CHUNK words."""
+    address = word(32)
+    left = word(LENGTH_BITS)
+
+    @always_comb
+    def offer():
+        command.taddr.next = address
+        command.tvalid.next = left != 0
+        active.next = left != 0
+        if left > CHUNK:
+            command.tlen.next = CHUNK
+        else:
+            command.tlen.next = left
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        if start:
+            address.next = base
+            left.next = words
+        elif command.tready and left != 0:
+            if left > CHUNK:
+                address.next = address + CHUNK
+                left.next = left - CHUNK
+            else:
+                left.next = 0
+
+    return offer, advance
+
+
+@block
+def countdown(clk, aresetn, start, words, stream, active):
+    """Active until ``words`` words have been transferred on ``stream``."""
+    left = word(LENGTH_BITS)
+
+    @always_comb
+    def watch():
+        active.next = left != 0
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count():
+        if start:
+            left.next = words
+        elif stream.tvalid and stream.tready:
+            left.next = left - 1
+
+    return watch, count
+
+
+@block
+def copy(source, sink):
+    """Hand words on without a register, cut or padded to the sink's width."""
+    BITS = min(len(source.tdata), len(sink.tdata))
+
+    @always_comb
+    def connect():
+        sink.tdata.next = source.tdata[BITS:]
+        sink.tvalid.next = source.tvalid
+        source.tready.next = sink.tready
+
+    return connect
+
+
+@block
+def drain(source, tap_valid, tap_data):
+    """Swallow every word and show its low bits."""
+    BITS = min(len(source.tdata), len(tap_data))
+
+    @always_comb
+    def connect():
+        source.tready.next = True
+        tap_valid.next = source.tvalid
+        tap_data.next = source.tdata[BITS:]
+
+    return connect
+
+
+@block
+def register(clk, aresetn, reg_write, reg_addr, reg_wdata, position, value):
+    """One writable register."""
+    POSITION = position
+    BITS = len(value)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def write():
+        if reg_write and reg_addr == POSITION:
+            value.next = reg_wdata[BITS:]
+
+    return write
+
+
+@block
+def control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, words):
+    """The START bit, and what the dummy lets the host read."""
+    WORDS = ADDRESS["attention_words"]
+    cycles = word(64)
+
+    @always_comb
+    def see_start():
+        start.next = reg_write and reg_addr == CONTROL and reg_wdata[0]
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count():
+        if reg_write and reg_addr == CONTROL and reg_wdata[2]:
+            cycles.next = 0
+        elif busy:
+            cycles.next = cycles + 1
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def read():
+        if reg_addr == STATUS:
+            reg_rdata.next = busy
+        elif reg_addr == WORDS:
+            reg_rdata.next = words
+        elif reg_addr == CYCLES:
+            reg_rdata.next = cycles[32:]
+        elif reg_addr == CYCLES + 1:
+            reg_rdata.next = cycles[64:32]
+        else:
+            reg_rdata.next = 0
+
+    return see_start, count, read
+
+
+@block
+def transfer(clk, aresetn, start, base, words, command, stream, waiting):
+    """Commands for ``words`` words and the count of their transfers; waiting until both are through."""
+    asking = word(1)
+    moving = word(1)
+    ask = commander(clk, aresetn, start, base, words, command, asking)
+    move = countdown(clk, aresetn, start, words, stream, moving)
+
+    @always_comb
+    def wait():
+        waiting.next = asking or moving
+
+    return ask, move, wait
+
+
+@block
+def echo_x(clk, aresetn, s_x, m_x, spoil, trace_x):
+    """Hand x through one register; ``spoil`` flips a bit of a word that waits."""
+    data = Signal(intbv(0)[len(s_x.tdata) :])
+    full = word(1)
+
+    @always_comb
+    def offer():
+        m_x.tdata.next = data
+        m_x.tvalid.next = full
+        s_x.tready.next = m_x.tready or not full
+        trace_x.valid.next = full and m_x.tready
+        trace_x.data.next = data
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        if m_x.tready or not full:
+            full.next = s_x.tvalid
+            if s_x.tvalid:
+                data.next = s_x.tdata
+        elif spoil:
+            data.next = data ^ 1
+
+    return offer, advance
+
+
+@block
+def observe(weight, conditioning, decide, drain_tap):
+    """Weights on the drain tap; swallow the conditioning and show it on the decision tap."""
+    BITS = min(len(weight.tdata), len(drain_tap.data))
+
+    @always_comb
+    def show_weight():
+        drain_tap.valid.next = weight.tvalid and weight.tready
+        drain_tap.kind.next = weight.tdata[4:]
+        drain_tap.data.next = weight.tdata[BITS:]
+
+    @always_comb
+    def show_mod():
+        conditioning.tready.next = True
+        decide.valid.next = conditioning.tvalid
+        decide.index.next = conditioning.tdata[16:]
+        decide.count.next = conditioning.tdata[40:16]
+        decide.reuse.next = conditioning.tdata[40]
+
+    return show_weight, show_mod
+
+
+@block
+def dummy_top(
+    build,
+    clk,
+    aresetn,
+    reg_write,
+    reg_addr,
+    reg_wdata,
+    reg_rdata,
+    busy,
+    m_weight_cmd,
+    s_weight,
+    m_mod_cmd,
+    s_mod,
+    m_param_cmd,
+    s_param,
+    m_cache_rd_cmd,
+    s_cache_rd,
+    m_hist_rd_cmd,
+    s_hist_rd,
+    m_cache_wr_cmd,
+    m_cache_wr,
+    m_hist_wr_cmd,
+    m_hist_wr,
+    s_x,
+    m_x,
+    trace,
+):
+    """Wiring only; see the head of the file."""
+    start = word(1)
+    r = {name: word(bits) for name, bits in REGISTER_BITS.items()}
+    history_copy = word(32)
+    w0, w1, w2, w3, w4, w5, w6, w7 = (word(1) for _ in range(8))
+    policy = r["policy"]
+    history_base, mlp_words = r["history_base"], r["mlp_words"]
+
+    registers = [
+        register(clk, aresetn, reg_write, reg_addr, reg_wdata, ADDRESS[name], value) for name, value in r.items()
+    ]
+    host = control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, r["attention_words"])
+    common = (clk, aresetn, start)
+    words, history = r["attention_words"], r["sub_block_words"]
+    transfers = (
+        transfer(*common, r["weight_base"], words, m_weight_cmd, s_weight, w0),
+        transfer(*common, r["mod_base"], r["hidden"], m_mod_cmd, s_mod, w1),
+        transfer(*common, r["param_base"], r["mlp"], m_param_cmd, s_param, w2),
+        transfer(*common, r["cache_base"], r["codes_total"], m_cache_rd_cmd, s_cache_rd, w3),
+        transfer(*common, history_base, history, m_hist_rd_cmd, s_hist_rd, w4),
+        transfer(*common, r["cache_base"], words, m_cache_wr_cmd, m_cache_wr, w5),
+        transfer(*common, history_copy, history, m_hist_wr_cmd, m_hist_wr, w6),
+    )
+    x_count = countdown(clk, aresetn, start, r["contexts"], m_x, w7)
+    copy_weights = copy(s_weight, m_cache_wr)
+    copy_history = copy(s_hist_rd, m_hist_wr)
+    drain_param = drain(s_param, trace.prob.valid, trace.prob.data)
+    drain_cache = drain(s_cache_rd, trace.act.valid, trace.act.data)
+    echo = echo_x(clk, aresetn, s_x, m_x, policy, trace.x)
+    look = observe(s_weight, s_mod, trace.decide, trace.drain)
+
+    @always_comb
+    def sum_up():
+        history_copy.next = history_base + mlp_words
+
+    @always_comb
+    def be_busy():
+        busy.next = w0 or w1 or w2 or w3 or w4 or w5 or w6 or w7
+
+    taps = (drain_param, drain_cache, look)
+    return registers, host, transfers, x_count, copy_weights, copy_history, taps, echo, sum_up, be_busy
