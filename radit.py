@@ -1,0 +1,233 @@
+"""The command line: what to run and with which options, nothing else.
+
+Every command imports what it needs when it runs, so that ``--help`` does not wait for torch. Exit status:
+0 all is well, 1 something differs that should be equal, 2 bad input (one sentence on stderr says what and why).
+"""
+
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import UserError
+
+BUILD = Path("build")
+POLICIES = ("dense", "radit")
+
+app = typer.Typer(
+    name="radit",
+    help="RADiT: diffusion transformers on an accelerator that skips what hardly changes between timesteps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Engine(StrEnum):
+    myhdl = "myhdl"
+    verilator = "verilator"
+
+
+class Language(StrEnum):
+    verilog = "verilog"
+    vhdl = "vhdl"
+    both = "both"
+
+
+def number(name: str, low: int, high: int | None, text: str) -> Any:
+    """An option whose value must lie in low..high; the complaint names it and its value."""
+
+    def check(value: float) -> float:
+        if not (value >= low and (high is None or value <= high)):
+            raise UserError(f"{name} is {value}: give {f'{low} to {high}' if high else f'{low} or more'}.")
+        return value
+
+    return typer.Option(name, metavar=f"{low}..{high or ''}", callback=check, help=text)
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="A shipped model's name, or a checkpoint in the official DiT naming (.safetensors or .pt).",
+    ),
+]
+ImagesOption = Annotated[int, number("--images", 1, None, "Images to generate (count).")]
+StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image (count).")]
+CfgOption = Annotated[float, number("--cfg", 1, 100, "Classifier-free guidance scale (factor; 1 is no guidance).")]
+SeedOption = Annotated[int, number("--seed", 0, 2**32 - 1, "Seed of all random numbers (integer).")]
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
+]
+ArrayOption = Annotated[
+    str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
+]
+
+
+@app.command()
+def demo(
+    images: ImagesOption = 10,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    array: ArrayOption = "16x16",
+    engine: EngineOption = Engine.verilator,
+    out: Annotated[Path, typer.Option(help="Folder for summary.json, report.html, images/, rtl/.")] = BUILD / "demo",
+) -> int:
+    """Generate digits through the hardware, dense and skipping; check every word; report cycles, energy, quality."""
+    shape = parse_array(array)
+    from cosim.run import run_demo
+
+    equal = run_demo(images=images, steps=steps, cfg=cfg, seed=seed, array=shape, engine=engine.value, out=out)
+    return 0 if equal else 1
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model to train: digits.")] = "digits",
+    steps: Annotated[int, number("--steps", 1, None, "Optimizer steps (count).")] = 4500,
+    seed: SeedOption = 0,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint to write (.safetensors).")] = BUILD
+    / "digits.safetensors",
+) -> int:
+    """Train a float model from scratch (minutes on two cores). The shipped checkpoint was made with the defaults."""
+    if model != "digits":
+        raise UserError(f"MODEL is '{model}', which cannot be trained here: use 'digits'.")
+    from model.train import train_digits
+
+    train_digits(out=out, steps=steps, seed=seed)
+    return 0
+
+
+@app.command()
+def quality(
+    model: ModelOption = "digits",
+    samples: Annotated[
+        int, number("--samples", 2, None, "Images per variant: float, int8 dense, int8 skipping (count).")
+    ] = 1000,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
+) -> int:
+    """Measure image quality on the bit-exact integer model; the result is stored beside the checkpoint."""
+    from model.quality_run import run_quality
+
+    run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
+    return 0
+
+
+@app.command()
+def cosim(
+    model: ModelOption = "digits",
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="dense|radit",
+            help="Compute everything, or skip; repeat the option or use a comma for both.",
+            show_default="radit",
+        ),
+    ] = None,
+    engine: EngineOption = Engine.verilator,
+    array: ArrayOption = "16x16",
+    steps: StepsOption = 50,
+    images: ImagesOption = 1,
+    seed: SeedOption = 0,
+    cfg: CfgOption = 1.5,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = BUILD / "cosim",
+    waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
+) -> int:
+    """Run a model through the simulated hardware and compare every word and decision with the integer reference."""
+    policies, shape = parse_policies(policy or ["radit"]), parse_array(array)
+    from cosim.run import run_cosim
+
+    equal = run_cosim(
+        model=model,
+        policies=policies,
+        engine=engine.value,
+        array=shape,
+        steps=steps,
+        images=images,
+        seed=seed,
+        cfg=cfg,
+        out=out,
+        waves=waves,
+    )
+    return 0 if equal else 1
+
+
+@app.command()
+def export(
+    array: ArrayOption = "16x16",
+    language: Annotated[Language, typer.Option(help="Hardware description language to write.")] = Language.both,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = BUILD / "rtl",
+) -> int:
+    """Write the whole accelerator as Verilog and VHDL."""
+    shape = parse_array(array)
+    from accel.export import export as export_rtl
+
+    languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
+    export_rtl(array=shape, languages=languages, out=out)
+    return 0
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="A finished run, with its summary.json.")] = BUILD
+    / "demo",
+    table: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Energy table (TOML; pJ per action with unit, node and source).")
+    ] = "default",
+    readme: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also bring the result table of this README up to date.")
+    ] = None,
+) -> int:
+    """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""
+    from reports.render import render
+
+    render(run=run, table=table, readme=readme)
+    return 0
+
+
+def parse_array(text: str) -> tuple[int, int]:
+    """Rows and columns of 'RxC'."""
+    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
+    if not match:
+        raise UserError(f"--array is '{text}': give two positive numbers as rows x columns, such as 16x16.")
+    return int(match[1]), int(match[2])
+
+
+def parse_policies(values: list[str]) -> list[str]:
+    """'dense,radit' or repeated options -> names in the order given, each once."""
+    names = list(dict.fromkeys(name.strip() for value in values for name in value.split(",")))
+    for name in names:
+        if name not in POLICIES:
+            raise UserError(f"--policy is '{name}': choose {' or '.join(POLICIES)}, or both with a comma between.")
+    return names
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; bad input becomes one sentence and exit status 2 instead of a traceback."""
+    try:
+        return app(arguments, prog_name="radit", standalone_mode=False) or 0
+    except UserError as error:
+        return complain(str(error))
+    except typer.TyperException as error:  # an option that does not exist or does not parse
+        if not (arguments if arguments is not None else sys.argv[1:]):
+            print(error.format_message(), file=sys.stderr)  # the help
+            return error.exit_code
+        sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+        return complain(f"{sentence} (see radit COMMAND --help)")
+
+
+def complain(sentence: str) -> int:
+    print(f"radit: {sentence}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

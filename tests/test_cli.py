@@ -1,0 +1,73 @@
+"""The command line: options are checked before anything heavy is loaded, and a complaint is one sentence."""
+
+import inspect
+
+import pytest
+
+from model.errors import UserError
+from radit import main, parse_array, parse_policies, train
+
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "report"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"radit {command}" in capsys.readouterr().out
+
+
+def test_help_lists_all_commands(capsys):
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f" {command} " in listed for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["cosim", "--array", "0x16"], ["--array", "'0x16'", "such as 16x16"]),
+        (["cosim", "--array", "16"], ["--array", "'16'", "such as 16x16"]),
+        (["export", "--array", "-4x4"], ["--array", "'-4x4'", "such as 16x16"]),
+        (["demo", "--steps", "0"], ["--steps", "0", "1 to 1000"]),
+        (["demo", "--cfg", "nan"], ["--cfg", "nan", "1 to 100"]),
+        (["quality", "--samples", "1"], ["--samples", "1", "2 or more"]),
+        (["cosim", "--policy", "dense,none"], ["--policy", "'none'", "dense or radit"]),
+        (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
+        (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
+        (["cosim", "--color"], ["--color", "--help"]),
+        (["cosi"], ["'cosi'", "'cosim'"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(arguments, words, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("radit: ") and said.err.count("\n") == 1
+    assert all(word in said.err for word in words), said.err
+
+
+def test_no_arguments_show_the_help(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert "demo" in said.out + said.err
+
+
+def test_array():
+    assert parse_array("16x32") == (16, 32)
+    for text in ("", "x", "16x", "16x16x16", "1.5x2", " 4x4", "4X4", "+4x4", "04x4"):
+        with pytest.raises(UserError, match="--array"):
+            parse_array(text)
+
+
+def test_policies():
+    assert parse_policies(["dense,radit"]) == ["dense", "radit"]
+    assert parse_policies(["radit", "dense", "radit"]) == ["radit", "dense"]
+    with pytest.raises(UserError, match="--policy is ''"):
+        parse_policies([""])
+
+
+def test_training_defaults_are_those_of_the_shipped_checkpoint():
+    from model.train import train_digits
+
+    shown, used = inspect.signature(train).parameters, inspect.signature(train_digits).parameters
+    assert [shown[name].default for name in ("steps", "seed")] == [used[name].default for name in ("steps", "seed")]
