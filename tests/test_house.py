@@ -1,0 +1,109 @@
+"""The rules of the house that no other tool checks: same stem everywhere, short files, one direction of imports."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones before it
+MAX_LINES = 400
+
+# Units that only move or store data: no golden function of their own.
+NO_ARITHMETIC = {"fifo", "ram"}
+# Golden functions that other golden functions use; no unit of their own.
+NO_UNIT = {"rounding"}
+
+
+def stems(folder: str) -> set[str]:
+    return {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything a file imports, wherever in the file it does."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def test_every_unit_has_a_golden_function():
+    assert stems("accel/units") - stems("model/ops") - NO_ARITHMETIC == set(), "write model/ops/<unit>.py"
+
+
+def test_every_golden_function_has_a_unit():
+    assert stems("model/ops") - stems("accel/units") - NO_UNIT == set(), "write accel/units/<unit>.py"
+
+
+def test_every_unit_has_a_test():
+    tests = {stem.removeprefix("test_") for stem in stems("tests/units")}
+    assert stems("accel/units") - tests == set(), "write tests/units/test_<unit>.py"
+
+
+def test_the_exceptions_are_still_needed():
+    assert NO_ARITHMETIC <= stems("accel/units") - stems("model/ops")
+    assert NO_UNIT <= stems("model/ops") - stems("accel/units")
+
+
+def test_files_are_short():
+    files = [ROOT / "radit.py"] + [path for folder in [*LAYERS, "tools", "tests"] for path in modules(folder)]
+    lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path: length for path, length in lengths.items() if length >= MAX_LINES} == {}, "split them"
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_point_one_way(layer):
+    later = {*LAYERS[LAYERS.index(layer) + 1 :], "radit", "tests", "tools"}
+    wrong = {path.relative_to(ROOT): imports(path) & later for path in modules(layer)}
+    assert {path: names for path, names in wrong.items() if names} == {}
+
+
+def test_the_hardware_does_not_import_torch():
+    wrong = [path.relative_to(ROOT) for path in modules("accel") if "torch" in imports(path)]
+    assert wrong == []
+
+
+def test_torch_is_not_loaded_for_hardware_or_help():
+    """Nor through anything that accel and the command line import."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules("accel")]
+    names = [name.removesuffix(".__init__") for name in names] + ["radit"]
+    program = f"import {', '.join(names)}, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+def test_everything_installed_is_pinned():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if line and line[0] != "#")
+    pins = {canonicalize_name(name): version for name, version in pins.items()}
+    try:
+        todo = [Requirement("radit[test]")]
+        importlib.metadata.distribution("radit")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("radit is not installed in this Python: run through tox or make test")
+    seen = set()
+    while todo:
+        wanted = todo.pop()
+        if (key := (wanted.name, *sorted(wanted.extras))) in seen:
+            continue
+        seen.add(key)
+        found = importlib.metadata.distribution(wanted.name)
+        if wanted.name != "radit":
+            assert pins.get(canonicalize_name(wanted.name)) == found.version.split("+")[0], f"pin {wanted.name}"
+        for text in found.requires or []:
+            requirement = Requirement(text)
+            marker = requirement.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in (wanted.extras or {""})):
+                todo.append(requirement)
