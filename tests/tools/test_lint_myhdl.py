@@ -83,7 +83,7 @@ RETURNED = [
     "return act, lane(clk, a, q)",
     "lanes = [lane(clk, a, m) for m in mem]\n    return act, *lanes",
     "lanes = []\n    for m in mem:\n        lanes.append(lane(clk, a, m))\n    return act, lanes",
-    "lanes = [0] * 4\n    for i in range(4):\n        lanes[i] = lane(clk, a, q)\n    all_ = act, lanes\n    return all_",
+    "lanes = [0]\n    for i in range(4):\n        lanes[i] = lane(clk, a, q)\n    both = act, lanes\n    return both",
     "one = lane(clk, a, q)\n    return instances()",
 ]
 DROPPED = [
