@@ -1,0 +1,109 @@
+"""Build-time parameters: the array's shape and the size of every buffer.
+
+Model dimensions are run-time registers (``accel/registers.py``); a build sets how large they may be.
+"""
+
+from dataclasses import dataclass
+
+from model.errors import UserError
+
+
+def log2_exact(value: int) -> int:
+    """Logarithm of a power of two."""
+    return value.bit_length() - 1
+
+
+def is_power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+def bits_for(count: int) -> int:
+    """Width of an index below ``count`` (at least 1)."""
+    return max(1, (count - 1).bit_length())
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """One build of the accelerator. Lanes are counted in elements, buffers in the model's dimensions."""
+
+    rows: int = 16
+    cols: int = 16
+    max_hidden: int = 64
+    max_mlp: int = 256
+    max_tokens: int = 64  # per context
+    max_contexts: int = 2
+    max_sub_blocks: int = 12
+    frame_banks: int = 1  # lanes of A and hidden memory that can be addressed apart (temporal attention)
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "cols"):
+            value = getattr(self, name)
+            if not is_power_of_two(value) or not 4 <= value <= 128:
+                raise UserError(f"array {name} is {value}; use a power of two from 4 to 128, such as 16x16.")
+        for name in ("max_hidden", "max_mlp", "max_tokens", "max_contexts", "max_sub_blocks"):
+            if getattr(self, name) < 1:
+                raise UserError(f"build parameter {name} is {getattr(self, name)}; give a positive number.")
+        if not is_power_of_two(self.frame_banks) or self.frame_banks > self.wide:
+            raise UserError(
+                f"build parameter frame_banks is {self.frame_banks}; use a power of two up to {self.wide} lanes."
+            )
+
+    @property
+    def wide(self) -> int:
+        """W: lanes of the memories that serve both sides of the array."""
+        return max(self.rows, self.cols)
+
+    @property
+    def part(self) -> int:
+        """Lanes of the narrower side of the array."""
+        return min(self.rows, self.cols)
+
+    @property
+    def bank(self) -> int:
+        """Lanes of one bank of A and hidden memory."""
+        return min(self.part, self.wide // self.frame_banks)
+
+    @property
+    def max_supertiles(self) -> int:
+        """Supertiles (W tokens) of all contexts."""
+        return self.max_contexts * -(-self.max_tokens // self.wide)
+
+    @property
+    def max_row_tiles(self) -> int:
+        """Row tiles (R tokens) of all contexts."""
+        return self.max_supertiles * (self.wide // self.rows)
+
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens of one context, padded to whole supertiles."""
+        return self.wide * -(-self.max_tokens // self.wide)
+
+    @property
+    def a_depth(self) -> int:
+        return self.max_hidden * self.max_supertiles
+
+    @property
+    def hidden_depth(self) -> int:
+        return max(self.max_mlp, 2 * self.max_hidden) * self.max_row_tiles
+
+    @property
+    def v_depth(self) -> int:
+        return -(-self.max_hidden // self.wide) * self.max_contexts * self.padded_tokens
+
+    @property
+    def x_depth(self) -> int:
+        return self.max_hidden * self.max_row_tiles
+
+    @property
+    def weight_depth(self) -> int:
+        """Words of the weight ring: two tiles of the deepest product, a power of two."""
+        return 1 << (2 * max(self.max_mlp, self.max_hidden) - 1).bit_length()
+
+    @property
+    def param_depth(self) -> int:
+        return max(3 * self.max_hidden, self.max_mlp + self.max_hidden)
+
+    @property
+    def fifo_depth(self) -> int:
+        """Words between the residual add and the normalization: one tile and the latency between them."""
+        return 1 << (self.max_hidden + 2 * self.rows + 64 - 1).bit_length()

@@ -1,0 +1,1 @@
+"""Co-simulation of the accelerator against the integer reference."""

@@ -1,0 +1,58 @@
+"""Every fixed-point format of the machine, written once.
+
+``Qm.n`` is a two's-complement number with ``n`` fraction bits. Rounding is *half up* everywhere:
+``floor(v / 2**s + 1/2)``, so a tie moves toward +infinity. Saturation is symmetric for int8
+(``-127 .. 127``) and two's-complement for everything wider.
+
+The golden functions (``model/ops``), the reference, the RTL (``accel``) and the packing of host
+data (``model/program.py``) all import from here; a width stands in no second place.
+"""
+
+# Operands of the MAC array and its accumulator.
+INT8_BITS = 8
+INT8_MAX = 127
+ACC_BITS = 32
+
+# Requantization: q = (acc + bias) * mult >> shift, rounded half up.
+BIAS_BITS = 32
+MULT_BITS = 16  # unsigned mantissa, normalized to [2**15, 2**16)
+SHIFT_BITS = 6  # 1 .. 63
+WIDE_BITS = 16  # a requantized value before it becomes int8: GELU input, score
+
+# Residual stream x and the gate that scales a branch (int8) into it.
+X_BITS = 16  # fraction bits are the model's own (calibrated)
+GATE_BITS = 16
+SUM_BITS = 28  # sum of x over the hidden dimension (up to 2**12 channels)
+SQUARE_BITS = 42  # sum of x*x over the hidden dimension
+
+# LayerNorm output, modulation, quantization.
+LN_BITS = 16
+LN_FRAC = 10
+VAR_BITS = 54  # D * sum(x*x) - sum(x)**2 + eps
+RSQRT_BITS = 16  # mantissa Q1.15
+MOD_BITS = 16  # modulation scale (fraction bits = mod_shift) and shift (ACT_FRAC)
+ACT_BITS = 16
+ACT_FRAC = 6  # modulated value in units of the int8 step, Q9.6
+
+# Compress-and-Compare Unit: sign and 3-bit level.
+CODE_BITS = 4
+CODE_LEVELS = 7  # boundaries between the 8 levels
+COUNT_BITS = 24  # changed codes of one sub-block input
+
+# Dynamic Threshold Scaling Module.
+THRESHOLD_BITS = 16  # share of changed codes, Q0.16
+FACTOR_BITS = 8  # streak scale Q0.8, fluctuation factors Q1.7
+STREAK_BITS = 6
+
+# Softmax: scores in log2 units, probabilities 0 .. 127 relative to the row's maximum.
+SCORE_FRAC = 6
+EXP_ROM_BITS = 15  # 127 * 2**8 at most
+EXP_ROM_FRAC = 8
+PROB_SUM_BITS = 20  # sum of up to 4096 probabilities of at most 127
+RECIP_BITS = 16  # mantissa Q1.15
+
+# GELU (tanh form): input and output Q5.10, Phi in Q1.12 over 256 steps of 1/64.
+GELU_FRAC = 10
+PHI_FRAC = 12
+PHI_STEP_BITS = 4  # |u| >> 4 indexes the table
+PHI_ENTRIES = 256

@@ -1,0 +1,22 @@
+"""Compress-and-Compare Unit: 4-bit codes of the modulated input, compared with the stored ones.
+
+``a Q9.6 -> level 0..7 = number of boundaries b_1 <= .. <= b_7 that |a| reaches -> code = sign << 3 | level``
+(level 0 has no sign). The seven boundaries carry the three encoding rules (see ``model/skip.py``) and are
+loaded per timestep, divided by the timestep's activation scale: codes therefore compare across timesteps.
+"""
+
+import torch
+
+
+def encode(a: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
+    """a (..) Q9.6, boundaries (7,) in Q9.6 -> 4-bit codes (..)."""
+    magnitude = a.abs()
+    level = torch.zeros_like(a)
+    for boundary in boundaries.tolist():
+        level = level + (magnitude >= boundary)
+    return torch.where((a < 0) & (level > 0), level + 8, level)
+
+
+def changed(codes: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+    """Number of codes with a non-zero XOR over the last two dimensions (T, D)."""
+    return ((codes ^ stored) != 0).sum((-2, -1))

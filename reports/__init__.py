@@ -1,0 +1,1 @@
+"""Energy accounting, plots and the report."""
