@@ -3,7 +3,8 @@
 import textwrap
 
 import pytest
-from lint_myhdl import BLOCK_RULES, GENERATOR_RULES, MODULE_RULES, check, main
+from lint_myhdl import check, main
+from myhdl_rules import BLOCK_RULES, GENERATOR_RULES, MODULE_RULES
 
 UNIT = """
 from model.roms import GELU
@@ -56,7 +57,7 @@ STATEMENTS = [  # rule, wrong, right
     ("verbatim-call", "q.next = sum(mem)", "q.next = len(a)"),
     ("moving-slice", "q.next = word[(i + 1) * W:i * W]", "q.next = word[2 * W:W]"),
     ("moving-slice", "q.next = word[i:]", "q.next = word[i]"),
-    ("moving-slice", "q.next = word[a:b]", "q.next = word[8:]"),
+    ("moving-slice", "q.next = word[W:i]", "q.next = word[8:]"),
     ("rom-arithmetic", "q.next = GELU[a] + 1", "q.next = GELU[a]"),
     ("rom-arithmetic", "q.next = SIZES[a] > b", "q.next = SIZES[int(a)]"),
 ]
@@ -112,12 +113,22 @@ def test_blocks_of_other_modules_count():
     assert [rule for _, rule, _ in check(source, {"adder"})] == ["unreturned"]
 
 
-@pytest.mark.parametrize("name, bad", [("logic", True), ("Out", True), ("const", True), ("dst", False)])
-def test_reserved_names(name, bad):
-    found = {"reserved-name"} if bad else set()
-    assert rules(f"@block\ndef unit(clk, {name}):\n    return []") == found
-    assert rules(f"@block\ndef unit(clk):\n    {name} = Signal(bool(0))\n    return []") == found
-    assert rules(f"class Port:\n    def __init__(self):\n        self.{name} = Signal(bool(0))") == found
+NAMED = [
+    "@block\ndef unit({0}, q):\n    @always_comb\n    def act():\n        q.next = {0}\n    return act",
+    "@block\ndef unit({0}, q):\n    @always({0}.posedge)\n    def act():\n        q.next = 1\n    return act",
+    "@block\ndef unit(q):\n    {0} = flag()\n    @always_comb\n    def act():\n        {0}.next = q\n    return act",
+]
+
+
+@pytest.mark.parametrize("source", NAMED)
+def test_reserved_names(source):
+    assert [rules(source.format(name)) for name in ("logic", "Out", "const")] == [{"reserved-name"}] * 3
+    assert rules(source.format("dst")) == set()
+
+
+def test_interfaces_and_parameters_may_have_reserved_names():
+    act = "@always_comb\n    def act():\n        q.next = group.rows\n    return act"
+    assert rules(f"@block\ndef unit(config, group, q):\n    WIDTH = config.width\n    {act}") == set()
 
 
 @pytest.mark.parametrize(
