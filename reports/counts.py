@@ -49,7 +49,7 @@ class Work:
     @classmethod
     def of(cls, computed: np.ndarray) -> Work:
         """From the record of decisions, bool [timestep, sub_block, context]."""
-        fetched = computed.any(axis=2)
+        fetched: np.ndarray = np.any(computed, axis=2)
         return cls(
             timesteps=computed.shape[0],
             attention=(int(computed[:, 0::4].sum()), int(computed[:, 2::4].sum())),
