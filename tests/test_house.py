@@ -16,7 +16,7 @@ LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones befo
 MAX_LINES = 400
 
 # Units that only move or store data: no golden function of their own.
-NO_ARITHMETIC = {"fifo", "ram"}
+NO_ARITHMETIC = {"lanes", "ram"}
 # Golden functions that other golden functions use; no unit of their own.
 NO_UNIT = {"rounding"}
 
