@@ -1,0 +1,75 @@
+"""Output-stationary int8 multiply-accumulate array with double-buffered sums.
+
+``a int8 x b int8 -*-> Q15.0 -+-> acc Q31.0 (32 bit, wraps beyond K = 2**17)``, no rounding: exact.
+
+Shapes: ``rows_word`` R lanes of int8 and ``cols_word`` C lanes of int8, both of the same k; every cycle with
+``enable`` does R x C multiply-accumulates, ``acc[r][c] = (0 if first else acc[r][c]) + a[r] * b[c]``.
+``finish`` accompanies the last k of a tile. One cycle after that accumulation the sums are copied to the drain
+registers, so the next tile may start in the very next cycle, also when K = 1 (``first`` and ``finish`` together).
+
+Drain: ``drained`` holds, ``DRAIN_LATENCY`` after ``drain_col``, the R sums of that column (lane r = row r). With
+``enable & finish`` in cycle t, ``drain_col`` may be presented from cycle ``t + FINISH_TO_DRAIN`` up to and
+including the cycle ``t' + FINISH_TO_DRAIN - 1``, where t' is the cycle of the next tile's ``enable & finish``.
+
+Throughput: one k per cycle, no back-pressure: a low ``enable`` freezes the sums and nothing toggles.
+One block per row with an inner loop over the columns: each row owns its list of accumulators and all rows read the
+one list of column operands. This is the form that Verilator turns into the fastest code (see tests).
+"""
+
+from myhdl import Signal, always, block
+
+from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from model.formats import ACC_BITS, INT8_BITS
+
+FINISH_TO_DRAIN = 2  # from the cycle of enable & finish to the first cycle that may present drain_col
+DRAIN_LATENCY = 1  # from drain_col to drained
+
+
+@block
+def mac_row(clk, enable, first, copy, left, top, drain_col, drained):
+    """One row: ``left`` its operand, ``top`` the list of column operands, ``drained`` the selected sum."""
+    COLS, BITS = len(top), ACC_BITS
+    acc = signal_list(signed, ACC_BITS, COLS)
+    held = signal_list(signed, ACC_BITS, COLS)
+
+    @always(clk.posedge)
+    def accumulate():
+        if enable:
+            if first:
+                for c in range(COLS):
+                    acc[c].next = left * top[c]
+            else:
+                for c in range(COLS):
+                    acc[c].next = acc[c] + left * top[c]
+
+    @always(clk.posedge)
+    def hold():
+        if copy:
+            for c in range(COLS):
+                held[c].next = acc[c]
+
+    @always(clk.posedge)
+    def drain():
+        drained.next = held[drain_col][BITS:]
+
+    return accumulate, hold, drain
+
+
+@block
+def mac_array(clk, enable, first, finish, rows_word, cols_word, drain_col, drained, rows, cols):
+    """R x C cells: see the module's docstring for the contract."""
+    left = signal_list(signed, INT8_BITS, rows)
+    top = signal_list(signed, INT8_BITS, cols)
+    sums = signal_list(unsigned, ACC_BITS, rows)
+    copy = Signal(bool(0))
+
+    left_lanes = unpack(rows_word, left, signed=True)
+    top_lanes = unpack(cols_word, top, signed=True)
+    array = [mac_row(clk, enable, first, copy, left[r], top, drain_col, sums[r]) for r in range(rows)]
+    joined = pack(sums, drained)
+
+    @always(clk.posedge)
+    def finishing():
+        copy.next = enable and finish
+
+    return left_lanes, top_lanes, array, joined, finishing
