@@ -186,7 +186,7 @@ begin
         procedure say(message : string) is
             variable out_line : line;
         begin
-            write(out_line, message);
+            std.textio.write(out_line, message);
             writeline(output, out_line);
         end procedure;
     begin
