@@ -1,0 +1,136 @@
+"""The operations of `model/ops`, fused for speed: integers carried exactly by float64.
+
+A product chain ``(sum + bias) * mult >> shift`` has less than 53 bits, every term is a multiple of
+``2**-shift``, and float64 therefore adds it exactly in any order: the multiplier can be folded into the
+weights and the rounding constant 1/2 into the bias, which leaves one matrix product, one floor and one clamp.
+Functions of one 16-bit value are looked up in a table that the golden function itself fills.
+Every function here equals its golden counterpart word by word (tests/model/test_reference.py).
+
+All tensors are float64 holding integers unless stated otherwise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.formats import ACT_BITS, ACT_FRAC, INT8_MAX, LN_BITS, SCORE_FRAC, WIDE_BITS, X_BITS
+from model.ops.ccu import encode
+from model.ops.gelu import gelu_int8
+from model.ops.layernorm import SHIFT_OFFSET
+from model.ops.recip import recip
+from model.ops.rsqrt import rsqrt
+from model.ops.softmax import MASKED, MAX_EXPONENT, softmax
+
+HALF = 0.5
+WIDE_VALUES = torch.arange(-(1 << (WIDE_BITS - 1)), 1 << (WIDE_BITS - 1))
+
+
+class Tally:
+    """Counts, by name, of the values that a clamp changed."""
+
+    def __init__(self, clips: bool = False) -> None:
+        self.count_clips = clips
+        self.saturated: dict[str, int] = {"residual": 0, "layernorm": 0, "modulate": 0}
+        self.clipped: dict[str, int] = {}
+
+    def saturate(self, name: str, value: Tensor, bits: int) -> Tensor:
+        """Clamp to a two's-complement format, in place, and count what changed."""
+        low, high = float(-(1 << (bits - 1))), float((1 << (bits - 1)) - 1)
+        least, most = torch.aminmax(value)
+        if least < low or most > high:
+            self.saturated[name] = self.saturated.get(name, 0) + int(((value < low) | (value > high)).sum())
+            value.clamp_(low, high)
+        return value
+
+    def clip(self, name: str, value: Tensor) -> Tensor:
+        """Clamp to symmetric int8, in place, and count what changed where clips are counted."""
+        if self.count_clips:
+            self.clipped[name] = self.clipped.get(name, 0) + int((value.abs() > INT8_MAX).sum())
+        return value.clamp_(-INT8_MAX, INT8_MAX)
+
+
+def scale_of(mult: Tensor, shift: Tensor) -> Tensor:
+    """``mult * 2**-shift`` of integer tensors, exact."""
+    return torch.ldexp(mult.double(), -shift.to(torch.int32))
+
+
+def linear(a: Tensor, weight: Tensor, bias: Tensor, scale: Tensor) -> Tensor:
+    """``matmul`` and the rounding of ``requant``: a (M, K), weight (out, K), bias and scale (out,) -> (M, out)."""
+    return torch.addmm(bias * scale + HALF, a, (weight * scale.unsqueeze(1)).t()).floor_()
+
+
+def residual_add(x: Tensor, branch: Tensor, gate: Tensor, gate_shift: int, tally: Tally) -> Tensor:
+    """x and branch (.., T, D), gate (.., 1, D) -> the next x."""
+    scaled = gate * 2.0**-gate_shift
+    return tally.saturate("residual", torch.addcmul(x, branch, scaled).add_(HALF).floor_(), X_BITS)
+
+
+def layernorm(x: Tensor, eps: int, tally: Tally) -> Tensor:
+    """x (.., T, D) -> (.., T, D) Q5.10."""
+    hidden = x.shape[-1]
+    s1 = x.sum(-1, keepdim=True)
+    s2 = torch.linalg.vecdot(x, x).unsqueeze(-1)
+    whole = s1.long()
+    mant, q = rsqrt(hidden * s2.long() - whole * whole + eps)
+    scale = scale_of(mant, q + SHIFT_OFFSET)
+    y = torch.addcmul(HALF - s1 * scale, x, hidden * scale).floor_()
+    return tally.saturate("layernorm", y, LN_BITS)
+
+
+def modulate(y: Tensor, scale: Tensor, shift: Tensor, mod_shift: int, tally: Tally) -> Tensor:
+    """y (.., T, D), scale and shift (.., 1, D) -> (.., T, D) Q9.6."""
+    act = torch.addcmul(shift + HALF, y, scale * 2.0**-mod_shift).floor_()
+    return tally.saturate("modulate", act, ACT_BITS)
+
+
+def quantize(act: Tensor, tally: Tally) -> Tensor:
+    """act Q9.6 -> int8 values."""
+    return tally.clip("act", torch.mul(act, 2.0**-ACT_FRAC).add_(HALF).floor_())
+
+
+def gelu_table(h_mult: int, h_shift: int) -> Tensor:
+    """Golden GELU of every 16-bit value, (65536,) float32, at index u + 32768."""
+    return gelu_int8(WIDE_VALUES, h_mult, h_shift).float()
+
+
+def code_table(boundaries: Tensor) -> Tensor:
+    """Golden 4-bit code of every 16-bit value, (65536,) uint8, at index act + 32768."""
+    return encode(WIDE_VALUES, boundaries).to(torch.uint8)
+
+
+def look_up(table: Tensor, value: Tensor) -> Tensor:
+    """Entries (..) of a table of 65536 by 16-bit values (..)."""
+    index = (value + float(1 << (WIDE_BITS - 1))).to(torch.int32)
+    return table.index_select(0, index.flatten()).view(value.shape)
+
+
+def _exp_table() -> Tensor:
+    """Golden numerator for every distance z from the row's maximum, the last entry for all beyond."""
+    z = torch.arange((MAX_EXPONENT + 1) << SCORE_FRAC)
+    numerators, _ = softmax(torch.stack([torch.zeros_like(z), -z], 1))
+    return numerators[:, 1].double()
+
+
+_EXP = _exp_table()
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, score_scale: float, gain: tuple[int, int], valid: Tensor | None, tally: Tally
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Attention inside groups: q, k, v (.., n, head_dim), valid (.., 1, n) -> o unclipped, score, numerators.
+
+    `score_scale` is score_mult * 2**-score_shift; `gain` is (gain, gain_shift).
+    """
+    score = torch.matmul(q, (k * score_scale).transpose(-1, -2)).add_(HALF).floor_()
+    score = tally.saturate("score", score, WIDE_BITS)
+    inside = score.clamp(min=MASKED + 1)
+    if valid is not None:
+        inside = inside.masked_fill(~valid, MASKED)
+    z = (inside.amax(-1, keepdim=True) - inside).clamp_(max=len(_EXP) - 1).to(torch.int32)
+    numerators = _EXP.to(z.device).index_select(0, z.flatten()).view(z.shape)
+    if valid is not None:
+        numerators = numerators.masked_fill(~valid, 0.0)
+    mant, shift = recip(numerators.sum(-1, keepdim=True).long(), *gain)
+    o = (torch.matmul(numerators, v) * scale_of(mant, shift)).add_(HALF).floor_()
+    return o, score, numerators

@@ -1,0 +1,95 @@
+"""The two engines of the reference: int8 sub-block input in, int8 branch out.
+
+Attention: ``a -> q, k, v int8 -> score Q9.6 -> numerators 0 .. 127 and their sum -> o int8 -> branch int8``.
+MLP: ``a -> u Q5.10 -> h int8 -> branch int8``. K (image, context) pairs at once; T tokens, D and M features.
+Integers are carried by float64 (`model/carrier.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from model import carrier
+from model.carrier import Tally
+from model.formats import WIDE_BITS
+from model.groups import Groups
+from model.integer import ChannelTables, IntegerDiT
+
+Stages = dict[str, Tensor]
+TableKey = tuple[str, int, int]
+
+
+class Tables:
+    """Look-up tables by (name, timestep, sub-block), filled on first use."""
+
+    def __init__(self) -> None:
+        self._known: dict[TableKey, Tensor] = {}
+
+    def get(self, key: TableKey, build: Callable[[], Tensor]) -> Tensor:
+        """Return the table of `key`, built where it is not known yet."""
+        if key not in self._known:
+            self._known[key] = build()
+        return self._known[key]
+
+
+class Engines:
+    """Attention and MLP engine of all sub-blocks and timesteps.
+
+    Args:
+        integer: the integer model.
+        groups: attention groups of even and odd blocks.
+    """
+
+    def __init__(self, integer: IntegerDiT, groups: tuple[Groups, Groups]) -> None:
+        self._integer, self._groups, self._gelu = integer, groups, Tables()
+        self._weights = []
+        for sub_block in integer.sub_blocks:
+            weights = {name: weight.double() for name, weight in sub_block.weights.items()}
+            if sub_block.kind == "attention":
+                weights["qkv"] = torch.cat([weights.pop(name) for name in "qkv"])
+            self._weights.append(weights)
+
+    def run(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages | None = None) -> Tensor:
+        """Branch (K, T, D) of sub-block s at timestep `index`; a is (K, T, D). `stages` receives every stage."""
+        engine = self._attention if self._integer.sub_blocks[s].kind == "attention" else self._mlp
+        return engine(a, s, index, tally, {} if stages is None else stages)
+
+    def _attention(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
+        tables, weights, groups = self._integer.sub_blocks[s].tables, self._weights[s], self._groups[s // 2 % 2]
+        header = {name: int(column[index, s]) for name, column in self._integer.header.items()}
+        qkv = torch.cat([_bias_and_scale(tables["q"], index), _bias_and_scale(tables["k"], index)], 1)
+        v_scale = header["v_mult"] * 2.0 ** -header["v_shift"]
+        v_part = torch.tensor([[0.0], [v_scale]], dtype=torch.float64, device=a.device).expand(2, a.shape[2])
+        bias, scale = torch.cat([qkv, v_part], 1)
+        q, k, v = (
+            tally.clip("qkv", carrier.linear(a.flatten(0, 1), weights["qkv"], bias, scale))
+            .view(*a.shape[:2], -1)
+            .chunk(3, dim=2)
+        )
+        stages.update(q=q, k=k, v=v)
+        heads = self._integer.config.num_heads
+        split = (groups.split(part, heads) for part in (q, k, v))
+        score_scale = header["score_mult"] * 2.0 ** -header["score_shift"]
+        gain = (header["gain"], header["gain_shift"])
+        mixed, stages["score"], stages["prob"] = carrier.attend(*split, score_scale, gain, groups.mask, tally)
+        o = stages["o"] = groups.join(tally.clip("o", mixed))
+        branch = carrier.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index))
+        return tally.clip("branch", branch).view(a.shape)
+
+    def _mlp(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
+        tables, weights = self._integer.sub_blocks[s].tables, self._weights[s]
+        mult, shift = (int(self._integer.header[name][index, s]) for name in ("h_mult", "h_shift"))
+        u = carrier.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index))
+        table = self._gelu.get(("gelu", index, s), lambda: carrier.gelu_table(mult, shift).to(a.device))
+        h = carrier.look_up(table, tally.saturate("u", u, WIDE_BITS)).double()
+        stages["h"] = h.view(*a.shape[:2], -1)
+        branch = carrier.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index))
+        return tally.clip("branch", branch).view(a.shape)
+
+
+def _bias_and_scale(table: ChannelTables, index: int) -> Tensor:
+    """Bias and mult * 2**-shift of one timestep, stacked: (2, channels) float64."""
+    return torch.stack([table.bias[index].double(), carrier.scale_of(table.mult[index], table.shift[index])])

@@ -1,0 +1,192 @@
+"""The reference: the bit-exact specification of the machine, timestep by timestep.
+
+Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16 with x_frac fraction bits:
+
+    x = residual_add(x, branch of s - 1, gate of s - 1)        (not for s = 0)
+    y = layernorm(x)        act = modulate(y, scale, shift)        a = quantize(act)
+    codes = encode(act, boundaries);  reuse = decide(changed(codes, stored codes), ..)    per image and context
+    branch = cached branch where reused, else engine(a)
+
+and one more residual_add after the last one. Attention: q, k = requant(a W, per channel); v = requant(a W, one
+multiplier); score = requant_wide(q k); numerators, sum = softmax(score); o = requant(numerators v, recip(sum));
+branch = requant(o W). MLP: u = requant_wide(a W); h = gelu_int8(u); branch = requant(h W).
+Operations: `model/ops`, here in the fused form of `model/carrier.py`. Pairs that reuse are not computed at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from model import carrier
+from model.engines import Engines, Stages, Tables
+from model.errors import UserError
+from model.groups import Groups
+from model.integer import Conditioning, IntegerDiT
+from model.ops.ccu import changed
+from model.ops.dtsm import DtsmState, decide
+from model.ops.reuse import reuse as forecast
+from model.skip import PolicyTables
+
+
+@dataclass
+class StepRecord:
+    """What one timestep decided. S sub-blocks, N images.
+
+    Fields:
+        reuse: (S, N, contexts) bool.
+        counts: (S, N, contexts) int64, changed codes; 0 for a dense policy.
+        saturated: values that 16-bit formats clamped, by place (residual, layernorm, modulate, score, u).
+        clipped: values that int8 clamped, by place; empty unless the reference counts them.
+    """
+
+    reuse: Tensor
+    counts: Tensor
+    saturated: dict[str, int]
+    clipped: dict[str, int]
+
+
+@dataclass
+class StageCapture:
+    """Every stage of one sub-block, int32. K = computed (image, context) pairs in row-major order.
+
+    Fields:
+        computed: (N, contexts) bool.
+        x, act, a, branch: (N, contexts, T, D) residual stream seen by the sub-block, modulated Q9.6, int8, output
+            used (computed or cached).
+        codes: (N, contexts, T, D), only under a policy that detects.
+        stages: q, k, v, o (K, T, D); score, prob (K, heads, groups, n, n), query before key; h (K, T, M).
+    """
+
+    computed: Tensor
+    x: Tensor
+    act: Tensor
+    a: Tensor
+    branch: Tensor
+    codes: Tensor | None = None
+    stages: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Reference:
+    """Integer model and policy tables -> residual streams and decisions.
+
+    Args:
+        integer: the integer model.
+        policy: tables of a run, see `model/skip.py`.
+        padded_tokens: tokens per context after padding, at least the model's; by default no padding.
+        groups: attention groups of even and odd blocks; by default one group of all tokens.
+        count_clips: count int8 clips (slower).
+    """
+
+    def __init__(
+        self,
+        integer: IntegerDiT,
+        policy: PolicyTables,
+        padded_tokens: int | None = None,
+        groups: tuple[Groups, Groups] | None = None,
+        count_clips: bool = False,
+    ) -> None:
+        self.integer, self.policy, self.count_clips = integer, policy, count_clips
+        tokens = integer.config.tokens if groups is None else groups[0].tokens
+        self.tokens = padded_tokens or tokens
+        if groups is None:
+            if self.tokens < tokens:
+                raise UserError(f"padded_tokens is {self.tokens}: give at least the model's {tokens}.")
+            groups = (Groups.single(tokens, self.tokens),) * 2
+        self._engines, self._codes = Engines(integer, groups), Tables()
+        self.start(0)
+
+    def start(self, images: int, contexts: int = 2) -> None:
+        """Forget every cached result: the next step is the first of `images` new images."""
+        subs, width = len(self.integer.sub_blocks), self.integer.config.hidden_size
+        shape = (images, contexts, self.tokens, width)
+        self.images, self.contexts = images, contexts
+        self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
+        detect = self.policy.detect
+        self.cache = [torch.zeros(shape, dtype=torch.float64) for _ in range(subs if detect else 0)]
+        self.history = [torch.zeros(shape, dtype=torch.uint8) for _ in range(subs if detect else 0)]
+
+    def step(
+        self, x: Tensor, index: int, tables: Conditioning, capture: list[StageCapture] | None = None
+    ) -> tuple[Tensor, StepRecord]:
+        """Run timestep `index`: x (N, contexts, T, D) integers of any dtype -> the next x, float64, and the record.
+
+        Args:
+            x: residual stream after embedding; padded tokens 0.
+            index: position in `integer.timesteps`.
+            tables: conditioning of the same N images.
+            capture: a list that receives one `StageCapture` per sub-block.
+        """
+        x, tally, header = x.double(), carrier.Tally(self.count_clips), self.integer.header
+        reuses, counts = [], []
+        branch: Tensor | None = None
+        for s in range(len(self.integer.sub_blocks)):
+            if branch is not None:
+                x = self._add(x, branch, s - 1, index, tables, tally)
+            y = carrier.layernorm(x, self.integer.eps, tally)
+            scale, shift = (part[:, :, index, s].unsqueeze(2).double() for part in (tables.scale, tables.shift))
+            act = carrier.modulate(y, scale, shift, int(header["mod_shift"][index, s]), tally)
+            a = carrier.quantize(act, tally)
+            codes, count, reuse = self._decide(act, s, index)
+            stages: Stages | None = None if capture is None else {}
+            branch = self._branch(a, reuse, codes, s, index, tally, stages)
+            reuses.append(reuse)
+            counts.append(count)
+            if capture is not None and stages is not None:
+                capture.append(_captured(~reuse, x, act, a, branch, codes, stages))
+        assert branch is not None
+        x = self._add(x, branch, len(self.integer.sub_blocks) - 1, index, tables, tally)
+        return x, StepRecord(torch.stack(reuses), torch.stack(counts), tally.saturated, tally.clipped)
+
+    def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally) -> Tensor:
+        """Add the gated branch of sub-block s."""
+        gate = tables.gate[:, :, index, s].unsqueeze(2).double()
+        return carrier.residual_add(x, branch, gate, int(self.integer.header["gate_shift"][index, s]), tally)
+
+    def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
+        policy = self.policy
+        if not policy.detect:
+            return None, *(torch.zeros(act.shape[:2], dtype=kind) for kind in (torch.int64, torch.bool))
+        table = self._codes.get(("code", index, s), lambda: carrier.code_table(policy.boundaries[index, s]))
+        codes = carrier.look_up(table, act)
+        count = changed(codes, self.history[s])
+        total = codes.shape[2] * codes.shape[3]
+        threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
+        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, policy.registers)
+        return codes, count, reuse
+
+    def _branch(
+        self,
+        a: Tensor,
+        reuse: Tensor,
+        codes: Tensor | None,
+        s: int,
+        index: int,
+        tally: carrier.Tally,
+        stages: Stages | None,
+    ) -> Tensor:
+        """Branch (N, contexts, T, D): computed where not reused, then cached together with the codes."""
+        computed = ~reuse
+        given = a[computed]
+        fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
+        if codes is None:
+            return fresh.view(a.shape)
+        self.cache[s][computed] = fresh
+        self.history[s][computed] = codes[computed]
+        return forecast(self.cache[s])
+
+
+def _captured(
+    computed: Tensor, x: Tensor, act: Tensor, a: Tensor, branch: Tensor, codes: Tensor | None, stages: Stages
+) -> StageCapture:
+    """Copies as int32."""
+    whole = [part.to(torch.int32) for part in (x, act, a, branch)]
+    return StageCapture(
+        computed,
+        *whole,
+        codes=None if codes is None else codes.to(torch.int32),
+        stages={name: part.to(torch.int32) for name, part in stages.items()},
+    )

@@ -1,0 +1,169 @@
+"""Skip policies: when a sub-block's cached branch stands in for a computation.
+
+A policy is a short, printable, hashable description; `tables` turns it into the integers that the host loads for a
+run. The Compress-and-Compare Unit (CCU, `model/ops/ccu.py`) encodes each modulated value in 4 bits, counts the codes
+that differ from those of the last *computed* input, and the Dynamic Threshold Scaling Module (DTSM,
+`model/ops/dtsm.py`) compares the share of changed codes with a threshold.
+
+**Three encoding rules.** With m = |value| / rms of the sub-block's modulated input (calibrated, constant over time) and
+range limits r1 < r2 (``small``, ``large``):
+
+| rule | range | boundaries b_1 .. b_7 |
+|---|---|---|
+| small values | m <= r1 | fine, uniform: k r1 / 3, k = 1, 2, 3 |
+| middle values | r1 < m <= r2 | coarse, uniform: r1 + k (r2 - r1) / 2, k = 1, 2 |
+| large values | m > r2 | geometric: r2 2**(k / 2), k = 1, 2 |
+
+Values below b_1 share one code without sign. Boundaries are constant in real units and divided by each timestep's
+activation scale, so that codes compare across timesteps although the int8 step changes.
+
+**Threshold schedules** over progress p = 0 (first timestep) .. 1 (last): linear ``a + (b - a) p``, cosine
+``b + (a - b) (1 + cos(pi p)) / 2``, both from a = threshold * start to b = threshold * end; or a table of knots,
+equally spaced and linearly interpolated, times the threshold. Shares are unitless, 0 .. 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from model.errors import UserError
+from model.formats import ACT_BITS, ACT_FRAC, CODE_LEVELS, FACTOR_BITS, STREAK_BITS
+from model.integer import IntegerDiT
+from model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
+
+SCHEDULES = ("linear", "cosine")
+FACTOR_ONE = 1 << (FACTOR_BITS - 1)
+
+
+@dataclass(frozen=True)
+class PolicyTables:
+    """Integers of one run. S sub-blocks.
+
+    Fields:
+        detect: False: dense, nothing is encoded, cached or decided.
+        thresholds: (steps, S) int64, Q0.16 share of changed codes.
+        force: (steps,) bool, timesteps that compute everything.
+        boundaries: (steps, S, 7) int64, Q9.6 in units of the timestep's int8 step, ascending.
+        registers: run-time registers of the DTSM.
+    """
+
+    detect: bool
+    thresholds: Tensor
+    force: Tensor
+    boundaries: Tensor
+    registers: DtsmRegisters
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What to skip; unitless throughout.
+
+    Fields:
+        name: "dense" or "radit".
+        threshold: share of changed codes below which a sub-block is reused, before the schedule.
+        schedule: "linear", "cosine", or a tuple of knots.
+        start, end: factors of the threshold at the first and the last timestep (not with knots).
+        streak_step: loss of threshold per reuse in a row, 0 .. 1.
+        tight, loose: factors of the threshold while the input moves faster, or not faster, than its average; 0 .. 1.99.
+        max_streak: longest run of reuses, 0 .. 63.
+        first_dense, last_dense: timesteps at the start and at the end that compute everything.
+        small, large: range limits r1 and r2 of the encoding rules.
+    """
+
+    name: str
+    threshold: float = 0.0
+    schedule: str | tuple[float, ...] = "linear"
+    start: float = 1.0
+    end: float = 1.0
+    streak_step: float = 0.0
+    tight: float = 1.0
+    loose: float = 1.0
+    max_streak: int = 0
+    first_dense: int = 1
+    last_dense: int = 1
+    small: float = 0.75
+    large: float = 1.75
+
+    def __post_init__(self) -> None:
+        limits = {
+            "threshold": (0.0, 1.0),
+            "streak_step": (0.0, 1.0 - 2.0**-FACTOR_BITS),
+            "tight": (0.0, 2.0 - 1.0 / FACTOR_ONE),
+            "loose": (0.0, 2.0 - 1.0 / FACTOR_ONE),
+            "max_streak": (0, (1 << STREAK_BITS) - 1),
+            "first_dense": (1, math.inf),
+            "last_dense": (0, math.inf),
+            "start": (0.0, math.inf),
+            "end": (0.0, math.inf),
+        }
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise UserError(f"Policy field {name} is {getattr(self, name)}: give it a value from {low} to {high}.")
+        if not 0.0 < self.small < self.large:
+            raise UserError(f"Policy fields small and large are {self.small} and {self.large}: give 0 < small < large.")
+        if isinstance(self.schedule, str) and self.schedule not in SCHEDULES:
+            raise UserError(f"Policy schedule is {self.schedule!r}: use {', '.join(SCHEDULES)} or a tuple of knots.")
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of the policy."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def tables(self, integer: IntegerDiT) -> PolicyTables:
+        """Return the integers of a run of `integer`."""
+        steps, subs = integer.act_scale.shape
+        curve = schedule_curve(self.schedule, self.start, self.end, steps) * self.threshold
+        shares = torch.floor(curve * (THRESHOLD_MAX + 1) + 0.5).clamp(0, THRESHOLD_MAX).long()
+        force = torch.zeros(steps, dtype=torch.bool)
+        force[: self.first_dense] = True
+        force[max(steps - self.last_dense, 0) :] = True
+        registers = DtsmRegisters(
+            streak_step=round(self.streak_step * (1 << FACTOR_BITS)),
+            tight=round(self.tight * FACTOR_ONE),
+            loose=round(self.loose * FACTOR_ONE),
+            max_streak=self.max_streak,
+        )
+        boundaries = code_boundaries(integer, self.small, self.large)
+        thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
+        return PolicyTables(self.name != "dense", thresholds, force, boundaries, registers)
+
+
+def dense() -> Policy:
+    """Return the policy that computes everything and detects nothing."""
+    return Policy("dense")
+
+
+def radit(threshold: float = 0.2, **fields: object) -> Policy:
+    """Return RADiT's policy; `fields` are those of `Policy`."""
+    defaults: dict[str, object] = {"max_streak": 4, "first_dense": 2, "last_dense": 1}
+    return Policy("radit", threshold, **(defaults | fields))  # type: ignore[arg-type]
+
+
+def schedule_curve(schedule: str | tuple[float, ...], start: float, end: float, steps: int) -> Tensor:
+    """Return the factor of the threshold (steps,) float64 at every timestep."""
+    progress = torch.linspace(0.0, 1.0, steps, dtype=torch.float64)
+    if schedule == "linear":
+        return start + (end - start) * progress
+    if schedule == "cosine":
+        return end + (start - end) * (1.0 + torch.cos(math.pi * progress)) / 2.0
+    knots = torch.tensor(schedule, dtype=torch.float64)
+    place = progress * (len(knots) - 1)
+    left = place.floor().long().clamp(max=max(len(knots) - 2, 0))
+    right = (left + 1).clamp(max=len(knots) - 1)
+    return torch.lerp(knots[left], knots[right], place - left)
+
+
+def code_boundaries(integer: IntegerDiT, small: float, large: float) -> Tensor:
+    """Return the boundaries (steps, S, 7) int64 in Q9.6 of the three encoding rules."""
+    rules = [small * k / 3.0 for k in (1, 2, 3)]
+    rules += [small + (large - small) * k / 2.0 for k in (1, 2)]
+    rules += [large * 2.0 ** (k / 2.0) for k in (1, 2)]
+    assert len(rules) == CODE_LEVELS
+    real = integer.act_rms.unsqueeze(1) * torch.tensor(rules, dtype=torch.float64)
+    whole = torch.floor(real / integer.act_scale.unsqueeze(2) * 2**ACT_FRAC + 0.5)
+    return whole.long().clamp(1, (1 << (ACT_BITS - 1)) - 1)
