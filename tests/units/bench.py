@@ -17,6 +17,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,13 @@ def _copy(signal):
     return Signal(signal._init)
 
 
+def in_shallow_stack(work: Callable, *arguments, **options):
+    """Call ``work`` on a stack of its own: MyHDL inspects the whole stack for every block instance, and pytest's
+    is so deep that a unit with many lanes takes ten times as long to build."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work, *arguments, **options).result()
+
+
 @block
 def _testbench(factory, arguments, clk, columns, stimuli):
     """Unit, clock, recorder of the values before each edge, and the stimuli; the first one ends the run."""
@@ -113,6 +121,14 @@ def _testbench(factory, arguments, clk, columns, stimuli):
         raise AssertionError(f"The stimulus did not end within {MAX_CYCLES} cycles.")
 
     return unit, drivers, clock, record
+
+
+def _run(*arguments) -> None:
+    simulation = _testbench(*arguments)
+    try:
+        simulation.run_sim(quiet=1)
+    finally:
+        simulation.quit_sim()
 
 
 @block
@@ -152,11 +168,7 @@ class Bench:
         recorded = {name: signal for name, signal in self.ports.items() if name != self.clk_name}
         self.trace = {name: [] for name in recorded}
         columns = [(self.trace[name].append, signal) for name, signal in recorded.items()]
-        simulation = _testbench(self.factory, self.ports | self.parameters, self.clk, columns, stimuli)
-        try:
-            simulation.run_sim(quiet=1)
-        finally:
-            simulation.quit_sim()
+        in_shallow_stack(_run, self.factory, self.ports | self.parameters, self.clk, columns, stimuli)
         return self.trace
 
     @property
@@ -165,6 +177,9 @@ class Bench:
 
     def convert(self, language: str, folder: Path, name: str = "dut") -> str:
         """Convert a fresh instance; every warning of the converter is an error. Return the text."""
+        return in_shallow_stack(self._convert, language, folder, name)
+
+    def _convert(self, language: str, folder: Path, name: str) -> str:
         unit = self.factory(**{port: _copy(signal) for port, signal in self.ports.items()}, **self.parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("error", ToVerilogWarning)

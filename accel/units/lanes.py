@@ -1,0 +1,82 @@
+"""Lanes of a word: split a packed word into a list of signals, and join a list into a word; lane 0 lowest.
+
+A part-select with a loop variable is no legal Verilog, so ``unpack`` makes one block per lane with constant bounds;
+``pack`` joins with a concatenation. Both are wires: no latency, no rounding. Lane width = ``len(lanes[0])``, and
+``len(word) == len(lanes) * len(lanes[0])``. The lists may be used as memories inside a clocked process.
+
+``signal_list``, ``unsigned`` and ``signed`` make the sized signals that hold each product, sum and shift of a unit.
+"""
+
+from myhdl import ConcatSignal, Signal, always_comb, block, intbv
+
+
+def unsigned(bits: int) -> Signal:
+    """An unsigned signal of ``bits`` bits."""
+    return Signal(intbv(0)[bits:])
+
+
+def signed(bits: int) -> Signal:
+    """A two's-complement signal of ``bits`` bits."""
+    return Signal(intbv(0, min=-(1 << (bits - 1)), max=1 << (bits - 1)))
+
+
+def signal_list(make, bits: int, lanes: int) -> list[Signal]:
+    """One signal per lane: ``make`` is ``signed`` or ``unsigned``."""
+    return [make(bits) for _ in range(lanes)]
+
+
+@block
+def unsigned_lane(word, lane, low):
+    HIGH, LOW = low + len(lane), low
+
+    @always_comb
+    def take():
+        lane.next = word[HIGH:LOW]
+
+    return take
+
+
+@block
+def signed_lane(word, lane, low):
+    HIGH, LOW = low + len(lane), low
+
+    @always_comb
+    def take():
+        lane.next = word[HIGH:LOW].signed()
+
+    return take
+
+
+@block
+def unpack(word, lanes, signed):
+    """word -> lanes, read as two's complement when ``signed``."""
+    take_lane = signed_lane if signed else unsigned_lane
+    takes = [take_lane(word, lane, i * len(lane)) for i, lane in enumerate(lanes)]
+    return takes
+
+
+@block
+def lane_bits(lane, bits):
+    WIDTH = len(lane)
+
+    @always_comb
+    def take():
+        bits.next = lane[WIDTH:]
+
+    return take
+
+
+@block
+def pack(lanes, word):
+    """lanes (signed or not) -> word, their bits unchanged."""
+    width = len(lanes[0])
+    # VHDL joins only unsigned vectors.
+    bits = [unsigned(width) for _ in lanes] if lanes[0].min < 0 else lanes
+    takes = [lane_bits(lane, field) for lane, field in zip(lanes, bits, strict=True) if lane is not field]
+    joined = ConcatSignal(*reversed(bits)) if len(bits) > 1 else bits[0]
+
+    @always_comb
+    def join():
+        word.next = joined
+
+    return takes, join
