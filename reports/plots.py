@@ -1,0 +1,180 @@
+"""Plots of the report, as SVG, and small images, as PNG; both as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from reports.summary import PolicyResult, Summary
+
+INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
+COLORS = (
+    "#1b4f72 #7fb3d5 #2a9d8f #8fcfc4 #d1495b #e79aa5 #f2a541 #f7d08a #6d597a #b8a9c9".split()
+)  # one hue pair per theme: array, on chip, off chip, skipping, host
+ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
+    "MACs, active": ("mac_active",),
+    "MACs, held and idle clock": ("mac_held", "mac_idle_clock"),
+    "vector units": ("requantization", "residual_layernorm", "softmax", "gelu"),
+    "on-chip memories": tuple(f"memory_{name}" for name in "a k v hidden prob score weight x fifo mod param".split()),
+    "weights, external": ("external_weights",),
+    "conditioning and parameters, external": ("external_conditioning",),
+    "detection (CCU, DTSM, history)": ("detection",),
+    "branch cache": ("branch_cache",),
+    "x streams": ("x_streams",),
+    "host": ("host",),
+}
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "svg.hashsalt": "radit",
+}
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """Bytes as a data URI of a MIME type."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _svg(width: float, height: float, draw: Callable[[Figure], None]) -> str:
+    """Draw a figure, inches, and return it as a data URI; same input, same bytes."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return data_uri("image/svg+xml", buffer.getvalue())
+
+
+def _png(pixels: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png")
+    return data_uri("image/png", buffer.getvalue())
+
+
+def image_uri(image: np.ndarray) -> str:
+    """Image (C, H, W), -1 to 1, as PNG; three channels in colour, else the first in grey."""
+    pixels = np.clip((image + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
+    return _png(np.moveaxis(pixels, 0, -1) if len(pixels) == 3 else pixels[0])
+
+
+def difference_uri(difference: np.ndarray, limit: float) -> str:
+    """Mean over channels of a difference (C, H, W), blue -limit, white 0, red +limit."""
+    scaled = np.clip(difference.mean(0) / limit, -1, 1) if limit else np.zeros(difference.shape[1:])
+    colors = matplotlib.colormaps["RdBu_r"]((scaled + 1) / 2)[..., :3]
+    return _png((colors * 255 + 0.5).astype(np.uint8))
+
+
+def skip_map(reused: np.ndarray) -> str:
+    """Share of images that reused, sub-blocks x timesteps, one panel per context."""
+    share = reused.mean(axis=0)
+    _, timesteps, sub_blocks, contexts = reused.shape
+    names = ("conditional", "unconditional") if contexts == 2 else tuple(f"context {i}" for i in range(contexts))
+
+    def draw(figure: Figure) -> None:
+        height = 0.9 + 0.11 * sub_blocks
+        axes = figure.subplots(1, contexts, sharey=True, squeeze=False)[0]
+        for context, axis in enumerate(axes):
+            picture = axis.imshow(share[:, :, context].T, aspect="auto", cmap="YlGnBu", vmin=0, vmax=1)
+            axis.set_title(f"{names[context]}: {share[:, :, context].mean():.0%} reused", fontsize=10, loc="left")
+            axis.set_xlabel("timestep, in order of sampling")
+            axis.tick_params(length=0)
+        axes[0].set_yticks(range(sub_blocks), _sub_block_names(sub_blocks), fontsize=8 if height < 4 else 6)
+        bar = figure.colorbar(picture, ax=list(axes), pad=0.01, fraction=0.03)
+        bar.set_label("share of images that reused")
+        bar.outline.set_visible(False)
+
+    return _svg(10, 1.2 + 0.2 * min(sub_blocks, 40), draw)
+
+
+def _sub_block_names(sub_blocks: int) -> list[str]:
+    return [f"block {s // 2} {'MLP' if s % 2 else 'attention'}" for s in range(sub_blocks)]
+
+
+def _bare(axis: Axes) -> None:
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+    axis.tick_params(length=0)
+    axis.grid(axis="x", color=GRID, linewidth=0.8)
+    axis.set_axisbelow(True)
+
+
+def _stack(axis: Axes, parts: dict[str, list[float]], colors: list[str]) -> np.ndarray:
+    """Two horizontal stacked bars, dense above radit; returns their lengths."""
+    start = np.zeros(2)
+    for (name, values), color in zip(parts.items(), colors, strict=True):
+        if max(values) > 0:
+            axis.barh(
+                (0, 1), values, left=start, color=color, label=name, height=0.55, edgecolor="white", linewidth=0.6
+            )
+        start += values
+    axis.set_yticks((0, 1), ("dense", "radit"))
+    axis.invert_yaxis()
+    _bare(axis)
+    return start
+
+
+def cycle_parts(result: PolicyResult) -> dict[str, float]:
+    """Cycles by what the machine did, in millions."""
+    count = result.counters
+    array, passes = count["array_cycles"], count["pass_cycles"]
+    rest = max(0, result.cycles - array - passes)
+    return {
+        "array multiplies": array / 1e6,
+        "residual and LayerNorm pass": passes / 1e6,
+        "drain, fetch, control": rest / 1e6,
+    }
+
+
+def cycle_bars(summary: Summary) -> str:
+    """Cycles of both runs, stacked."""
+    dense, radit = cycle_parts(summary.dense), cycle_parts(summary.radit)
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        _stack(axis, {name: [dense[name], radit[name]] for name in dense}, [COLORS[0], COLORS[2], COLORS[7]])
+        axis.set_xlabel("million cycles, measured in the RTL simulation")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+
+    return _svg(10, 2.3, draw)
+
+
+def energy_groups(result: PolicyResult) -> dict[str, float]:
+    """Nominal energy, uJ, in the report's groups."""
+    parts = result.energy_breakdown_uj
+    groups = {group: sum(parts[n].nominal for n in names if n in parts) for group, names in ENERGY_GROUPS.items()}
+    named = {name for names in ENERGY_GROUPS.values() for name in names}
+    other = sum(value.nominal for name, value in parts.items() if name not in named)
+    return groups | ({"other": other} if other else {})
+
+
+def energy_bars(summary: Summary) -> str:
+    """Nominal energy of both runs, stacked by component group, whiskers from the low to the high total."""
+    dense, radit = energy_groups(summary.dense), energy_groups(summary.radit)
+    names = list(dict.fromkeys([*dense, *radit]))
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        parts = {name: [dense.get(name, 0.0), radit.get(name, 0.0)] for name in names}
+        ends = _stack(axis, parts, [*COLORS, MUTED][: len(parts)])
+        bounds = [summary.dense.energy_uj, summary.radit.energy_uj]
+        spread = [
+            [e - b.low for e, b in zip(ends, bounds, strict=True)],
+            [b.high - e for e, b in zip(ends, bounds, strict=True)],
+        ]
+        axis.errorbar(ends, (0, 1), xerr=np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1.2, capsize=5)
+        axis.set_xlabel("uJ, modelled: bar nominal, whisker low to high of the energy table")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+
+    return _svg(10, 3.2, draw)

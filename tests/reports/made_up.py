@@ -1,0 +1,86 @@
+"""A made-up run for the tests of the report: shaped like the digit model's, its numbers invented."""
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.dims import Dims
+from model.config import DiTConfig
+from reports.arrays import ReportArrays
+from reports.counts import expected_counts, model_macs
+from reports.energy import energy
+from reports.host import host_work
+from reports.memories import plan_memory
+from reports.summary import Array, Check, PolicyResult, Quality, Sampler, Summary, policy_result, provenance, ratios
+from reports.table import load_table
+
+BUILD = BuildConfig()
+DIMS = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
+STEPS = 50
+
+
+def decisions(rng: np.random.Generator) -> np.ndarray:
+    """Computed [timestep, sub_block, context]: first and last three steps dense, more reuse in the middle."""
+    middle = 0.75 * np.sin(np.linspace(0, np.pi, STEPS))[:, None, None] + np.linspace(-0.1, 0.1, 12)[None, :, None]
+    computed = rng.random((STEPS, 12, 2)) >= middle
+    computed[:3] = computed[-3:] = True
+    return computed
+
+
+def run(computed: np.ndarray, policy_on: bool) -> PolicyResult:
+    """A run's result with invented timing."""
+    counters = expected_counts(DIMS, BUILD, computed, policy_on)
+    passes = STEPS * 13 * 600
+    cycles = int(counters["array_cycles"] * 1.06) + passes
+    counters = {"cycles": cycles, "pass_cycles": passes, "saturations": 0} | counters
+    work = host_work(DiTConfig(), STEPS, images=1)
+    bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD), work)
+    dense = np.ones_like(computed)
+    return policy_result(counters, model_macs(DIMS, computed), model_macs(DIMS, dense), BUILD, bill)
+
+
+def summary(rng: np.random.Generator) -> Summary:
+    """A whole summary that passes its check."""
+    computed = decisions(rng)
+    dense, radit = run(np.ones_like(computed), policy_on=False), run(computed, policy_on=True)
+    return Summary(
+        model="digits",
+        sampler=Sampler(steps=STEPS, cfg=1.5, images=10, seed=1),
+        engine="verilator",
+        array=Array(rows=BUILD.rows, cols=BUILD.cols),
+        dense=dense,
+        radit=radit,
+        ratios=ratios(dense, radit),
+        check=Check(
+            words_compared=123_456_789,
+            words_mismatched=0,
+            decisions_compared=24_000,
+            decisions_mismatched=0,
+            images_identical=True,
+            counters_equal=True,
+        ),
+        quality=Quality(
+            samples=1000,
+            fd_float=4.31,
+            fd_int8=4.35,
+            fd_radit=4.42,
+            fd_noise=0.21,
+            accuracy_float=0.981,
+            accuracy_int8=0.98,
+            accuracy_radit=0.979,
+            mse_radit_to_dense=0.00021,
+            mse_fewer_steps_same_macs=0.0011,
+            origin="stored with the checkpoint, hash matches",
+        ),
+        seconds={"quantize": 4.2, "verilate": 31.0, "simulate dense": 80.1, "simulate radit": 41.5, "report": 2.0},
+        provenance=provenance(load_table(), plan_memory(DIMS, BUILD).describe(), {"checkpoint": "0123456789abcdef"}),
+    )
+
+
+def arrays(rng: np.random.Generator, images: int = 10) -> ReportArrays:
+    """Blurry 8 x 8 blobs, and the same with a little noise."""
+    y, x = np.mgrid[0:8, 0:8]
+    centres = rng.uniform(2, 5, (images, 2))
+    dense = np.stack([2 * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 6) - 1 for a, b in centres])[:, None]
+    radit = dense + 0.02 * rng.standard_normal(dense.shape)
+    reused = np.stack([~decisions(rng) for _ in range(images)])
+    return ReportArrays(dense, radit, reused)
