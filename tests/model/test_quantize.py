@@ -1,0 +1,158 @@
+"""Quantization and calibration: number formats, error bounds against float, storage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.calibrate import (
+    Calibration,
+    calibrate,
+    calibration_path,
+    load_calibration,
+    load_or_calibrate,
+    save_calibration,
+)
+from model.dit import DiT
+from model.errors import UserError
+from model.example import SMALL, random_dit
+from model.formats import BIAS_BITS
+from model.generate import to_integer
+from model.integer import HEADER_FIELDS, IntegerDiT
+from model.quantize import normalize, quantize
+from model.reference import Reference, StageCapture
+from model.sampler import DDIM, make_noise, sample
+from model.skip import dense
+
+STEPS = 5
+
+
+@pytest.fixture(scope="module")
+def dit() -> DiT:
+    return random_dit()
+
+
+@pytest.fixture(scope="module")
+def calibration(dit: DiT) -> Calibration:
+    return calibrate(dit, steps=STEPS, images=16)
+
+
+@pytest.fixture(scope="module")
+def integer(dit: DiT, calibration: Calibration) -> IntegerDiT:
+    return quantize(dit, calibration, DDIM(STEPS))
+
+
+def test_normalize():
+    real = torch.tensor([1.0, 0.5, 3.1e-9, 2.0**-60, 1 - 2.0**-30, 32000.0], dtype=torch.float64)
+    mult, shift = normalize(real)
+    assert bool(((mult >= 2**15) & (mult < 2**16) & (shift >= 1) & (shift <= 63)).all())
+    error = mult * 2.0 ** -shift.double() / real - 1
+    assert error[[0, 1, 2, 4, 5]].abs().max() <= 2.0**-16
+    with pytest.raises(UserError, match="multiplier"):
+        normalize(torch.tensor([40000.0]))
+
+
+def test_every_constant_fits_its_field(integer: IntegerDiT):
+    for name in HEADER_FIELDS:
+        column = integer.header[name]
+        assert column.shape == (STEPS, 2 * SMALL.depth) and int(column.min()) >= 0
+        assert int(column.max()) < (64 if name.endswith("shift") else 1 << 16)
+    for sub_block in integer.sub_blocks:
+        for weight in sub_block.weights.values():
+            assert weight.dtype == torch.int8 and int(weight.min()) >= -127
+        for table in sub_block.tables.values():
+            assert int(table.bias.abs().max()) < 1 << (BIAS_BITS - 1)
+            assert int(table.mult.min()) >= 1 << 15 and int(table.mult.max()) < 1 << 16
+            assert int(table.shift.min()) >= 1 and int(table.shift.max()) <= 63
+
+
+@pytest.fixture(scope="module")
+def images(dit: DiT) -> list[torch.Tensor]:
+    """What the float model sees at each timestep, (3, 1, 4, 4): images other than the calibration's."""
+    seen = []
+
+    def watch(x: torch.Tensor, t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        seen.append(x[::2])
+        return dit(x, t, y)
+
+    sample(watch, make_noise(SMALL, 3, seed=77), torch.arange(3), STEPS, 1.5, SMALL.null_class)
+    return seen
+
+
+@pytest.mark.parametrize("index", range(STEPS))
+def test_sub_blocks_are_near_float(integer: IntegerDiT, dit: DiT, images: list[torch.Tensor], index: int):
+    """Each sub-block on its own, given the same x: relative error of input and branch; no 16-bit saturation."""
+    tables = integer.conditioning_tables(torch.arange(3))
+    x, saturated = to_integer(dit.embed(images[index]), integer.x_frac, SMALL.tokens)
+    reference = Reference(integer, dense().tables(integer))
+    reference.start(3)
+    captured: list[StageCapture] = []
+    _, record = reference.step(x.unsqueeze(1).expand(-1, 2, -1, -1), index, tables, captured)
+    assert saturated + sum(record.saturated.values()) == 0
+    vectors = dit.block_modulation(tables.c[:, :, index].flatten(0, 1))
+    for s, found in enumerate(captured):
+        block, steps = dit.blocks[s // 2], vectors[:, s // 2]
+        given = found.x.flatten(0, 1).float() * 2.0**-integer.x_frac
+        act = (block.mlp_input if s % 2 else block.attention_input)(given, steps)
+        assert relative(found.act.flatten(0, 1) / 64 * integer.act_scale[index, s], act) < 0.005
+        branch = (block.mlp if s % 2 else block.attn)(act)
+        assert relative(found.branch.flatten(0, 1) * integer.branch_scale[s], branch) < 0.06
+
+
+def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Root mean square of the error in units of the wanted values'."""
+    return float(((found - wanted).double().square().mean() / wanted.double().square().mean()).sqrt())
+
+
+def test_values_and_projection_keep_an_exact_bias(dit: DiT, calibration: Calibration):
+    """V's bias reaches the branch through the projection's bias."""
+    moved = random_dit()
+    moved.blocks[0].attn.qkv.bias[2 * SMALL.hidden_size :] += 3.0
+    one, two = (quantize(model, calibration, DDIM(STEPS)).sub_blocks[0] for model in (dit, moved))
+    assert all(torch.equal(one.weights[name], two.weights[name]) for name in "qkvo")
+    assert not torch.equal(one.tables["o"].bias, two.tables["o"].bias)
+
+
+def test_an_empty_channel_is_quantized(calibration: Calibration):
+    dit = random_dit()
+    dit.blocks[0].mlp.fc2.weight[3] = 0.0
+    dit.blocks[0].attn.qkv.weight[5] = 0.0
+    integer = quantize(dit, calibration, DDIM(STEPS))
+    assert int(integer.sub_blocks[1].weights["fc2"][3].abs().max()) == 0
+
+
+def test_deterministic(dit: DiT, integer: IntegerDiT):
+    again = quantize(dit, calibrate(dit, steps=STEPS, images=16), DDIM(STEPS))
+    assert again.digest() == integer.digest()
+    other = quantize(dit, calibrate(dit, steps=STEPS, images=16, seed=1), DDIM(STEPS))
+    assert other.digest() != integer.digest()
+
+
+def test_conditioning_does_not_depend_on_the_batch(integer: IntegerDiT):
+    tables = integer.conditioning_tables(torch.tensor([2, 0, 1, 2]))
+    alone = integer.conditioning_tables(torch.tensor([2]))
+    assert tables.saturated == 0
+    for name in ("c", "scale", "shift", "gate"):
+        assert torch.equal(getattr(tables, name)[:1], getattr(alone, name))
+        assert torch.equal(getattr(tables, name)[0, 1], getattr(tables, name)[1, 1]), "both the null class"
+
+
+def test_storage(dit: DiT, tmp_path: Path):
+    """A stored calibration is used while its hash fits, and computed anew otherwise."""
+    checkpoint = tmp_path / "small.safetensors"
+    fresh = load_or_calibrate(dit, checkpoint, steps=2)
+    save_calibration(calibration_path(checkpoint), replace(fresh, x=fresh.x + 1.0))
+    used = load_or_calibrate(dit, checkpoint, steps=2)
+    assert torch.equal(used.x, fresh.x + 1.0) and used.digest == fresh.digest
+    assert torch.equal(load_or_calibrate(dit, checkpoint, steps=3).timesteps, torch.tensor(DDIM(3).timesteps))
+    calibration_path(checkpoint).write_bytes(b"damaged")
+    assert load_calibration(calibration_path(checkpoint)) is None
+    assert torch.equal(load_or_calibrate(dit, checkpoint, steps=2).x, fresh.x)
+
+
+def test_a_calibration_of_other_timesteps_is_refused(dit: DiT, calibration: Calibration):
+    with pytest.raises(UserError, match="steps = 7"):
+        quantize(dit, calibration, DDIM(7))

@@ -1,0 +1,249 @@
+"""The reference: equal to the plain composition of the golden operations, batch independent, groups, capture."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.calibrate import calibrate
+from model.dit import DiT
+from model.example import SMALL, random_dit
+from model.generate import generate
+from model.groups import Groups
+from model.integer import Conditioning, IntegerDiT
+from model.ops.ccu import changed, encode
+from model.ops.gelu import gelu_int8
+from model.ops.layernorm import layernorm
+from model.ops.mac_array import matmul
+from model.ops.modulate import modulate
+from model.ops.modulate import quantize as to_int8
+from model.ops.recip import recip
+from model.ops.requant import requant, requant_wide
+from model.ops.residual import residual_add
+from model.ops.softmax import softmax
+from model.quantize import quantize
+from model.reference import Reference, StageCapture
+from model.sampler import DDIM, make_noise
+from model.skip import dense, radit
+
+STEPS, IMAGES, TOKENS, WIDTH = 6, 3, SMALL.tokens, SMALL.hidden_size
+HEADS, HEAD_DIM = SMALL.num_heads, SMALL.head_dim
+SUBS = 2 * SMALL.depth
+SKIPPING = radit(0.6, max_streak=3)
+
+Stages = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def dit() -> DiT:
+    return random_dit()
+
+
+@pytest.fixture(scope="module")
+def integer(dit: DiT) -> IntegerDiT:
+    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+
+
+@pytest.fixture(scope="module")
+def tables(integer: IntegerDiT) -> Conditioning:
+    return integer.conditioning_tables(torch.arange(IMAGES) % SMALL.num_classes)
+
+
+@pytest.fixture(scope="module")
+def x(integer: IntegerDiT) -> Tensor:
+    """A residual stream of usual size; the last image has the whole 16-bit range, and one token at its limits."""
+    generator = torch.Generator().manual_seed(1)
+    values = torch.randint(-3000, 3000, (IMAGES, 2, TOKENS, WIDTH), generator=generator)
+    values[-1] = torch.randint(-32768, 32768, values[-1].shape, generator=generator)
+    values[-1, :, 0] = torch.where(values[-1, :, 0] < 0, -32768, 32767)
+    return values
+
+
+def plain_attention(integer: IntegerDiT, a: Tensor, s: int, index: int, padded_keys: int = 0) -> Stages:
+    """Attention of a (K, T, D) int64 by the golden operations, one group."""
+    sub_block, header = integer.sub_blocks[s], {name: int(c[index, s]) for name, c in integer.header.items()}
+
+    def project(name: str, given: Tensor) -> Tensor:
+        table = sub_block.tables[name]
+        acc = matmul(given, sub_block.weights[name].long().t())
+        return requant(acc, table.bias[index], table.mult[index], table.shift[index])
+
+    def heads(value: Tensor) -> Tensor:
+        return value.unflatten(2, (HEADS, HEAD_DIM)).transpose(1, 2)
+
+    q, k = project("q", a), project("k", a)
+    v = requant(matmul(a, sub_block.weights["v"].long().t()), 0, header["v_mult"], header["v_shift"])
+    score = requant_wide(matmul(heads(q), heads(k).transpose(-1, -2)), 0, header["score_mult"], header["score_shift"])
+    valid = (torch.arange(a.shape[1]) < a.shape[1] - padded_keys).expand(score.shape) if padded_keys else None
+    prob, total = softmax(score, valid)
+    mixed = requant(matmul(prob, heads(v)), 0, *recip(total, header["gain"], header["gain_shift"]))
+    o = mixed.transpose(1, 2).flatten(2)
+    return {"q": q, "k": k, "v": v, "score": score, "prob": prob, "o": o, "branch": project("o", o)}
+
+
+def plain_mlp(integer: IntegerDiT, a: Tensor, s: int, index: int) -> Stages:
+    """MLP of a (K, T, D) int64 by the golden operations."""
+    sub_block, header = integer.sub_blocks[s], {name: int(c[index, s]) for name, c in integer.header.items()}
+    one, two = sub_block.tables["fc1"], sub_block.tables["fc2"]
+    acc = matmul(a, sub_block.weights["fc1"].long().t())
+    h = gelu_int8(
+        requant_wide(acc, one.bias[index], one.mult[index], one.shift[index]), header["h_mult"], header["h_shift"]
+    )
+    acc = matmul(h, sub_block.weights["fc2"].long().t())
+    return {"h": h, "branch": requant(acc, two.bias[index], two.mult[index], two.shift[index])}
+
+
+def plain_step(integer: IntegerDiT, x: Tensor, index: int, tables: Conditioning, padded_keys: int = 0):
+    """A dense timestep by the golden operations: the next x and every stage of every sub-block."""
+    seen: list[Stages] = []
+    for s in range(SUBS):
+        y = layernorm(x, integer.eps)
+        scale, shift, gate = (part[:, :, index, s].unsqueeze(2) for part in (tables.scale, tables.shift, tables.gate))
+        act = modulate(y, scale, shift, int(integer.header["mod_shift"][index, s]))
+        a = to_int8(act)
+        flat = a.flatten(0, 1)
+        stages = plain_mlp(integer, flat, s, index) if s % 2 else plain_attention(integer, flat, s, index, padded_keys)
+        branch = stages.pop("branch").view(x.shape)
+        seen.append(stages | {"x": x, "act": act, "a": a, "branch": branch})
+        x = residual_add(x, branch, gate, int(integer.header["gate_shift"][index, s]))
+    return x, seen
+
+
+def assert_equal(found: StageCapture, wanted: Stages) -> None:
+    for name, value in wanted.items():
+        got = found.stages[name].squeeze(2) if name in ("score", "prob") else found.stages.get(name)
+        got = getattr(found, name) if got is None else got
+        assert torch.equal(got.long(), value), name
+
+
+@pytest.mark.parametrize("index", [0, STEPS - 1])
+def test_equals_the_golden_operations(integer, tables, x, index):
+    """Every word of every stage, ordinary and extreme values."""
+    captured: list[StageCapture] = []
+    reference = Reference(integer, dense().tables(integer))
+    reference.start(IMAGES)
+    out, record = reference.step(x, index, tables, captured)
+    wanted, seen = plain_step(integer, x, index, tables)
+    for found, stages in zip(captured, seen, strict=True):
+        assert_equal(found, stages)
+    assert torch.equal(out.long(), wanted)
+    assert record.saturated["residual"] > 0, "the last image must reach the limits"
+
+
+def test_padded_tokens_are_computed_and_never_seen_as_keys(integer, tables, x):
+    padded = torch.nn.functional.pad(x, (0, 0, 0, 5))
+    captured: list[StageCapture] = []
+    reference = Reference(integer, dense().tables(integer), padded_tokens=TOKENS + 5)
+    reference.start(IMAGES)
+    out, _ = reference.step(padded, 2, tables, captured)
+    wanted, seen = plain_step(integer, padded, 2, tables, padded_keys=5)
+    for found, stages in zip(captured, seen, strict=True):
+        assert_equal(found, stages)
+    assert torch.equal(out.long(), wanted)
+    assert torch.equal(out[:, :, :TOKENS].long(), plain_step(integer, x, 2, tables)[0]), "padding changed the image"
+
+
+def test_groups_attend_within_themselves(integer, tables, x):
+    """A group alone gives what it gives among others, at any stride."""
+    split = Groups.of([range(part, TOKENS, 4) for part in range(4)])
+    reference = Reference(integer, dense().tables(integer), groups=(split, split))
+    reference.start(IMAGES)
+    out, _ = reference.step(x, 1, tables)
+    for tokens in split.index:
+        alone = Groups.single(len(tokens), len(tokens))
+        part = Reference(integer, dense().tables(integer), groups=(alone, alone))
+        part.start(IMAGES)
+        assert torch.equal(part.step(x[:, :, tokens], 1, tables)[0], out[:, :, tokens])
+
+
+def run(reference: Reference, x: Tensor, tables: Conditioning, capture: list[StageCapture] | None = None):
+    """All timesteps on a slowly changing x, the same for every reference: decisions and outputs."""
+    reference.start(len(x))
+    drift = torch.linspace(0, 60, STEPS).long()
+    results = [reference.step(x + int(drift[i]) * (x % 5 - 2), i, tables, capture) for i in range(STEPS)]
+    return torch.stack([out for out, _ in results]), torch.stack([record.reuse for _, record in results])
+
+
+def test_an_image_does_not_depend_on_its_batch(integer, tables, x):
+    reference = Reference(integer, SKIPPING.tables(integer))
+    out, reuse = run(reference, x, tables)
+    assert 0 < reuse.double().mean() < 1
+    for image in range(IMAGES):
+        alone = Conditioning(
+            *(getattr(tables, name)[image : image + 1] for name in ("c", "scale", "shift", "gate")), saturated=0
+        )
+        out_alone, reuse_alone = run(reference, x[image : image + 1], alone)
+        assert torch.equal(out_alone, out[:, image : image + 1])
+        assert torch.equal(reuse_alone, reuse[:, :, image : image + 1])
+
+
+def test_capture_changes_nothing_and_is_consistent(integer, tables, x):
+    policy = SKIPPING.tables(integer)
+    out, reuse = run(Reference(integer, policy), x, tables)
+    captured: list[StageCapture] = []
+    out_captured, reuse_captured = run(Reference(integer, policy), x, tables, captured)
+    assert torch.equal(out, out_captured) and torch.equal(reuse, reuse_captured)
+    branch: dict[int, Tensor] = {}
+    codes: dict[int, Tensor] = {}
+    for position, found in enumerate(captured):
+        index, s = divmod(position, SUBS)
+        assert torch.equal(found.computed, ~reuse[index, s])
+        assert all(len(stage) == int(found.computed.sum()) for stage in found.stages.values())
+        assert torch.equal(found.codes.long(), encode(found.act.long(), policy.boundaries[index, s]))
+        if s in branch:
+            assert torch.equal(found.branch[~found.computed], branch[s][~found.computed]), "a cached branch changed"
+            stored = torch.where(found.computed[..., None, None], found.codes, codes[s])
+        else:
+            assert bool(found.computed.all()), "reuse before the first write"
+            stored = found.codes
+        branch[s], codes[s] = found.branch, stored
+
+
+def test_counts_are_against_the_last_computed_input(integer, tables, x):
+    captured: list[StageCapture] = []
+    reference = Reference(integer, SKIPPING.tables(integer))
+    reference.start(IMAGES)
+    stored: dict[int, Tensor] = {s: torch.zeros(x.shape, dtype=torch.int64) for s in range(SUBS)}
+    for index in range(STEPS):
+        captured.clear()
+        _, record = reference.step(x + index * 7, index, tables, captured)
+        for s, found in enumerate(captured):
+            assert torch.equal(record.counts[s], changed(found.codes.long(), stored[s]))
+            stored[s] = torch.where(found.computed[..., None, None], found.codes.long(), stored[s])
+
+
+@pytest.mark.parametrize("fault", ["stale cache", "swapped contexts"])
+def test_a_planted_fault_is_seen(integer, tables, x, fault):
+    """What a scoreboard compares changes when a cache is not refreshed, or serves the other context."""
+    healthy, _ = run(Reference(integer, SKIPPING.tables(integer)), x, tables)
+
+    class Faulty(Reference):
+        def _branch(self, a, reuse, codes, s, index, tally, stages):
+            kept = self.cache[s].clone()
+            branch = super()._branch(a, reuse, codes, s, index, tally, stages)
+            if fault == "stale cache":
+                if index:
+                    self.cache[s] = kept
+                return branch
+            return torch.where(reuse[..., None, None], branch.flip(1), branch)
+
+    broken, _ = run(Faulty(integer, SKIPPING.tables(integer)), x, tables)
+    assert not torch.equal(healthy, broken)
+
+
+def test_generation_does_not_depend_on_chunks_or_processes(integer, dit):
+    y, noise = torch.tensor([0, 1, 2, 0]), make_noise(SMALL, 4, seed=3)
+    reference = Reference(integer, SKIPPING.tables(integer))
+    images, record = generate(reference, dit, y, noise, steps=STEPS)
+    assert record.saturations == 0
+    for options in ({"chunk": 1}, {"chunk": 1, "jobs": 2}):
+        other, other_record = generate(reference, dit, y, noise, **options)
+        assert torch.allclose(other, images, atol=1e-4 * float(images.abs().max()))
+        assert torch.equal(other_record.reuse, record.reuse)
+
+
+def test_generation_without_guidance_runs_one_context(integer, dit):
+    y, noise = torch.tensor([0, 1]), make_noise(SMALL, 2, seed=3)
+    _, record = generate(Reference(integer, dense().tables(integer)), dit, y, noise, cfg=1.0)
+    assert record.reuse.shape == (STEPS, SUBS, 2, 1)

@@ -1,0 +1,101 @@
+"""Skip policies: tables, schedules, encoding rules, guards, and errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.calibrate import calibrate
+from model.dit import DiT
+from model.errors import UserError
+from model.example import SMALL, random_dit
+from model.generate import generate
+from model.integer import IntegerDiT
+from model.quantize import quantize
+from model.reference import Reference
+from model.sampler import DDIM, make_noise
+from model.skip import dense, radit, schedule_curve
+
+STEPS = 8
+Y, NOISE = torch.tensor([0, 1, 2]), make_noise(SMALL, 3, seed=5)
+
+
+@pytest.fixture(scope="module")
+def dit() -> DiT:
+    return random_dit()
+
+
+@pytest.fixture(scope="module")
+def integer(dit: DiT) -> IntegerDiT:
+    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+
+
+def test_schedules():
+    linear = schedule_curve("linear", 2.0, 1.0, 5)
+    assert linear.tolist() == [2.0, 1.75, 1.5, 1.25, 1.0]
+    cosine = schedule_curve("cosine", 2.0, 1.0, 5)
+    assert cosine.tolist() == pytest.approx([2.0, 1.8535534, 1.5, 1.1464466, 1.0])
+    assert schedule_curve((0.0, 1.0, 0.0), 1.0, 1.0, 5).tolist() == [0.0, 0.5, 1.0, 0.5, 0.0]
+    assert schedule_curve((0.5,), 1.0, 1.0, 3).tolist() == [0.5, 0.5, 0.5]
+
+
+def test_encoding_rules(integer):
+    """Ascending, within 16 bit, constant in real units over time up to half a step of Q9.6."""
+    found = radit().tables(integer).boundaries
+    assert found.shape == (STEPS, 2 * SMALL.depth, 7)
+    assert bool((found.diff(dim=2) >= 0).all()) and int(found.min()) >= 1 and int(found.max()) < 2**15
+    real = found * integer.act_scale.unsqueeze(2) / 64
+    half_step = integer.act_scale.unsqueeze(2) / 128
+    middle = integer.act_rms.reshape(1, -1, 1) * torch.tensor([0.25, 0.5, 0.75, 1.25, 1.75, 1.75 * 2**0.5, 3.5])
+    assert bool(((real - middle).abs() <= half_step * 1.0001).all())
+
+
+def test_no_streak_is_the_dense_image(integer, dit):
+    """Detection and caching alone change no bit."""
+    images, record = generate(Reference(integer, dense().tables(integer)), dit, Y, NOISE)
+    other, watched = generate(Reference(integer, radit(0.9, max_streak=0).tables(integer)), dit, Y, NOISE)
+    assert torch.equal(images, other)
+    assert not record.reuse.any() and not watched.reuse.any() and not record.counts.any()
+    assert watched.counts.any()
+
+
+@pytest.mark.parametrize("max_streak", [1, 3])
+def test_guards(integer, dit, max_streak):
+    """Dense first and last timesteps, streaks no longer than allowed."""
+    policy = radit(1.0, max_streak=max_streak, first_dense=2, last_dense=1, loose=1.9, tight=1.9)
+    _, record = generate(Reference(integer, policy.tables(integer)), dit, Y, NOISE)
+    assert not record.reuse[:2].any() and not record.reuse[-1:].any()
+    assert record.reuse[2 : 2 + max_streak].all() and not record.reuse[2 + max_streak].any()
+
+
+def test_reuse_before_the_first_write_is_impossible(integer, dit):
+    """Even where no timestep is forced."""
+    tables = radit(1.0, max_streak=9).tables(integer)
+    tables.force.zero_()
+    _, record = generate(Reference(integer, tables), dit, Y, NOISE)
+    assert not record.reuse[0].any() and record.reuse.any()
+
+
+def test_a_larger_threshold_skips_more(integer, dit):
+    runs = [generate(Reference(integer, radit(t).tables(integer)), dit, Y, NOISE)[1] for t in (0.2, 0.5, 0.8)]
+    reductions = [record.mac_reduction(integer) for record in runs]
+    assert reductions == sorted(reductions) and reductions[-1] > reductions[0] >= 1.0
+
+
+def test_policies_are_hashable_and_printable():
+    assert len({radit(), radit(), dense(), radit(0.3)}) == 3
+    assert radit().digest() == radit().digest() != radit(schedule="cosine").digest()
+    assert "threshold=0.3" in repr(radit(0.3))
+
+
+@pytest.mark.parametrize(
+    "field, value", [("threshold", 1.5), ("tight", 2.0), ("max_streak", 64), ("first_dense", 0), ("schedule", "square")]
+)
+def test_bad_fields_are_named(field, value):
+    with pytest.raises(UserError, match=field):
+        radit(**{field: value})
+
+
+def test_bad_range_limits_are_named():
+    with pytest.raises(UserError, match="small and large"):
+        radit(small=2.0, large=1.0)
