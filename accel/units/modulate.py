@@ -79,19 +79,19 @@ def affine_lanes(clk, src_valid, y, scale, shift, mod_shift, dst_valid, result, 
 
     @always(clk.posedge)
     def saturate():
-        over = False
+        lane_clamped = False
         dst_valid.next = valid_4
         if valid_4:
             for i in range(LANES):
                 if total[i] > HIGHEST:
                     result[i].next = HIGHEST
-                    over = True
+                    lane_clamped = True
                 elif total[i] < LOWEST:
                     result[i].next = LOWEST
-                    over = True
+                    lane_clamped = True
                 else:
                     result[i].next = total[i]
-            saturated.next = over
+            saturated.next = lane_clamped
 
     return words, multiply, shift_down, add, saturate
 

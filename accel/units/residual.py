@@ -82,18 +82,18 @@ def residual_unit(clk, src_valid, x, branch, use_branch, gate, gate_shift, dst_v
 
     @always(clk.posedge)
     def saturate():
-        over = False
+        lane_clamped = False
         dst_valid.next = valid_4
         if valid_4:
             for i in range(LANES):
                 if total[i] > HIGHEST:
                     result[i].next = HIGHEST
-                    over = True
+                    lane_clamped = True
                 elif total[i] < LOWEST:
                     result[i].next = LOWEST
-                    over = True
+                    lane_clamped = True
                 else:
                     result[i].next = total[i]
-            saturated.next = over
+            saturated.next = lane_clamped
 
     return words, multiply, shift_down, add, saturate
