@@ -76,7 +76,7 @@ def countdown(clk, aresetn, start, words, stream, active):
     def count():
         if start:
             left.next = words
-        elif stream.tvalid and stream.tready:
+        elif stream.tvalid and stream.tready and left != 0:
             left.next = left - 1
 
     return watch, count

@@ -1,0 +1,1 @@
+"""Simulators of the accelerator behind one protocol (``base.Engine``)."""

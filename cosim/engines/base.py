@@ -1,0 +1,241 @@
+"""What an engine is: one accelerator in some simulator, with its memories, driven one timestep at a time.
+
+Engines differ in speed only: equal timing gives equal words, equal traces and equal cycle counts. An engine names
+registers as ``accel.registers`` does and memories as ``accel.ports.memory_ports`` does.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.ports import MemoryPort, memory_ports, trace_taps
+from accel.registers import ADDRESS, COUNTER_ADDRESS
+from model.errors import UserError
+
+QUEUE = 16  # commands a memory port can hold
+RATE_UNIT = 256  # bandwidth is counted in bytes per 256 cycles
+CHANCE_UNIT = 1 << 16
+START = 1
+
+
+class Failure(IntEnum):
+    """What may go wrong in a simulation; the numbers are the C++ harness's."""
+
+    NONE = 0
+    TIMEOUT = 1
+    OUT_OF_RANGE = 2
+    EMPTY_COMMAND = 3
+    UNSTABLE = 4
+    NOT_BUSY = 5
+    SURPLUS = 6
+    LEFT_OVER = 7
+
+
+class EngineError(RuntimeError):
+    """The simulated accelerator misbehaved. ``code`` says how, ``cycle`` when (counted from the last reset)."""
+
+    def __init__(self, code: Failure, cycle: int, message: str) -> None:
+        super().__init__(f"{message} (cycle {cycle} after the reset)")
+        self.code = code
+        self.cycle = cycle
+
+
+@dataclass(frozen=True)
+class MemoryTiming:
+    """How a memory port, or the host's x streams, answer.
+
+    A write is stored when its data is accepted; data keeps the order of the commands.
+    """
+
+    latency: int = 100  # cycles between a read command and the first cycle that may offer its first word
+    bandwidth: float | None = None  # bytes per cycle of this port; None: a word in every cycle
+    stall: float = 0.0  # probability that a channel pauses in a cycle, drawn per port
+    seed: int = 1
+    depth: int = 4  # commands accepted ahead
+
+    def __post_init__(self) -> None:
+        if self.latency < 0:
+            raise UserError(f"memory latency is {self.latency}; give the cycles as 0 or more.")
+        if self.bandwidth is not None and not 1 / RATE_UNIT <= self.bandwidth < 1 << 20:
+            raise UserError(f"memory bandwidth is {self.bandwidth}; give bytes per cycle above 0, or None.")
+        if not 0 <= self.stall <= 0.99:
+            raise UserError(f"stall probability is {self.stall}; give a number from 0 to 0.99.")
+        if not 1 <= self.depth <= QUEUE:
+            raise UserError(f"command queue depth is {self.depth}; give a number from 1 to {QUEUE}.")
+
+    @property
+    def rate(self) -> int:
+        """Bandwidth in bytes per 256 cycles, 0 for unlimited."""
+        return 0 if self.bandwidth is None else round(self.bandwidth * RATE_UNIT)
+
+    @property
+    def chance(self) -> int:
+        """Stall probability as an integer of 65536."""
+        return round(self.stall * CHANCE_UNIT)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the trace taps showed, one row per event, in order of time. R lanes per word."""
+
+    drain_kind: np.ndarray  # uint8
+    drain_data: np.ndarray  # int16 [n, R]
+    prob_data: np.ndarray  # uint8 [n, R]
+    x_data: np.ndarray  # int16 [n, R]
+    act_data: np.ndarray  # int8 [n, R]
+    decide_index: np.ndarray  # uint16
+    decide_count: np.ndarray  # uint32
+    decide_reuse: np.ndarray  # uint8
+
+
+@dataclass(frozen=True)
+class TraceField:
+    """A field of ``Trace`` and how its events lie in memory."""
+
+    name: str
+    tap: str
+    lanes: int
+    dtype: np.dtype
+
+    @property
+    def event_bytes(self) -> int:
+        return self.lanes * self.dtype.itemsize
+
+    def view(self, data) -> np.ndarray:
+        """The events in a buffer of whole events, without a copy."""
+        events = np.frombuffer(data, self.dtype)
+        return events.reshape(-1, self.lanes) if self.lanes > 1 else events
+
+
+def trace_fields(config: BuildConfig) -> tuple[TraceField, ...]:
+    """All fields of the trace in the order in which engines number them."""
+    found = []
+    for tap, fields in trace_taps(config).items():
+        for f in fields:
+            size = 1 if f.lane_bits <= 8 else 2 if f.lane_bits <= 16 else 4
+            found.append(TraceField(f"{tap}_{f.name}", tap, f.lanes, np.dtype(f"{'i' if f.is_signed else 'u'}{size}")))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How an engine is to run."""
+
+    timing: MemoryTiming = MemoryTiming()  # of every port that has no other
+    ports: Mapping[str, MemoryTiming] = field(default_factory=dict)  # by memory port; "x": the host's streams
+    trace: bool = True  # record the trace taps
+    waves: Path | None = None  # waveform file; .vcd, and .fst where the engine can
+    max_cycles: int = 1_000_000_000  # of one timestep
+
+    def timing_of(self, port: str) -> MemoryTiming:
+        return self.ports.get(port, self.timing)
+
+
+class Engine(ABC):
+    """One simulated accelerator. Use as a context manager, or call ``close``."""
+
+    def __init__(self, config: BuildConfig, setup: Setup) -> None:
+        self.config = config
+        self.setup = setup
+        self.cycles = 0  # of the last timestep, from START until busy fell
+        self._memories: dict[str, tuple[int, MemoryPort]] = {
+            port.name: (position, port) for position, port in enumerate(memory_ports(config))
+        }
+        unknown = sorted(set(setup.ports) - set(self._memories) - {"x"})
+        if unknown:
+            raise UserError(f"there is no memory port {unknown[0]!r}; choose from {', '.join(self._memories)}, x.")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Reset the accelerator and its surroundings. Memories stay bound and keep their contents."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the simulator back."""
+
+    @abstractmethod
+    def take_trace(self) -> Trace:
+        """What was traced since the last call."""
+
+    @abstractmethod
+    def set_waves(self, on: bool) -> None:
+        """Pause or resume the waveform, where ``Setup.waves`` named one and the engine can."""
+
+    @abstractmethod
+    def _write(self, address: int, value: int) -> None: ...
+
+    @abstractmethod
+    def _read(self, address: int) -> int: ...
+
+    @abstractmethod
+    def _bind(self, position: int, words: np.ndarray, count: int, timing: MemoryTiming) -> None: ...
+
+    @abstractmethod
+    def _run(self, x_in: np.ndarray, x_out: np.ndarray) -> int: ...
+
+    def write_register(self, name: str, value: int) -> None:
+        """Write a register by its name in ``accel.registers``."""
+        if not 0 <= value < 1 << 32:
+            raise ValueError(f"register {name} cannot hold {value}: it has 32 bits")
+        self._write(ADDRESS[name], int(value))
+
+    def read_register(self, name: str) -> int:
+        """Read a register by its name in ``accel.registers``."""
+        return self._read(ADDRESS[name])
+
+    def counters(self) -> dict[str, int]:
+        """All event counters."""
+        return {name: self._read(at) | self._read(at + 1) << 32 for name, at in COUNTER_ADDRESS.items()}
+
+    def bind_memory(self, port: str, words: np.ndarray) -> None:
+        """Let a port read or write this array, which holds whole words, least significant byte first.
+
+        The array is used in place. Two ports may share one.
+        """
+        position, memory = self._memories[port]
+        if not words.flags.c_contiguous or (memory.is_write and not words.flags.writeable):
+            raise ValueError(f"the memory of port {port} must be contiguous, and writeable for a write port")
+        if words.nbytes % memory.word_bytes:
+            raise ValueError(f"{words.nbytes} bytes are no whole words of port {port}: a word has {memory.word_bytes}")
+        self._bind(position, words, words.nbytes // memory.word_bytes, self.setup.timing_of(port))
+
+    def run_timestep(self, x_in: np.ndarray) -> np.ndarray:
+        """START, send x (int16, R lanes per word), and return the new x when the accelerator is no longer busy."""
+        x_in = np.ascontiguousarray(x_in)
+        if x_in.dtype != np.int16 or x_in.size % self.config.rows:
+            raise ValueError(f"x must be int16 in words of {self.config.rows} lanes, not {x_in.dtype} {x_in.shape}")
+        x_out = np.zeros_like(x_in)
+        self.cycles = self._run(x_in, x_out)
+        return x_out
+
+    def _stream_name(self, position: int) -> str:
+        return [*self._memories, "s_x", "m_x"][position]
+
+    def _error(self, code: Failure, position: int, address: int, length: int, limit: int, cycle: int) -> EngineError:
+        """The failure as a sentence."""
+        port = self._stream_name(position)
+        part = "payload or valid" if address else "command"
+        sentences = {
+            Failure.TIMEOUT: f"the accelerator was still busy after {limit} cycles",
+            Failure.OUT_OF_RANGE: f"port {port} asked for words {address} to {address + length - 1}"
+            f" of a memory that holds {limit}",
+            Failure.EMPTY_COMMAND: f"port {port} asked for 0 words from address {address}",
+            Failure.UNSTABLE: f"port {port} changed its {part} while it was waiting for ready",
+            Failure.NOT_BUSY: "busy did not rise with START",
+            Failure.SURPLUS: f"port {port} delivered more than the expected {limit} words",
+            Failure.LEFT_OVER: f"the accelerator finished while {length} words of port {port} were to come,"
+            f" the next from position {address}",
+        }
+        return EngineError(code, cycle, sentences[code])

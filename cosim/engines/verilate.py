@@ -1,0 +1,187 @@
+"""Compiles exported Verilog and the C++ harness into a shared library, once per content.
+
+The C++ is compiled here and not by Verilator's make files: that needs neither make nor perl, and lets the parts
+that run once be built with little optimization.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from accel.config import BuildConfig
+from cosim.engines.harness_config import harness_config
+from cosim.engines.toolchain import Verilator, find_compiler, find_verilator
+from model.errors import UserError
+
+HARNESS = Path(__file__).resolve().parent.parent / "harness"
+CACHE = Path("build/verilated")
+LIBRARY = "radit.so"
+VERILATE = (
+    "--cc --prefix Vradit -O3 --x-assign fast --x-initial fast --no-assert --output-split 20000 -Wno-fatal -Wno-lint "
+    "-Wno-style"
+).split()
+COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
+FAST, SLOW = "-O3", "-O1"
+LAST_LINES = 15
+
+
+class BuildError(RuntimeError):
+    """Verilator or the C++ compiler refused; the message ends with their last lines."""
+
+
+@dataclass(frozen=True)
+class Waves:
+    """A kind of waveform: what it needs from Verilator and from the linker."""
+
+    name: str
+    verilate: tuple[str, ...] = ()
+    runtime: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """For the model, the harness and Verilator's own sources."""
+        vcd, fst = int(self.name == "vcd"), int(self.name == "fst")
+        model = f"-DVM_TRACE={vcd | fst} -DVM_TRACE_VCD={vcd} -DVM_TRACE_FST={fst} -DVM_TRACE_SAIF=0".split()
+        return (*model, f"-DRADIT_WAVES={vcd | fst}", f"-DRADIT_WAVES_VCD={vcd}", f"-DRADIT_WAVES_FST={fst}")
+
+
+WAVES = {
+    "": Waves("none"),
+    ".vcd": Waves("vcd", ("--trace-vcd", "--trace-structs"), ("verilated_vcd_c.cpp",)),
+    ".fst": Waves("fst", ("--trace-fst", "--trace-structs"), ("verilated_fst_c.cpp",), ("-lz", "-llz4")),
+}
+
+
+def build_library(config: BuildConfig, verilog: Path, top: str, waves: str = "", cache: Path = CACHE) -> Path:
+    """The shared library of this Verilog, built if the cache has none.
+
+    ``waves`` is the suffix of the waveform file wanted: "", ".vcd" or ".fst". Safe with concurrent builders.
+    """
+    if waves not in WAVES:
+        raise UserError(f"waveform format {waves!r} is unknown to Verilator; use a file name in .vcd or .fst.")
+    build = Build(config, verilog, top, WAVES[waves], find_verilator(), find_compiler())
+    folder = cache.resolve() / build.key()
+    with _only_one_builder(folder):
+        if not (folder / LIBRARY).is_file():
+            build.run(folder)
+    return folder / LIBRARY
+
+
+@contextmanager
+def _only_one_builder(folder: Path) -> Iterator[None]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class Build:
+    """Everything that determines the library."""
+
+    config: BuildConfig
+    verilog: Path
+    top: str
+    waves: Waves
+    verilator: Verilator
+    compiler: str
+
+    def key(self) -> str:
+        """Hash of all inputs; comments of the Verilog, which hold its date, do not count."""
+        lines = [line for line in self.verilog.read_text().splitlines() if not line.lstrip().startswith("//")]
+        parts = ["\n".join(lines), self.top, harness_config(self.config), self.tools()]
+        parts += [path.read_text() for path in sorted(HARNESS.glob("harness.*"))]
+        return _digest(parts)
+
+    def tools(self) -> str:
+        """Versions and flags."""
+        flags = [*VERILATE, *COMPILE, FAST, SLOW, self.waves.name, str(self.verilator.version)]
+        return " ".join([*flags, _compiler_version(self.compiler), platform.machine(), _processor()])
+
+    def run(self, folder: Path) -> None:
+        """Build into a folder beside, then rename."""
+        shape = f"{self.config.rows}x{self.config.cols}"
+        print(f"building the {shape} simulator with Verilator (once) ...", file=sys.stderr, flush=True)
+        work = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        (work / "harness_config.h").write_text(harness_config(self.config))
+        source = shutil.copy(self.verilog, work / "radit.v")
+        self._verilate(work, Path(source))
+        objects = self._compile(work, sorted(work.glob("*.cpp")) + [HARNESS / "harness.cpp"])
+        objects += self._runtime(folder.parent)
+        _call([*shlex.split(self.compiler), "-shared", "-o", work / LIBRARY, *objects, *self.waves.link, "-lpthread"])
+        for path in work.glob("*.o"):
+            path.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(work, folder)
+
+    def _verilate(self, work: Path, source: Path) -> None:
+        command = [self.verilator.command, *VERILATE, *self.waves.verilate, "--top-module", self.top]
+        _call([*command, "--Mdir", work, source], environment=dict(self.verilator.environment))
+
+    def _runtime(self, cache: Path) -> list[Path]:
+        """Verilator's own sources, compiled once for all libraries."""
+        folder = cache / f"runtime-{_digest([self.tools()])}"
+        with _only_one_builder(folder):
+            if not folder.is_dir():
+                work = folder.with_name(f"{folder.name}.part")
+                shutil.rmtree(work, ignore_errors=True)
+                work.mkdir()
+                names = ("verilated.cpp", "verilated_threads.cpp", *self.waves.runtime)
+                self._compile(work, [self.verilator.include / name for name in names])
+                os.replace(work, folder)
+        return sorted(folder.glob("*.o"))
+
+    def _compile(self, work: Path, sources: Iterable[Path]) -> list[Path]:
+        include = self.verilator.include
+        folders = [f"-I{folder}" for folder in (work, HARNESS, include, include / "vltstd")]
+        common = [*shlex.split(self.compiler), *COMPILE, *self.waves.defines, *folders]
+
+        def compile_one(source: Path) -> Path:
+            is_slow = "Slow" in source.name or "__Trace" in source.name or source.parent == include
+            target = work / f"{source.stem}.o"
+            _call([*common, SLOW if is_slow else FAST, "-c", source, "-o", target])
+            return target
+
+        largest_first = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_one, largest_first))
+
+
+def _call(command: list, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, env={**os.environ, **(environment or {})}
+    )
+    if done.returncode:
+        last = "\n".join((done.stdout + done.stderr).splitlines()[-LAST_LINES:])
+        raise BuildError(f"{command[0]} failed with status {done.returncode}:\n{last}")
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _compiler_version(compiler: str) -> str:
+    done = subprocess.run([*shlex.split(compiler), "--version"], capture_output=True, text=True)
+    return done.stdout.partition("\n")[0]
+
+
+def _processor() -> str:
+    """What -march=native depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -1,0 +1,175 @@
+"""The everyday engine: the exported Verilog, compiled by Verilator into a shared library."""
+
+import ctypes
+import os
+from ctypes import POINTER, Structure, byref, c_int, c_int32, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.registers import ADDRESS
+from cosim.engines.base import START, Engine, Failure, MemoryTiming, Setup, Trace, trace_fields
+from cosim.engines.verilate import CACHE, BuildError, build_library
+from model.errors import UserError
+
+CHUNK = 200_000  # cycles between two looks at Ctrl-C
+
+
+class CTiming(Structure):
+    """radit::Timing."""
+
+    _fields_ = [
+        ("latency", c_uint64),
+        ("rate", c_uint32),
+        ("stall", c_uint32),
+        ("seed", c_uint32),
+        ("depth", c_uint32),
+    ]
+
+    @classmethod
+    def of(cls, timing: MemoryTiming) -> "CTiming":
+        """The same in C."""
+        return cls(timing.latency, timing.rate, timing.chance, timing.seed & 0xFFFFFFFF, timing.depth)
+
+
+class CFailure(Structure):
+    """radit::Failure."""
+
+    _fields_ = [
+        ("code", c_int32),
+        ("port", c_int32),
+        ("address", c_uint64),
+        ("length", c_uint64),
+        ("limit", c_uint64),
+        ("cycle", c_uint64),
+    ]
+
+
+SIGNATURES: dict[str, tuple] = {
+    "create": (c_void_p,),
+    "destroy": (None, c_void_p),
+    "reset": (None, c_void_p),
+    "write": (None, c_void_p, c_uint32, c_uint32),
+    "read": (c_uint32, c_void_p, c_uint32),
+    "host_timing": (None, c_void_p, POINTER(CTiming)),
+    "bind": (None, c_void_p, c_int, c_void_p, c_uint64, POINTER(CTiming)),
+    "start": (None, c_void_p, c_void_p, c_void_p, c_uint64, c_uint32, c_uint32),
+    "run": (c_int, c_void_p, c_uint64),
+    "busy_cycles": (c_uint64, c_void_p),
+    "failure": (None, c_void_p, POINTER(CFailure)),
+    "tracing": (None, c_void_p, c_int),
+    "take": (c_void_p, c_void_p, c_int, POINTER(c_uint64)),
+    "free": (None, c_void_p),
+    "waves": (c_int, c_void_p, ctypes.c_char_p),
+    "dump": (None, c_void_p, c_int),
+}
+
+
+class Library:
+    """The C functions of one build, without their prefix."""
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.CDLL(str(path))
+        for name, (result, *arguments) in SIGNATURES.items():
+            function = getattr(library, f"radit_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+
+
+class TakenBuffer:
+    """Memory of the harness that numpy arrays may hold on to; freed with the last of them."""
+
+    def __init__(self, library, address: int, size: int) -> None:
+        self._library = library
+        self._address = address
+        self.__array_interface__ = {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
+
+    def __del__(self) -> None:
+        self._library.free(self._address)
+
+
+class VerilatorEngine(Engine):
+    """The accelerator as compiled Verilog. Any number can run side by side, in threads as well.
+
+    ``verilog`` is the exported file and ``top`` its top module. The library is built at the first use of this
+    content and kept in ``cache``.
+    """
+
+    def __init__(
+        self,
+        config: BuildConfig,
+        verilog: Path,
+        setup: Setup | None = None,
+        top: str = "radit_top",
+        cache: Path = CACHE,
+    ) -> None:
+        super().__init__(config, setup or Setup())
+        waves = self.setup.waves
+        self._handle = None
+        self._c = Library(build_library(config, verilog, top, waves.suffix if waves else "", cache))
+        self._fields = trace_fields(config)
+        self._bound: dict[int, np.ndarray] = {}
+        self._x: tuple[np.ndarray, ...] = ()
+        self._handle = self._c.create()
+        self._c.tracing(self._handle, self.setup.trace)
+        self._c.host_timing(self._handle, CTiming.of(self.setup.timing_of("x")))
+        if waves is not None:
+            waves.parent.mkdir(parents=True, exist_ok=True)
+            if not self._c.waves(self._handle, os.fsencode(waves)):
+                raise UserError(f"waveform file {waves} cannot be written; choose a writeable folder.")
+        self.reset()
+
+    def reset(self) -> None:
+        self._c.reset(self._handle)
+
+    def _write(self, address: int, value: int) -> None:
+        self._c.write(self._handle, address, value)
+
+    def _read(self, address: int) -> int:
+        return self._c.read(self._handle, address)
+
+    def _bind(self, position: int, words: np.ndarray, count: int, timing: MemoryTiming) -> None:
+        self._bound[position] = words
+        self._c.bind(self._handle, position, words.ctypes.data, count, CTiming.of(timing))
+
+    def _run(self, x_in: np.ndarray, x_out: np.ndarray) -> int:
+        c, handle, limit = self._c, self._handle, self.setup.max_cycles
+        words = x_in.size // self.config.rows
+        self._x = x_in, x_out  # the harness keeps their addresses
+        c.start(handle, x_in.ctypes.data, x_out.ctypes.data, words, ADDRESS["control"], START)
+        state, left = 1, limit
+        while state == 1 and left:
+            chunk = min(CHUNK, left)
+            state = c.run(handle, chunk)
+            left -= chunk
+        if state == 1:
+            state = c.run(handle, 0)  # it may have finished in the last cycle allowed
+        failure = CFailure()
+        c.failure(handle, byref(failure))
+        if failure.code:
+            values = (failure.port, failure.address, failure.length, failure.limit, failure.cycle)
+            raise self._error(Failure(failure.code), *values)
+        if state == 1:
+            raise self._error(Failure.TIMEOUT, 0, 0, 0, limit, failure.cycle)
+        return c.busy_cycles(handle)
+
+    def take_trace(self) -> Trace:
+        taken = {}
+        for index, field in enumerate(self._fields):
+            size = c_uint64()
+            address = self._c.take(self._handle, index, byref(size))
+            data = np.asarray(TakenBuffer(self._c, address, size.value)) if address else b""
+            taken[field.name] = field.view(data)
+        return Trace(**taken)
+
+    def set_waves(self, on: bool) -> None:
+        self._c.dump(self._handle, on)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._c.destroy(self._handle)
+            self._handle = None
+
+
+__all__ = ["BuildError", "VerilatorEngine"]

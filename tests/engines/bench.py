@@ -1,0 +1,81 @@
+"""The dummy accelerator in either engine, with memories of random words."""
+
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from myhdl import ToVerilogWarning
+
+from accel.config import BuildConfig
+from accel.ports import TopPorts, memory_ports
+from cosim.engines.base import Engine, MemoryTiming, Setup
+from cosim.engines.myhdl import MyhdlEngine
+from cosim.engines.verilator import VerilatorEngine
+from tests.engines.dummy import dummy_top
+
+ENGINES = ("myhdl", "verilator")
+WORDS = 300  # in every memory
+X_WORDS = 40
+REGISTERS = {
+    "weight_base": 7,
+    "attention_words": 50,
+    "cache_base": 20,
+    "history_base": 3,
+    "sub_block_words": 21,
+    "mlp_words": 33,  # as the distance from the history's words to their copy
+    "mod_base": 5,
+    "hidden": 17,
+    "param_base": 0,
+    "mlp": 64,
+    "codes_total": 10,
+    "contexts": X_WORDS,
+}
+TIMINGS = {
+    "default": MemoryTiming(),
+    "fast": MemoryTiming(latency=0),
+    "one at a time": MemoryTiming(latency=3, depth=1),
+    "narrow": MemoryTiming(latency=5, bandwidth=2.7),
+    "stalls": MemoryTiming(latency=11, stall=0.4, seed=9),
+    "stalls and narrow": MemoryTiming(latency=2, bandwidth=5, stall=0.7, seed=4),
+}
+
+
+@cache
+def verilog(config: BuildConfig) -> Path:
+    """The converted dummy."""
+    folder = Path("build/tests/engines") / f"{config.rows}x{config.cols}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ToVerilogWarning)
+        instance = dummy_top(config, **TopPorts(config).arguments())
+        instance.convert(hdl="Verilog", path=str(folder), name="dummy_top", testbench=False)
+    return folder / "dummy_top.v"
+
+
+def open_engine(name: str, config: BuildConfig, setup: Setup) -> Engine:
+    """The dummy in an engine."""
+    if name == "myhdl":
+        return MyhdlEngine(config, dummy_top, setup)
+    return VerilatorEngine(config, verilog(config), setup, top="dummy_top")
+
+
+def load(engine: Engine, seed: int = 1, **registers: int) -> dict[str, np.ndarray]:
+    """Bind memories of random bytes, one row per word, and write the registers."""
+    random = np.random.default_rng(seed)
+    memories = {}
+    for port in memory_ports(engine.config):
+        shape = WORDS, port.word_bytes
+        memories[port.name] = random.integers(0, 256, shape, dtype=np.uint8) if not port.is_write else None
+    memories["cache_wr"] = np.zeros_like(memories["cache_rd"])
+    memories["hist_wr"] = memories["hist_rd"]
+    for name, words in memories.items():
+        engine.bind_memory(name, words)
+    for name, value in {**REGISTERS, **registers}.items():
+        engine.write_register(name, value)
+    return memories
+
+
+def random_x(config: BuildConfig, seed: int = 2) -> np.ndarray:
+    """X_WORDS words of x."""
+    return np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, (X_WORDS, config.rows), dtype=np.int16)
