@@ -232,7 +232,10 @@ def _pass_words(dims: Dims, build: BuildConfig) -> int:
 
 
 def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Gated residual add: sub_blocks + 1 passes per timestep; the first has no branch, the last no LayerNorm."""
+    """Gated residual add: sub_blocks + 1 passes per timestep; the first has no branch, the last no LayerNorm.
+
+    Every word crosses the FIFO, in the last pass on its way to the host.
+    """
     words = work.timesteps * _pass_words(dims, build)
     inner = dims.sub_blocks * words
     return {
@@ -241,7 +244,9 @@ def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
         "x_out_words": words,
         "x_reads": inner,
         "x_writes": inner,
-        "mod_reads": inner,
+        "fifo_writes": inner + words,
+        "fifo_reads": inner + words,
+        "gate_reads": inner,
         "a_reads_row": work.computed * dims.sub_block_words(build),
     }
 
@@ -252,10 +257,8 @@ def norm_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     words = row_tiles * dims.hidden
     return {
         "norm_words": words,
-        "fifo_writes": words,
-        "fifo_reads": words,
         "rsqrt_ops": row_tiles * build.rows,
-        "mod_reads": words,
+        "modulation_reads": words,
         "a_writes": words,
     }
 

@@ -98,14 +98,17 @@ def vector_units(bill: Bill) -> Parts:
 def memories(bill: Bill) -> Parts:
     """On-chip memories; those that the array's columns read have C-lane reads."""
     mem, column = on_chip(bill.build), (bill.build.cols, bill.build.rows)
+    conditioning = bill.writes(mem["gate"], "mod_writes") + bill.writes(mem["modulation"], "mod_writes")
+    conditioning += bill.reads(mem["gate"], "gate_reads") + bill.reads(mem["modulation"], "modulation_reads")
     parts = {
         "memory_a": bill.reads(mem["a"], "a_reads_row") + bill.reads(mem["a"], "a_reads_col", column),
         "memory_k": bill.reads(mem["k"], "k_reads", column),
         "memory_v": bill.reads(mem["v"], "v_reads", column),
     }
-    for name in ("hidden", "prob", "score", "weight", "x", "fifo", "mod", "param"):
+    for name in ("hidden", "prob", "score", "weight", "x", "fifo", "param"):
         parts[f"memory_{name}"] = bill.reads(mem[name], f"{name}_reads")
-    return {name: reads + bill.writes(mem[name[7:]], f"{name[7:]}_writes") for name, reads in parts.items()}
+    parts = {name: reads + bill.writes(mem[name[7:]], f"{name[7:]}_writes") for name, reads in parts.items()}
+    return parts | {"memory_conditioning": conditioning}
 
 
 def external_streams(bill: Bill) -> Parts:

@@ -33,7 +33,8 @@ def on_chip(build: BuildConfig) -> dict[str, Memory]:
         "weight": (build.weight_depth * wide * 8, wide * 8),
         "x": (build.x_depth * rows * 16, rows * 16),
         "fifo": (build.fifo_depth * rows * 16, rows * 16),
-        "mod": (conditioning * 64, 64),
+        "gate": (conditioning * 16, 16),
+        "modulation": (conditioning * 32, 32),
         "param": (build.param_depth * 64, 64),
         "code": (build.x_depth * rows * 4, rows * 4),
     }

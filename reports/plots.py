@@ -22,7 +22,9 @@ ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
     "MACs, active": ("mac_active",),
     "MACs, held and idle clock": ("mac_held", "mac_idle_clock"),
     "vector units": ("requantization", "residual_layernorm", "softmax", "gelu"),
-    "on-chip memories": tuple(f"memory_{name}" for name in "a k v hidden prob score weight x fifo mod param".split()),
+    "on-chip memories": tuple(
+        f"memory_{name}" for name in "a k v hidden prob score weight x fifo conditioning param".split()
+    ),
     "weights, external": ("external_weights",),
     "conditioning and parameters, external": ("external_conditioning",),
     "detection (CCU, DTSM, history)": ("detection",),

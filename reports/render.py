@@ -17,6 +17,21 @@ from reports.summary import PolicyResult, Quality, Summary, load_summary
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_IMAGES = 10
 SUMMARY_FILE, ARRAYS_FILE, REPORT_FILE = "summary.json", "arrays.npz", "report.html"
+COMPONENT_LABELS = {
+    "residual_layernorm": "residual add, LayerNorm, modulation",
+    "memory_a": "A memory",
+    "memory_k": "K memory",
+    "memory_v": "V memory",
+    "memory_hidden": "hidden memory",
+    "memory_prob": "probability memory",
+    "memory_score": "score memory",
+    "memory_weight": "weight ring",
+    "memory_x": "x memory",
+    "memory_fifo": "x FIFO",
+    "memory_conditioning": "conditioning memory",
+    "memory_param": "parameter memory",
+    "gelu": "GELU",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +39,7 @@ class QualityRow:
     """One line of the quality table; ``verdict`` is "", "yes" or "no"."""
 
     name: str
-    values: tuple[str, str, str]
+    values: tuple[str, ...]  # float, int8 dense, int8 skipping
     claim: str = ""
     verdict: str = ""
 
@@ -72,10 +87,12 @@ def count(value: float) -> str:
 
 
 def uj(value: float) -> str:
-    """Energy in uJ with three significant digits, no exponent."""
+    """Energy in uJ with about three significant digits, no exponent."""
     if value == 0:
         return "0"
-    return f"{value:,.0f}".replace(",", "\u202f") if value >= 100 else f"{value:.3g}"
+    if value >= 100:
+        return count(value)
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
 def image_rows(arrays: ReportArrays) -> dict[str, Any]:
@@ -108,9 +125,15 @@ def energy_rows(summary: Summary) -> list[dict[str, Any]]:
     other = tuple(name for name in summary.dense.energy_breakdown_uj if name not in named)
     for group, names in [*plots.ENERGY_GROUPS.items(), *([("other", other)] if other else [])]:
         rows.append(_energy_row(group, names, summary, head=True))
-        if len(names) > 1:
-            rows += [_energy_row(name.replace("_", " "), (name,), summary, head=False) for name in names]
+        parts = [_energy_row(_label(name), (name,), summary, head=False) for name in names]
+        parts = [row for row in parts if row["dense"][1] or row["radit"][1]]
+        rows += parts if len(parts) > 1 else []
     return [row for row in rows if row["dense"][1] or row["radit"][1]]
+
+
+def _label(component: str) -> str:
+    """A component's name as the table shows it."""
+    return COMPONENT_LABELS.get(component, component.replace("_", " "))
 
 
 def _energy_row(label: str, names: tuple[str, ...], summary: Summary, head: bool) -> dict[str, Any]:

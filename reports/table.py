@@ -185,6 +185,9 @@ class EnergyTable(_Entry):
             name = f"SRAM {point.capacity_kib:g} KiB x {point.width_bits:g} bit"
             rows.append(_row(name, point, point.node_nm, self._scaled(point)))
         rows += [_row(name, entry, None, entry.range) for name, entry in self.ratio.items()]
+        for source_nm, scaling in self.scaling.items():
+            head = {"entry": f"scaling from {source_nm} nm", "unit": scaling.unit, "per": "energy"}
+            rows.append(head | {"node_nm": float(source_nm), "nominal": scaling.factor, "source": scaling.source})
         rows.append({"entry": "SRAM interpolation", "unit": "", "per": "", "node_nm": None, "source": self.sram.source})
         return rows
 

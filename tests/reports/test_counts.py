@@ -1,0 +1,135 @@
+"""reports/counts.py against a case counted by hand, and its refusals."""
+
+import numpy as np
+import pytest
+
+from accel.config import BuildConfig
+from accel.dims import Dims, Group
+from accel.registers import COUNTERS
+from model.errors import UserError
+from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+
+# R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
+BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)
+DIMS = Dims(hidden=12, heads=2, head_dim=6, mlp=20, tokens=5, sub_blocks=2, contexts=2)
+DENSE = np.ones((1, 2, 2), bool)
+
+# One context's attention. Q, K, projection: 2 channel tiles x 2 row tiles x 12 cycles = 48 each.
+# V: 3 channel tiles (of R = 4) x 1 column tile x 12 = 36. Scores: 2 heads x 2 row tiles x 1 column tile x 6 = 24.
+# Values: head 0 = channels 0..5 in tile 0, head 1 = 6..11 in tiles 0 and 1: 3 tiles x 2 row tiles x 8 keys = 48.
+# One context's MLP. FC1: 3 tiles x 2 x 12 = 72. FC2: 2 tiles x 2 x 20 = 80.
+BY_HAND = {
+    "array_cycles": 2 * (3 * 48 + 36 + 24 + 48 + 72 + 80),
+    # Drained per context: Q, K, O, projection, FC2 24 each (12 channels x 2 row tiles), V 3 x 8, scores 4 x 8, H 40.
+    "requant_words": 2 * (4 * 24 + 24 + 32 + 40 + 24),
+    "gelu_words": 2 * 40,
+    "exp_words": 2 * 32,
+    "recip_ops": 2 * 4 * 4,
+    "residual_words": 3 * 48,  # a pass: 2 contexts x 2 row tiles x 12 channels = 48 words
+    "norm_words": 2 * 48,
+    "rsqrt_ops": 2 * 2 * 2 * 4,
+    "ccu_words": 0,
+    "dtsm_ops": 0,
+    "a_reads_row": 2 * (48 + 48 + 72) + 2 * 2 * 24,
+    "a_reads_col": 2 * 36,
+    "a_writes": 2 * 48 + 2 * (24 + 24),
+    "hidden_reads": 2 * (24 + 48 + 80),
+    "hidden_writes": 2 * (24 + 24 + 40),
+    "k_reads": 2 * 24,
+    "k_writes": 2 * 24,
+    "v_reads": 2 * 48,
+    "v_writes": 2 * 24,
+    "prob_reads": 2 * 48,
+    "prob_writes": 2 * 32,
+    "score_reads": 2 * 32,
+    "score_writes": 2 * 32,
+    "weight_reads": 2 * (3 * 48 + 36 + 72 + 80),
+    "weight_writes": (2 + 2 + 3 + 2) * 12 + 3 * 12 + 2 * 20,
+    "x_reads": 2 * 48,
+    "x_writes": 2 * 48,
+    "fifo_reads": 3 * 48,
+    "fifo_writes": 3 * 48,
+    "gate_reads": 2 * 48,
+    "modulation_reads": 2 * 48,
+    "mod_writes": 3 * (8 + 2 * 12),
+    "param_reads": 2 * (3 * 24 + 40 + 24),
+    "param_writes": 3 * 12 + 20 + 12,
+    "code_reads": 0,
+    "code_writes": 0,
+    "history_reads": 0,
+    "cache_reads": 0,
+    "cache_writes": 0,
+    "x_in_words": 48,
+    "x_out_words": 48,
+}
+
+
+def test_hand_counted_case():
+    assert expected_counts(DIMS, BUILD, DENSE, policy_on=False) == BY_HAND
+    assert BY_HAND.keys() == COUNTERS.keys() - UNCOUNTED
+
+
+def test_policy_adds_detection_only():
+    got = expected_counts(DIMS, BUILD, DENSE, policy_on=True)
+    detection = {"ccu_words": 96, "code_writes": 96, "code_reads": 96, "cache_writes": 96, "dtsm_ops": 4}
+    assert got == BY_HAND | detection
+
+
+def test_skipped_context_and_skipped_sub_block():
+    computed = np.ones((2, 2, 2), bool)
+    computed[1, 0, 1] = False  # one context's attention
+    computed[1, 1, :] = False  # both contexts' MLP: no weights
+    got = expected_counts(DIMS, BUILD, computed, policy_on=True)
+    assert got["array_cycles"] == BY_HAND["array_cycles"] + 3 * 48 + 36 + 24 + 48
+    assert got["weight_writes"] == BY_HAND["weight_writes"] + 108
+    assert got["param_writes"] == BY_HAND["param_writes"] + 36
+    assert (got["cache_reads"], got["cache_writes"]) == (3 * 24, 5 * 24)
+    assert (got["code_reads"], got["code_writes"], got["history_reads"]) == (5 * 24, 4 * 48, 2 * 48)
+    assert got["norm_words"] == 2 * BY_HAND["norm_words"]
+    assert got["a_reads_row"] == BY_HAND["a_reads_row"] + 2 * 48 + 24
+
+
+def test_counts_are_linear_in_the_timesteps():
+    twice = expected_counts(DIMS, BUILD, np.ones((2, 2, 2), bool), policy_on=False)
+    assert twice == add_counts(BY_HAND, BY_HAND)
+
+
+def test_groups_shorten_the_keys():
+    build = BuildConfig(rows=8, cols=8, max_tokens=32, frame_banks=4)
+    shape = {"hidden": 8, "heads": 1, "head_dim": 8, "mlp": 8, "tokens": 32, "sub_blocks": 4, "contexts": 1}
+    dense = np.ones((1, 4, 1), bool)
+    whole = expected_counts(Dims(**shape), build, dense, policy_on=False)
+    video = Dims(**shape, even=Group(keys=16), odd=Group(frames=4))
+    split = expected_counts(video, build, dense, policy_on=False)
+    assert whole["score_writes"] == 2 * 4 * 32
+    assert split["score_writes"] == 4 * 16 + 4 * 8
+    assert split["v_reads"] == 4 * 16 + 4 * 8
+
+
+def test_model_macs_leave_padding_out():
+    attention = 5 * 12 * (4 * 12 + 2 * 5)
+    assert model_macs(DIMS, DENSE) == 2 * (attention + 2 * 5 * 12 * 20)
+    cells = BUILD.rows * BUILD.cols
+    assert model_macs(DIMS, DENSE) < BY_HAND["array_cycles"] * cells
+
+
+def test_array_cycles_are_exactly_the_macs_without_padding():
+    dims = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
+    dense = np.ones((1, 12, 2), bool)
+    got = expected_counts(dims, BuildConfig(), dense, policy_on=False)
+    assert got["array_cycles"] * 256 == model_macs(dims, dense)
+
+
+@pytest.mark.parametrize(
+    "computed, policy_on, words",
+    [
+        (np.ones((1, 2, 3), bool), True, "give bool (timesteps, 2, 2)"),
+        (np.ones((1, 2, 2), int), True, "record of decisions is int64"),
+        (np.zeros((1, 2, 2), bool), True, "in the first timestep"),
+        (np.zeros((1, 2, 2), bool), False, "although the policy is off"),
+    ],
+)
+def test_bad_record_is_refused(computed, policy_on, words):
+    with pytest.raises(UserError) as caught:
+        expected_counts(DIMS, BUILD, computed, policy_on)
+    assert words in str(caught.value)

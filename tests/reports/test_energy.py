@@ -1,0 +1,99 @@
+"""reports/energy.py: linear in the counters, every counter costs something, lines are where they belong."""
+
+import dataclasses
+
+import pytest
+from made_up import BUILD, DIMS, STEPS
+
+from accel.registers import COUNTERS
+from model.config import DiTConfig
+from model.errors import UserError
+from reports.energy import energy, mac_counts
+from reports.host import FREQUENCY_FEATURES, host_work
+from reports.memories import plan_memory
+from reports.table import load_table
+
+TABLE = load_table()
+PLAN = plan_memory(DIMS, BUILD)
+ONES = dict.fromkeys(COUNTERS, 1) | {"cycles": 3}
+FREE = {"pass_cycles", "saturations"}  # cycles and events, no action of their own
+
+
+def test_doubling_the_counters_doubles_the_energy():
+    once = energy(ONES, BUILD, TABLE, PLAN).total_uj
+    twice = energy({name: 2 * value for name, value in ONES.items()}, BUILD, TABLE, PLAN).total_uj
+    assert twice.nominal == pytest.approx(2 * once.nominal) and twice.high == pytest.approx(2 * once.high)
+
+
+def test_energies_add_up_and_are_ordered():
+    report = energy(ONES, BUILD, TABLE, PLAN, host_work(DiTConfig(), STEPS, 1))
+    assert report.total_uj.nominal == pytest.approx(sum(part.nominal for part in report.components_uj.values()))
+    assert all(part.low <= part.nominal <= part.high for part in report.components_uj.values())
+    assert report.basis == "modelled"
+
+
+@pytest.mark.parametrize("name", sorted(COUNTERS.keys() - FREE))
+def test_every_counter_costs(name):
+    base = energy(ONES, BUILD, TABLE, PLAN).total_uj
+    more = energy(ONES | {name: ONES[name] + 1}, BUILD, TABLE, PLAN).total_uj
+    assert more.nominal > base.nominal
+
+
+def test_nothing_costs_nothing():
+    assert energy(dict.fromkeys(COUNTERS, 0), BUILD, TABLE, PLAN).total_uj.high == 0
+
+
+def test_mac_line_by_hand():
+    counters = dict.fromkeys(COUNTERS, 0) | {"cycles": 10, "array_cycles": 7}
+    macs = mac_counts(counters, BUILD)
+    assert (macs.active, macs.held, macs.utilization) == (7 * 256, 3 * 256, 0.7)
+    parts = energy(counters, BUILD, TABLE, PLAN, idle_cycles=5).components_uj
+    assert parts["mac_active"].nominal == pytest.approx(7 * 256 * 0.287e-6)
+    assert parts["mac_held"].nominal == pytest.approx(3 * 256 * 0.0751e-6)
+    assert parts["mac_idle_clock"].nominal == pytest.approx(5 * 256 * 0.0660e-6)
+
+
+def test_external_weights_by_hand():
+    counters = dict.fromkeys(COUNTERS, 0) | {"weight_writes": 1000}
+    weights = energy(counters, BUILD, TABLE, PLAN).components_uj["external_weights"]
+    assert (weights.low, weights.nominal) == (pytest.approx(1000 * 128 * 3.9e-6), pytest.approx(1000 * 128 * 8e-6))
+
+
+def test_detection_and_cache_are_lines_of_their_own():
+    off = dict.fromkeys(COUNTERS, 0)
+    only = energy(off | dict.fromkeys(("ccu_words", "dtsm_ops", "code_reads", "history_reads"), 9), BUILD, TABLE, PLAN)
+    assert {name for name, part in only.components_uj.items() if part.nominal} == {"detection"}
+    cache = energy(off | {"cache_reads": 9, "cache_writes": 9}, BUILD, TABLE, PLAN)
+    assert {name for name, part in cache.components_uj.items() if part.nominal} == {"branch_cache"}
+
+
+def test_history_then_cache_move_out_when_they_do_not_fit():
+    assert PLAN.cache_on_chip and PLAN.history_on_chip
+    small = plan_memory(DIMS, BUILD, cache_sram_kib=100)
+    assert small.history_on_chip and not small.cache_on_chip
+    none = plan_memory(DIMS, BUILD, cache_sram_kib=0)
+    assert not none.history_on_chip and "external memory" in none.describe()
+    totals = [energy(ONES, BUILD, TABLE, plan).total_uj.nominal for plan in (PLAN, small, none)]
+    assert totals == sorted(totals) and len(set(totals)) == 3
+
+
+def test_forecast_doubles_the_cache():
+    assert plan_memory(DIMS, BUILD, cached_tensors=2).cache.capacity_kib == 2 * PLAN.cache.capacity_kib
+
+
+def test_conditioning_weights_are_read_once():
+    one, many = host_work(DiTConfig(), STEPS, images=1), host_work(DiTConfig(), STEPS, images=10)
+    assert one.weight_bits == many.weight_bits
+    assert many.patch_embedding_macs == 10 * one.patch_embedding_macs
+    assert many.macs > 9 * one.macs
+    assert dataclasses.replace(one, weight_bits=0).macs == one.macs
+
+
+def test_timestep_features_are_the_models():
+    dit = pytest.importorskip("model.dit")
+    assert FREQUENCY_FEATURES == dit.FREQUENCY_FEATURES
+
+
+def test_missing_counter_is_named():
+    with pytest.raises(UserError, match="counter cycles is missing"):
+        energy({name: 1 for name in COUNTERS if name != "cycles"}, BUILD, TABLE, PLAN)

@@ -1,0 +1,55 @@
+"""report.html: self-contained, re-rendered alike, and loud where the check failed."""
+
+import re
+
+import made_up
+import pytest
+
+from model.errors import UserError
+from reports.arrays import write_arrays
+from reports.plots import ENERGY_GROUPS
+from reports.render import render, rerender
+from reports.summary import write_summary
+
+
+def test_page_is_self_contained_and_complete(rng):
+    page = render(made_up.summary(rng), made_up.arrays(rng))
+    assert all(uri.startswith("data:image/") for uri in re.findall(r'src="([^"]*)"', page))
+    assert "<script" not in page and "<link" not in page
+    for words in ("Bit-exact", "123\u202f456\u202f789", "Where it skips", "modelled", "measured", "assumed", "CACTI"):
+        assert words in page
+    assert page.count("<img") == 3 * 10 + 3
+
+
+def test_failed_check_is_loud(rng):
+    summary = made_up.summary(rng)
+    summary.check.words_mismatched = 7
+    page = render(summary, None)
+    assert "CHECK FAILED" in page and "Bit-exact" not in page
+
+
+def test_page_without_quality_and_arrays(rng):
+    summary = made_up.summary(rng)
+    summary.quality = None
+    page = render(summary, None)
+    assert "Frechet" not in page and "Where it skips" not in page
+
+
+def test_rendering_again_gives_the_same_page(tmp_path, rng):
+    summary, arrays = made_up.summary(rng), made_up.arrays(rng)
+    with pytest.raises(UserError, match="radit demo"):
+        rerender(tmp_path)
+    write_summary(tmp_path / "summary.json", summary)
+    write_arrays(tmp_path / "arrays.npz", arrays)
+    assert rerender(tmp_path).read_text() == render(summary, arrays)
+
+
+def test_every_component_belongs_to_a_group(rng):
+    named = {name for names in ENERGY_GROUPS.values() for name in names}
+    assert made_up.summary(rng).radit.energy_breakdown_uj.keys() == named
+
+
+def test_names_are_escaped(rng):
+    summary = made_up.summary(rng)
+    summary.model = "<b>digits</b>"
+    assert "<b>digits" not in render(summary, None)

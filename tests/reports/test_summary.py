@@ -1,0 +1,127 @@
+"""summary.json: the contract's fields, checks, and results that survive a failed write."""
+
+import json
+import os
+
+import made_up
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from model.errors import UserError
+from reports.arrays import ReportArrays, load_arrays, write_arrays
+from reports.files import atomic_write, file_hash
+from reports.summary import load_summary, write_summary
+
+CONTRACT = {
+    "": {"model", "sampler", "engine", "array", "dense", "radit", "ratios", "check", "quality", "seconds"},
+    "sampler": {"steps", "cfg", "images", "seed"},
+    "array": {"rows", "cols"},
+    "dense": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"},
+    "radit": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"},
+    "ratios": {"cycles", "macs", "energy_nominal"},
+    "check": set(
+        "words_compared words_mismatched decisions_compared decisions_mismatched images_identical "
+        "counters_equal".split()
+    ),
+    "quality": set(
+        "samples fd_float fd_int8 fd_radit fd_noise accuracy_float accuracy_int8 accuracy_radit mse_radit_to_dense "
+        "mse_fewer_steps_same_macs".split()
+    ),
+}
+
+
+@pytest.fixture
+def summary(rng):
+    return made_up.summary(rng)
+
+
+def test_has_the_contracts_fields(tmp_path, summary):
+    write_summary(tmp_path / "summary.json", summary)
+    written = json.loads((tmp_path / "summary.json").read_text())
+    for part, fields in CONTRACT.items():
+        assert (written[part] if part else written).keys() >= fields
+    assert written["dense"]["energy_uj"].keys() == {"low", "nominal", "high"}
+    assert written["dense"]["mac_skip_rate"] == 0 < written["radit"]["mac_skip_rate"] < 1
+    assert written["ratios"]["cycles"] == pytest.approx(written["dense"]["cycles"] / written["radit"]["cycles"])
+
+
+def test_survives_a_round_trip(tmp_path, summary):
+    write_summary(tmp_path / "summary.json", summary)
+    assert load_summary(tmp_path / "summary.json") == summary
+
+
+def test_quality_may_be_absent(tmp_path, summary):
+    summary.quality = None
+    write_summary(tmp_path / "summary.json", summary)
+    assert load_summary(tmp_path / "summary.json").quality is None
+
+
+def test_invalid_summary_leaves_the_earlier_one(tmp_path, summary):
+    path = tmp_path / "summary.json"
+    write_summary(path, summary)
+    before = path.read_bytes()
+    summary.ratios.cycles = float("nan")
+    with pytest.raises(ValidationError):
+        write_summary(path, summary)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["summary.json"]
+
+
+def test_interrupted_write_leaves_the_earlier_file(tmp_path, monkeypatch):
+    path = tmp_path / "result.txt"
+    atomic_write(path, "earlier")
+
+    def fail(*_):
+        raise OSError("disk is full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk is full"):
+        atomic_write(path, "later")
+    assert path.read_text() == "earlier" and os.listdir(tmp_path) == ["result.txt"]
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [(None, "cannot be read"), ("{", "is not JSON"), ('{"model": 1}', "field model does not fit")],
+)
+def test_bad_file_gets_one_sentence(tmp_path, text, words):
+    path = tmp_path / "summary.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_summary(path)
+    assert words in str(caught.value) and "radit demo" in str(caught.value)
+
+
+@pytest.mark.parametrize("part, field, value", [("check", "words_mismatched", 1), ("check", "images_identical", False)])
+def test_check_fails_on_any_difference(summary, part, field, value):
+    assert summary.check.passed
+    setattr(getattr(summary, part), field, value)
+    assert not summary.check.passed
+
+
+def test_nothing_compared_is_no_pass(summary):
+    summary.check.words_compared = 0
+    assert not summary.check.passed
+
+
+def test_arrays_survive_a_round_trip(tmp_path, rng):
+    arrays = made_up.arrays(rng)
+    write_arrays(tmp_path / "arrays.npz", arrays)
+    loaded = load_arrays(tmp_path / "arrays.npz")
+    assert all(np.array_equal(getattr(arrays, name), getattr(loaded, name)) for name in ("dense", "radit", "reused"))
+
+
+def test_broken_arrays_are_named(tmp_path):
+    (tmp_path / "arrays.npz").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(UserError, match="arrays.npz cannot be read"):
+        load_arrays(tmp_path / "arrays.npz")
+    with pytest.raises(UserError, match="images have shapes"):
+        ReportArrays(np.zeros((1, 1, 8, 8)), np.zeros((2, 1, 8, 8)), np.zeros((1, 2, 2, 2), bool))
+
+
+def test_hash_depends_on_content_and_order(tmp_path):
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_text("1")
+    b.write_text("2")
+    assert file_hash(a, b) != file_hash(b, a) and len(file_hash(a)) == 16
