@@ -89,6 +89,9 @@ class TopPorts:
     MyHDL names the converted ports after the arguments.
     """
 
+    s_x: Stream
+    m_x: Stream
+
     def __init__(self, config: BuildConfig) -> None:
         self.config = config
         self.clk = word(1)

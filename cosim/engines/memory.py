@@ -57,7 +57,7 @@ class Memory:
 
     def bind(self, words: np.ndarray, count: int, timing: MemoryTiming) -> None:
         """Use the array in place."""
-        self.bytes = memoryview(words.reshape(-1).view(np.uint8))
+        self.bytes = words.reshape(-1).view(np.uint8).data
         self.size = count
         self.timing = timing
         self.dice = Dice(timing, self.position)
@@ -145,8 +145,8 @@ class HostStreams:
 
     def start(self, x_in: np.ndarray, x_out: np.ndarray) -> None:
         """Send and receive these arrays next."""
-        self.x_in = memoryview(x_in.reshape(-1).view(np.uint8))
-        self.x_out = memoryview(x_out.reshape(-1).view(np.uint8))
+        self.x_in = x_in.reshape(-1).view(np.uint8).data
+        self.x_out = x_out.reshape(-1).view(np.uint8).data
         self.words = x_in.nbytes // self.word_bytes
         self.sent = self.received = 0
 

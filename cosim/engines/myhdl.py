@@ -1,6 +1,7 @@
 """The engine on MyHDL's own simulator: slow, but every signal and every line of Python can be inspected."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from myhdl import Simulation, always, delay, instance, traceSignals
@@ -59,6 +60,16 @@ class PortBench:
         command.tready.next = memory.command_ready
 
 
+def _open_waves(dut, waves: Path) -> None:
+    if waves.suffix != ".vcd":
+        raise UserError(f"waveform file {waves} is not a .vcd, the only format MyHDL writes: name it .vcd.")
+    waves.parent.mkdir(parents=True, exist_ok=True)
+    traceSignals.name = None
+    traceSignals.directory, traceSignals.filename = str(waves.parent), waves.stem
+    traceSignals.tracebackup = False
+    traceSignals(dut)
+
+
 class MyhdlEngine(Engine):
     """The accelerator in MyHDL's simulator. There can be one at a time in a process: close it before the next.
 
@@ -106,18 +117,8 @@ class MyhdlEngine(Engine):
                 self._step()
 
         if self.setup.waves is not None:
-            self._open_waves(dut)
+            _open_waves(dut, self.setup.waves)
         return Simulation(dut, clock, surroundings)
-
-    def _open_waves(self, dut) -> None:
-        waves = self.setup.waves
-        if waves.suffix != ".vcd":
-            raise UserError(f"waveform file {waves} is not a .vcd, the only format MyHDL writes: name it .vcd.")
-        waves.parent.mkdir(parents=True, exist_ok=True)
-        traceSignals.name = None
-        traceSignals.directory, traceSignals.filename = str(waves.parent), waves.stem
-        traceSignals.tracebackup = False
-        traceSignals(dut)
 
     def _fail(self, code: Failure, position: int, address: int = 0, length: int = 0, limit: int = 0) -> None:
         if self._failure is None:

@@ -4,6 +4,7 @@ import ctypes
 import os
 from ctypes import POINTER, Structure, byref, c_int, c_int32, c_uint32, c_uint64, c_void_p
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,9 @@ class Library:
             function = getattr(library, f"radit_{name}")
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the harness has no function {name}")
 
 
 class TakenBuffer:
