@@ -135,7 +135,9 @@ def _run(*arguments) -> None:
 def _driver(clk, stimulus, last):
     @instance
     def drive():
-        yield from stimulus()
+        # MyHDL reads this text to know what may be waited for; a variable stands for anything.
+        for clause in stimulus():  # noqa: UP028
+            yield clause
         yield clk.posedge
         if last:
             raise StopSimulation
