@@ -1,6 +1,7 @@
 """The README's result table, generated from summary.json between two comment markers.
 
-``python -m reports.readme_table SUMMARY README`` writes it; ``stale`` is what the test asks.
+``python -m reports.readme_table [SUMMARY]`` keeps a copy of a run's summary.json in docs/results and writes the table
+from it; without an argument, from the copy there is. ``stale`` is what the test asks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from model.errors import UserError
 from reports.files import atomic_write
 from reports.summary import Summary, load_summary
 
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+STORED_SUMMARY = ROOT / "docs" / "results" / "summary.json"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
@@ -95,16 +99,24 @@ def stale(readme: Path, summary: Path) -> bool:
     return text != updated(text, load_summary(summary))
 
 
-def main(summary: Path, readme: Path) -> None:
-    """Write the table into the README, whole or not at all."""
-    atomic_write(readme, updated(readme.read_text(), load_summary(summary)))
+def main(summary: Path | None = None, readme: Path = README, stored: Path = STORED_SUMMARY) -> None:
+    """Store the summary where one is given, and write its table into the README; each whole or not at all.
+
+    Raises:
+        UserError: the summary does not fit its schema, or the README has no place for the table.
+    """
+    source = summary or stored
+    text = updated(readme.read_text(), load_summary(source))
+    if source != stored:
+        atomic_write(stored, source.read_bytes())
+    atomic_write(readme, text)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python -m reports.readme_table SUMMARY README")
+    if len(sys.argv) > 2:
+        sys.exit("usage: python -m reports.readme_table [SUMMARY]")
     try:
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
+        main(*(Path(argument) for argument in sys.argv[1:]))
     except UserError as problem:
         print(problem, file=sys.stderr)
         sys.exit(2)

@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from made_up import BUILD, DIMS, STEPS
 
 from accel.registers import COUNTERS
 from model.config import DiTConfig
@@ -12,6 +11,7 @@ from reports.energy import energy, mac_counts
 from reports.host import FREQUENCY_FEATURES, host_work
 from reports.memories import plan_memory
 from reports.table import load_table
+from tests.reports.made_up import BUILD, DIMS, STEPS
 
 TABLE = load_table()
 PLAN = plan_memory(DIMS, BUILD)

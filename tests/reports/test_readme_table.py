@@ -1,15 +1,11 @@
 """The README's result table: generated, and found stale when it is not the summary's."""
 
-from pathlib import Path
-
-import made_up
 import pytest
 
 from model.errors import UserError
-from reports.readme_table import BEGIN, END, main, stale, updated
+from reports.readme_table import BEGIN, END, README, STORED_SUMMARY, main, stale, updated
 from reports.summary import write_summary
-
-ROOT = Path(__file__).parents[2]
+from tests.reports import made_up
 
 
 def test_table_is_written_and_goes_stale(tmp_path, rng):
@@ -18,14 +14,33 @@ def test_table_is_written_and_goes_stale(tmp_path, rng):
     summary = made_up.summary(rng)
     write_summary(path, summary)
     assert stale(readme, path)
-    main(path, readme)
-    assert not stale(readme, path)
+    stored = tmp_path / "results" / "summary.json"
+    main(path, readme, stored)
+    assert not stale(readme, path) and stored.read_bytes() == path.read_bytes()
     text = readme.read_text()
     assert text.startswith("# Title\n") and text.endswith("Rest\n") and "old" not in text
     assert "| cycles, million |" in text and "modelled" in text and "123,456,789 words compared, 0 mismatched" in text
     summary.ratios.cycles += 0.01
     write_summary(path, summary)
     assert stale(readme, path)
+    main(None, readme, stored)
+    assert not stale(readme, stored)
+
+
+def test_bad_summary_changes_nothing(tmp_path):
+    readme, path, stored = tmp_path / "README.md", tmp_path / "summary.json", tmp_path / "stored.json"
+    readme.write_text(f"{BEGIN}\nold\n{END}\n")
+    path.write_text("{}")
+    with pytest.raises(UserError, match="does not fit"):
+        main(path, readme, stored)
+    assert "old" in readme.read_text() and not stored.exists()
+
+
+def test_the_readme_shows_the_stored_result():
+    if not STORED_SUMMARY.exists():
+        assert not README.exists() or "| cycles, million |" not in README.read_text()
+        pytest.skip("no result is stored yet (python -m reports.readme_table build/demo/summary.json stores one)")
+    assert not stale(README, STORED_SUMMARY), "README.md is stale: run python -m reports.readme_table"
 
 
 def test_table_is_regular_markdown(rng):

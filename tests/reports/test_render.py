@@ -2,7 +2,6 @@
 
 import re
 
-import made_up
 import pytest
 
 from model.errors import UserError
@@ -10,6 +9,7 @@ from reports.arrays import write_arrays
 from reports.plots import ENERGY_GROUPS
 from reports.render import render, rerender
 from reports.summary import write_summary
+from tests.reports import made_up
 
 
 def test_page_is_self_contained_and_complete(rng):

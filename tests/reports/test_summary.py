@@ -3,7 +3,6 @@
 import json
 import os
 
-import made_up
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from model.errors import UserError
 from reports.arrays import ReportArrays, load_arrays, write_arrays
 from reports.files import atomic_write, file_hash
 from reports.summary import load_summary, write_summary
+from tests.reports import made_up
 
 CONTRACT = {
     "": {"model", "sampler", "engine", "array", "dense", "radit", "ratios", "check", "quality", "seconds"},
