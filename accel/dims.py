@@ -13,7 +13,7 @@ from model.formats import ACC_BITS, COUNT_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BIT
 
 DIMENSION_STEP = 4  # D and M are multiples of it
 MAX_REDUCTION = (1 << (ACC_BITS - 1)) // (INT8_MAX * INT8_MAX)  # longest K the accumulator holds
-MAX_SUM_CHANNELS = 1 << (SUM_BITS - X_BITS)  # longest D the LayerNorm's sum holds
+MAX_SUM_CHANNELS = (1 << (SUM_BITS - X_BITS)) - 1  # longest D the LayerNorm's sum holds
 MAX_KEYS = 1 << (PROB_SUM_BITS - 8)  # longest group the softmax's sum holds
 MAX_CODES = 1 << COUNT_BITS
 

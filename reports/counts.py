@@ -257,7 +257,7 @@ def norm_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     words = row_tiles * dims.hidden
     return {
         "norm_words": words,
-        "rsqrt_ops": row_tiles * build.rows,
+        "rsqrt_tiles": row_tiles,
         "modulation_reads": words,
         "a_writes": words,
     }

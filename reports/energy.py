@@ -89,7 +89,7 @@ def vector_units(bill: Bill) -> Parts:
         "requantization": bill.lanes("requant_lane", "requant_words"),
         "residual_layernorm": norm
         + bill.lanes("residual_lane", "residual_words")
-        + bill.operations("rsqrt_op", "rsqrt_ops"),
+        + bill.lanes("rsqrt_op", "rsqrt_tiles"),
         "softmax": bill.lanes("exp_lane", "exp_words") + bill.operations("recip_op", "recip_ops"),
         "gelu": bill.lanes("gelu_lane", "gelu_words"),
     }

@@ -27,7 +27,7 @@ BY_HAND = {
     "recip_ops": 2 * 4 * 4,
     "residual_words": 3 * 48,  # a pass: 2 contexts x 2 row tiles x 12 channels = 48 words
     "norm_words": 2 * 48,
-    "rsqrt_ops": 2 * 2 * 2 * 4,
+    "rsqrt_tiles": 2 * 2 * 2,
     "ccu_words": 0,
     "dtsm_ops": 0,
     "a_reads_row": 2 * (48 + 48 + 72) + 2 * 2 * 24,
