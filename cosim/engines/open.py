@@ -1,0 +1,64 @@
+"""Opens the accelerator in an engine by name, exporting and compiling only what changed."""
+
+import fcntl
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import astuple
+from importlib.metadata import version
+from pathlib import Path
+
+from accel.config import BuildConfig
+from cosim.engines.base import Engine, Setup
+from cosim.engines.myhdl import MyhdlEngine
+from cosim.engines.verilator import VerilatorEngine
+from model.errors import UserError
+
+ENGINES = ("verilator", "myhdl")
+SOURCES = ("accel", "model")  # what the exported Verilog depends on
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, build: Path = Path("build")) -> Engine:
+    """The accelerator of one build in the named engine; close it after use."""
+    if name == "myhdl":
+        from accel.top import radit_top
+
+        return MyhdlEngine(config, radit_top, setup)
+    if name == "verilator":
+        return VerilatorEngine(config, exported_verilog(config, build / "rtl"), setup, cache=build / "verilated")
+    raise UserError(f"engine is {name!r}; choose from {', '.join(ENGINES)}.")
+
+
+def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None = None) -> Path:
+    """The top as Verilog, converted again only when the build or a source file changed.
+
+    ``convert(config, "verilog", folder)`` writes the file and returns it; ``accel.export.convert`` unless given.
+    """
+    folder = cache.resolve() / _key(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = folder / "path"  # names the finished file
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not name.is_file():
+            print(f"exporting the {config.rows}x{config.cols} accelerator (once) ...", file=sys.stderr, flush=True)
+            done = (convert or _exporter())(config, "verilog", folder)
+            part = folder / "path.part"
+            part.write_text(done.name)
+            os.replace(part, name)
+    return folder / name.read_text()
+
+
+def _exporter() -> Callable:
+    from accel.export import convert
+
+    return convert
+
+
+def _key(config: BuildConfig) -> str:
+    digest = hashlib.sha256(repr((astuple(config), version("myhdl"))).encode())
+    for source in SOURCES:
+        for path in sorted((ROOT / source).rglob("*.py")):
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
