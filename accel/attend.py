@@ -12,11 +12,11 @@ from accel.config import log2_exact
 
 
 @block
-def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_busy, group, regs, cmd, config):
+def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, regs, cmd, config):
     """Emit the score and value tiles of a sub-block.
 
-    start, done: pulses. active: bit per computing context. softmax_done: pulse per finished job; softmax_busy: the
-    unit still works on a job whose scores are complete. group: row_tiles, col_tiles of an attention group.
+    start, done: pulses. active: bit per computing context. softmax_done: pulse per finished job. group:
+    row_tiles, col_tiles of an attention group.
     """
     ROWS, COLS = config.rows, config.cols
     LOG_ROWS, LOG_COLS = log2_exact(ROWS), log2_exact(COLS)
@@ -33,8 +33,8 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
     )  # fmt: skip
     phase = Signal(phases.IDLE)
     computes = flag()
-    # The score job: context, head, row tile; its group's first column tile.
-    context, head, row_tile, row_in_group, group_col, key_tile = (dim() for _ in range(6))
+    # The score job: ctx, head, row tile; its group's first column tile.
+    ctx, head, row_tile, row_in_group, group_col, key_tile = (dim() for _ in range(6))
     head_channel = dim()
     context_rows, context_supers, context_tokens = (address() for _ in range(3))
     next_key, next_row, next_head, next_in_group, last_context = (dim() for _ in range(5))
@@ -49,18 +49,15 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
     pending_channel, pending_row = dim(), dim()
     pending_rows, pending_tokens = address(), address()
     has_pending = flag()
-    score_allowed = flag()
     last_key = flag()
 
     @always_comb
     def look_up():
         computes.next = 0
         for i in range(CONTEXTS):
-            if context == i and active[i]:
+            if ctx == i and active[i]:
                 computes.next = 1
-        # The last scores of a job must not reach the softmax unit before it has finished the job before.
-        score_allowed.next = not (last_key and softmax_busy)
-        cmd.valid.next = (phase == phases.S_OFFER and score_allowed) or phase == phases.V_OFFER
+        cmd.valid.next = phase == phases.S_OFFER or phase == phases.V_OFFER
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_jobs():
@@ -80,7 +77,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
                 for i in range(CONTEXTS):
                     if active[i]:
                         last_context.next = i
-                context.next = 0
+                ctx.next = 0
                 context_rows.next = 0
                 context_supers.next = 0
                 context_tokens.next = 0
@@ -100,7 +97,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
             if computes:
                 phase.next = phases.S_SPLIT
             else:
-                context.next = context + 1
+                ctx.next = ctx + 1
                 context_rows.next = context_rows + regs.row_tiles
                 context_supers.next = context_supers + (regs.row_tiles >> LOG_ROW_PARTS)
                 context_tokens.next = context_tokens + (regs.row_tiles << LOG_ROWS)
@@ -122,13 +119,19 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
             cmd.row_source.next = FROM_HIDDEN
             cmd.row_base.next = head_rows + context_rows + row_tile
             cmd.row_step.next = regs.row_tiles_all
-            cmd.row_part.next = row_tile & ROW_PART_MASK
+            cmd.row_part.next = 0
+            cmd.dst_part.next = row_tile & ROW_PART_MASK
             cmd.col_source.next = FROM_K
             cmd.col_base.next = head_supers + context_supers + key_super
             cmd.col_step.next = regs.supertiles_all
             cmd.col_part.next = key_part
             cmd.k_len.next = regs.head_dim
             cmd.kind.next = KIND_SCORE
+            cmd.last_use.next = 0
+            cmd.param_base.next = 0
+            cmd.cache_address.next = 0
+            cmd.a_tile.next = 0
+            cmd.parity.next = 0
             cmd.col_first.next = 0
             cmd.col_count.next = COLS
             cmd.key_first.next = key_tile << LOG_COLS
@@ -136,7 +139,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
             cmd.job_last.next = last_key
             phase.next = phases.S_OFFER
         elif phase == phases.S_OFFER:
-            if cmd.ready and score_allowed:
+            if cmd.ready:
                 if last_key:
                     key_tile.next = 0
                     phase.next = phases.NEXT_JOB
@@ -168,11 +171,11 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
                 if next_head == regs.heads:
                     head.next = 0
                     head_channel.next = 0
-                    context.next = context + 1
+                    ctx.next = ctx + 1
                     context_rows.next = context_rows + regs.row_tiles
                     context_supers.next = context_supers + (regs.row_tiles >> LOG_ROW_PARTS)
                     context_tokens.next = context_tokens + (regs.row_tiles << LOG_ROWS)
-                    if context == last_context:
+                    if ctx == last_context:
                         exhausted.next = 1
             if has_pending:
                 phase.next = phases.WAIT
@@ -211,7 +214,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
             cmd.col_part.next = v_part
             cmd.k_len.next = keys
             cmd.kind.next = KIND_O
-            cmd.dst_base.next = v_dst + v_context_rows
+            cmd.dst_base.next = v_dst + v_context_rows + (v_row & ROW_PART_MASK)
             cmd.dst_step.next = regs.row_tiles_all
             cmd.dst_part.next = v_row & ROW_PART_MASK
             cmd.a_tile.next = v_row >> LOG_ROW_PARTS
@@ -251,10 +254,4 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, softmax_bu
                 phase.next = phases.IDLE
                 done.next = 1
 
-    @always_comb
-    def constants():
-        cmd.release.next = 0
-        cmd.param_base.next = 0
-        cmd.cache_address.next = 0
-
-    return look_up, count_jobs, sequence, constants
+    return look_up, count_jobs, sequence

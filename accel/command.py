@@ -47,7 +47,7 @@ class TileCommand:
         self.col_part = dim()
         self.a_tile = dim()  # supertile within the context; its lanes may lie in several frames
         self.k_len = dim()
-        self.release = flag()  # last use of the weight tile
+        self.last_use = flag()  # of the weight tile
         # Drain: destination of column col_first, step per column.
         self.kind = Signal(intbv(0)[KIND_BITS:])
         self.dst_base = address()
@@ -64,31 +64,31 @@ class TileCommand:
 
 
 COPIED = (
-    "valid row_source row_base row_step row_part col_source col_base col_step col_part a_tile k_len release kind "
+    "valid row_source row_base row_step row_part col_source col_base col_step col_part a_tile k_len last_use kind "
     "dst_base dst_step dst_part col_first col_count param_base key_first job_first job_last parity cache_address"
 ).split()
 
 
 @block
-def command_mux(select, zero, one, dst):
-    """Connect command ``one`` to ``dst`` while ``select`` is high, else ``zero``. Combinational."""
-    muxes = [field_mux(select, getattr(zero, name), getattr(one, name), getattr(dst, name)) for name in COPIED]
+def command_mux(use_one, zero, one, dst):
+    """Connect command ``one`` to ``dst`` while ``use_one`` is high, else ``zero``. Combinational."""
+    muxes = [field_mux(use_one, getattr(zero, name), getattr(one, name), getattr(dst, name)) for name in COPIED]
 
     @always_comb
     def answer():
-        zero.ready.next = dst.ready and not select
-        one.ready.next = dst.ready and select
+        zero.ready.next = dst.ready and not use_one
+        one.ready.next = dst.ready and use_one
 
     return muxes, answer
 
 
 @block
-def field_mux(select, zero, one, dst):
+def field_mux(use_one, zero, one, dst):
     """One field of ``command_mux``."""
 
     @always_comb
     def choose():
-        if select:
+        if use_one:
             dst.next = one
         else:
             dst.next = zero

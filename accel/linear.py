@@ -49,7 +49,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
     swapped = flag()  # V: weights are the rows
     out_first, out_size, outputs, remaining, k_len, param_first = (dim() for _ in range(6))
     tile, tiles, next_tile = (dim() for _ in range(3))
-    context, last_context = dim(), dim()
+    ctx, last_context = dim(), dim()
     context_rows, context_supers, context_tokens, context_cache = (address() for _ in range(4))
     out_rows, out_supers, out_tokens, tile_cache, tile_tokens = (address() for _ in range(5))
     super_tile, part, out_wide = dim(), dim(), dim()
@@ -59,7 +59,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
     def look_up():
         computes.next = 0
         for i in range(CONTEXTS):
-            if context == i and active[i]:
+            if ctx == i and active[i]:
                 computes.next = 1
         cmd.valid.next = phase == phases.OFFER
 
@@ -93,7 +93,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
                 for i in range(CONTEXTS):
                     if active[i]:
                         last_context.next = i
-                context.next = 0
+                ctx.next = 0
                 tile.next = 0
                 context_rows.next = 0
                 context_supers.next = 0
@@ -104,7 +104,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
             if computes:
                 phase.next = phases.SPLIT
             else:
-                context.next = context + 1
+                ctx.next = ctx + 1
                 context_rows.next = context_rows + regs.row_tiles
                 context_supers.next = context_supers + (regs.row_tiles >> LOG_ROW_PARTS)
                 context_tokens.next = context_tokens + (regs.row_tiles << LOG_ROWS)
@@ -129,7 +129,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
         elif phase == phases.ADD:
             cmd.k_len.next = k_len
             cmd.a_tile.next = super_tile
-            cmd.release.next = (context == last_context) and (next_tile == tiles)
+            cmd.last_use.next = (ctx == last_context) and (next_tile == tiles)
             cmd.col_first.next = 0
             cmd.param_base.next = param_first + out_first
             cmd.job_first.next = 0
@@ -191,14 +191,14 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
             tile.next = next_tile
             if next_tile == tiles:
                 tile.next = 0
-                context.next = context + 1
+                ctx.next = ctx + 1
                 context_rows.next = context_rows + regs.row_tiles
                 context_supers.next = context_supers + (regs.row_tiles >> LOG_ROW_PARTS)
                 context_tokens.next = context_tokens + (regs.row_tiles << LOG_ROWS)
                 context_cache.next = context_cache + regs.sub_block_words
                 phase.next = phases.CONTEXT
-                if context == last_context:
-                    context.next = 0
+                if ctx == last_context:
+                    ctx.next = 0
                     context_rows.next = 0
                     context_supers.next = 0
                     context_tokens.next = 0

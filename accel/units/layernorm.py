@@ -77,7 +77,7 @@ def layernorm_unit(
 def accumulate_moments(clk, aresetn, src_valid, src, src_last, take, full, sums, squares, lanes):
     """Two stages: square, accumulate; ``full`` from the last channel until ``take``."""
     LANES = lanes
-    valid_1, last_1, inside = bit(), bit(), bit()
+    valid_1, last_1, underway = bit(), bit(), bit()
     x_in = signal_list(signed, X_BITS, lanes)
     x_1 = signal_list(signed, X_BITS, lanes)
     square_1 = signal_list(unsigned, 2 * X_BITS, lanes)
@@ -95,7 +95,7 @@ def accumulate_moments(clk, aresetn, src_valid, src, src_last, take, full, sums,
     def accumulate():
         if valid_1:
             for i in range(LANES):
-                if inside:
+                if underway:
                     sums[i].next = sums[i] + x_1[i]
                     squares[i].next = squares[i] + square_1[i]
                 else:
@@ -106,7 +106,7 @@ def accumulate_moments(clk, aresetn, src_valid, src, src_last, take, full, sums,
     def mark():
         valid_1.next = src_valid
         if valid_1:
-            inside.next = not last_1
+            underway.next = not last_1
         if valid_1 and last_1:
             full.next = True
         elif take:

@@ -1,0 +1,197 @@
+"""Traffic with the branch cache and the code history, both in external memory.
+
+Reader: one command per reused context, whose branch then streams into the pass. Writer: one burst per drained
+branch tile, through a FIFO that the array waits for. History: one read command per pass; after the decisions, the
+codes of every computed context are written from the code buffer, beside the engine's work.
+"""
+
+from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
+
+from accel.command import KIND_BRANCH, address, dim, flag
+from accel.gemm import ReadPort
+from accel.memories import narrow_memory
+from accel.stream import Stream
+from accel.units.fifo import stream_fifo
+from model.formats import CODE_BITS, INT8_BITS
+
+PENDING_BURSTS = 16
+
+
+@block
+def context_reader(clk, aresetn, start, wanted, base, words, cmd, config):
+    """On ``start`` ask for ``words`` words per context in ``wanted`` (bits), contexts lying one after the other."""
+    CONTEXTS = config.max_contexts
+    phases = enum("IDLE", "LOOK", "ASK")
+    phase = Signal(phases.IDLE)
+    ctx = dim()
+    here = flag()
+    at = address()
+
+    @always_comb
+    def look():
+        here.next = 0
+        for i in range(CONTEXTS):
+            if ctx == i and wanted[i]:
+                here.next = 1
+        cmd.tvalid.next = phase == phases.ASK
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def sequence():
+        if phase == phases.IDLE:
+            if start:
+                ctx.next = 0
+                at.next = base
+                phase.next = phases.LOOK
+        elif phase == phases.LOOK:
+            if ctx == CONTEXTS:
+                phase.next = phases.IDLE
+            elif here:
+                cmd.taddr.next = at
+                cmd.tlen.next = words
+                phase.next = phases.ASK
+            else:
+                ctx.next = ctx + 1
+                at.next = at + words
+        elif phase == phases.ASK:
+            if cmd.tready:
+                ctx.next = ctx + 1
+                at.next = at + words
+                phase.next = phases.LOOK
+
+    return look, sequence
+
+
+@block
+def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, dst, written, config):
+    """Write drained branch tiles to the cache while ``enable``.
+
+    base: cache address that ``finish.cache_address`` counts from. room: one more tile fits. idle: all written.
+    """
+    ROWS, COLS = config.rows, config.cols
+    DEPTH = 1 << (4 * COLS - 1).bit_length()
+    FULL = DEPTH - 3 * COLS  # words that may wait when another tile starts
+    WORD = 32
+    WIDE = 64
+    bursts_in, bursts_out = Stream(WIDE), Stream(WIDE)
+    data_in = Stream(ROWS * INT8_BITS)
+    level, burst_level = dim(), dim()
+    at = address()
+    unwritten = address()
+    accepted, is_branch = flag(), flag()
+    pad = Signal(intbv(0)[16:])
+
+    @always_comb
+    def place():
+        at.next = base + finish.cache_address
+
+    @always_comb
+    def push():
+        bursts_in.tdata.next[WORD:] = at
+        bursts_in.tdata.next[WORD + 16 : WORD] = finish.col_count
+        bursts_in.tdata.next[WIDE : WORD + 16] = 0
+        bursts_in.tvalid.next = enable and finish.valid and finish.kind == KIND_BRANCH
+        data_in.tdata.next = drained.narrow
+        data_in.tvalid.next = enable and drained.valid and drained.kind == KIND_BRANCH
+
+    bursts = stream_fifo(clk, aresetn, bursts_in, bursts_out, burst_level, depth=PENDING_BURSTS)
+    words = stream_fifo(clk, aresetn, data_in, dst, level, depth=DEPTH)
+
+    @always_comb
+    def ask():
+        cmd.taddr.next = bursts_out.tdata[WORD:]
+        cmd.tlen.next = bursts_out.tdata[WORD + 16 : WORD]
+        cmd.tvalid.next = bursts_out.tvalid
+        bursts_out.tready.next = cmd.tready
+
+    @always_comb
+    def look():
+        accepted.next = dst.tvalid and dst.tready
+        is_branch.next = bursts_in.tvalid
+
+    @always_comb
+    def tell():
+        written.next = accepted
+        room.next = not enable or (level <= FULL and burst_level < PENDING_BURSTS - 4)
+        idle.next = unwritten == 0
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count():
+        if is_branch and accepted:
+            unwritten.next = unwritten + finish.col_count - 1
+        elif is_branch:
+            unwritten.next = unwritten + finish.col_count
+        elif accepted:
+            unwritten.next = unwritten - 1
+
+    return place, push, bursts, words, ask, look, tell, count
+
+
+@block
+def history_writer(clk, aresetn, start, computed, base, words, code_write, idle, cmd, dst, code_read, config):
+    """On ``start`` write the codes of every context in ``computed`` (bits) from the code buffer to the history.
+
+    code_write: WritePort of the code buffer (the pass). One word per two cycles, in the background.
+    """
+    ROWS, CONTEXTS = config.rows, config.max_contexts
+    depth = config.x_depth
+    phases = enum("IDLE", "LOOK", "ASK", "READ", "SEND")
+    phase = Signal(phases.IDLE)
+    ctx = dim()
+    here = flag()
+    at, index, left = address(), address(), address()
+    read = ReadPort(ROWS * CODE_BITS)
+    buffer = narrow_memory(clk, code_write, read, depth)
+
+    @always_comb
+    def look():
+        here.next = 0
+        for i in range(CONTEXTS):
+            if ctx == i and computed[i]:
+                here.next = 1
+        cmd.tvalid.next = phase == phases.ASK
+        read.enable.next = phase == phases.READ
+        code_read.next = phase == phases.READ
+        read.addr.next = index
+        dst.tvalid.next = phase == phases.SEND
+        idle.next = phase == phases.IDLE and not start
+
+    @always_comb
+    def hand_on():
+        dst.tdata.next = read.data
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def sequence():
+        if phase == phases.IDLE:
+            if start:
+                ctx.next = 0
+                at.next = base
+                index.next = 0
+                phase.next = phases.LOOK
+        elif phase == phases.LOOK:
+            if ctx == CONTEXTS:
+                phase.next = phases.IDLE
+            elif here:
+                cmd.taddr.next = at
+                cmd.tlen.next = words
+                left.next = words
+                phase.next = phases.ASK
+            else:
+                ctx.next = ctx + 1
+                at.next = at + words
+                index.next = index + words
+        elif phase == phases.ASK:
+            if cmd.tready:
+                phase.next = phases.READ
+        elif phase == phases.READ:
+            phase.next = phases.SEND
+        elif phase == phases.SEND:
+            if dst.tready:
+                index.next = index + 1
+                left.next = left - 1
+                phase.next = phases.READ
+                if left == 1:
+                    ctx.next = ctx + 1
+                    at.next = at + words
+                    phase.next = phases.LOOK
+
+    return buffer, look, hand_on, sequence

@@ -1,0 +1,126 @@
+"""Registers and counters as the host sees them (``accel/registers.py`` is the map)."""
+
+from myhdl import Signal, always, always_comb, always_seq, block, intbv
+
+from accel.command import flag
+from accel.registers import ADDRESS, COUNTER_BASE, COUNTERS, REGISTERS
+
+REGISTER_BITS = {
+    **dict.fromkeys(REGISTERS, 16),
+    **dict.fromkeys("sub_block_words attention_words mlp_words".split(), 24),
+    **dict.fromkeys("weight_base mod_base param_base cache_base history_base".split(), 32),
+    **dict.fromkeys([f"log_{what}_{parity}" for what in ("frames", "interleave") for parity in ("even", "odd")], 4),
+    "policy": 1,
+    "streak_step": 9,
+    "tight": 8,
+    "loose": 8,
+    "max_streak": 6,
+    "codes_total": 24,
+}
+STORED = [name for name in REGISTERS if name not in ("control", "status")]
+
+
+class RegisterValues:
+    """One signal per stored register."""
+
+    def __init__(self) -> None:
+        for name in STORED:
+            bits = REGISTER_BITS[name]
+            setattr(self, name, flag() if bits == 1 else Signal(intbv(0)[bits:]))
+
+
+class Events:
+    """One flag per counter: high in every cycle that counts."""
+
+    def __init__(self) -> None:
+        for name in COUNTERS:
+            setattr(self, name, flag())
+
+
+@block
+def stored_register(clk, aresetn, write, addr, wdata, value, number):
+    """One register, written at its address."""
+    NUMBER = number
+    BITS = len(value) or 1
+    if BITS == 1:
+
+        @always_seq(clk.posedge, reset=aresetn)
+        def keep_bit():
+            if write and addr == NUMBER:
+                value.next = wdata[0]
+
+        return keep_bit
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def keep():
+        if write and addr == NUMBER:
+            value.next = wdata[BITS:]
+
+    return keep
+
+
+@block
+def event_counter(clk, clear, happens, value):
+    """64-bit count of the cycles in which ``happens`` is high."""
+
+    @always(clk.posedge)
+    def count():
+        if clear:
+            value.next = 0
+        elif happens:
+            value.next = value + 1
+
+    return count
+
+
+@block
+def register_file(
+    clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, values, events, running, start, new_image
+):  # fmt: skip
+    """Write registers, read back status and counters; START, NEW_IMAGE and CLEAR are pulses of the control register."""
+    CONTROL, STATUS, BASE = ADDRESS["control"], ADDRESS["status"], COUNTER_BASE
+    COUNT = len(COUNTERS)
+    clear = flag()
+    counts = [Signal(intbv(0)[64:]) for _ in range(COUNT)]
+    registers = [
+        stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
+        for name in STORED
+    ]
+    counters = [event_counter(clk, clear, getattr(events, name), counts[i]) for i, name in enumerate(COUNTERS)]
+    position = Signal(intbv(0)[8:])
+    chosen = Signal(intbv(0)[64:])
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def control():
+        start.next = 0
+        new_image.next = 0
+        clear.next = 0
+        if reg_write and reg_addr == CONTROL:
+            start.next = reg_wdata[0]
+            new_image.next = reg_wdata[1]
+            clear.next = reg_wdata[2]
+
+    @always_comb
+    def locate():
+        position.next = 0
+        if reg_addr >= BASE:
+            position.next = (reg_addr & (BASE - 1)) >> 1
+
+    @always_comb
+    def choose():
+        chosen.next = 0
+        if position < COUNT:
+            chosen.next = counts[position]
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def read():
+        reg_rdata.next = 0
+        if reg_addr == STATUS:
+            reg_rdata.next = running
+        elif reg_addr >= BASE:
+            if reg_addr[0]:
+                reg_rdata.next = chosen[64:32]
+            else:
+                reg_rdata.next = chosen[32:]
+
+    return registers, counters, control, locate, choose, read

@@ -1,0 +1,66 @@
+"""Trace taps: what the co-simulation compares (observation only, docs/interface.md)."""
+
+from myhdl import ConcatSignal, Signal, always_comb, block, intbv
+
+from accel.command import KIND_H, KIND_SCORE
+from model.formats import INT8_BITS, WIDE_BITS
+
+
+@block
+def sign_extend(word, index, lane):
+    """``lane`` = int8 number ``index`` of ``word``, as 16 bits."""
+    HIGH, LOW = (index + 1) * INT8_BITS, index * INT8_BITS
+    BITS = WIDE_BITS
+    value = Signal(intbv(0, min=-(1 << (WIDE_BITS - 1)), max=1 << (WIDE_BITS - 1)))
+
+    @always_comb
+    def extend():
+        value.next = word[HIGH:LOW].signed()
+
+    @always_comb
+    def cast():
+        lane.next = value[BITS:]
+
+    return extend, cast
+
+
+@block
+def trace_taps(drained, numerators, ports, decided, index, count, reuse, trace, config):
+    """Connect the taps. reuse: the answer that belongs to ``decided``."""
+    ROWS = config.rows
+    int8_word = Signal(intbv(0)[ROWS * INT8_BITS :])
+    lanes = [Signal(intbv(0)[WIDE_BITS:]) for _ in range(ROWS)]
+    extended = [sign_extend(int8_word, r, lanes[r]) for r in range(ROWS)]
+    wide = ConcatSignal(*reversed(lanes))
+
+    @always_comb
+    def choose_word():
+        if drained.gelu_valid:
+            int8_word.next = drained.gelu
+        else:
+            int8_word.next = drained.narrow
+
+    @always_comb
+    def drain():
+        trace.drain.valid.next = drained.valid or drained.gelu_valid
+        trace.drain.kind.next = drained.kind
+        trace.drain.data.next = wide
+        if drained.gelu_valid:
+            trace.drain.kind.next = KIND_H
+        elif drained.kind == KIND_SCORE:
+            trace.drain.data.next = drained.wide
+
+    @always_comb
+    def others():
+        trace.prob.valid.next = numerators.enable
+        trace.prob.data.next = numerators.data
+        trace.x.valid.next = ports.residual
+        trace.x.data.next = ports.x_write.data
+        trace.act.valid.next = ports.a_write.enable
+        trace.act.data.next = ports.a_write.data
+        trace.decide.valid.next = decided
+        trace.decide.index.next = index
+        trace.decide.count.next = count
+        trace.decide.reuse.next = reuse
+
+    return extended, choose_word, drain, others

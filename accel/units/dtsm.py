@@ -1,0 +1,215 @@
+"""Dynamic Threshold Scaling Module: decides whether a sub-block's branch of one context is reused.
+
+``theta = ((threshold * (256 - streak * streak_step) >> 8) * factor) >> 7`` (Q0.16, saturated); reuse iff
+``count << 16 < theta * total``, a result is cached, nothing forces a computation and ``streak < max_streak``. factor is
+``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``.
+
+Per entry (sub-block and context) a memory keeps streak, last count and average; ``new_image`` forgets all entries in
+one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold and forced are stable from ``start``
+through ``done``, the registers streak_step, tight, loose and max_streak always; the next start comes after done.
+Latency: start to done ``LATENCY`` cycles; ``reuse`` is valid with done and held until the next one.
+Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
+Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``.
+"""
+
+from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
+
+from accel.units.lanes import signed, unsigned
+from accel.units.ram import word_ram
+from model.formats import COUNT_BITS, FACTOR_BITS, STREAK_BITS, THRESHOLD_BITS
+
+LATENCY = 9
+AVERAGE_SHIFT = 2
+STREAK_STEP_BITS = FACTOR_BITS + 1
+LOSS_BITS = STREAK_BITS + STREAK_STEP_BITS
+SCALED_BITS = THRESHOLD_BITS + STREAK_STEP_BITS
+FACTORED_BITS = SCALED_BITS  # 8 bits cut, 8 bits of factor
+STATE_BITS = STREAK_BITS + 2 * COUNT_BITS
+
+
+def bit() -> Signal:
+    return Signal(bool(0))
+
+
+@block
+def dtsm_unit(
+    clk, aresetn, start, index, count, total, threshold, forced, streak_step, tight, loose, max_streak, new_image,
+    done, reuse, entries,
+):  # fmt: skip
+    """Read the entry, decide, write the entry back."""
+    steps = [start, *(bit() for _ in range(LATENCY))]
+    known, reused, written = bit(), bit(), steps[LATENCY]
+    streak = unsigned(STREAK_BITS)
+    last_count = unsigned(COUNT_BITS)
+    average, delta, base, following = [signed(COUNT_BITS + 1) for _ in range(4)]
+    growing = bit()
+    theta = unsigned(THRESHOLD_BITS)
+    sequence = [follow(clk, aresetn, steps[i], steps[i + 1]) for i in range(LATENCY)]
+    memory = state_memory(
+        clk, aresetn, new_image, start, steps[1], written, index, count, reused, following,
+        known, streak, last_count, average, entries,
+    )  # fmt: skip
+    fluctuation = measure(
+        clk, steps[2], steps[3], steps[4], steps[5], count, last_count, average, delta, base, growing, following
+    )
+    scaling = scale_threshold(
+        clk, steps[2], steps[3], steps[4], steps[5], steps[6], threshold, streak, streak_step, growing, tight, loose,
+        theta,
+    )  # fmt: skip
+    decision = compare(clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, reused)
+
+    @always_comb
+    def present():
+        done.next = written
+        reuse.next = reused
+
+    return sequence, memory, fluctuation, scaling, decision, present
+
+
+@block
+def follow(clk, aresetn, src, dst):
+    @always_seq(clk.posedge, reset=aresetn)
+    def step():
+        dst.next = src
+
+    return step
+
+
+@block
+def state_memory(
+    clk, aresetn, new_image, read, unpack, write, index, count, reused, following,
+    known, streak, last_count, average, entries,
+):  # fmt: skip
+    """What is remembered per entry; an entry that is not ``known`` reads as zeros."""
+    STREAK_LOW = 2 * COUNT_BITS
+    COUNT_LOW = COUNT_BITS
+    TOP = STATE_BITS
+    known_bits = unsigned(entries)
+    state, next_state = unsigned(STATE_BITS), unsigned(STATE_BITS)
+    next_streak = unsigned(STREAK_BITS)
+    next_count, next_average = unsigned(COUNT_BITS), unsigned(COUNT_BITS)
+    ram = word_ram(clk, write, index, next_state, read, index, state, entries)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def remember():
+        if new_image:
+            known_bits.next = 0
+        elif write:
+            known_bits.next[index] = True
+
+    @always(clk.posedge)
+    def recall():
+        if read:
+            known.next = known_bits[index]
+        if unpack:
+            streak.next = 0
+            last_count.next = 0
+            average.next = 0
+            if known:
+                streak.next = state[TOP:STREAK_LOW]
+                last_count.next = state[STREAK_LOW:COUNT_LOW]
+                average.next = state[COUNT_LOW:]
+
+    @always_comb
+    def update():
+        next_streak.next = 0
+        next_count.next = 0
+        next_average.next = 0
+        if write:
+            if reused:
+                next_streak.next = streak + 1
+                next_count.next = count
+            if known:
+                next_average.next = following[COUNT_LOW:]
+
+    @always_comb
+    def join():
+        next_state.next = concat(next_streak, next_count, next_average)
+
+    return ram, remember, recall, update, join
+
+
+@block
+def measure(clk, step_2, step_3, step_4, step_5, count, last_count, average, delta, base, growing, following):
+    """The change of the distance in this step, against its running average."""
+    SHIFT = AVERAGE_SHIFT
+    gap = signed(COUNT_BITS + 1)
+
+    @always(clk.posedge)
+    def change():
+        if step_2:
+            if count >= last_count:
+                delta.next = count - last_count
+            else:
+                delta.next = last_count - count
+        if step_3:
+            base.next = average
+            if average == 0:
+                base.next = delta
+        if step_4:
+            growing.next = delta > base
+            gap.next = delta - base
+        if step_5:
+            following.next = base + (gap >> SHIFT)
+
+    return change
+
+
+@block
+def scale_threshold(
+    clk, step_2, step_3, step_4, step_5, step_6, threshold, streak, streak_step, growing, tight, loose, theta
+):  # fmt: skip
+    """threshold, reduced by the streak, times the fluctuation's factor."""
+    ONE = 1 << FACTOR_BITS
+    TOP = FACTORED_BITS
+    CUT = FACTOR_BITS
+    THETA_LOW = FACTOR_BITS - 1
+    THETA_TOP = THETA_LOW + THRESHOLD_BITS
+    HIGHEST = (1 << THRESHOLD_BITS) - 1
+    loss = unsigned(LOSS_BITS)
+    factor_left = unsigned(STREAK_STEP_BITS)
+    scaled = unsigned(SCALED_BITS)
+    factored = unsigned(FACTORED_BITS)
+
+    @always(clk.posedge)
+    def scale():
+        if step_2:
+            loss.next = streak * streak_step
+        if step_3:
+            if loss >= ONE:
+                factor_left.next = 0
+            else:
+                factor_left.next = ONE - loss
+        if step_4:
+            scaled.next = threshold * factor_left
+        if step_5:
+            if growing:
+                factored.next = scaled[TOP:CUT] * tight
+            else:
+                factored.next = scaled[TOP:CUT] * loose
+        if step_6:
+            theta.next = factored[THETA_TOP:THETA_LOW]
+            if factored[TOP:THETA_TOP] != 0:
+                theta.next = HIGHEST
+
+    return scale
+
+
+@block
+def compare(clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, reused):
+    """The share of changed codes against theta, and the conditions on a reuse."""
+    WEIGHTED_BITS = COUNT_BITS + THRESHOLD_BITS
+    weighted, limit = unsigned(WEIGHTED_BITS), unsigned(WEIGHTED_BITS)
+    allowed = bit()
+    SHIFT = THRESHOLD_BITS
+
+    @always(clk.posedge)
+    def decide():
+        if step_7:
+            weighted.next = concat(count, intbv(0)[SHIFT:])
+            limit.next = theta * total
+            allowed.next = known and not forced and streak < max_streak
+        if step_8:
+            reused.next = allowed and weighted < limit
+
+    return decide

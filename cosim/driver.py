@@ -1,0 +1,69 @@
+"""The driver: puts a model into an engine's memories and runs it image by image, timestep by timestep."""
+
+import numpy as np
+
+from accel.conditioning import HEADER_BEATS
+from accel.dims import Dims, registers
+from cosim.engines.base import Engine
+from cosim.pack import from_words, pack_conditioning, pack_headers, pack_params, pack_weights, to_words
+from model.integer import Conditioning, IntegerDiT
+from model.skip import PolicyTables
+
+NEW_IMAGE = 2
+CLEAR_COUNTERS = 4
+
+
+class Driver:
+    """One integer model and policy on one engine.
+
+    Args:
+        engine: the simulator, reset.
+        integer: the model.
+        policy: tables of the run.
+        dims: the model's dimensions on the accelerator (attention groups included).
+    """
+
+    def __init__(self, engine: Engine, integer: IntegerDiT, policy: PolicyTables, dims: Dims) -> None:
+        self.engine, self.dims = engine, dims
+        build = engine.config
+        words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
+        self.headers = pack_headers(integer, policy)
+        self.params = pack_params(integer)
+        self.weights = pack_weights(integer, build)
+        self.cache = np.zeros((words, build.rows), np.int8)
+        self.history = np.zeros((words, build.rows * 4 // 8), np.uint8)
+        self.conditioning = np.zeros(0, np.uint16)
+        for port, memory in (
+            *(("weight", self.weights), ("param", self.params)),
+            *(("cache_rd", self.cache), ("cache_wr", self.cache), ("hist_rd", self.history), ("hist_wr", self.history)),
+        ):
+            engine.bind_memory(port, memory)
+        shape = registers(dims, build)
+        chosen = {
+            "policy": int(policy.detect),
+            "streak_step": policy.registers.streak_step,
+            "tight": policy.registers.tight,
+            "loose": policy.registers.loose,
+            "max_streak": policy.registers.max_streak,
+        }
+        bases = dict.fromkeys(("weight_base", "cache_base", "history_base"), 0)
+        for name, value in {**shape, **chosen, **bases}.items():
+            engine.write_register(name, value)
+
+    def clear_counters(self) -> None:
+        """Set every event counter to zero."""
+        self.engine.write_register("control", CLEAR_COUNTERS)
+
+    def start_image(self, tables: Conditioning, image: int) -> None:
+        """Load the conditioning of image number ``image`` of ``tables`` and forget every cached result."""
+        self.conditioning = pack_conditioning(tables, image, self.headers)
+        self.engine.bind_memory("mod", self.conditioning)
+        self.engine.write_register("control", NEW_IMAGE)
+
+    def step(self, x: np.ndarray, index: int) -> np.ndarray:
+        """Run timestep ``index``: x (contexts, padded tokens, D) int -> the next x, int16."""
+        beats = (self.dims.sub_blocks + 1) * (HEADER_BEATS + self.dims.contexts * self.dims.hidden)
+        self.engine.write_register("mod_base", index * beats)
+        self.engine.write_register("param_base", index * self.params.shape[1])
+        words = self.engine.run_timestep(to_words(x.astype(np.int16), self.engine.config.rows))
+        return from_words(words, self.dims.contexts, self.dims.hidden)

@@ -1,0 +1,111 @@
+"""Memory images: the integer model, laid out as docs/interface.md says.
+
+Everything here only rearranges integers; the layouts stand in the interface's tables.
+"""
+
+import numpy as np
+import torch
+
+from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
+from accel.config import BuildConfig
+from accel.dims import Dims
+from model.formats import BIAS_BITS, MULT_BITS
+from model.integer import Conditioning, IntegerDiT
+from model.skip import PolicyTables
+
+
+def weight_tiles(weight: np.ndarray, lanes: int, wide: int) -> np.ndarray:
+    """int8 (outputs, K) -> words (tiles * K, W): tile after tile of ``lanes`` outputs, one word per input."""
+    outputs, inputs = weight.shape
+    tiles = -(-outputs // lanes)
+    padded = np.zeros((tiles * lanes, inputs), np.int8)
+    padded[:outputs] = weight
+    words = np.zeros((tiles, inputs, wide), np.int8)
+    words[:, :, :lanes] = padded.reshape(tiles, lanes, inputs).transpose(0, 2, 1)
+    return words.reshape(-1, wide)
+
+
+def pack_weights(integer: IntegerDiT, build: BuildConfig) -> np.ndarray:
+    """Words (n, W) int8 of all sub-blocks in the order of use."""
+    images = []
+    for sub_block in integer.sub_blocks:
+        for name, weight in sub_block.weights.items():
+            lanes = build.rows if name == "v" else build.cols
+            images.append(weight_tiles(weight.cpu().numpy(), lanes, build.wide))
+    return np.concatenate(images)
+
+
+def pack_params(integer: IntegerDiT) -> np.ndarray:
+    """Entries (steps, n) uint64 ``{bias, mult, shift}`` of every product with parameters of its own."""
+    columns = []
+    for sub_block in integer.sub_blocks:
+        for table in sub_block.tables.values():
+            bias = table.bias.cpu().numpy().astype(np.int64) & ((1 << BIAS_BITS) - 1)
+            mult = table.mult.cpu().numpy() << BIAS_BITS
+            shift = table.shift.cpu().numpy().astype(np.uint64) << np.uint64(BIAS_BITS + MULT_BITS)
+            columns.append((bias | mult).astype(np.uint64) | shift)
+    return np.ascontiguousarray(np.concatenate(columns, axis=1))
+
+
+def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
+    """Headers (steps, sub_blocks + 1, beats, 4) uint16; the last one only carries the last branch's gate_shift."""
+    steps, subs = integer.header["mod_shift"].shape
+    headers = np.zeros((steps, subs + 1, HEADER_BEATS, 4), np.uint16)
+
+    def put(name: str, value: torch.Tensor | int, where: slice) -> None:
+        beat, field, _ = HEADER_FIELDS[name]
+        headers[:, where, beat, field] = value if isinstance(value, int) else value.cpu().numpy()
+
+    own = slice(0, subs)
+    for name, value in integer.header.items():
+        put(name, value, slice(1, subs + 1) if name == "gate_shift" else own)
+    put("gate_shift", 1, slice(0, 1))
+    put("threshold", policy.thresholds, own)
+    put("force", policy.force.long().unsqueeze(1), own)
+    for level in range(policy.boundaries.shape[2]):
+        put(f"b{level + 1}", policy.boundaries[:, :, level], own)
+    beat, field, _ = HEADER_FIELDS["eps"]
+    headers[:, own, beat, field] = integer.eps & 0xFFFF
+    headers[:, own, beat, field + 1] = integer.eps >> 16
+    return headers
+
+
+def pack_conditioning(tables: Conditioning, image: int, headers: np.ndarray) -> np.ndarray:
+    """Beats (steps, n, 4) uint16 of one image: per sub-block its header and ``{gate, scale, shift}`` per channel."""
+    steps, places = headers.shape[:2]
+    scale, shift, gate = (part[image].cpu().numpy() for part in (tables.scale, tables.shift, tables.gate))
+    contexts, _, _, hidden = scale.shape
+    vectors = np.zeros((steps, places, contexts, hidden, 4), np.int16)
+    vectors[:, 1:, :, :, 0] = gate.transpose(1, 2, 0, 3)
+    vectors[:, :-1, :, :, 1] = scale.transpose(1, 2, 0, 3)
+    vectors[:, :-1, :, :, 2] = shift.transpose(1, 2, 0, 3)
+    beats = vectors.reshape(steps, places, contexts * hidden, 4).view(np.uint16)
+    return np.ascontiguousarray(np.concatenate([headers, beats], axis=2).reshape(steps, -1, 4))
+
+
+def to_words(tokens: np.ndarray, rows: int) -> np.ndarray:
+    """(contexts, T, D) -> words (contexts * row tiles * D, R) in the order of the pass."""
+    contexts, count, hidden = tokens.shape
+    tiles = tokens.reshape(contexts, count // rows, rows, hidden).transpose(0, 1, 3, 2)
+    return np.ascontiguousarray(tiles.reshape(-1, rows))
+
+
+def from_words(words: np.ndarray, contexts: int, hidden: int) -> np.ndarray:
+    """Inverse of ``to_words``."""
+    rows = words.shape[-1]
+    tiles = words.reshape(contexts, -1, hidden, rows).transpose(0, 1, 3, 2)
+    return tiles.reshape(contexts, -1, hidden)
+
+
+def dims_of(integer: IntegerDiT, contexts: int) -> Dims:
+    """The accelerator's view of an image model: one attention group of all tokens."""
+    config = integer.config
+    return Dims(
+        hidden=config.hidden_size,
+        heads=config.num_heads,
+        head_dim=config.head_dim,
+        mlp=config.mlp_hidden,
+        tokens=config.tokens,
+        sub_blocks=2 * config.depth,
+        contexts=contexts,
+    )

@@ -1,0 +1,207 @@
+"""The scoreboard: every word that the accelerator showed against every word that the reference expects.
+
+The trace taps show words in the order in which the machine makes them; ``expected_words`` brings the reference's
+tensors into the same order (docs/interface.md), so that one comparison per stage settles a timestep. A mismatch is
+explained with its place: image, timestep, sub-block, stage, context, token, channel.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.dims import Dims
+from cosim.engines.base import Trace
+from cosim.pack import to_words
+from model.reference import StageCapture, StepRecord
+
+# Stage -> kind of the drain tap.
+DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a mismatch was found. ``word`` counts the stage's words of the sub-block, ``lane`` is the row in the tile."""
+
+    image: int
+    timestep: int
+    sub_block: int
+    stage: str
+    word: int
+    lane: int
+    expected: int
+    found: int
+
+    def explain(self, rerun: str = "") -> str:
+        """One sentence, and how to see it again."""
+        kind = "MLP" if self.sub_block % 2 else "attention"
+        text = (
+            f"image {self.image}, timestep {self.timestep}, block {self.sub_block // 2} ({kind}), stage {self.stage}, "
+            f"word {self.word}, lane {self.lane}: expected {self.expected}, found {self.found}."
+        )
+        return f"{text} Rerun with a waveform: {rerun}" if rerun else text
+
+
+@dataclass
+class Check:
+    """What has been compared so far."""
+
+    words_compared: int = 0
+    words_mismatched: int = 0
+    decisions_compared: int = 0
+    decisions_mismatched: int = 0
+    by_stage: dict[str, int] = field(default_factory=dict)
+    first: Place | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Nothing differs, and something was compared."""
+        return self.words_compared > 0 and self.words_mismatched == 0 and self.decisions_mismatched == 0
+
+    def add(self, other: "Check") -> None:
+        """Take over another check's counts."""
+        for name in ("words_compared", "words_mismatched", "decisions_compared", "decisions_mismatched"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for stage, count in other.by_stage.items():
+            self.by_stage[stage] = self.by_stage.get(stage, 0) + count
+        self.first = self.first or other.first
+
+
+def linear_words(value: np.ndarray, rows: int, cols: int) -> np.ndarray:
+    """(K, T, channels) -> words in the order of a linear product: output tile, context, row tile, column."""
+    count, tokens, channels = value.shape
+    tiles = value.reshape(count, tokens // rows, rows, channels)
+    parts = [
+        tiles[..., first : first + cols].transpose(0, 1, 3, 2).reshape(-1, rows) for first in range(0, channels, cols)
+    ]
+    return np.concatenate(parts)
+
+
+def transposed_words(value: np.ndarray, rows: int) -> np.ndarray:
+    """V (K, T, D) -> words of R channels: channel tile, context, token."""
+    count, tokens, channels = value.shape
+    tiles = -(-channels // rows)
+    padded = np.zeros((count, tokens, tiles * rows), value.dtype)
+    padded[..., :channels] = value
+    return padded.reshape(count, tokens, tiles, rows).transpose(2, 0, 1, 3).reshape(-1, rows)
+
+
+def job_words(value: np.ndarray, rows: int) -> np.ndarray:
+    """Scores or numerators (K, heads, G, n, keys), query before key -> words: context, head, row tile, key."""
+    count, heads, groups, queries, keys = value.shape
+    tiles = value.reshape(count, heads, groups, queries // rows, rows, keys)
+    return tiles.transpose(0, 1, 2, 3, 5, 4).reshape(-1, rows)
+
+
+def output_words(value: np.ndarray, rows: int, heads: int) -> np.ndarray:
+    """O (K, T, D) -> words: context, head, row tile, channel of the head."""
+    count, tokens, hidden = value.shape
+    tiles = value.reshape(count, tokens // rows, rows, heads, hidden // heads)
+    return tiles.transpose(0, 3, 1, 4, 2).reshape(-1, rows)
+
+
+class Scoreboard:
+    """Compares timesteps of one model on one build."""
+
+    def __init__(self, dims: Dims, build: BuildConfig) -> None:
+        self.dims, self.build = dims, build
+        self.check = Check()
+
+    def expected_words(self, capture: StageCapture) -> dict[str, np.ndarray]:
+        """Every stage of one sub-block of one image in the order of the trace."""
+        rows, cols = self.build.rows, self.build.cols
+        words = {"x": to_words(capture.x[0].numpy(), rows), "a": to_words(capture.a[0].numpy(), rows)}
+        if not bool(capture.computed.any()):
+            return words
+        stages = {name: value.numpy() for name, value in capture.stages.items()}
+        for name in ("q", "k", "h"):
+            if name in stages:
+                words[name] = linear_words(stages[name], rows, cols)
+        words["branch"] = linear_words(capture.branch[0][capture.computed[0]].numpy(), rows, cols)
+        if "v" in stages:
+            words["v"] = transposed_words(stages["v"], rows)
+            words["o"] = output_words(stages["o"], rows, self.dims.heads)
+            words["score"] = job_words(stages["score"], rows)
+            words["prob"] = job_words(stages["prob"], rows)
+        return words
+
+    def compare(
+        self,
+        image: int,
+        timestep: int,
+        trace: Trace,
+        captures: list[StageCapture],
+        record: StepRecord,
+        x_out: np.ndarray,
+    ) -> Check:
+        """Compare one timestep; captures and record hold one image. Returns this timestep's check."""
+        check = Check()
+        found = {name: trace.drain_data[trace.drain_kind == kind] for name, kind in DRAIN_KINDS.items()}
+        found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
+        expected: dict[str, list[np.ndarray]] = {name: [] for name in found}
+        for capture in captures:
+            for name, words in self.expected_words(capture).items():
+                expected[name].append(words)
+        # The first pass only takes x in; the last one hands it out.
+        expected["x"].append(to_words(x_out, self.build.rows))
+        for name, parts in expected.items():
+            self._compare_stage(check, image, timestep, name, parts, found[name])
+        self._compare_decisions(check, image, timestep, trace, record, detect=captures[0].codes is not None)
+        self.check.add(check)
+        return check
+
+    def _compare_stage(
+        self, check: Check, image: int, timestep: int, name: str, parts: list[np.ndarray], found: np.ndarray
+    ) -> None:
+        whole = np.concatenate(parts) if parts else np.zeros((0, self.build.rows), np.int16)
+        shared = min(len(whole), len(found))
+        differs = whole[:shared] != found[:shared]
+        missing = abs(len(whole) - len(found)) * self.build.rows
+        check.words_compared += shared * self.build.rows
+        check.by_stage[name] = check.by_stage.get(name, 0) + shared * self.build.rows
+        wrong = int(differs.sum()) + missing
+        check.words_mismatched += wrong
+        if wrong and check.first is None:
+            word, lane = (int(i) for i in np.argwhere(differs)[0]) if differs.any() else (shared, 0)
+            check.first = self._place(image, timestep, name, parts, word, lane, whole, found)
+
+    def _place(
+        self, image: int, timestep: int, name: str, parts: list[np.ndarray], word: int, lane: int,
+        whole: np.ndarray, found: np.ndarray,
+    ) -> Place:  # fmt: skip
+        """Locate a word of the timestep in its sub-block."""
+        values = [int(words[word, lane]) if word < len(words) else -(1 << 31) for words in (whole, found)]
+        part = 0
+        while part < len(parts) - 1 and word >= len(parts[part]):
+            word -= len(parts[part])
+            part += 1
+        return Place(image, timestep, self._sub_block(name, part), name, word, lane, *values)
+
+    def _sub_block(self, name: str, part: int) -> int:
+        """Sub-block of the ``part``-th piece of a stage, when every sub-block computes."""
+        if name in ("q", "k", "v", "score", "prob", "o"):
+            return 2 * part
+        return 2 * part + 1 if name == "h" else part
+
+    def _compare_decisions(
+        self, check: Check, image: int, timestep: int, trace: Trace, record: StepRecord, detect: bool
+    ) -> None:
+        if not detect:
+            check.decisions_mismatched += len(trace.decide_index)
+            return
+        reuse = record.reuse[:, 0].reshape(-1).numpy()
+        counts = record.counts[:, 0].reshape(-1).numpy()
+        same = min(len(reuse), len(trace.decide_reuse))
+        wrong = (
+            (reuse[:same] != trace.decide_reuse[:same].astype(bool))
+            | (counts[:same] != trace.decide_count[:same])
+            | (np.arange(same) != trace.decide_index[:same])
+        )
+        check.decisions_compared += len(reuse)
+        check.decisions_mismatched += int(wrong.sum()) + abs(len(reuse) - len(trace.decide_reuse))
+        if wrong.any() and check.first is None:
+            at = int(np.argmax(wrong))
+            check.first = Place(
+                image, timestep, at // self.dims.contexts, "decision (changed codes)", at, at % self.dims.contexts,
+                int(counts[at]), int(trace.decide_count[at]),
+            )  # fmt: skip
