@@ -27,7 +27,7 @@ from model.sampler import DDIM, make_noise, predict_noise
 
 FORMAT_VERSION = "2"
 DEFAULT_IMAGES = 40
-DEFAULT_TAIL = 1e-4
+DEFAULT_TAIL = 0.0
 DEFAULT_SEED = 20_000
 DEFAULT_CFG = 1.5
 

@@ -71,10 +71,12 @@ class Engines:
         )
         stages.update(q=q, k=k, v=v)
         heads = self._integer.config.num_heads
-        split = (groups.split(part, heads) for part in (q, k, v))
+        split_q, split_k, split_v = (groups.split(part, heads) for part in (q, k, v))
         score_scale = header["score_mult"] * 2.0 ** -header["score_shift"]
         gain = (header["gain"], header["gain_shift"])
-        mixed, stages["score"], stages["prob"] = carrier.attend(*split, score_scale, gain, groups.mask, tally)
+        mixed, stages["score"], stages["prob"] = carrier.attend(
+            split_q, split_k, split_v, score_scale, gain, groups.mask, tally
+        )
         o = stages["o"] = groups.join(tally.clip("o", mixed))
         branch = carrier.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index))
         return tally.clip("branch", branch).view(a.shape)

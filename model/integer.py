@@ -123,7 +123,8 @@ class IntegerDiT:
             whole = torch.floor(value + 0.5)
             saturated += int(((whole < -limit) | (whole >= limit)).sum())
             tables.append(whole.clamp(-limit, limit - 1).long()[where])
-        return Conditioning(c[where], *tables, saturated=saturated)
+        scale, shift, gate = tables
+        return Conditioning(c[where], scale, shift, gate, saturated)
 
     def _integer_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scale, shift and gate (labels, steps, S, D) in integer units, not yet rounded, of adaLN vectors."""

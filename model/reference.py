@@ -183,10 +183,7 @@ def _captured(
     computed: Tensor, x: Tensor, act: Tensor, a: Tensor, branch: Tensor, codes: Tensor | None, stages: Stages
 ) -> StageCapture:
     """Copies as int32."""
-    whole = [part.to(torch.int32) for part in (x, act, a, branch)]
-    return StageCapture(
-        computed,
-        *whole,
-        codes=None if codes is None else codes.to(torch.int32),
-        stages={name: part.to(torch.int32) for name, part in stages.items()},
-    )
+    kept = {name: part.to(torch.int32) for name, part in stages.items()}
+    whole_codes = None if codes is None else codes.to(torch.int32)
+    x, act, a, branch = (part.to(torch.int32) for part in (x, act, a, branch))
+    return StageCapture(computed, x, act, a, branch, whole_codes, kept)
