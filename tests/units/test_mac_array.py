@@ -54,11 +54,10 @@ def run_tiles(bench: Bench, tiles: list, gaps: float, rng) -> list[int]:
     return finishes
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(4, 4), (4, 8), (16, 4), (16, 16)])
-@pytest.mark.parametrize("gaps", [0.0, 0.4])
+@pytest.mark.parametrize(("rows", "cols", "gaps"), [(4, 4, 0.0), (4, 8, 0.4), (16, 4, 0.4), (16, 16, 0.0)])
 def test_tiles_match_golden_everywhere(rows, cols, gaps):
     rng = np.random.default_rng(rows * 100 + cols)
-    depths = (cols, cols + 3, 2 * cols + 1)
+    depths = (cols, cols + 3)
     tiles = []
     for depth in depths:
         a = torch.tensor(mixed(rng, INT8_BITS, rows * depth)).view(rows, depth)
@@ -77,7 +76,7 @@ def test_tiles_match_golden_everywhere(rows, cols, gaps):
             assert unpack(bench.trace["drained"][at], ACC_BITS, rows) == expected[:, column].tolist()
             compared += rows
     assert compared == len(tiles) * rows * cols
-    run_everywhere(bench, vhdl=gaps == 0)
+    run_everywhere(bench)
 
 
 def test_single_step_tiles_follow_each_other():
