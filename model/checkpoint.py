@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import NAMED_MODELS, DiTConfig
-from model.dit import DiT
+from model.dit import DiT, blank_model
 from model.errors import UserError
 
 CHECKPOINT_DIR = Path(__file__).parent / "checkpoints"
@@ -36,8 +36,7 @@ def load_model(name_or_file: str | Path) -> DiT:
         UserError: the name is unknown or has no shipped weights, or the file is bad (see `load_checkpoint`).
     """
     config, state = load_checkpoint(find_checkpoint(name_or_file))
-    with torch.device("meta"):
-        model = DiT(config)
+    model = blank_model(config)
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
 
@@ -146,8 +145,7 @@ def check_state(config: DiTConfig, state: StateDict) -> None:
     Raises:
         UserError: a tensor is missing, unknown, misshapen, not floating-point or not finite.
     """
-    with torch.device("meta"):
-        wanted = {name: tuple(tensor.shape) for name, tensor in DiT(config).state_dict().items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in blank_model(config).state_dict().items()}
     for name, shape in wanted.items():
         if name not in state:
             raise UserError(f"Tensor {name} {shape} is missing: pass a complete checkpoint of a DiT.")

@@ -19,7 +19,7 @@ from model.train import batches, learning_rate
 
 FEATURES = 64
 CLASSES = 10
-TRAIN_STEPS = 600
+TRAIN_STEPS = 400
 BATCH_SIZE = 64
 PEAK_RATE = 2e-3
 PIXEL_NOISE = 0.1

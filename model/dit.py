@@ -11,10 +11,13 @@ The split methods are the boundary between host and accelerator: the host calls 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from model.config import DiTConfig
 from model.errors import UserError
@@ -32,7 +35,7 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 def _axis_embedding(positions: Tensor, features: int) -> Tensor:
     """Sine then cosine features of integer positions: (M,) -> (M, features)."""
-    octaves = torch.arange(features // 2, dtype=torch.float64) / (features / 2.0)
+    octaves = torch.arange(features // 2, dtype=torch.float64, device=positions.device) / (features / 2.0)
     angles = positions.reshape(-1, 1).double() * (1.0 / MAX_PERIOD**octaves)
     return torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)
 
@@ -40,9 +43,10 @@ def _axis_embedding(positions: Tensor, features: int) -> Tensor:
 def position_embedding(hidden_size: int, side: int) -> Tensor:
     """Two-dimensional sin-cos embedding of a side x side token grid, row-major: (1, side * side, hidden_size).
 
-    The first half of the features encodes the column, the second half the row.
+    The first half of the features encodes the column, the second half the row. Computed on the CPU whatever the
+    default device: on the meta device, where checkpoints take their shapes from, `arange` and `cos` take seconds.
     """
-    index = torch.arange(side)
+    index = torch.arange(side, device="cpu")
     columns, rows = index.repeat(side), index.repeat_interleave(side)
     halves = [_axis_embedding(axis, hidden_size // 2) for axis in (columns, rows)]
     return torch.cat(halves, dim=1).float().unsqueeze(0)
@@ -242,3 +246,18 @@ class DiT(nn.Module):
         for layer in (*zeroed, self.final_layer.linear):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+
+
+def blank_model(config: DiTConfig) -> DiT:
+    """Return a model whose tensors have shapes but no values (meta device), for weights to be assigned to."""
+    with torch.device("meta"), _SkipInitialization():
+        return DiT(config)
+
+
+class _SkipInitialization(TorchFunctionMode):
+    """Leave `torch.nn.init` out: on the meta device it has no effect but to import torch's compiler, for seconds."""
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))

@@ -88,8 +88,8 @@ def test_frechet_orders_images_by_damage(classifier: DigitClassifier) -> None:
 
 
 def test_shipped_model_draws_digits(classifier: DigitClassifier) -> None:
-    model, labels = load_model("digits"), torch.arange(40) % 10
-    images = sample(model, make_noise(model.config, 40, 3), labels, steps=20)
+    model, labels = load_model("digits"), torch.arange(20) % 10
+    images = sample(model, make_noise(model.config, 20, 3), labels, steps=20)
     assert accuracy(images, labels, classifier) > 0.9
 
 
