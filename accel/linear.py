@@ -51,7 +51,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
     tile, tiles, next_tile = (dim() for _ in range(3))
     ctx, last_context = dim(), dim()
     context_rows, context_supers, context_tokens, context_cache = (address() for _ in range(4))
-    out_rows, out_supers, out_tokens, tile_cache, tile_tokens = (address() for _ in range(5))
+    out_rows, out_supers, out_tokens, tile_cache, tile_tokens, output_rows = (address() for _ in range(6))
     super_tile, part, out_wide = dim(), dim(), dim()
     computes = flag()
 
@@ -123,6 +123,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
             out_rows.next = out_first * regs.row_tiles_all
             out_supers.next = out_first * regs.supertiles_all
             out_tokens.next = out_wide * regs.tokens_all
+            output_rows.next = regs.hidden * regs.row_tiles_all
             tile_cache.next = tile * regs.hidden
             tile_tokens.next = tile << LOG_COLS
             phase.next = phases.ADD
@@ -162,6 +163,8 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
             elif which == PRODUCT_PROJECTION or which == PRODUCT_FC2:
                 cmd.row_source.next = FROM_HIDDEN
                 cmd.row_base.next = context_rows + tile
+                if which == PRODUCT_PROJECTION:  # O lies behind Q
+                    cmd.row_base.next = output_rows + context_rows + tile
                 cmd.row_step.next = regs.row_tiles_all
             # Destination.
             cmd.dst_part.next = part

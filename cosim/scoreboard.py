@@ -15,8 +15,13 @@ from cosim.engines.base import Trace
 from cosim.pack import to_words
 from model.reference import StageCapture, StepRecord
 
+# In the order in which a sub-block makes them.
+STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
+
+
+Part = tuple[int, np.ndarray]  # sub-block, words
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class Place:
     stage: str
     word: int
     lane: int
-    expected: int
-    found: int
+    expected: int | None  # None: the reference has no such word
+    found: int | None  # None: the accelerator showed no such word
 
     def explain(self, rerun: str = "") -> str:
         """One sentence, and how to see it again."""
@@ -138,22 +143,27 @@ class Scoreboard:
         check = Check()
         found = {name: trace.drain_data[trace.drain_kind == kind] for name, kind in DRAIN_KINDS.items()}
         found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
-        expected: dict[str, list[np.ndarray]] = {name: [] for name in found}
-        for capture in captures:
+        expected: dict[str, list[Part]] = {name: [] for name in STAGES}
+        for sub_block, capture in enumerate(captures):
             for name, words in self.expected_words(capture).items():
-                expected[name].append(words)
-        # The first pass only takes x in; the last one hands it out.
-        expected["x"].append(to_words(x_out, self.build.rows))
-        for name, parts in expected.items():
-            self._compare_stage(check, image, timestep, name, parts, found[name])
+                expected[name].append((sub_block, words))
+        expected["x"].append((len(captures), to_words(x_out, self.build.rows)))
+        wrong = [
+            place
+            for name in STAGES
+            if (place := self._compare_stage(check, image, timestep, name, expected[name], found[name]))
+        ]
+        check.first = min(wrong, key=lambda place: (place.sub_block, STAGES.index(place.stage)), default=None)
         self._compare_decisions(check, image, timestep, trace, record, detect=captures[0].codes is not None)
         self.check.add(check)
         return check
 
     def _compare_stage(
-        self, check: Check, image: int, timestep: int, name: str, parts: list[np.ndarray], found: np.ndarray
-    ) -> None:
-        whole = np.concatenate(parts) if parts else np.zeros((0, self.build.rows), np.int16)
+        self, check: Check, image: int, timestep: int, name: str, parts: list[Part], found: np.ndarray
+    ) -> Place | None:
+        """Count a stage's words; returns the first that differs."""
+        empty = np.zeros((0, self.build.rows), np.int16)
+        whole = np.concatenate([empty, *(words for _, words in parts)])
         shared = min(len(whole), len(found))
         differs = whole[:shared] != found[:shared]
         missing = abs(len(whole) - len(found)) * self.build.rows
@@ -161,27 +171,16 @@ class Scoreboard:
         check.by_stage[name] = check.by_stage.get(name, 0) + shared * self.build.rows
         wrong = int(differs.sum()) + missing
         check.words_mismatched += wrong
-        if wrong and check.first is None:
-            word, lane = (int(i) for i in np.argwhere(differs)[0]) if differs.any() else (shared, 0)
-            check.first = self._place(image, timestep, name, parts, word, lane, whole, found)
-
-    def _place(
-        self, image: int, timestep: int, name: str, parts: list[np.ndarray], word: int, lane: int,
-        whole: np.ndarray, found: np.ndarray,
-    ) -> Place:  # fmt: skip
-        """Locate a word of the timestep in its sub-block."""
-        values = [int(words[word, lane]) if word < len(words) else -(1 << 31) for words in (whole, found)]
-        part = 0
-        while part < len(parts) - 1 and word >= len(parts[part]):
-            word -= len(parts[part])
-            part += 1
-        return Place(image, timestep, self._sub_block(name, part), name, word, lane, *values)
-
-    def _sub_block(self, name: str, part: int) -> int:
-        """Sub-block of the ``part``-th piece of a stage, when every sub-block computes."""
-        if name in ("q", "k", "v", "score", "prob", "o"):
-            return 2 * part
-        return 2 * part + 1 if name == "h" else part
+        if not wrong:
+            return None
+        word, lane = (int(i) for i in np.argwhere(differs)[0]) if differs.any() else (shared, 0)
+        values = [int(words[word, lane]) if word < len(words) else None for words in (whole, found)]
+        sub_block = 0
+        for sub_block, words in parts:
+            if word < len(words):
+                break
+            word -= len(words)
+        return Place(image, timestep, sub_block, name, word, lane, *values)
 
     def _compare_decisions(
         self, check: Check, image: int, timestep: int, trace: Trace, record: StepRecord, detect: bool

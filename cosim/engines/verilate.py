@@ -47,6 +47,7 @@ class Waves:
     verilate: tuple[str, ...] = ()
     runtime: tuple[str, ...] = ()
     link: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
     @property
     def defines(self) -> tuple[str, ...]:
@@ -59,7 +60,9 @@ class Waves:
 WAVES = {
     "": Waves("none"),
     ".vcd": Waves("vcd", ("--trace-vcd", "--trace-structs"), ("verilated_vcd_c.cpp",)),
-    ".fst": Waves("fst", ("--trace-fst", "--trace-structs"), ("verilated_fst_c.cpp",), ("-lz", "-llz4")),
+    ".fst": Waves(
+        "fst", ("--trace-fst", "--trace-structs"), ("verilated_fst_c.cpp",), ("-lz", "-llz4"), ("zlib.h", "lz4.h")
+    ),
 }
 
 
@@ -71,6 +74,7 @@ def build_library(config: BuildConfig, verilog: Path, top: str, waves: str = "",
     if waves not in WAVES:
         raise UserError(f"waveform format {waves!r} is unknown to Verilator; use a file name in .vcd or .fst.")
     build = Build(config, verilog, top, WAVES[waves], find_verilator(), find_compiler())
+    build.check_headers()
     folder = cache.resolve() / build.key()
     with _only_one_builder(folder):
         if not (folder / LIBRARY).is_file():
@@ -108,6 +112,17 @@ class Build:
         """Versions and flags."""
         flags = [*VERILATE, *COMPILE, FAST, SLOW, self.waves.name, str(self.verilator.version)]
         return " ".join([*flags, _compiler_version(self.compiler), platform.machine(), _processor()])
+
+    def check_headers(self) -> None:
+        """Refuse a waveform format whose libraries are missing."""
+        text = "".join(f"#include <{header}>\n" for header in self.waves.headers)
+        command = [*shlex.split(self.compiler), "-E", "-x", "c++", "-"]
+        if text and subprocess.run(command, input=text, text=True, capture_output=True).returncode:
+            headers = " and ".join(self.waves.headers)
+            raise UserError(
+                f"a .{self.waves.name} waveform needs {headers} (on Debian: zlib1g-dev, liblz4-dev): "
+                "install them, or name the waveform file .vcd."
+            )
 
     def run(self, folder: Path) -> None:
         """Build into a folder beside, then rename."""
