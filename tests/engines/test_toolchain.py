@@ -93,6 +93,13 @@ def test_an_unknown_waveform_format_is_refused(tmp_path):
         verilate.build_library(SMALL, tmp_path / "top.v", "top", ".png")
 
 
+@pytest.mark.needs("verilator")
+def test_missing_waveform_libraries_are_named(monkeypatch):
+    monkeypatch.setitem(verilate.WAVES, ".fst", verilate.Waves("fst", headers=("no-such-header.h",)))
+    with pytest.raises(UserError, match="a .fst waveform needs no-such-header.h"):
+        verilate.build_library(SMALL, verilog(SMALL), "dummy_top", ".fst")
+
+
 @pytest.mark.parametrize("config", [SMALL, BuildConfig(rows=8, cols=32)], ids=["4x4", "8x32"])
 def test_the_converted_ports_are_those_of_the_table(config):
     declared = {}
