@@ -12,9 +12,9 @@ Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (f
 Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``.
 """
 
-from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
+from myhdl import always, always_comb, always_seq, block, concat, intbv
 
-from accel.units.lanes import signed, unsigned
+from accel.units.lanes import bit, signed, unsigned
 from accel.units.ram import word_ram
 from model.formats import COUNT_BITS, FACTOR_BITS, STREAK_BITS, THRESHOLD_BITS
 
@@ -25,10 +25,6 @@ LOSS_BITS = STREAK_BITS + STREAK_STEP_BITS
 SCALED_BITS = THRESHOLD_BITS + STREAK_STEP_BITS
 FACTORED_BITS = SCALED_BITS  # 8 bits cut, 8 bits of factor
 STATE_BITS = STREAK_BITS + 2 * COUNT_BITS
-
-
-def bit() -> Signal:
-    return Signal(bool(0))
 
 
 @block

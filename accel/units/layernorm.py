@@ -17,10 +17,10 @@ No back-pressure. Rounding: half up. Valid range: eps >= 1, sums within SUM_BITS
 Source: golden ``model/ops/layernorm.py``.
 """
 
-from myhdl import Signal, always, always_comb, always_seq, block
+from myhdl import always, always_comb, always_seq, block
 
 from accel.config import bits_for
-from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from accel.units.lanes import bit, pack, signal_list, signed, unpack, unsigned
 from accel.units.rsqrt import LATENCY as RSQRT_LATENCY
 from accel.units.rsqrt import Q_BITS, rsqrt_unit
 from model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS, X_BITS
@@ -30,10 +30,6 @@ STAT_LATENCY = RSQRT_LATENCY + 8
 CENTERED_BITS = SUM_BITS + 1
 SCALED_BITS = CENTERED_BITS + RSQRT_BITS
 PRODUCT_BITS = VAR_BITS + 1  # D * s2 and s1**2
-
-
-def bit() -> Signal:
-    return Signal(bool(0))
 
 
 @block
