@@ -4,7 +4,7 @@ A part-select with a loop variable is no legal Verilog, so ``unpack`` makes one 
 ``pack`` joins with a concatenation. Both are wires: no latency, no rounding. Lane width = ``len(lanes[0])``, and
 ``len(word) == len(lanes) * len(lanes[0])``. The lists may be used as memories inside a clocked process.
 
-``signal_list``, ``unsigned``, ``signed`` and ``bit`` make the sized signals that hold each product, sum and shift of a unit.
+``signal_list``, ``unsigned``, ``signed`` and ``bit`` make the sized signals of a unit's products, sums and shifts.
 """
 
 from myhdl import ConcatSignal, Signal, always_comb, block, intbv
