@@ -79,6 +79,18 @@ def test_step_moves_along_the_chain_at_constant_noise() -> None:
         torch.testing.assert_close(sampler.step(x, eps, index), wanted, atol=1e-4, rtol=1e-4)
 
 
+def test_pixels_stay_in_range_and_latents_are_free() -> None:
+    x, eps = torch.full((1, 1, 8, 8), 5.0), torch.zeros(1, 1, 8, 8)
+    sampler = DDIM(2)
+    assert sampler.step(x, eps, 1).max() == 1.0
+    bar, bar_prev = alpha_bars()[999].item(), alpha_bars()[0].item()
+    rest = (5.0 - bar**0.5) / (1.0 - bar) ** 0.5
+    wanted = bar_prev**0.5 + (1.0 - bar_prev) ** 0.5 * rest
+    assert sampler.step(x, eps, 0).max().item() == pytest.approx(wanted, rel=1e-5)
+    latent = sampler.step(x.expand(1, 4, 8, 8), eps.expand(1, 4, 8, 8), 1)
+    assert latent.max().item() == pytest.approx(5.0, rel=1e-3)
+
+
 @pytest.mark.parametrize("index", [-1, 20])
 def test_a_bad_step_index_is_named(index: int) -> None:
     with pytest.raises(UserError, match=f"step index is {index}: choose one from 0 to 19"):
