@@ -80,7 +80,7 @@ def demo(
 ) -> int:
     """Generate digits through the hardware, dense and skipping; check every word; report cycles, energy, quality."""
     shape = parse_array(array)
-    from cosim.run import run_demo
+    from reports.runs import run_demo
 
     equal = run_demo(images=images, steps=steps, cfg=cfg, seed=seed, array=shape, engine=engine.value, out=out)
     return 0 if equal else 1
@@ -143,7 +143,7 @@ def cosim(
 ) -> int:
     """Run a model through the simulated hardware and compare every word and decision with the integer reference."""
     policies, shape = parse_policies(policy or ["radit"]), parse_array(array)
-    from cosim.run import run_cosim
+    from reports.runs import run_cosim
 
     equal = run_cosim(
         model=model,

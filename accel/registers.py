@@ -91,7 +91,9 @@ COUNTERS: dict[str, str] = {
     "cache_writes": "words written to the branch cache (R int8)",
     "x_in_words": "words of x from the host (R 16-bit)",
     "x_out_words": "words of x to the host (R 16-bit)",
-    "saturations": "words in which the residual, LayerNorm or modulated value saturated",
+    "residual_saturations": "words in which a residual sum saturated",
+    "norm_saturations": "words in which a LayerNorm output saturated",
+    "modulate_saturations": "words in which a modulated value saturated 16 bit",
 }
 
 ADDRESS = {name: position for position, name in enumerate(REGISTERS)}

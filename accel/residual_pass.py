@@ -42,8 +42,10 @@ class PassPorts:
         self.gate = ReadPort(GATE_BITS)
         self.modulation = ReadPort(2 * MOD_BITS)
         self.code_write = WritePort(rows * CODE_BITS)
-        for name in ("residual", "fifo_read", "x_in", "x_out", "cache_read", "history_read", "ccu", "saturated"):
+        for name in ("residual", "fifo_read", "x_in", "x_out", "cache_read", "history_read", "ccu"):
             setattr(self, name, flag())
+        for unit in ("residual", "norm", "modulate"):
+            setattr(self, f"{unit}_saturated", flag())
 
 
 @block
@@ -166,7 +168,7 @@ def front_half(clk, aresetn, start, first_pass, last_pass, reused, moved, pop, c
         fifo.tdata.next = x_new
         fifo.tvalid.next = new_valid
         ports.residual.next = new_valid
-        ports.saturated.next = new_valid and saturated
+        ports.residual_saturated.next = new_valid and saturated
 
     return walk, source, allow, go, take, run, fetch, take_cached, forecast, pick, choose, add, tags, deliver
 
@@ -179,7 +181,7 @@ def back_half(clk, aresetn, start, detect, with_history, decide, decided, done, 
     ``count`` of context ``norm_context`` is final; decided: the answer. done: pulse after the last context.
     """
     ROWS = config.rows
-    phases = enum("IDLE", "RUN", "SETTLE", "DECIDE", "WAIT")
+    phases = enum("IDLE", "RUN", "SETTLE", "AWAIT")
     phase = Signal(phases.IDLE)
     at, mod_at, put = Position(), Position(), Position()
     fire, was_last, clear = flag(), flag(), flag()
@@ -220,11 +222,11 @@ def back_half(clk, aresetn, start, detect, with_history, decide, decided, done, 
             if settle == 1:
                 if detect:
                     decide.next = 1
-                    phase.next = phases.WAIT
+                    phase.next = phases.AWAIT
                 else:
                     done.next = 1
                     phase.next = phases.IDLE
-        elif phase == phases.WAIT:
+        elif phase == phases.AWAIT:
             if decided:
                 clear.next = 1
                 norm_context.next = norm_context + 1
@@ -305,6 +307,7 @@ def back_half(clk, aresetn, start, detect, with_history, decide, decided, done, 
         ports.code_write.addr.next = code_index
         ports.code_write.data.next = codes
         ports.ccu.next = compare
+        ports.modulate_saturated.next = act_valid and mod_saturated
 
     return (
         walk, mod_walk, go, take, sequence, ask, meet, split, apply, put_walk, stored, pass_codes, look, number_codes,
@@ -347,6 +350,7 @@ def residual_pass(clk, aresetn, start, first_pass, last_pass, detect, with_histo
     def release():
         pop.next = fifo_out.tvalid and fifo_out.tready
         ports.fifo_read.next = fifo_out.tvalid and fifo_out.tready
+        ports.norm_saturated.next = y_valid and norm_saturated
 
     norm = layernorm_unit(
         clk=clk, aresetn=aresetn, hidden=regs.hidden, eps=header.eps, stat_valid=stat_valid, stat_x=fifo_in.tdata,

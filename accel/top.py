@@ -175,7 +175,9 @@ def count_events(ports, weight_write, param_write, mod_write, tile_moved, decide
         events.cache_writes.next = cache_written
         events.x_in_words.next = ports.x_in
         events.x_out_words.next = ports.x_out
-        events.saturations.next = ports.saturated
+        events.residual_saturations.next = ports.residual_saturated
+        events.norm_saturations.next = ports.norm_saturated
+        events.modulate_saturations.next = ports.modulate_saturated
 
     return connect
 

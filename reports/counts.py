@@ -2,7 +2,7 @@
 
 No simulation: the formulas follow the data flow of ``docs/interface.md`` (tiles, drained columns, memory
 accesses), one function per unit of ``accel/units``. The counters read from the RTL must equal these, number by number;
-``cycles``, ``pass_cycles`` and ``saturations`` depend on timing and data and have no formula here.
+Cycles and saturations depend on timing and data and have no formula here.
 Units: words, beats, cycles and operations, as ``accel/registers.py`` defines each counter.
 """
 
@@ -18,7 +18,7 @@ from accel.dims import Dims, check_fit
 from accel.registers import COUNTERS
 from model.errors import UserError
 
-UNCOUNTED = frozenset({"cycles", "pass_cycles", "saturations"})
+UNCOUNTED = frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split())
 MOD_HEADER_BEATS = 8
 
 

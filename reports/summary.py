@@ -118,6 +118,9 @@ class Quality(_Part):
     Fields:
         fd_noise: spread of the distance over re-seeded dense runs.
         mse_fewer_steps_same_macs: of the dense sampler with as many steps as the skipped MACs leave.
+        fewer_steps: those steps.
+        mac_reduction: MACs dense over skipping of the samples.
+        saturations: values that 16-bit formats clamped in the skipping run.
         origin: stored with the checkpoint, or recomputed in this run.
     """
 
@@ -131,6 +134,9 @@ class Quality(_Part):
     accuracy_radit: Share
     mse_radit_to_dense: Amount
     mse_fewer_steps_same_macs: Amount
+    fewer_steps: Count = 0
+    mac_reduction: Amount = 0.0
+    saturations: Count = 0
     origin: str = ""
 
 
@@ -154,9 +160,9 @@ class Summary(_Part):
     sampler: Sampler
     engine: str
     array: Array
-    dense: PolicyResult
-    radit: PolicyResult
-    ratios: Ratios
+    dense: PolicyResult | None = None  # None: the policy was not run
+    radit: PolicyResult | None = None
+    ratios: Ratios | None = None
     check: Check
     quality: Quality | None = None
     seconds: dict[str, Amount]

@@ -6,7 +6,7 @@ from accel.config import BuildConfig
 from accel.dims import Dims
 from model.config import DiTConfig
 from reports.arrays import ReportArrays
-from reports.counts import expected_counts, model_macs
+from reports.counts import UNCOUNTED, expected_counts, model_macs
 from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
@@ -31,7 +31,7 @@ def run(computed: np.ndarray, policy_on: bool) -> PolicyResult:
     counters = expected_counts(DIMS, BUILD, computed, policy_on)
     passes = STEPS * 13 * 600
     cycles = int(counters["array_cycles"] * 1.06) + passes
-    counters = {"cycles": cycles, "pass_cycles": passes, "saturations": 0} | counters
+    counters = dict.fromkeys(UNCOUNTED, 0) | {"cycles": cycles, "pass_cycles": passes} | counters
     work = host_work(DiTConfig(), STEPS, images=1)
     bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD), work)
     dense = np.ones_like(computed)

@@ -1,0 +1,209 @@
+"""Image quality of float, int8 and skipping generation, measured on the bit-exact integer model and kept.
+
+All variants start from the same noise. ``fd_noise`` is the largest minus the smallest Frechet distance of the float
+model over ``RESEEDED`` seeds: differences below it say nothing. The alternative of *fewer steps* runs the dense integer
+model with as many timesteps as the skipping run's MACs would pay for, rounded up.
+
+The result is stored beside the checkpoint, with the hash of everything that determines it: weights, quantization,
+policy, settings and the code that computes them (its syntax tree, so that comments do not count).
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from model.calibrate import load_or_calibrate, model_digest
+from model.checkpoint import find_checkpoint, load_model
+from model.classifier import load_or_train_classifier
+from model.dit import DiT
+from model.errors import UserError
+from model.generate import RunRecord, generate
+from model.integer import IntegerDiT
+from model.quality import accuracy, frechet_to_digits, mse
+from model.quantize import quantize
+from model.reference import Reference
+from model.sampler import DDIM, make_noise, sample
+from model.skip import Policy, dense, radit
+
+SAMPLES = 1000
+SEED = 1000  # not the calibration's
+RESEEDED = 4  # float runs, the measured one among them, whose distances spread by fd_noise
+CACHE = Path("build") / "quality"
+PIECE = 50  # images between two steps of the progress bar
+MODULES = "calibrate carrier classifier config data dit engines formats generate groups integer quality quality_run "
+MODULES += "quantize reference roms sampler skip"
+
+Images = Callable[[], tuple[Tensor, RunRecord | None]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: a model, the sampler and the number of images."""
+
+    model: str
+    samples: int = SAMPLES
+    steps: int = 50
+    cfg: float = 1.5
+    seed: int = SEED
+
+
+def run_quality(*, model: str, samples: int, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
+    """Measure, store beside the checkpoint, print; a stored result that is current is only printed."""
+    settings = Settings(model, samples, steps, cfg, seed)
+    path = stored_path(find_checkpoint(model))
+    found = None if force else _load(path, settings)
+    if found is None:
+        found = measure(settings)
+        path.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found["result"], indent=2))
+    return found["result"]
+
+
+def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
+    """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
+    settings = Settings(model, steps=steps, cfg=cfg)
+    digest = settings_digest(settings)
+    kept = CACHE / f"{digest}.json"
+    for path, origin in ((stored_path(find_checkpoint(model)), "stored with the checkpoint"), (kept, "measured before")):
+        found = _load(path, settings)
+        if found is not None:
+            return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
+    print("no stored quality result matches; measuring (minutes) ...", flush=True)
+    found = measure(settings)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(found, indent=2) + "\n")
+    return found["result"] | {"origin": "measured in this run"}
+
+
+def stored_path(checkpoint: Path) -> Path:
+    """Where a checkpoint's quality result lies: ``<stem>.quality.json`` beside it."""
+    return checkpoint.with_suffix(".quality.json")
+
+
+def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.get("hash") == settings_digest(settings) else None
+
+
+def settings_digest(settings: Settings) -> str:
+    """SHA-256 (hex) of everything that determines the result."""
+    dit = load_model(settings.model)
+    integer = _integer(dit, settings.model, settings.steps)
+    facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
+    facts += [integer.digest(), radit().digest(), code_digest()]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def code_digest() -> str:
+    """SHA-256 (hex) of the code behind the result, without comments and docstrings."""
+    here = Path(__file__).parent
+    files = [here / f"{name}.py" for name in MODULES.split()] + sorted((here / "ops").glob("*.py"))
+    state = hashlib.sha256()
+    for file in files:
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+                node.body = node.body[1:] or [ast.Pass()]
+        state.update(ast.dump(tree).encode())
+    return state.hexdigest()
+
+
+def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Generate every variant and compare.
+
+    Raises:
+        UserError: the model's images are not of the digits' shape.
+    """
+    dit = load_model(settings.model)
+    if (dit.config.in_channels, dit.config.input_size) != (1, 8):
+        raise UserError(
+            f"--model is {settings.model!r} with {dit.config.in_channels} x {dit.config.input_size} x "
+            f"{dit.config.input_size} images: quality is measured on 8 x 8 digits, use 'digits' or a checkpoint of its shape."
+        )
+    started = time.perf_counter()
+    with Progress() as progress:
+        result = _measure(settings, dit, progress)
+    return {
+        "hash": settings_digest(settings),
+        "settings": vars(settings),
+        "policy": repr(radit()),
+        "result": result,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]:
+    judge = load_or_train_classifier(CACHE)
+    labels = torch.arange(settings.samples) % dit.config.num_classes
+    integer = _integer(dit, settings.model, settings.steps)
+    floats = [
+        _float_images(dit, settings, settings.seed + i, labels, progress, f"float, seed {i + 1} of {RESEEDED}")
+        for i in range(RESEEDED)
+    ]
+    distances = [frechet_to_digits(images, judge) for images in floats]
+    int8, _ = _integer_images(dit, integer, dense(), settings, labels, progress, "int8, dense")
+    skipped, record = _integer_images(dit, integer, radit(), settings, labels, progress, "int8, skipping")
+    reduction = record.mac_reduction(integer)
+    fewer = max(1, math.ceil(settings.steps / reduction))
+    short = _integer(dit, settings.model, fewer)
+    fewer_images, _ = _integer_images(dit, short, dense(), settings, labels, progress, f"int8, {fewer} steps")
+    return {
+        "samples": settings.samples,
+        "fd_float": distances[0],
+        "fd_int8": frechet_to_digits(int8, judge),
+        "fd_radit": frechet_to_digits(skipped, judge),
+        "fd_noise": max(distances) - min(distances),
+        "accuracy_float": accuracy(floats[0], labels, judge),
+        "accuracy_int8": accuracy(int8, labels, judge),
+        "accuracy_radit": accuracy(skipped, labels, judge),
+        "mse_radit_to_dense": mse(skipped, int8),
+        "mse_fewer_steps_same_macs": mse(fewer_images, int8),
+        "mac_reduction": reduction,
+        "fewer_steps": fewer,
+        "saturations": record.saturations,
+    }
+
+
+def _float_images(
+    dit: DiT, settings: Settings, seed: int, labels: Tensor, progress: Progress, what: str
+) -> Tensor:
+    noise = make_noise(dit.config, settings.samples, seed)
+    pieces = []
+    for image, label in progress.track(
+        list(zip(noise.split(PIECE), labels.split(PIECE), strict=True)), description=what
+    ):
+        pieces.append(sample(dit, image, label, settings.steps, settings.cfg))
+    return torch.cat(pieces)
+
+
+def _integer_images(
+    dit: DiT, integer: IntegerDiT, policy: Policy, settings: Settings, labels: Tensor, progress: Progress, what: str
+) -> tuple[Tensor, RunRecord]:
+    noise = make_noise(dit.config, settings.samples, settings.seed)
+    task = progress.add_task(what, total=None)
+    reference = Reference(integer, policy.tables(integer))
+    images, record = generate(
+        reference, dit, labels, noise, cfg=settings.cfg, jobs=os.cpu_count() or 1
+    )
+    progress.update(task, total=1, completed=1)
+    return images, record

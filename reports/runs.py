@@ -1,0 +1,243 @@
+"""``radit demo`` and ``radit cosim``: run the hardware, then account for it.
+
+Results are written only after everything has run, each file whole or not at all; a run that fails leaves the results
+of an earlier one untouched, except that mismatches are reported in ``summary.json`` like everything else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from accel.config import BuildConfig
+from cosim.engines.open import exported_verilog
+from cosim.run import PolicyRun, Prepared, Request, prepare, run
+from cosim.scoreboard import Check as Comparison
+from model.calibrate import model_digest
+from model.checkpoint import find_checkpoint
+from model.quality_run import stored_or_measured
+from model.skip import Policy, dense, radit
+from reports.arrays import ReportArrays, write_arrays
+from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from reports.energy import energy
+from reports.files import file_hash
+from reports.host import host_work
+from reports.memories import plan_memory
+from reports.render import ARRAYS_FILE, SUMMARY_FILE, write_report
+from reports.summary import (
+    Array,
+    Check,
+    PolicyResult,
+    Quality,
+    Sampler,
+    Summary,
+    policy_result,
+    provenance,
+    ratios,
+    write_summary,
+)
+from reports.table import DEFAULT_TABLE, load_table
+
+POLICIES = {"dense": dense, "radit": radit}
+ZOOM = 16  # pixels of a written picture per pixel of the model
+
+
+def run_demo(
+    *, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, out: Path
+) -> bool:
+    """Digits through the hardware, dense and skipping, with quality, energy and the Verilog; True if all is equal."""
+    request = Request("digits", steps, images, seed, cfg, array, engine)
+    started = time.perf_counter()
+    prepared = prepare(request)
+    summary, arrays, equal = _measure(prepared, ["dense", "radit"], with_quality=True)
+    _write(out, summary, arrays)
+    _copy_rtl(prepared.build, out / "rtl")
+    _tell(summary, equal, out, time.perf_counter() - started)
+    return equal
+
+
+def run_cosim(
+    *, model: str, policies: list[str], engine: str, array: tuple[int, int], steps: int, images: int, seed: int,
+    cfg: float, out: Path, waves: bool,
+) -> bool:  # fmt: skip
+    """Any model through the hardware under one or two policies; True if all is equal."""
+    request = Request(model, steps, images, seed, cfg, array, engine, _waves_file(out) if waves else None)
+    started = time.perf_counter()
+    summary, arrays, equal = _measure(prepare(request), policies, with_quality=False)
+    _write(out, summary, arrays)
+    _tell(summary, equal, out, time.perf_counter() - started)
+    return equal
+
+
+def _waves_file(out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    return out / "waves.vcd"
+
+
+def _measure(
+    prepared: Prepared, names: list[str], with_quality: bool
+) -> tuple[Summary, ReportArrays | None, bool]:
+    """Run the policies and fill the summary."""
+    request = prepared.request
+    quality = None
+    seconds: dict[str, float] = {}
+    since = time.perf_counter()
+    if with_quality:
+        quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
+        seconds["quality"] = time.perf_counter() - since
+    policies = [POLICIES[name]() for name in names]
+    since = time.perf_counter()
+    runs = run(prepared, policies)
+    seconds["cosim"] = time.perf_counter() - since
+    for one in runs:
+        for result in one.results:
+            for stage, spent in result.seconds.items():
+                name = f"{one.policy.name}_{stage}"
+                seconds[name] = seconds.get(name, 0.0) + spent
+    for problem in (problem for one in runs for problem in one.problems):
+        print(f"radit: {problem}", file=sys.stderr)
+    since = time.perf_counter()
+    summary = _summarize(prepared, runs, quality, seconds)
+    equal = summary.check.passed and not any(one.problems for one in runs)
+    arrays = _arrays(runs)
+    seconds["report"] = time.perf_counter() - since
+    return summary, arrays, equal
+
+
+def _summarize(
+    prepared: Prepared, runs: list[PolicyRun], quality: Quality | None, seconds: dict[str, float]
+) -> Summary:
+    request, build = prepared.request, prepared.build
+    table = load_table()
+    plan = plan_memory(prepared.dims, build)
+    results = {one.policy.name: _account(prepared, one, table, plan) for one in runs}
+    rtl = exported_verilog(build, Path("build") / "rtl")
+    hashes = {
+        "checkpoint": file_hash(find_checkpoint(request.model)),
+        "model": model_digest(prepared.dit),
+        "integer model": prepared.integer.digest(),
+        "rtl": file_hash(rtl),
+        "energy table": file_hash(DEFAULT_TABLE),
+        **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
+    }
+    both = "dense" in results and "radit" in results
+    return Summary(
+        model=request.model,
+        sampler=Sampler(steps=request.steps, cfg=request.cfg, images=request.images, seed=request.seed),
+        engine=request.engine,
+        array=Array(rows=build.rows, cols=build.cols),
+        dense=results.get("dense"),
+        radit=results.get("radit"),
+        ratios=ratios(results["dense"], results["radit"]) if both else None,
+        check=_check(prepared, runs),
+        quality=quality,
+        seconds=seconds,
+        provenance=provenance(table, plan.describe(), hashes, " ".join(["radit", *sys.argv[1:]])),
+    )
+
+
+def _account(prepared: Prepared, one: PolicyRun, table: Any, plan: Any) -> PolicyResult:
+    """Cycles, MACs and energy of one policy."""
+    request, dims, build = prepared.request, prepared.dims, prepared.build
+    counters = add_counts(*(result.counters for result in one.results))
+    work = host_work(prepared.dit.config, request.steps, request.images, dims.contexts)
+    report = energy(counters, build, table, plan, host_work=work)
+    macs = sum(model_macs(dims, result.computed) for result in one.results)
+    dense_macs = sum(model_macs(dims, np.ones_like(result.computed)) for result in one.results)
+    return policy_result(counters, macs, dense_macs, build, report)
+
+
+def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
+    """All runs against the reference, and the counters against the independent count."""
+    total = Comparison()
+    equal = True
+    for one in runs:
+        total.add(one.check)
+        for result in one.results:
+            equal &= counters_equal(prepared, one.policy, result.computed, result.counters)
+    return Check(
+        words_compared=total.words_compared,
+        words_mismatched=total.words_mismatched,
+        decisions_compared=total.decisions_compared,
+        decisions_mismatched=total.decisions_mismatched,
+        images_identical=all(result.identical for one in runs for result in one.results),
+        counters_equal=equal,
+    )
+
+
+def counters_equal(prepared: Prepared, policy: Policy, computed: np.ndarray, counters: dict[str, int]) -> bool:
+    """The RTL's counters are what the integer model's record implies; differences go to stderr."""
+    expected = expected_counts(prepared.dims, prepared.build, computed, policy.name != "dense")
+    wrong = {name: (counters[name], count) for name, count in expected.items() if counters[name] != count}
+    for name, (found, count) in wrong.items():
+        print(f"radit: {policy.name}: counter {name} is {found}, the integer model implies {count}.", file=sys.stderr)
+    return not wrong and set(counters) == set(expected) | UNCOUNTED
+
+
+def _arrays(runs: list[PolicyRun]) -> ReportArrays | None:
+    named = {one.policy.name: one.results for one in runs}
+    if "dense" not in named or "radit" not in named:
+        return None
+    if len({result.computed.shape for results in named.values() for result in results}) != 1:
+        return None  # a run stopped at a mismatch
+    pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
+    return ReportArrays(**pictures, reused=~np.stack([result.computed for result in named["radit"]]))
+
+
+def _write(out: Path, summary: Summary, arrays: ReportArrays | None) -> None:
+    """summary.json, arrays.npz, images/, report.html."""
+    write_summary(out / SUMMARY_FILE, summary)
+    if arrays is None:
+        return
+    write_arrays(out / ARRAYS_FILE, arrays)
+    _write_pictures(out / "images", arrays)
+    write_report(out, summary, arrays)
+
+
+def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("dense", "radit"):
+        for number, picture in enumerate(getattr(arrays, name)):
+            grey = np.clip((picture[0] + 1) * 127.5, 0, 255).astype(np.uint8)
+            Image.fromarray(grey.repeat(ZOOM, 0).repeat(ZOOM, 1)).save(folder / f"{name}_{number:02d}.png")
+
+
+def _copy_rtl(build: BuildConfig, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    source = exported_verilog(build, Path("build") / "rtl")
+    shutil.copyfile(source, folder / source.name)
+
+
+def _tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
+    """The result in a few lines."""
+    console = Console()
+    for name in ("dense", "radit"):
+        result = getattr(summary, name)
+        if result:
+            console.print(
+                f"{name:6} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
+                f"{result.energy_uj.nominal:,.0f} uJ ({result.energy_uj.low:,.0f} to {result.energy_uj.high:,.0f})",
+                highlight=False,
+            )
+    if summary.ratios:
+        r = summary.ratios
+        console.print(
+            f"dense / radit: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
+        )
+    check = summary.check
+    console.print(
+        f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
+        f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; images "
+        f"{'identical' if check.images_identical else 'DIFFER'}, counters {'equal' if check.counters_equal else 'DIFFER'}",
+        highlight=False,
+    )
+    if summary.quality:
+        console.print(f"quality: {summary.quality.origin}", highlight=False)
+    console.print(f"{'all equal' if equal else 'NOT EQUAL'}; results in {out} ({seconds:.0f} s)", highlight=False)
