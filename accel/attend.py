@@ -28,8 +28,8 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
     KEY_DEPTH = config.padded_tokens  # the probability memory's half of a job
 
     phases = enum(
-        "IDLE", "CONTEXT", "S_SPLIT", "S_MULTIPLY", "S_ADD", "S_OFFER", "NEXT_JOB", "WAIT",
-        "V_SPLIT", "V_RANGE", "V_MULTIPLY", "V_ADD", "V_OFFER", "V_ADVANCE", "AFTER",
+        "IDLE", "LOOK", "S_SPLIT", "S_MULTIPLY", "S_ADD", "S_OFFER", "NEXT_JOB", "AWAIT",
+        "V_SPLIT", "V_RANGE", "V_MULTIPLY", "V_ADD", "V_OFFER", "V_ADVANCE", "CHOOSE",
     )  # fmt: skip
     phase = Signal(phases.IDLE)
     computes = flag()
@@ -40,7 +40,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
     next_key, next_row, next_head, next_in_group, last_context = (dim() for _ in range(5))
     head_rows, head_supers, key_super, key_part = address(), address(), dim(), dim()
     # The job whose values are due.
-    jobs_scored, jobs_done, jobs_valued = (Signal(intbv(0)[2:]) for _ in range(3))  # modulo 4
+    jobs_done, jobs_valued = (Signal(intbv(0)[2:]) for _ in range(2))  # modulo 4
     exhausted = flag()
     v_channel, v_end, v_row, v_part, v_tile = (dim() for _ in range(5))
     v_context_rows, v_tokens, v_base, v_dst = (address() for _ in range(4))
@@ -88,12 +88,11 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
                 group_col.next = 0
                 key_tile.next = 0
                 keys.next = group.col_tiles << LOG_COLS
-                jobs_scored.next = 0
                 jobs_valued.next = 0
                 has_pending.next = 0
                 exhausted.next = 0
-                phase.next = phases.CONTEXT
-        elif phase == phases.CONTEXT:
+                phase.next = phases.LOOK
+        elif phase == phases.LOOK:
             if computes:
                 phase.next = phases.S_SPLIT
             else:
@@ -178,10 +177,10 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
                     if ctx == last_context:
                         exhausted.next = 1
             if has_pending:
-                phase.next = phases.WAIT
+                phase.next = phases.AWAIT
             else:
-                phase.next = phases.AFTER
-        elif phase == phases.WAIT:
+                phase.next = phases.CHOOSE
+        elif phase == phases.AWAIT:
             if jobs_done != jobs_valued:
                 if jobs_valued == 3:
                     jobs_valued.next = 0
@@ -239,17 +238,17 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
                 if v_next_tile < v_end:
                     phase.next = phases.V_RANGE
                 else:
-                    phase.next = phases.AFTER
-        elif phase == phases.AFTER:
+                    phase.next = phases.CHOOSE
+        elif phase == phases.CHOOSE:
             if not exhausted:
-                phase.next = phases.CONTEXT
+                phase.next = phases.LOOK
             elif has_pending:
                 v_channel.next = pending_channel
                 v_row.next = pending_row
                 v_context_rows.next = pending_rows
                 v_tokens.next = pending_tokens
                 has_pending.next = 0
-                phase.next = phases.WAIT
+                phase.next = phases.AWAIT
             else:
                 phase.next = phases.IDLE
                 done.next = 1

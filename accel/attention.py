@@ -17,7 +17,7 @@ def attention_engine(clk, aresetn, start, done, quiet, linear_start, linear_prod
     quiet: array and drain are empty. linear_*: the shared sequencer of the linear layers, whose commands pass
     through while attention proper does not run. attending: pulse at the start of attention proper.
     """
-    phases = enum("IDLE", "Q", "K", "V", "SETTLE", "ATTEND", "SETTLE_O", "PROJECT", "SETTLE_BRANCH")
+    phases = enum("IDLE", "MAKE_Q", "MAKE_K", "MAKE_V", "SETTLE", "ATTEND", "SETTLE_O", "PROJECT", "SETTLE_BRANCH")
     phase = Signal(phases.IDLE)
     attend_cmd = TileCommand()
     attend_start, attend_done, heads = flag(), flag(), flag()
@@ -33,18 +33,18 @@ def attention_engine(clk, aresetn, start, done, quiet, linear_start, linear_prod
             if start:
                 linear_start.next = 1
                 linear_product.next = PRODUCT_Q
-                phase.next = phases.Q
-        elif phase == phases.Q:
+                phase.next = phases.MAKE_Q
+        elif phase == phases.MAKE_Q:
             if linear_done:
                 linear_start.next = 1
                 linear_product.next = PRODUCT_K
-                phase.next = phases.K
-        elif phase == phases.K:
+                phase.next = phases.MAKE_K
+        elif phase == phases.MAKE_K:
             if linear_done:
                 linear_start.next = 1
                 linear_product.next = PRODUCT_V
-                phase.next = phases.V
-        elif phase == phases.V:
+                phase.next = phases.MAKE_V
+        elif phase == phases.MAKE_V:
             if linear_done:
                 settle.next = 1
                 phase.next = phases.SETTLE

@@ -7,7 +7,7 @@ codes of every computed context are written from the code buffer, beside the eng
 
 from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 
-from accel.command import KIND_BRANCH, address, dim, flag
+from accel.command import ADDRESS_BITS, DIM_BITS, KIND_BRANCH, address, dim, flag
 from accel.gemm import ReadPort
 from accel.memories import narrow_memory
 from accel.stream import Stream
@@ -70,15 +70,14 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
     ROWS, COLS = config.rows, config.cols
     DEPTH = 1 << (4 * COLS - 1).bit_length()
     FULL = DEPTH - 3 * COLS  # words that may wait when another tile starts
-    WORD = 32
-    WIDE = 64
-    bursts_in, bursts_out = Stream(WIDE), Stream(WIDE)
+    WORD = ADDRESS_BITS
+    BURST = WORD + DIM_BITS
+    bursts_in, bursts_out = Stream(BURST), Stream(BURST)
     data_in = Stream(ROWS * INT8_BITS)
     level, burst_level = dim(), dim()
     at = address()
     unwritten = address()
     accepted, is_branch = flag(), flag()
-    pad = Signal(intbv(0)[16:])
 
     @always_comb
     def place():
@@ -87,8 +86,7 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
     @always_comb
     def push():
         bursts_in.tdata.next[WORD:] = at
-        bursts_in.tdata.next[WORD + 16 : WORD] = finish.col_count
-        bursts_in.tdata.next[WIDE : WORD + 16] = 0
+        bursts_in.tdata.next[BURST:WORD] = finish.col_count
         bursts_in.tvalid.next = enable and finish.valid and finish.kind == KIND_BRANCH
         data_in.tdata.next = drained.narrow
         data_in.tvalid.next = enable and drained.valid and drained.kind == KIND_BRANCH
@@ -99,7 +97,7 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
     @always_comb
     def ask():
         cmd.taddr.next = bursts_out.tdata[WORD:]
-        cmd.tlen.next = bursts_out.tdata[WORD + 16 : WORD]
+        cmd.tlen.next = bursts_out.tdata[BURST:WORD]
         cmd.tvalid.next = bursts_out.tvalid
         bursts_out.tready.next = cmd.tready
 

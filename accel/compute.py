@@ -20,6 +20,7 @@ def score_mask(key, part, group, mask, config):
     """Which of the R queries may see the key of slot ``key``: valid keys, and in temporal groups the same position."""
     ROWS = config.rows
     LOG_ROWS = log2_exact(ROWS)
+    BITS = log2_exact(config.wide)
     interleave, first_lane = dim(), dim()
     is_valid = flag()
 
@@ -29,7 +30,9 @@ def score_mask(key, part, group, mask, config):
         first_lane.next = part << LOG_ROWS
         interleave.next = 0
         if group.log_frames != 0:
-            interleave.next = (1 << group.log_interleave) - 1
+            for i in range(BITS):
+                if group.log_interleave > i:
+                    interleave.next[i] = 1
 
     @always_comb
     def judge():

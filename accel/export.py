@@ -29,12 +29,13 @@ def convert(config: BuildConfig, language: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     ports = TopPorts(config)
     top = radit_top(config, **ports.arguments())
+    options = {"testbench": False} if language == "verilog" else {"std_logic_ports": True}
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
         warnings.simplefilter("error", ToVHDLWarning)
         # Outputs that a wiring block does not use are no error.
         warnings.filterwarnings("ignore", message="Signal is driven but not read")
-        top.convert(hdl=LANGUAGES[language], path=str(folder), name=TOP, initial_values=False, testbench=False)
+        top.convert(hdl=LANGUAGES[language], path=str(folder), name=TOP, initial_values=False, **options)
     return folder / f"{TOP}.{SUFFIX[language]}"
 
 

@@ -43,11 +43,11 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
     COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
     CONTEXTS = config.max_contexts
 
-    phases = enum("IDLE", "CONTEXT", "SPLIT", "MULTIPLY", "ADD", "OFFER", "ADVANCE")
+    phases = enum("IDLE", "LOOK", "SPLIT", "MULTIPLY", "ADD", "OFFER", "ADVANCE")
     phase = Signal(phases.IDLE)
     which = Signal(intbv(0)[PRODUCT_BITS:])
     swapped = flag()  # V: weights are the rows
-    out_first, out_size, outputs, remaining, k_len, param_first = (dim() for _ in range(6))
+    out_first, out_size, remaining, k_len, param_first = (dim() for _ in range(5))
     tile, tiles, next_tile = (dim() for _ in range(3))
     ctx, last_context = dim(), dim()
     context_rows, context_supers, context_tokens, context_cache = (address() for _ in range(4))
@@ -72,7 +72,6 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
                 swapped.next = product == PRODUCT_V
                 out_first.next = 0
                 k_len.next = regs.hidden
-                outputs.next = regs.hidden
                 remaining.next = regs.hidden
                 param_first.next = 0
                 out_size.next = COLS
@@ -85,7 +84,6 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
                 elif product == PRODUCT_PROJECTION:
                     param_first.next = regs.hidden + regs.hidden
                 elif product == PRODUCT_FC1:
-                    outputs.next = regs.mlp
                     remaining.next = regs.mlp
                 elif product == PRODUCT_FC2:
                     k_len.next = regs.mlp
@@ -99,8 +97,8 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
                 context_supers.next = 0
                 context_tokens.next = 0
                 context_cache.next = cache_offset
-                phase.next = phases.CONTEXT
-        elif phase == phases.CONTEXT:
+                phase.next = phases.LOOK
+        elif phase == phases.LOOK:
             if computes:
                 phase.next = phases.SPLIT
             else:
@@ -199,7 +197,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
                 context_supers.next = context_supers + (regs.row_tiles >> LOG_ROW_PARTS)
                 context_tokens.next = context_tokens + (regs.row_tiles << LOG_ROWS)
                 context_cache.next = context_cache + regs.sub_block_words
-                phase.next = phases.CONTEXT
+                phase.next = phases.LOOK
                 if ctx == last_context:
                     ctx.next = 0
                     context_rows.next = 0

@@ -17,6 +17,8 @@ from accel.config import bits_for, log2_exact
 from accel.units.ram import banked_ram, word_ram
 from model.formats import INT8_BITS
 
+MAX_LOG_FRAMES = 7  # a frame has at least one of the W lanes, and W is at most 128
+
 
 class GroupRegisters:
     """The attention group of the current block: tiles, valid keys and the placement of frames."""
@@ -53,7 +55,10 @@ def frame_offset(lane, tile, group, offset):
     @always_comb
     def split():
         slot.next = lane >> group.log_interleave
-        frames_mask.next = (1 << group.log_frames) - 1
+        frames_mask.next = 0
+        for i in range(MAX_LOG_FRAMES):
+            if group.log_frames > i:
+                frames_mask.next[i] = 1
 
     @always_comb
     def turn():

@@ -33,7 +33,7 @@ def timestep_sequencer(clk, aresetn, start, running, fetch, loaded, take, pass_b
     Pulses out: fetch (conditioning), take (its header), pass_begin (skip controller), pass_start, compute_start (engine,
     weights and parameters), write_history (after the decisions). Pulses in: pass_done, engine_done.
     """
-    phases = enum("IDLE", "LOAD", "TAKE", "BEGIN", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH")
+    phases = enum("IDLE", "LOAD", "TAKE_OVER", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH")
     phase = Signal(phases.IDLE)
     next_block = dim()
     vector_beats, step, attention_entries, mlp_entries = dim(), address(), dim(), dim()
@@ -88,10 +88,10 @@ def timestep_sequencer(clk, aresetn, start, running, fetch, loaded, take, pass_b
             if loaded and history_idle and not guard and not fetch:
                 take.next = 1
                 pass_begin.next = 1
-                phase.next = phases.TAKE
-        elif phase == phases.TAKE:
-            phase.next = phases.BEGIN
-        elif phase == phases.BEGIN:
+                phase.next = phases.TAKE_OVER
+        elif phase == phases.TAKE_OVER:
+            phase.next = phases.OPEN_PASS
+        elif phase == phases.OPEN_PASS:
             pass_start.next = 1
             if not at.last_pass:
                 fetch.next = 1
