@@ -74,7 +74,9 @@ def model_digest(dit: DiT) -> str:
 
 def calibration_digest(dit: DiT, steps: int, cfg: float, images: int, tail: float, seed: int) -> str:
     """Return the hash (hex) of everything that determines a calibration."""
-    facts = [FORMAT_VERSION, model_digest(dit), steps, cfg, images, tail, seed]
+    sampler, probe = DDIM(steps), torch.linspace(-2.0, 2.0, 5).expand(1, dit.config.in_channels, 1, 5)
+    moves = [[round(value, 4) for value in sampler.step(probe, probe, i).flatten().tolist()] for i in (0, steps - 1)]
+    facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

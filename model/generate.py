@@ -76,6 +76,8 @@ def to_float(x: Tensor, x_frac: int, tokens: int) -> Tensor:
 class Host:
     """The host's side of one batch of N images.
 
+    Its float products run image by image: their last bits, and with them decisions, must not depend on the batch.
+
     Args:
         dit: float model.
         integer: integer model.
@@ -97,7 +99,8 @@ class Host:
     @torch.no_grad()
     def enter(self) -> Tensor:
         """Return the accelerator's input x (N, contexts, padded, D) int64; both contexts see the same image."""
-        x, saturated = to_integer(self.dit.embed(self.image), self.integer.x_frac, self.padded)
+        tokens = torch.cat([self.dit.embed(image) for image in self.image.split(1)])
+        x, saturated = to_integer(tokens, self.integer.x_frac, self.padded)
         self.saturated += saturated * self.contexts
         return x.unsqueeze(1).expand(-1, self.contexts, -1, -1)
 
@@ -106,8 +109,8 @@ class Host:
         """Take the accelerator's output x (N, contexts, padded, D) of timestep `index`; return the next image."""
         config = self.integer.config
         tokens = to_float(x, self.integer.x_frac, config.tokens)
-        eps = self.dit.final(tokens.flatten(0, 1), self.tables.c[:, :, index].flatten(0, 1))
-        eps = eps[:, : config.in_channels].unflatten(0, (-1, self.contexts))
+        pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
+        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[:, :, : config.in_channels]
         guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
         self.image = self.sampler.step(self.image, guided_eps, index)
         return self.image

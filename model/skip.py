@@ -28,6 +28,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,8 +88,8 @@ class Policy:
     max_streak: int = 0
     first_dense: int = 1
     last_dense: int = 1
-    small: float = 0.75
-    large: float = 1.75
+    small: float = 0.4
+    large: float = 1.2
 
     def __post_init__(self) -> None:
         limits = {
@@ -138,10 +139,27 @@ def dense() -> Policy:
     return Policy("dense")
 
 
-def radit(threshold: float = 0.2, **fields: object) -> Policy:
-    """Return RADiT's policy; `fields` are those of `Policy`."""
-    defaults: dict[str, object] = {"max_streak": 4, "first_dense": 2, "last_dense": 1}
-    return Policy("radit", threshold, **(defaults | fields))  # type: ignore[arg-type]
+# Tuned on the digit model (DDIM, 50 steps, guidance 1.5): half the MACs, and less than half the squared error to the
+# dense images that running half the steps makes.
+RADIT_DEFAULTS: dict[str, Any] = {
+    "threshold": 0.175,
+    "schedule": "cosine",
+    "start": 1.2,
+    "end": 0.6,
+    "streak_step": 0.2,
+    "tight": 0.7,
+    "loose": 1.2,
+    "max_streak": 3,
+    "first_dense": 2,
+    "last_dense": 1,
+    "small": 0.4,
+    "large": 1.2,
+}
+
+
+def radit(threshold: float = RADIT_DEFAULTS["threshold"], **fields: Any) -> Policy:
+    """Return RADiT's policy: `RADIT_DEFAULTS` with other `fields` of `Policy` put in their place."""
+    return Policy("radit", **(RADIT_DEFAULTS | fields | {"threshold": threshold}))
 
 
 def schedule_curve(schedule: str | tuple[float, ...], start: float, end: float, steps: int) -> Tensor:
