@@ -1,25 +1,36 @@
 """Write the accelerator as Verilog or VHDL.
 
-Conversion warnings are errors: MyHDL warns where the HDL it writes may not mean what the Python says.
+Conversion warnings are errors: MyHDL warns where the HDL it writes may not mean what the Python says. The text is
+the same for the same build: no dates, no paths.
 """
 
+import os
+import sys
+import tempfile
+import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+import myhdl
 from myhdl import ToVerilogWarning, ToVHDLWarning
 
 from accel.config import BuildConfig
+from accel.interface_map import MAP_FILE, map_text
 from accel.ports import TopPorts
 from accel.top import radit_top
+from accel.waivers import WAIVERS_FILE, waiver_text
 from model.errors import UserError
 
 TOP = "radit_top"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
 SUFFIX = {"verilog": "v", "vhdl": "vhd"}
+COMMENT = {"verilog": "//", "vhdl": "--"}
+OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": {"std_logic_ports": True}}
 
 
-def convert(config: BuildConfig, language: str, folder: Path) -> Path:
-    """Convert one build into ``folder``; returns the file of the top.
+def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -> Path:
+    """Convert one build into ``folder``; returns the file of the top. VHDL also needs the package pck_myhdl_*.vhd.
 
     Raises:
         UserError: an unknown language.
@@ -29,16 +40,76 @@ def convert(config: BuildConfig, language: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     ports = TopPorts(config)
     top = radit_top(config, **ports.arguments())
-    options = {"testbench": False} if language == "verilog" else {"std_logic_ports": True}
+    header = f"{COMMENT[language]} RADiT, {config}, converted by MyHDL {myhdl.__version__}"
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
         warnings.simplefilter("error", ToVHDLWarning)
         # Outputs that a wiring block does not use are no error.
         warnings.filterwarnings("ignore", message="Signal is driven but not read")
-        top.convert(hdl=LANGUAGES[language], path=str(folder), name=TOP, initial_values=False, **options)
-    return folder / f"{TOP}.{SUFFIX[language]}"
+        top.convert(
+            hdl=LANGUAGES[language],
+            path=str(folder),
+            name=name,
+            initial_values=False,
+            no_myhdl_header=True,
+            header=header,
+            **OPTIONS[language],
+        )
+    return folder / f"{name}.{SUFFIX[language]}"
 
 
-def export(config: BuildConfig, languages: list[str], folder: Path) -> list[Path]:
-    """Convert one build into every language; returns the files."""
-    return [convert(config, language, folder) for language in languages]
+def export(array: tuple[int, int], languages: Sequence[str], out: Path) -> list[Path]:
+    """Write the accelerator with an array of rows x columns and say what was written; returns the files."""
+    return export_build(BuildConfig(rows=array[0], cols=array[1]), languages, out)
+
+
+def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> list[Path]:
+    """Write a build in every language, the lint's waivers and the map of ports and registers into ``out``.
+
+    Everything is made in a folder beside it first: a failure leaves ``out`` as it was.
+
+    Raises:
+        UserError: an unknown language, or a folder that cannot be written.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            raise UserError(f"--out is '{out}', which is a file: give a folder.")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
+            _write_all(config, languages, Path(made))
+            out.mkdir(exist_ok=True)
+            files = [out / path.name for path in sorted(Path(made).iterdir())]
+            for path in files:
+                os.replace(Path(made) / path.name, path)
+    except OSError as error:
+        raise UserError(
+            f"--out is '{out}', where nothing can be written ({error.strerror}): give another folder."
+        ) from None
+    for path in files:
+        print(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
+    return files
+
+
+def _write_all(config: BuildConfig, languages: Sequence[str], folder: Path) -> None:
+    for language in languages:
+        started = time.monotonic()
+        where = f"{config.rows}x{config.cols} accelerator as {LANGUAGES.get(language, language)}"
+        print(f"writing the {where} (seconds to a minute) ...", end="", file=sys.stderr, flush=True)
+        try:
+            convert(config, language, folder)
+        finally:
+            print(f" {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    if "verilog" in languages:
+        (folder / WAIVERS_FILE).write_text(waiver_text(), encoding="utf-8")
+    (folder / MAP_FILE).write_text(map_text(config), encoding="utf-8")
+
+
+def describe(path: Path) -> str:
+    """What an exported file is."""
+    if path.name == WAIVERS_FILE:
+        return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} {TOP}.v, each with its reason"
+    if path.name == MAP_FILE:
+        return "ports, memories, registers and counters"
+    if path.name.startswith("pck_"):
+        return "VHDL package, to be analysed first (--std=08)"
+    return f"the accelerator, top {TOP}"
