@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.formats import ACT_BITS, ACT_FRAC, INT8_MAX, LN_BITS, SCORE_FRAC, WIDE_BITS, X_BITS
 from model.ops.ccu import encode
-from model.ops.gelu import gelu_int8
+from model.ops.gelu import gelu, to_int8
 from model.ops.layernorm import SHIFT_OFFSET
 from model.ops.recip import recip
 from model.ops.rsqrt import rsqrt
@@ -24,6 +24,7 @@ from model.ops.softmax import MASKED, MAX_EXPONENT, softmax
 
 HALF = 0.5
 WIDE_VALUES = torch.arange(-(1 << (WIDE_BITS - 1)), 1 << (WIDE_BITS - 1))
+_GELU = gelu(WIDE_VALUES)
 
 
 class Tally:
@@ -91,12 +92,12 @@ def quantize(act: Tensor, tally: Tally) -> Tensor:
 
 def gelu_table(h_mult: int, h_shift: int) -> Tensor:
     """Golden GELU of every 16-bit value, (65536,) float32, at index u + 32768."""
-    return gelu_int8(WIDE_VALUES, h_mult, h_shift).float()
+    return to_int8(_GELU, h_mult, h_shift).float()
 
 
 def code_table(boundaries: Tensor) -> Tensor:
     """Golden 4-bit code of every 16-bit value, (65536,) uint8, at index act + 32768."""
-    return encode(WIDE_VALUES, boundaries).to(torch.uint8)
+    return encode(WIDE_VALUES.to(torch.int32), boundaries).to(torch.uint8)
 
 
 def look_up(table: Tensor, value: Tensor) -> Tensor:

@@ -24,4 +24,9 @@ def gelu(u: torch.Tensor) -> torch.Tensor:
 
 def gelu_int8(u: torch.Tensor, mult: int, shift: int) -> torch.Tensor:
     """u Q5.10 -> GELU(u) as int8 in the scale that (mult, shift) sets."""
-    return saturate_int8(round_shift(gelu(u) * mult, shift))
+    return to_int8(gelu(u), mult, shift)
+
+
+def to_int8(value: torch.Tensor, mult: int, shift: int) -> torch.Tensor:
+    """GELU(u) Q5.10 -> int8."""
+    return saturate_int8(round_shift(value * mult, shift))
