@@ -17,6 +17,7 @@ REGISTER_DATA_BITS = 32
 X_BITS = 16
 MOD_BITS = 64
 PARAM_BITS = 64
+RESET_CYCLES = 32  # aresetn stays low so long: the pipelines have no reset, they run empty meanwhile
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ import numpy as np
 from myhdl import Simulation, always, delay, instance, traceSignals
 
 from accel.config import BuildConfig
-from accel.ports import TopPorts
+from accel.ports import RESET_CYCLES, TopPorts
 from accel.registers import ADDRESS
 from cosim.engines.base import START, Engine, EngineError, Failure, MemoryTiming, Setup, Trace, trace_fields
 from cosim.engines.memory import HostStreams, Memory, Monitor
 from model.errors import UserError
 
 PERIOD = 2  # time steps of a clock cycle
-RESET_CYCLES = 4
 
 
 class PortBench:

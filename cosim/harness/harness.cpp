@@ -19,7 +19,7 @@ namespace radit {
 
 constexpr int S_X = RADIT_PORTS;
 constexpr int M_X = RADIT_PORTS + 1;
-constexpr int RESET_CYCLES = 4;
+constexpr int RESET_CYCLES = 32;
 
 struct Harness {
     VerilatedContext context;
