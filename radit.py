@@ -187,9 +187,9 @@ def report(
     ] = None,
 ) -> int:
     """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""
-    from reports.render import render
+    from reports.runs import rerun_report
 
-    render(run=run, table=table, readme=readme)
+    rerun_report(run=run, table=table, readme=readme)
     return 0
 
 

@@ -10,7 +10,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,18 +17,20 @@ from rich.console import Console
 
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
-from cosim.run import PolicyRun, Prepared, Request, prepare, run
+from cosim.pack import dims_of
+from cosim.run import PolicyRun, Prepared, Request, build_for, prepare, run
 from cosim.scoreboard import Check as Comparison
 from model.calibrate import model_digest
-from model.checkpoint import find_checkpoint
+from model.checkpoint import find_checkpoint, load_checkpoint
 from model.quality_run import stored_or_measured
 from model.skip import Policy, dense, radit
-from reports.arrays import ReportArrays, write_arrays
+from reports.arrays import ReportArrays, load_arrays, write_arrays
 from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
 from reports.energy import energy
 from reports.files import file_hash
 from reports.host import host_work
-from reports.memories import plan_memory
+from reports.memories import MemoryPlan, plan_memory
+from reports.readme_table import main as update_readme
 from reports.render import ARRAYS_FILE, SUMMARY_FILE, write_report
 from reports.summary import (
     Array,
@@ -38,12 +39,13 @@ from reports.summary import (
     Quality,
     Sampler,
     Summary,
+    load_summary,
     policy_result,
     provenance,
     ratios,
     write_summary,
 )
-from reports.table import DEFAULT_TABLE, load_table
+from reports.table import DEFAULT_TABLE, EnergyTable, load_table
 
 POLICIES = {"dense": dense, "radit": radit}
 ZOOM = 16  # pixels of a written picture per pixel of the model
@@ -76,6 +78,37 @@ def run_cosim(
     return equal
 
 
+def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
+    """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated."""
+    summary, arrays = load_summary(run / SUMMARY_FILE), load_arrays(run / ARRAYS_FILE)
+    if table != "default":
+        summary = _priced(summary, load_table(Path(table)))
+        write_summary(run / SUMMARY_FILE, summary)
+    page = write_report(run, summary, arrays)
+    if readme is not None:
+        update_readme(run / SUMMARY_FILE, readme)
+    print(f"wrote {page}")
+    return page
+
+
+def _priced(summary: Summary, table: EnergyTable) -> Summary:
+    """The same run under another energy table."""
+    config, _ = load_checkpoint(find_checkpoint(summary.model))
+    dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
+    build = build_for(dims, summary.array.rows, summary.array.cols)
+    plan = plan_memory(dims, build)
+    work = host_work(config, summary.sampler.steps, summary.sampler.images, dims.contexts)
+    for name in POLICIES:
+        result = getattr(summary, name)
+        if result is not None:
+            bill = energy(result.counters, build, table, plan, host_work=work).summary()
+            setattr(summary, name, PolicyResult.model_validate(result.model_dump() | bill))
+    if summary.dense and summary.radit:
+        summary.ratios = ratios(summary.dense, summary.radit)
+    summary.provenance = provenance(table, plan.describe(), summary.provenance.hashes, summary.provenance.command)
+    return summary
+
+
 def _waves_file(out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     return out / "waves.vcd"
@@ -88,6 +121,7 @@ def _measure(
     request = prepared.request
     quality = None
     seconds: dict[str, float] = {}
+    table = load_table()  # a broken table stops the run before it starts
     since = time.perf_counter()
     if with_quality:
         quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
@@ -104,7 +138,7 @@ def _measure(
     for problem in (problem for one in runs for problem in one.problems):
         print(f"radit: {problem}", file=sys.stderr)
     since = time.perf_counter()
-    summary = _summarize(prepared, runs, quality, seconds)
+    summary = _summarize(prepared, runs, table, quality, seconds)
     equal = summary.check.passed and not any(one.problems for one in runs)
     arrays = _arrays(runs)
     seconds["report"] = time.perf_counter() - since
@@ -112,10 +146,9 @@ def _measure(
 
 
 def _summarize(
-    prepared: Prepared, runs: list[PolicyRun], quality: Quality | None, seconds: dict[str, float]
+    prepared: Prepared, runs: list[PolicyRun], table: EnergyTable, quality: Quality | None, seconds: dict[str, float]
 ) -> Summary:
     request, build = prepared.request, prepared.build
-    table = load_table()
     plan = plan_memory(prepared.dims, build)
     results = {one.policy.name: _account(prepared, one, table, plan) for one in runs}
     rtl = exported_verilog(build, Path("build") / "rtl")
@@ -143,7 +176,7 @@ def _summarize(
     )
 
 
-def _account(prepared: Prepared, one: PolicyRun, table: Any, plan: Any) -> PolicyResult:
+def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:
     """Cycles, MACs and energy of one policy."""
     request, dims, build = prepared.request, prepared.dims, prepared.build
     counters = add_counts(*(result.counters for result in one.results))
