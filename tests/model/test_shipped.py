@@ -1,0 +1,52 @@
+"""The shipped digit model: calibration in date, no saturation, int8 near float, skipping better than fewer steps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.calibrate import calibration_path, load_calibration, load_or_calibrate
+from model.checkpoint import find_checkpoint, load_model
+from model.dit import DiT
+from model.generate import generate
+from model.integer import IntegerDiT
+from model.quality import mse
+from model.quantize import quantize
+from model.reference import Reference
+from model.sampler import DDIM, make_noise, sample
+from model.skip import dense, radit
+
+STEPS, IMAGES = 50, 4
+Y = torch.arange(IMAGES)
+
+
+@pytest.fixture(scope="module")
+def dit() -> DiT:
+    return load_model("digits")
+
+
+@pytest.fixture(scope="module")
+def integer(dit: DiT) -> IntegerDiT:
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint("digits"), STEPS), DDIM(STEPS))
+
+
+def test_the_stored_calibration_is_current(dit: DiT):
+    """Otherwise every run would calibrate anew: save_calibration(calibration_path(..), calibrate(dit))."""
+    path = find_checkpoint("digits")
+    stored = load_calibration(calibration_path(path))
+    assert stored is not None
+    used = load_or_calibrate(dit, path, STEPS)
+    assert used.digest == stored.digest
+
+
+def test_images(dit: DiT, integer: IntegerDiT):
+    """A few digits, dense and skipping, against float: squared pixel errors."""
+    noise = make_noise(dit.config, IMAGES, seed=9)
+    dense_images, record = generate(Reference(integer, dense().tables(integer)), dit, Y, noise)
+    assert record.saturations == 0
+    assert mse(dense_images, sample(dit, noise, Y, STEPS)) < 5e-4
+    skipping, record = generate(Reference(integer, radit().tables(integer)), dit, Y, noise)
+    assert record.saturations == 0
+    assert record.mac_reduction(integer) > 1.9
+    half = sample(dit, noise, Y, STEPS // 2)
+    assert mse(skipping, dense_images) < mse(half, sample(dit, noise, Y, STEPS))
