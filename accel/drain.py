@@ -88,7 +88,7 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
     assert len(drain_col) == col_bits
 
     pending_1, pending_2, active = flag(), flag(), flag()
-    load = flag()
+    load, coming = flag(), flag()
     quiet = Signal(intbv(0)[8:])
     left, col = dim(), dim()
     kind = Signal(intbv(0)[KIND_BITS:])
@@ -110,13 +110,18 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
         k_kind, k_base, k_step, k_part, k_tile, k_first, k_count, k_param, k_key, k_job_first, k_job_last, k_parity,
     ) = kept  # fmt: skip
 
+    @always_comb
+    def look_ahead():
+        # A tile shorter than its drain has finished while the one before it still drains: that one frees nothing.
+        coming.next = pending_1 or pending_2 or load
+
     @always_seq(clk.posedge, reset=aresetn)
     def own():
         if finish.valid:
             owned.next = 1
         elif load and k_count <= FREE_AT_START:
             owned.next = 0
-        elif active and left <= FREE_WHILE_ACTIVE:
+        elif active and left <= FREE_WHILE_ACTIVE and not coming:
             owned.next = 0
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -230,10 +235,8 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
         out.valid.next = requant_valid and out.kind != KIND_H
         gelu_src.next = requant_valid and out.kind == KIND_H
 
-    activate = gelu_unit(
-        clk, gelu_src, out.wide, header.h_mult, header.h_shift, out.gelu_valid, out.gelu, lanes=ROWS
-    )
+    activate = gelu_unit(clk, gelu_src, out.wide, header.h_mult, header.h_shift, out.gelu_valid, out.gelu, lanes=ROWS)
     return (
-        wait_for_sums, keep, own, walk, settle, present, column, choose_scale, requantize, mark_last, tags, leave,
-        activate,
+        wait_for_sums, keep, look_ahead, own, walk, settle, present, column, choose_scale, requantize, mark_last, tags,
+        leave, activate,
     )  # fmt: skip
