@@ -12,11 +12,31 @@ from accel.units.dtsm import dtsm_unit
 
 
 @block
-def skip_controller(clk, aresetn, pass_begin, first, detect, decide, context_number, count, sub_block, header, new_image, decided, reuse, computes, reused, any_computes, index, regs, config):
+def skip_controller(
+    clk,
+    aresetn,
+    pass_begin,
+    first,
+    detect,
+    decide,
+    context_number,
+    count,
+    sub_block,
+    header,
+    new_image,
+    decided,
+    reuse,
+    computes,
+    reused,
+    any_computes,
+    index,
+    regs,
+    config,
+):
     """Decide.
 
-    pass_begin: pulse at the start of a pass: ``reused`` takes the decisions of the sub-block before, ``computes`` is set
-    for every context. first: with pass_begin, the pass has no sub-block before it. detect: low in dense runs.
+    pass_begin: pulse at the start of a pass: ``reused`` takes the decisions of the sub-block before, ``computes``
+    is set for every context. first: with pass_begin, the pass has no sub-block before it. detect: low in dense runs.
     decided: pulse, ``reuse`` is the answer to ``decide``. index: of the decision, sub_block * contexts + context.
     """
     CONTEXTS = config.max_contexts
@@ -49,7 +69,7 @@ def skip_controller(clk, aresetn, pass_begin, first, detect, decide, context_num
     def remember():
         if pass_begin:
             for i in range(CONTEXTS):
-                reused.next[i] = not computes[i] and not first and detect
+                reused.next[i] = regs.contexts > i and not computes[i] and not first and detect
                 computes.next[i] = regs.contexts > i
         elif unit_done:
             for i in range(CONTEXTS):
