@@ -5,7 +5,15 @@ import numpy as np
 from accel.conditioning import HEADER_BEATS
 from accel.dims import Dims, registers
 from cosim.engines.base import Engine
-from cosim.pack import from_words, pack_conditioning, pack_headers, pack_params, pack_weights, to_words
+from cosim.pack import (
+    from_words,
+    pack_conditioning,
+    pack_headers,
+    pack_params,
+    pack_weights,
+    to_words,
+    token_order,
+)
 from model.integer import Conditioning, IntegerDiT
 from model.skip import PolicyTables
 
@@ -27,6 +35,7 @@ class Driver:
         self.engine, self.dims = engine, dims
         build = engine.config
         words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
+        self.order = token_order(dims, build)
         self.headers = pack_headers(integer, policy)
         self.params = pack_params(integer)
         self.weights = pack_weights(integer, build)
@@ -65,5 +74,8 @@ class Driver:
         beats = (self.dims.sub_blocks + 1) * (HEADER_BEATS + self.dims.contexts * self.dims.hidden)
         self.engine.write_register("mod_base", index * beats)
         self.engine.write_register("param_base", index * self.params.shape[1])
-        words = self.engine.run_timestep(to_words(x.astype(np.int16), self.engine.config.rows))
-        return from_words(words, self.dims.contexts, self.dims.hidden)
+        placed = x[:, self.order].astype(np.int16)
+        words = self.engine.run_timestep(to_words(placed, self.engine.config.rows))
+        x_out = np.empty_like(placed)
+        x_out[:, self.order] = from_words(words, self.dims.contexts, self.dims.hidden)
+        return x_out

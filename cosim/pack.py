@@ -8,8 +8,10 @@ import torch
 
 from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.config import BuildConfig
-from accel.dims import Dims
+from accel.dims import Dims, Group
+from model.config import DiTConfig
 from model.formats import BIAS_BITS, MULT_BITS
+from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
 from model.skip import PolicyTables
 
@@ -97,9 +99,39 @@ def from_words(words: np.ndarray, contexts: int, hidden: int) -> np.ndarray:
     return tiles.reshape(contexts, -1, hidden)
 
 
-def dims_of(integer: IntegerDiT, contexts: int) -> Dims:
+def token_order(dims: Dims, build: BuildConfig) -> np.ndarray:
+    """Token at each place of a context. A video's token (p, f) is number f * S + p; its frames turn in the lanes."""
+    place = np.arange(dims.padded_tokens(build))
+    frames = max(dims.even.frames, dims.odd.frames)
+    frame, position = np.divmod(place, len(place) // frames)
+    lane = position % build.wide
+    turned = (lane - frame * (build.wide // frames)) % build.wide
+    return place - lane + turned
+
+
+def temporal_order(dims: Dims, build: BuildConfig, frames: int) -> np.ndarray:
+    """Place of each row of a temporal block: supertiles in which every lane keeps its place and takes its own frame."""
+    supertile, lane = np.divmod(np.arange(dims.padded_tokens(build)), build.wide)
+    frame = (lane // (build.wide // frames) - supertile) % frames
+    stride = dims.tokens // frames // build.wide
+    return (supertile // frames + frame * stride) * build.wide + lane
+
+
+def groups_of(dims: Dims, build: BuildConfig) -> tuple[Groups, Groups]:
+    """Attention groups of the even and odd blocks, in tokens: spatial ones by frame, temporal ones by position."""
+    tokens = dims.padded_tokens(build)
+
+    def one(group: Group) -> Groups:
+        if group.frames > 1:
+            return Groups(torch.arange(tokens).view(group.frames, -1).T)
+        keys = group.keys or dims.tokens
+        return Groups.single(keys, tokens) if keys == dims.tokens else Groups(torch.arange(tokens).view(-1, keys))
+
+    return one(dims.even), one(dims.odd)
+
+
+def dims_of(config: DiTConfig, contexts: int) -> Dims:
     """The accelerator's view of an image model: one attention group of all tokens."""
-    config = integer.config
     return Dims(
         hidden=config.hidden_size,
         heads=config.num_heads,

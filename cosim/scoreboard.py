@@ -12,21 +12,22 @@ import numpy as np
 from accel.config import BuildConfig
 from accel.dims import Dims
 from cosim.engines.base import Trace
-from cosim.pack import to_words
+from cosim.pack import groups_of, temporal_order, to_words, token_order
+from model.groups import Groups
 from model.reference import StageCapture, StepRecord
 
 # In the order in which a sub-block makes them.
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
-
+UNSEEN = 1 << 20  # beyond every word: a score of which the reference knows nothing
 
 Part = tuple[int, np.ndarray]  # sub-block, words
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a mismatch was found. ``word`` counts the stage's words of the sub-block, ``lane`` is the row in the tile."""
+    """Where a mismatch was found. ``word`` counts the stage's words of the sub-block, ``lane`` is the tile's row."""
 
     image: int
     timestep: int
@@ -91,11 +92,30 @@ def transposed_words(value: np.ndarray, rows: int) -> np.ndarray:
     return padded.reshape(count, tokens, tiles, rows).transpose(2, 0, 1, 3).reshape(-1, rows)
 
 
-def job_words(value: np.ndarray, rows: int) -> np.ndarray:
-    """Scores or numerators (K, heads, G, n, keys), query before key -> words: context, head, row tile, key."""
-    count, heads, groups, queries, keys = value.shape
-    tiles = value.reshape(count, heads, groups, queries // rows, rows, keys)
-    return tiles.transpose(0, 1, 2, 3, 5, 4).reshape(-1, rows)
+class Jobs:
+    """Where the scores of a block's jobs stand in the reference's tensors.
+
+    Args:
+        rows_of: token of each row of the block's supertiles.
+        slots: key slots of a job, those of its group's supertiles.
+        index: tokens of each group, (G, n).
+    """
+
+    def __init__(self, rows_of: np.ndarray, slots: int, index: np.ndarray) -> None:
+        group, member = np.zeros(index.size, int), np.zeros(index.size, int)
+        group[index], member[index] = np.indices(index.shape)
+        keys = rows_of.reshape(-1, 1, slots).repeat(slots, 1).reshape(-1, slots)
+        self.group, self.query, self.key = group[rows_of][:, None], member[rows_of][:, None], member[keys]
+        self.seen = group[keys] == self.group
+
+    def words(self, value: np.ndarray, rows: int, unseen: int) -> np.ndarray:
+        """Scores or numerators (K, heads, G, n, n), query before key -> words: context, head, row tile, key slot.
+
+        ``unseen`` stands where query and key belong to different groups.
+        """
+        slots = np.where(self.seen, value[:, :, self.group, self.query, self.key], unseen)
+        tiles = slots.reshape(*slots.shape[:2], -1, rows, slots.shape[3])
+        return tiles.transpose(0, 1, 2, 4, 3).reshape(-1, rows)
 
 
 def output_words(value: np.ndarray, rows: int, heads: int) -> np.ndarray:
@@ -105,29 +125,51 @@ def output_words(value: np.ndarray, rows: int, heads: int) -> np.ndarray:
     return tiles.transpose(0, 3, 1, 4, 2).reshape(-1, rows)
 
 
+def locate(parts: list[Part], word: int) -> tuple[int, int]:
+    """Sub-block of a stage's word, and its number there; surplus words are the last sub-block's."""
+    for sub_block, words in parts[:-1]:
+        if word < len(words):
+            return sub_block, word
+        word -= len(words)
+    return parts[-1][0] if parts else 0, word
+
+
 class Scoreboard:
     """Compares timesteps of one model on one build."""
 
     def __init__(self, dims: Dims, build: BuildConfig) -> None:
         self.dims, self.build = dims, build
         self.check = Check()
+        self.order = token_order(dims, build)
+        self.blocks = [self._block_rows(block, groups) for block, groups in enumerate(groups_of(dims, build))]
 
-    def expected_words(self, capture: StageCapture) -> dict[str, np.ndarray]:
+    def _block_rows(self, block: int, groups: Groups) -> tuple[np.ndarray, Jobs]:
+        """Token of each row of an even (0) or odd (1) attention block, and its jobs."""
+        frames = self.dims.group(block).frames
+        rows_of = self.order
+        if frames > 1:
+            rows_of = rows_of[temporal_order(self.dims, self.build, frames)]
+        slots = self.dims.group_supertiles(self.build, block) * self.build.wide
+        return rows_of, Jobs(rows_of, slots, groups.index.numpy())
+
+    def expected_words(self, capture: StageCapture, sub_block: int) -> dict[str, np.ndarray]:
         """Every stage of one sub-block of one image in the order of the trace."""
         rows, cols = self.build.rows, self.build.cols
-        words = {"x": to_words(capture.x[0].numpy(), rows), "a": to_words(capture.a[0].numpy(), rows)}
+        x, a, branch = (part[0].numpy()[:, self.order] for part in (capture.x, capture.a, capture.branch))
+        words = {"x": to_words(x, rows), "a": to_words(a, rows)}
         if not bool(capture.computed.any()):
             return words
         stages = {name: value.numpy() for name, value in capture.stages.items()}
-        for name in ("q", "k", "h"):
-            if name in stages:
-                words[name] = linear_words(stages[name], rows, cols)
-        words["branch"] = linear_words(capture.branch[0][capture.computed[0]].numpy(), rows, cols)
-        if "v" in stages:
-            words["v"] = transposed_words(stages["v"], rows)
-            words["o"] = output_words(stages["o"], rows, self.dims.heads)
-            words["score"] = job_words(stages["score"], rows)
-            words["prob"] = job_words(stages["prob"], rows)
+        words["branch"] = linear_words(branch[capture.computed[0].numpy()], rows, cols)
+        if "h" in stages:
+            words["h"] = linear_words(stages["h"][:, self.order], rows, cols)
+            return words
+        rows_of, jobs = self.blocks[sub_block // 2 % 2]
+        q, k, v, o = (stages[name][:, rows_of] for name in "qkvo")
+        words |= {"q": linear_words(q, rows, cols), "k": linear_words(k, rows, cols), "v": transposed_words(v, rows)}
+        words["o"] = output_words(o, rows, self.dims.heads)
+        words["score"] = jobs.words(stages["score"], rows, UNSEEN)
+        words["prob"] = jobs.words(stages["prob"], rows, 0)
         return words
 
     def compare(
@@ -145,9 +187,9 @@ class Scoreboard:
         found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
         expected: dict[str, list[Part]] = {name: [] for name in STAGES}
         for sub_block, capture in enumerate(captures):
-            for name, words in self.expected_words(capture).items():
+            for name, words in self.expected_words(capture, sub_block).items():
                 expected[name].append((sub_block, words))
-        expected["x"].append((len(captures), to_words(x_out, self.build.rows)))
+        expected["x"].append((len(captures), to_words(x_out[:, self.order], self.build.rows)))
         wrong = [
             place
             for name in STAGES
@@ -165,21 +207,19 @@ class Scoreboard:
         empty = np.zeros((0, self.build.rows), np.int16)
         whole = np.concatenate([empty, *(words for _, words in parts)])
         shared = min(len(whole), len(found))
-        differs = whole[:shared] != found[:shared]
+        known = whole[:shared] != UNSEEN
+        differs = known & (whole[:shared] != found[:shared])
         missing = abs(len(whole) - len(found)) * self.build.rows
-        check.words_compared += shared * self.build.rows
-        check.by_stage[name] = check.by_stage.get(name, 0) + shared * self.build.rows
+        compared = int(known.sum())
+        check.words_compared += compared
+        check.by_stage[name] = check.by_stage.get(name, 0) + compared
         wrong = int(differs.sum()) + missing
         check.words_mismatched += wrong
         if not wrong:
             return None
         word, lane = (int(i) for i in np.argwhere(differs)[0]) if differs.any() else (shared, 0)
         values = [int(words[word, lane]) if word < len(words) else None for words in (whole, found)]
-        sub_block = 0
-        for sub_block, words in parts:
-            if word < len(words):
-                break
-            word -= len(words)
+        sub_block, word = locate(parts, word)
         return Place(image, timestep, sub_block, name, word, lane, *values)
 
     def _compare_decisions(
