@@ -11,7 +11,24 @@ from accel.linear import PRODUCT_K, PRODUCT_PROJECTION, PRODUCT_Q, PRODUCT_V
 
 
 @block
-def attention_engine(clk, aresetn, start, done, quiet, linear_start, linear_product, linear_done, linear_cmd, active, softmax_done, group, regs, cmd, attending, config):
+def attention_engine(
+    clk,
+    aresetn,
+    start,
+    done,
+    quiet,
+    linear_start,
+    linear_product,
+    linear_done,
+    linear_cmd,
+    active,
+    softmax_done,
+    group,
+    regs,
+    cmd,
+    attending,
+    config,
+):
     """Run an attention sub-block: ``start`` and ``done`` are pulses.
 
     quiet: array and drain are empty. linear_*: the shared sequencer of the linear layers, whose commands pass

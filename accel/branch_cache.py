@@ -5,7 +5,7 @@ branch tile, through a FIFO that the array waits for. History: one read command 
 codes of every computed context are written from the code buffer, beside the engine's work.
 """
 
-from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
+from myhdl import Signal, always_comb, always_seq, block, enum
 
 from accel.command import ADDRESS_BITS, DIM_BITS, KIND_BRANCH, address, dim, flag
 from accel.gemm import ReadPort

@@ -9,7 +9,7 @@ from myhdl import Signal, always_comb, block, intbv
 from accel.command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_SCORE, KIND_V, dim, flag
 from accel.config import bits_for, log2_exact
 from accel.drain import TokenScales, drain_unit
-from accel.gemm import Finish, gemm_front
+from accel.gemm import gemm_front
 from accel.memories import WritePort, hidden_memory, narrow_memory, wide_memory
 from accel.units.softmax import softmax_unit
 from model.formats import ACC_BITS, INT8_BITS
@@ -81,7 +81,29 @@ def route_writes(drained, hidden, keys, values, branch, placed):
 
 
 @block
-def compute_core(clk, aresetn, restart, attending, cmd, ring_head, ring_tail, param_count, cache_room, finish, reads, param_read, branch, drained, numerators, softmax_done, quiet, header, group, events, config):
+def compute_core(
+    clk,
+    aresetn,
+    restart,
+    attending,
+    cmd,
+    ring_head,
+    ring_tail,
+    param_count,
+    cache_room,
+    finish,
+    reads,
+    param_read,
+    branch,
+    drained,
+    numerators,
+    softmax_done,
+    quiet,
+    header,
+    group,
+    events,
+    config,
+):
     """Array, drain, softmax and the memories between them.
 
     attending: pulse at the start of attention proper (jobs are numbered from it). reads: OperandPorts, of which A

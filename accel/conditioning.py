@@ -7,7 +7,6 @@ The mod port delivers 8 header beats and ``contexts * D`` beats of gate, scale a
 from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 
 from accel.command import address, dim, flag
-from accel.gemm import ReadPort
 from accel.memories import WritePort, narrow_memory
 from model.formats import ACT_BITS, GATE_BITS, MOD_BITS, MULT_BITS, SHIFT_BITS, THRESHOLD_BITS
 
@@ -69,7 +68,9 @@ def header_field(clk, load, beat, data, take, dst, where):
 
 
 @block
-def conditioning(clk, aresetn, fetch, fetch_base, half, loaded, take, header, gate, modulation, regs, cmd, src, mod_write, config):
+def conditioning(
+    clk, aresetn, fetch, fetch_base, half, loaded, take, header, gate, modulation, regs, cmd, src, mod_write, config
+):
     """Load a sub-block's conditioning on ``fetch`` (pulse) from word address ``fetch_base`` into ``half``.
 
     loaded: high from the end of the load to the next fetch. take: pulse, makes the loaded header current.

@@ -1,13 +1,28 @@
 """The front of the MAC array: turns tile commands into operand reads, one k per cycle.
 
 ``accept`` a command -> ``issue`` k = 0 .. k_len-1 (addresses step, memories answer one cycle later) -> operand
-registers -> ``mac_array``. Tiles follow each other without a gap. A tile may start when its weights are in the
-ring and its parameters loaded (and the branch writer has room); its last k waits until the drain registers are free. Operands hold when idle.
+registers -> ``mac_array``. Tiles follow each other without a gap. A tile may start when its weights are in the ring
+and its parameters loaded (and the branch writer has room); its last k waits until the drain registers are free.
+Operands hold when idle.
 """
 
 from myhdl import Signal, always, always_comb, always_seq, block, intbv, modbv
 
-from accel.command import FROM_A, FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, FROM_WEIGHT, KIND_BRANCH, KIND_O, KIND_SCORE, KIND_V, address, dim, flag
+from accel.command import (
+    FROM_A,
+    FROM_HIDDEN,
+    FROM_K,
+    FROM_PROB,
+    FROM_V,
+    FROM_WEIGHT,
+    KIND_BRANCH,
+    KIND_O,
+    KIND_SCORE,
+    KIND_V,
+    address,
+    dim,
+    flag,
+)
 from accel.config import log2_exact
 from accel.units.mac_array import mac_array
 from model.formats import INT8_BITS
@@ -109,10 +124,10 @@ def gemm_front(
     """Run tile commands.
 
     restart: pulse at the start of a timestep. ring_head, ring_tail: free-running word counters of the weight ring
-    (written words, released words). param_count: requantization parameters loaded. cache_room: the branch writer can take a whole tile. drain_owned: the drain
-    registers still hold columns that matter. finish: the drain's copy of a tile (pulse at its last k).
-    reads: OperandPorts. array_active: high in each cycle that multiplies; front_busy: a tile is
-    running or on its way into the array. drain_col -> drained: the array's output.
+    (written words, released words). param_count: requantization parameters loaded. cache_room: the branch writer can
+    take a whole tile. drain_owned: the drain registers still hold columns that matter. finish: the drain's copy of a
+    tile (pulse at its last k). reads: OperandPorts. array_active: high in each cycle that multiplies; front_busy: a
+    tile is running or on its way into the array. drain_col -> drained: the array's output.
     """
     ROWS, COLS = config.rows, config.cols
     ROW_BITS, COL_BITS = ROWS * INT8_BITS, COLS * INT8_BITS

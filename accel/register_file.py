@@ -1,5 +1,7 @@
 """Registers and counters as the host sees them (``accel/registers.py`` is the map)."""
 
+from typing import Any
+
 from myhdl import Signal, always, always_comb, always_seq, block, intbv
 
 from accel.command import flag
@@ -27,6 +29,9 @@ class RegisterValues:
         for name in STORED:
             bits = REGISTER_BITS[name]
             setattr(self, name, flag() if bits == 1 else Signal(intbv(0)[bits:]))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"there is no register {name}")
 
 
 class Events:

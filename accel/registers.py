@@ -5,7 +5,7 @@ Registers are 32 bit wide, at the address of their position in ``REGISTERS``. Co
 """
 
 REGISTERS: dict[str, str] = {
-    "control": "write: bit 0 starts a timestep, bit 1 starts a new image (forgets every cached result), bit 2 clears the counters",
+    "control": "write: bit 0 starts a timestep, bit 1 a new image (forgets cached results), bit 2 clears the counters",
     "status": "read: bit 0 busy",
     "hidden": "D, channels",
     "heads": "attention heads",

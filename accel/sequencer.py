@@ -1,6 +1,6 @@
 """Timestep sequencer: pass, decide, compute or skip, sub-block after sub-block."""
 
-from myhdl import Signal, always_comb, always_seq, block, enum, intbv
+from myhdl import Signal, always_comb, always_seq, block, enum
 
 from accel.command import address, dim, flag
 from accel.conditioning import HEADER_BEATS
@@ -27,11 +27,30 @@ class Progress:
 
 
 @block
-def timestep_sequencer(clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes, compute_start, engine_done, writers_idle, history_idle, write_history, at, regs):
+def timestep_sequencer(
+    clk,
+    aresetn,
+    start,
+    running,
+    fetch,
+    loaded,
+    take,
+    pass_begin,
+    pass_start,
+    pass_done,
+    any_computes,
+    compute_start,
+    engine_done,
+    writers_idle,
+    history_idle,
+    write_history,
+    at,
+    regs,
+):
     """Run one timestep on ``start`` (pulse); ``running`` until everything is written.
 
-    Pulses out: fetch (conditioning), take (its header), pass_begin (skip controller), pass_start, compute_start (engine,
-    weights and parameters), write_history (after the decisions). Pulses in: pass_done, engine_done.
+    Pulses out: fetch (conditioning), take (its header), pass_begin (skip controller), pass_start, compute_start
+    (engine, weights and parameters), write_history (after the decisions). Pulses in: pass_done, engine_done.
     """
     phases = enum("IDLE", "LOAD", "TAKE_OVER", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH")
     phase = Signal(phases.IDLE)

@@ -117,7 +117,22 @@ def a_memory(clk, passing, ports, reads, branch, group, events, config):
 
 
 @block
-def engines(clk, aresetn, at, compute_start, engine_done, quiet, active, softmax_done, group, regs, cmd, attending, attention_runs, config):
+def engines(
+    clk,
+    aresetn,
+    at,
+    compute_start,
+    engine_done,
+    quiet,
+    active,
+    softmax_done,
+    group,
+    regs,
+    cmd,
+    attending,
+    attention_runs,
+    config,
+):
     """Attention and MLP engine on the shared sequencer of the linear layers."""
     linear_start, linear_done, a_start, a_linear, m_start, m_linear, a_done, m_done = (flag() for _ in range(8))
     product, a_product, m_product = (Signal(intbv(0)[PRODUCT_BITS:]) for _ in range(3))
@@ -147,7 +162,9 @@ def engines(clk, aresetn, at, compute_start, engine_done, quiet, active, softmax
 
 
 @block
-def count_events(ports, weight_write, param_write, mod_write, tile_moved, decided, cache_written, code_read, passing, running, events):
+def count_events(
+    ports, weight_write, param_write, mod_write, tile_moved, decided, cache_written, code_read, passing, running, events
+):
     """Connect the events that no unit reports by itself."""
 
     @always_comb
@@ -197,9 +214,7 @@ def radit_top(
     fetch, loaded, take, pass_begin, pass_start, pass_done, compute_start, write_history = (flag() for _ in range(8))
     any_computes, engine_done, branch_idle, history_idle, passing, with_history = (flag() for _ in range(6))
     decide, decided, attending, attention_runs, quiet, cache_room, code_read = (flag() for _ in range(7))
-    weight_write, param_write, mod_write, cache_written, softmax_done, reuse, tile_moved = (
-        flag() for _ in range(7)
-    )
+    weight_write, param_write, mod_write, cache_written, softmax_done, reuse, tile_moved = (flag() for _ in range(7))
     computes, reused = (Signal(intbv(0)[config.max_contexts :]) for _ in range(2))
     all_contexts = Signal(intbv(0)[config.max_contexts :])
     count = Signal(intbv(0)[COUNT_BITS:])
@@ -218,8 +233,8 @@ def radit_top(
         clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, regs, events, running, start, new_image
     )
     sequence = timestep_sequencer(
-        clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes, compute_start,
-        engine_done, branch_idle, history_idle, write_history, at, regs,
+        clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
+        compute_start, engine_done, branch_idle, history_idle, write_history, at, regs,
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -256,11 +271,12 @@ def radit_top(
     )  # fmt: skip
     stream = residual_pass(
         clk, aresetn, pass_start, at.first_pass, at.last_pass, regs.policy, with_history, reused, decide, decided,
-        pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd, s_hist_rd, count, context_number, tile_moved, regs, config,
+        pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd, s_hist_rd, count, context_number, tile_moved,
+        regs, config,
     )  # fmt: skip
     skip = skip_controller(
-        clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, at.sub_block, header, new_image,
-        decided, reuse, computes, reused, any_computes, index, regs, config,
+        clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, at.sub_block, header,
+        new_image, decided, reuse, computes, reused, any_computes, index, regs, config,
     )  # fmt: skip
     x_memory = narrow_memory(clk, ports.x_write, ports.x_read, config.x_depth)
     a_mem = a_memory(clk, passing, ports, reads, branch, group, events, config)
@@ -306,7 +322,17 @@ def radit_top(
         m_hist_wr_cmd, m_hist_wr, code_read, config,
     )  # fmt: skip
     counting = count_events(
-        ports, weight_write, param_write, mod_write, tile_moved, decided, cache_written, code_read, passing, running, events
+        ports,
+        weight_write,
+        param_write,
+        mod_write,
+        tile_moved,
+        decided,
+        cache_written,
+        code_read,
+        passing,
+        running,
+        events,
     )
     taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, trace, config)
     return (

@@ -4,7 +4,7 @@ One command per sub-block and port. Weights flow into a ring that the array read
 stream waits while the ring is full. Requantization parameters of the whole sub-block load at one entry per cycle.
 """
 
-from myhdl import Signal, always_comb, always_seq, block, enum, intbv, modbv
+from myhdl import Signal, always_comb, always_seq, block, enum, modbv
 
 from accel.command import address, dim, flag
 from accel.config import log2_exact
@@ -13,7 +13,9 @@ from model.formats import INT8_BITS
 
 
 @block
-def weight_streamer(clk, aresetn, restart, start, base, words, ring_head, ring_tail, read, cmd, src, weight_write, config):
+def weight_streamer(
+    clk, aresetn, restart, start, base, words, ring_head, ring_tail, read, cmd, src, weight_write, config
+):
     """Fetch ``words`` from ``base`` on ``start`` (pulse) into the ring.
 
     restart: pulse, empties the ring (start of a timestep). ring_head: words written; ring_tail: words released

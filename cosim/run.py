@@ -123,7 +123,7 @@ def prepare(request: Request) -> Prepared:
     dit = load_model(request.model)
     calibration = load_or_calibrate(dit, find_checkpoint(request.model), request.steps)
     integer = quantize(dit, calibration, DDIM(request.steps))
-    dims = dims_of(integer, contexts=1 if request.cfg == 1.0 else 2)
+    dims = dims_of(integer.config, contexts=1 if request.cfg == 1.0 else 2)
     build = build_for(dims, rows, cols)
     check_fit(dims, build)
     return Prepared(request, dit, integer, dims, build)

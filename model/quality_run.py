@@ -77,7 +77,10 @@ def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     settings = Settings(model, steps=steps, cfg=cfg)
     digest = settings_digest(settings)
     kept = CACHE / f"{digest}.json"
-    for path, origin in ((stored_path(find_checkpoint(model)), "stored with the checkpoint"), (kept, "measured before")):
+    for path, origin in (
+        (stored_path(find_checkpoint(model)), "stored with the checkpoint"),
+        (kept, "measured before"),
+    ):
         found = _load(path, settings)
         if found is not None:
             return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
@@ -138,7 +141,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     if (dit.config.in_channels, dit.config.input_size) != (1, 8):
         raise UserError(
             f"--model is {settings.model!r} with {dit.config.in_channels} x {dit.config.input_size} x "
-            f"{dit.config.input_size} images: quality is measured on 8 x 8 digits, use 'digits' or a checkpoint of its shape."
+            f"{dit.config.input_size} images: quality is measured on 8 x 8 digits, use 'digits' or a file of its shape."
         )
     started = time.perf_counter()
     with Progress() as progress:
@@ -184,9 +187,7 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     }
 
 
-def _float_images(
-    dit: DiT, settings: Settings, seed: int, labels: Tensor, progress: Progress, what: str
-) -> Tensor:
+def _float_images(dit: DiT, settings: Settings, seed: int, labels: Tensor, progress: Progress, what: str) -> Tensor:
     noise = make_noise(dit.config, settings.samples, seed)
     pieces = []
     for image, label in progress.track(
@@ -202,8 +203,6 @@ def _integer_images(
     noise = make_noise(dit.config, settings.samples, settings.seed)
     task = progress.add_task(what, total=None)
     reference = Reference(integer, policy.tables(integer))
-    images, record = generate(
-        reference, dit, labels, noise, cfg=settings.cfg, jobs=os.cpu_count() or 1
-    )
+    images, record = generate(reference, dit, labels, noise, cfg=settings.cfg, jobs=os.cpu_count() or 1)
     progress.update(task, total=1, completed=1)
     return images, record

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reports.summary import PolicyResult, Summary
+from reports.summary import Comparison, PolicyResult
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 COLORS = (
@@ -139,7 +139,7 @@ def cycle_parts(result: PolicyResult) -> dict[str, float]:
     }
 
 
-def cycle_bars(summary: Summary) -> str:
+def cycle_bars(summary: Comparison) -> str:
     """Cycles of both runs, stacked."""
     dense, radit = cycle_parts(summary.dense), cycle_parts(summary.radit)
 
@@ -161,7 +161,7 @@ def energy_groups(result: PolicyResult) -> dict[str, float]:
     return groups | ({"other": other} if other else {})
 
 
-def energy_bars(summary: Summary) -> str:
+def energy_bars(summary: Comparison) -> str:
     """Nominal energy of both runs, stacked by component group, whiskers from the low to the high total."""
     dense, radit = energy_groups(summary.dense), energy_groups(summary.radit)
     names = list(dict.fromkeys([*dense, *radit]))

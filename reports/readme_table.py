@@ -11,7 +11,7 @@ from pathlib import Path
 
 from model.errors import UserError
 from reports.files import atomic_write
-from reports.summary import Summary, load_summary
+from reports.summary import Comparison, load_summary
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -19,7 +19,7 @@ STORED_SUMMARY = ROOT / "docs" / "results" / "summary.json"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
-def results_table(summary: Summary) -> str:
+def results_table(summary: Comparison) -> str:
     """The table in Markdown, with what was run above it."""
     s = summary
     lines = [
@@ -36,7 +36,7 @@ def results_table(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _cost_rows(s: Summary) -> list[str]:
+def _cost_rows(s: Comparison) -> list[str]:
     dense, radit = s.dense, s.radit
     energies = [f"{e.nominal:,.0f} ({e.low:,.0f} - {e.high:,.0f})" for e in (dense.energy_uj, radit.energy_uj)]
     shares = [100 * dense.mac_utilization, 100 * radit.mac_utilization]
@@ -50,7 +50,7 @@ def _cost_rows(s: Summary) -> list[str]:
     ]
 
 
-def _quality_rows(s: Summary) -> list[str]:
+def _quality_rows(s: Comparison) -> list[str]:
     q = s.quality
     if q is None:
         return []
@@ -64,7 +64,7 @@ def _quality_rows(s: Summary) -> list[str]:
     ]
 
 
-def _check_line(s: Summary) -> str:
+def _check_line(s: Comparison) -> str:
     c = s.check
     return (
         f"RTL against the integer reference: {c.words_compared:,} words compared, {c.words_mismatched:,} mismatched; "
@@ -83,7 +83,7 @@ def _split(text: str) -> tuple[str, str, str]:
     return head, table, tail
 
 
-def updated(readme: str, summary: Summary) -> str:
+def updated(readme: str, summary: Comparison) -> str:
     """The README's text with the table of this summary.
 
     Raises:
@@ -96,7 +96,7 @@ def updated(readme: str, summary: Summary) -> str:
 def stale(readme: Path, summary: Path) -> bool:
     """True where the README's table is not the one of the summary."""
     text = readme.read_text()
-    return text != updated(text, load_summary(summary))
+    return text != updated(text, load_summary(summary).comparison())
 
 
 def main(summary: Path | None = None, readme: Path = README, stored: Path = STORED_SUMMARY) -> None:
@@ -106,7 +106,7 @@ def main(summary: Path | None = None, readme: Path = README, stored: Path = STOR
         UserError: the summary does not fit its schema, or the README has no place for the table.
     """
     source = summary or stored
-    text = updated(readme.read_text(), load_summary(source))
+    text = updated(readme.read_text(), load_summary(source).comparison())
     if source != stored:
         atomic_write(stored, source.read_bytes())
     atomic_write(readme, text)

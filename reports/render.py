@@ -12,7 +12,7 @@ import numpy as np
 from reports import plots
 from reports.arrays import ReportArrays, load_arrays
 from reports.files import atomic_write
-from reports.summary import PolicyResult, Quality, Summary, load_summary
+from reports.summary import Comparison, PolicyResult, Quality, load_summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_IMAGES = 10
@@ -44,7 +44,7 @@ class QualityRow:
     verdict: str = ""
 
 
-def render(summary: Summary, arrays: ReportArrays | None) -> str:
+def render(summary: Comparison, arrays: ReportArrays | None) -> str:
     """The page; without arrays it has no images and no skip map."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -65,7 +65,7 @@ def render(summary: Summary, arrays: ReportArrays | None) -> str:
     )
 
 
-def write_report(out: Path, summary: Summary, arrays: ReportArrays | None) -> Path:
+def write_report(out: Path, summary: Comparison, arrays: ReportArrays | None) -> Path:
     """Render and write ``out/report.html``, whole or not at all; return its path."""
     path = out / REPORT_FILE
     atomic_write(path, render(summary, arrays))
@@ -78,7 +78,7 @@ def rerender(out: Path) -> Path:
     Raises:
         UserError: either file is missing or broken.
     """
-    return write_report(out, load_summary(out / SUMMARY_FILE), load_arrays(out / ARRAYS_FILE))
+    return write_report(out, load_summary(out / SUMMARY_FILE).comparison(), load_arrays(out / ARRAYS_FILE))
 
 
 def count(value: float) -> str:
@@ -112,13 +112,13 @@ def image_rows(arrays: ReportArrays) -> dict[str, Any]:
     }
 
 
-def cycle_rows(summary: Summary) -> list[tuple[str, float, float]]:
+def cycle_rows(summary: Comparison) -> list[tuple[str, float, float]]:
     """(part, dense, radit) in million cycles."""
     dense, radit = plots.cycle_parts(summary.dense), plots.cycle_parts(summary.radit)
     return [(name, dense[name], radit[name]) for name in dense]
 
 
-def energy_rows(summary: Summary) -> list[dict[str, Any]]:
+def energy_rows(summary: Comparison) -> list[dict[str, Any]]:
     """Groups of components with their bounds in both runs, and the components of groups that have several."""
     rows = []
     named = {name for names in plots.ENERGY_GROUPS.values() for name in names}
@@ -136,7 +136,7 @@ def _label(component: str) -> str:
     return COMPONENT_LABELS.get(component, component.replace("_", " "))
 
 
-def _energy_row(label: str, names: tuple[str, ...], summary: Summary, head: bool) -> dict[str, Any]:
+def _energy_row(label: str, names: tuple[str, ...], summary: Comparison, head: bool) -> dict[str, Any]:
     def bounds(result: PolicyResult) -> tuple[float, float, float]:
         parts = [result.energy_breakdown_uj[name] for name in names if name in result.energy_breakdown_uj]
         return sum(p.low for p in parts), sum(p.nominal for p in parts), sum(p.high for p in parts)
@@ -144,7 +144,7 @@ def _energy_row(label: str, names: tuple[str, ...], summary: Summary, head: bool
     return {"label": label, "head": head, "dense": bounds(summary.dense), "radit": bounds(summary.radit)}
 
 
-def energy_ratio(summary: Summary) -> tuple[float, float]:
+def energy_ratio(summary: Comparison) -> tuple[float, float]:
     """Smallest and largest dense / radit energy over the low, nominal and high columns of the table."""
     dense, radit = summary.dense.energy_uj, summary.radit.energy_uj
     each = [getattr(dense, bound) / getattr(radit, bound) for bound in ("low", "nominal", "high")]
@@ -187,6 +187,6 @@ def quality_rows(q: Quality) -> list[QualityRow]:
     ]
 
 
-def counter_rows(summary: Summary) -> list[tuple[str, int, int]]:
+def counter_rows(summary: Comparison) -> list[tuple[str, int, int]]:
     """(counter, dense, radit), all of them."""
     return [(name, value, summary.radit.counters.get(name, 0)) for name, value in summary.dense.counters.items()]

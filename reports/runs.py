@@ -51,9 +51,7 @@ POLICIES = {"dense": dense, "radit": radit}
 ZOOM = 16  # pixels of a written picture per pixel of the model
 
 
-def run_demo(
-    *, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, out: Path
-) -> bool:
+def run_demo(*, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, out: Path) -> bool:
     """Digits through the hardware, dense and skipping, with quality, energy and the Verilog; True if all is equal."""
     request = Request("digits", steps, images, seed, cfg, array, engine)
     started = time.perf_counter()
@@ -80,9 +78,9 @@ def run_cosim(
 
 def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
     """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated."""
-    summary, arrays = load_summary(run / SUMMARY_FILE), load_arrays(run / ARRAYS_FILE)
+    summary, arrays = load_summary(run / SUMMARY_FILE).comparison(), load_arrays(run / ARRAYS_FILE)
     if table != "default":
-        summary = _priced(summary, load_table(Path(table)))
+        summary = _priced(summary, load_table(Path(table))).comparison()
         write_summary(run / SUMMARY_FILE, summary)
     page = write_report(run, summary, arrays)
     if readme is not None:
@@ -114,9 +112,7 @@ def _waves_file(out: Path) -> Path:
     return out / "waves.vcd"
 
 
-def _measure(
-    prepared: Prepared, names: list[str], with_quality: bool
-) -> tuple[Summary, ReportArrays | None, bool]:
+def _measure(prepared: Prepared, names: list[str], with_quality: bool) -> tuple[Summary, ReportArrays | None, bool]:
     """Run the policies and fill the summary."""
     request = prepared.request
     quality = None
@@ -231,7 +227,7 @@ def _write(out: Path, summary: Summary, arrays: ReportArrays | None) -> None:
         return
     write_arrays(out / ARRAYS_FILE, arrays)
     _write_pictures(out / "images", arrays)
-    write_report(out, summary, arrays)
+    write_report(out, summary.comparison(), arrays)
 
 
 def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
@@ -267,8 +263,9 @@ def _tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
     check = summary.check
     console.print(
         f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
-        f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; images "
-        f"{'identical' if check.images_identical else 'DIFFER'}, counters {'equal' if check.counters_equal else 'DIFFER'}",
+        f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; "
+        f"images {'identical' if check.images_identical else 'DIFFER'}, "
+        f"counters {'equal' if check.counters_equal else 'DIFFER'}",
         highlight=False,
     )
     if summary.quality:

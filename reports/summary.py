@@ -169,6 +169,25 @@ class Summary(_Part):
     basis: dict[str, str] = BASIS
     provenance: Provenance
 
+    def comparison(self) -> Comparison:
+        """The same, known to hold both runs.
+
+        Raises:
+            UserError: one of the policies was not run.
+        """
+        for name in ("dense", "radit"):
+            if getattr(self, name) is None:
+                raise UserError(f"summary field {name} is missing; run with --policy dense,radit.")
+        return Comparison.model_validate(self.model_dump())
+
+
+class Comparison(Summary):
+    """A summary of both runs."""
+
+    dense: PolicyResult
+    radit: PolicyResult
+    ratios: Ratios
+
 
 def policy_result(
     counters: dict[str, int], macs: int, dense_macs: int, build: BuildConfig, energy: EnergyReport

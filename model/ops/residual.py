@@ -10,8 +10,6 @@ from model.formats import X_BITS
 from model.ops.rounding import round_shift, saturate
 
 
-def residual_add(
-    x: torch.Tensor, branch: torch.Tensor, gate: torch.Tensor, gate_shift: int
-) -> torch.Tensor:
+def residual_add(x: torch.Tensor, branch: torch.Tensor, gate: torch.Tensor, gate_shift: int) -> torch.Tensor:
     """x (.., T, D), branch (.., T, D), gate (.., 1, D) -> the new x, saturated to 16 bit."""
     return saturate(x + round_shift(branch * gate, gate_shift), X_BITS)

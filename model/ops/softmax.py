@@ -1,9 +1,9 @@
 """Softmax numerators relative to the row's maximum, and their sum.
 
-``score Q9.6 in log2 units -> z = max - score -> 127 * 2**-frac(z) from a 64-entry ROM (8 extra bits)
--> >> int(z) -> half up >> 8 -> 0 .. 127``.
-Scores enter clamped to -32767 .. 32767; -32768 marks a masked key, whose numerator is 0. The division by the sum happens after the product with V
-(``recip`` and ``requant``), so that the int8 numerators use their whole range however flat the row is.
+``score Q9.6 in log2 units -> z = max - score -> 127 * 2**-frac(z) from a 64-entry ROM (8 extra bits) -> >> int(z) ->
+half up >> 8 -> 0 .. 127``. Scores enter clamped to -32767 .. 32767; -32768 marks a masked key, whose numerator is 0.
+The division by the sum happens after the product with V (``recip`` and ``requant``), so that the int8 numerators use
+their whole range however flat the row is.
 """
 
 import torch

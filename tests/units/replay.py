@@ -12,7 +12,8 @@ from pathlib import Path
 SHOWN_ERRORS = 8
 VERILOG_PORT = re.compile(r"^(input|output|inout)\s+(?:signed\s+)?(?:\[(\d+):0\]\s*)?(\w+);", re.MULTILINE)
 VHDL_PORT = re.compile(
-    r"^\s+(\w+)\s*:\s*(in|out|inout|buffer)\s+(std_logic|unsigned|signed)\s*(?:\((\d+) downto 0\))?", re.MULTILINE
+    r"^\s+(\w+)\s*:\s*(in|out|inout|buffer)\s+(std_logic_vector|std_logic|unsigned|signed)\s*(?:\((\d+) downto 0\))?",
+    re.MULTILINE,
 )
 
 

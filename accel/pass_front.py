@@ -1,0 +1,155 @@
+"""Front half of the streaming pass: read x and branch, add, write x back, feed the FIFO."""
+
+from myhdl import Signal, always_comb, always_seq, block, intbv
+
+from accel.command import dim, flag
+from accel.drain import delay
+from accel.gemm import part_mux
+from accel.units.residual import LATENCY as RESIDUAL_LATENCY
+from accel.units.residual import residual_unit
+from accel.units.reuse import reuse_unit
+from accel.walker import Position, walker
+from model.formats import GATE_BITS, INT8_BITS, X_BITS
+
+
+@block
+def front_half(
+    clk,
+    aresetn,
+    start,
+    first_pass,
+    last_pass,
+    reused,
+    moved,
+    pop,
+    cond_base,
+    header,
+    ports,
+    x_in,
+    cache,
+    fifo,
+    stat_last,
+    regs,
+    config,
+):
+    """Read x and branch, add, write x back and feed the FIFO.
+
+    start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. reused: bit per context whose
+    branch comes from the cache. moved: a tile's statistics moved on. pop: a word left the FIFO. stat_last: the
+    word entering the FIFO is a tile's last.
+    """
+    ROWS = config.rows
+    CONTEXTS = config.max_contexts
+    CREDIT = config.fifo_depth - 2
+    parts = config.wide // ROWS
+    at = Position()
+    running, fire, cached, tile_ok, x_ok, branch_ok, use_x, restart = (flag() for _ in range(8))
+    ahead = Signal(intbv(0)[4:])
+    in_fifo = dim()
+    walk = walker(clk, aresetn, start, fire, cond_base, regs, at, config)
+
+    @always_comb
+    def source():
+        cached.next = 0
+        for i in range(CONTEXTS):
+            if at.context == i and reused[i] and not first_pass:
+                cached.next = 1
+        tile_ok.next = not at.first_channel or ahead < 2 or last_pass
+        x_ok.next = not first_pass or x_in.tvalid
+
+    @always_comb
+    def allow():
+        branch_ok.next = not cached or cache.tvalid
+
+    @always_comb
+    def go():
+        fire.next = running and tile_ok and x_ok and branch_ok and in_fifo < CREDIT
+
+    @always_comb
+    def take():
+        x_in.tready.next = fire and first_pass
+        cache.tready.next = fire and cached
+        ports.x_in.next = fire and first_pass
+        ports.cache_read.next = fire and cached
+        ports.x_read.enable.next = fire and not first_pass
+        ports.a_read.enable.next = fire and not first_pass and not cached
+        ports.gate.enable.next = fire and not first_pass
+        ports.x_read.addr.next = at.row_addr
+        ports.a_read.addr.next = at.super_addr
+        ports.gate.addr.next = at.cond_addr
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def run():
+        if start:
+            running.next = 1
+        elif fire and at.last:
+            running.next = 0
+        if start:
+            ahead.next = 0
+        elif fire and at.first_channel and not last_pass:
+            if not moved:
+                ahead.next = ahead + 1
+        elif moved:
+            ahead.next = ahead - 1
+        if fire and not pop:
+            in_fifo.next = in_fifo + 1
+        elif pop and not fire:
+            in_fifo.next = in_fifo - 1
+
+    # One cycle later: words from the memories.
+    valid_1, cached_1, use_branch_1, last_1 = (flag() for _ in range(4))
+    part_1 = dim()
+    x_host, x_1 = Signal(intbv(0)[ROWS * X_BITS :]), Signal(intbv(0)[ROWS * X_BITS :])
+    own, again, branch_1 = (Signal(intbv(0)[ROWS * INT8_BITS :]) for _ in range(3))
+    gate_1 = Signal(intbv(0, min=-(1 << (GATE_BITS - 1)), max=1 << (GATE_BITS - 1)))
+    again_valid, reuse_take = flag(), flag()
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def fetch():
+        valid_1.next = fire
+        if fire:
+            cached_1.next = cached
+            use_branch_1.next = not first_pass
+            last_1.next = at.last_channel
+            part_1.next = at.part
+            x_host.next = x_in.tdata
+
+    @always_comb
+    def take_cached():
+        reuse_take.next = fire and cached
+
+    forecast = reuse_unit(clk, reuse_take, cache.tdata, again_valid, again)
+    pick = part_mux(ports.a_read.data, part_1, own, parts, ROWS * INT8_BITS)
+
+    @always_comb
+    def choose():
+        if use_branch_1:
+            x_1.next = ports.x_read.data
+        else:
+            x_1.next = x_host
+        if cached_1:
+            branch_1.next = again
+        else:
+            branch_1.next = own
+        gate_1.next = ports.gate.data.signed()
+
+    x_new = Signal(intbv(0)[ROWS * X_BITS :])
+    new_valid, saturated = flag(), flag()
+    add = residual_unit(
+        clk, valid_1, x_1, branch_1, use_branch_1, gate_1, header.gate_shift, new_valid, x_new, saturated, lanes=ROWS
+    )
+    tags = (
+        delay(clk, at.row_addr, ports.x_write.addr, RESIDUAL_LATENCY + 1),
+        delay(clk, last_1, stat_last, RESIDUAL_LATENCY),
+    )
+
+    @always_comb
+    def deliver():
+        ports.x_write.enable.next = new_valid and not last_pass
+        ports.x_write.data.next = x_new
+        fifo.tdata.next = x_new
+        fifo.tvalid.next = new_valid
+        ports.residual.next = new_valid
+        ports.residual_saturated.next = new_valid and saturated
+
+    return walk, source, allow, go, take, run, fetch, take_cached, forecast, pick, choose, add, tags, deliver
