@@ -69,7 +69,7 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
     """
     ROWS, COLS = config.rows, config.cols
     DEPTH = 1 << (4 * COLS - 1).bit_length()
-    FULL = DEPTH - 3 * COLS  # words that may wait when another tile starts
+    FULL = DEPTH - 2 * COLS  # unwritten words when another tile starts; the one before it may finish in this cycle
     WORD = ADDRESS_BITS
     BURST = WORD + DIM_BITS
     bursts_in, bursts_out = Stream(BURST), Stream(BURST)
@@ -109,7 +109,7 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
     @always_comb
     def tell():
         written.next = accepted
-        room.next = not enable or (level <= FULL and burst_level < PENDING_BURSTS - 4)
+        room.next = not enable or (unwritten <= FULL and burst_level < PENDING_BURSTS - 4)
         idle.next = unwritten == 0
 
     @always_seq(clk.posedge, reset=aresetn)
