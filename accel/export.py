@@ -10,10 +10,13 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import myhdl
 from myhdl import ToVerilogWarning, ToVHDLWarning
+from myhdl._block import _name_set
+from myhdl._simulator import _blocks
 
 from accel.config import BuildConfig
 from accel.interface_map import MAP_FILE, map_text
@@ -38,6 +41,12 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
     if language not in LANGUAGES:
         raise UserError(f"language is {language!r}; choose from {', '.join(LANGUAGES)}.")
     folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(1) as thread:  # MyHDL inspects the call stack for every block: a thread's is short
+        return thread.submit(_convert, config, language, folder, name).result()
+
+
+def _convert(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
+    _start_numbering()
     ports = TopPorts(config)
     top = radit_top(config, **ports.arguments())
     header = f"{COMMENT[language]} RADiT, {config}, converted by MyHDL {myhdl.__version__}"
@@ -56,6 +65,13 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
             **OPTIONS[language],
         )
     return folder / f"{name}.{SUFFIX[language]}"
+
+
+def _start_numbering() -> None:
+    """Forget the instance names that MyHDL gave out: it never uses one twice in a process, and the text shows them."""
+    _name_set.clear()
+    for each in _blocks:
+        each.calls = 0
 
 
 def export(array: tuple[int, int], languages: Sequence[str], out: Path) -> list[Path]:
