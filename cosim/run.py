@@ -130,14 +130,14 @@ def prepare(request: Request) -> Prepared:
 
 
 def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:
-    """The smallest build that holds a model."""
+    """The smallest build that holds a model, with both contexts of guidance."""
     return BuildConfig(
         rows=rows,
         cols=cols,
         max_hidden=dims.hidden,
         max_mlp=dims.mlp,
         max_tokens=dims.tokens,
-        max_contexts=dims.contexts,
+        max_contexts=max(2, dims.contexts),
         max_sub_blocks=dims.sub_blocks,
         frame_banks=max(dims.even.frames, dims.odd.frames),
     )
