@@ -16,12 +16,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from joblib import Parallel, delayed
 from rich.progress import Progress
 from torch import Tensor
 
@@ -36,17 +37,16 @@ from model.quality import accuracy, frechet_to_digits, mse
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise, sample
-from model.skip import Policy, dense, radit
+from model.skip import dense, radit
 
 SAMPLES = 1000
 SEED = 1000  # not the calibration's
-RESEEDED = 4  # float runs, the measured one among them, whose distances spread by fd_noise
+RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
-PIECE = 50  # images between two steps of the progress bar
+PIECE = 25  # images of one task
+POLICIES = {"dense": dense, "radit": radit}
 MODULES = "calibrate carrier classifier config data dit engines formats generate groups integer quality quality_run "
 MODULES += "quantize reference roms sampler skip"
-
-Images = Callable[[], tuple[Tensor, RunRecord | None]]
 
 
 @dataclass(frozen=True)
@@ -159,50 +159,69 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     judge = load_or_train_classifier(CACHE)
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.steps)
-    floats = [
-        _float_images(dit, settings, settings.seed + i, labels, progress, f"float, seed {i + 1} of {RESEEDED}")
-        for i in range(RESEEDED)
-    ]
-    distances = [frechet_to_digits(images, judge) for images in floats]
-    int8, _ = _integer_images(dit, integer, dense(), settings, labels, progress, "int8, dense")
-    skipped, record = _integer_images(dit, integer, radit(), settings, labels, progress, "int8, skipping")
-    reduction = record.mac_reduction(integer)
+    seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
+    first = _generate(settings, [*seeds, "dense", "radit"], progress)
+    skipped = torch.cat([reuse for _, reuse in first["radit"]], 2)
+    reduction = RunRecord(skipped, skipped, {}, {}).mac_reduction(integer)
     fewer = max(1, math.ceil(settings.steps / reduction))
-    short = _integer(dit, settings.model, fewer)
-    fewer_images, _ = _integer_images(dit, short, dense(), settings, labels, progress, f"int8, {fewer} steps")
+    short = _generate(replace(settings, steps=fewer), ["dense"], progress)
+    images = {name: torch.cat([image for image, _ in parts]) for name, parts in first.items()}
+    distances = {name: frechet_to_digits(image, judge) for name, image in images.items()}
+    spread = [distances[name] for name in seeds]
     return {
         "samples": settings.samples,
-        "fd_float": distances[0],
-        "fd_int8": frechet_to_digits(int8, judge),
-        "fd_radit": frechet_to_digits(skipped, judge),
-        "fd_noise": max(distances) - min(distances),
-        "accuracy_float": accuracy(floats[0], labels, judge),
-        "accuracy_int8": accuracy(int8, labels, judge),
-        "accuracy_radit": accuracy(skipped, labels, judge),
-        "mse_radit_to_dense": mse(skipped, int8),
-        "mse_fewer_steps_same_macs": mse(fewer_images, int8),
+        "fd_float": distances[seeds[0]],
+        "fd_int8": distances["dense"],
+        "fd_radit": distances["radit"],
+        "fd_noise": max(spread) - min(spread),
+        "accuracy_float": accuracy(images[seeds[0]], labels, judge),
+        "accuracy_int8": accuracy(images["dense"], labels, judge),
+        "accuracy_radit": accuracy(images["radit"], labels, judge),
+        "mse_radit_to_dense": mse(images["radit"], images["dense"]),
+        "mse_fewer_steps_same_macs": mse(torch.cat([image for image, _ in short["dense"]]), images["dense"]),
         "mac_reduction": reduction,
         "fewer_steps": fewer,
-        "saturations": record.saturations,
     }
 
 
-def _float_images(dit: DiT, settings: Settings, seed: int, labels: Tensor, progress: Progress, what: str) -> Tensor:
-    noise = make_noise(dit.config, settings.samples, seed)
-    pieces = []
-    for image, label in progress.track(
-        list(zip(noise.split(PIECE), labels.split(PIECE), strict=True)), description=what
+Part = tuple[Tensor, Tensor]  # images (n, C, H, W), reuse (steps, S, n, contexts)
+
+
+def _generate(settings: Settings, variants: list[str], progress: Progress) -> dict[str, list[Part]]:
+    """Images of every variant, piece by piece over the processor's cores."""
+    starts = range(0, settings.samples, PIECE)
+    tasks = [(variant, start) for variant in variants for start in starts]
+    bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks) * PIECE)
+    found: dict[str, list[Part]] = {variant: [] for variant in variants}
+    work = (delayed(_piece)(settings, variant, start) for variant, start in tasks)
+    for (variant, _), part in zip(
+        tasks, Parallel(n_jobs=os.cpu_count() or 1, return_as="generator")(work), strict=True
     ):
-        pieces.append(sample(dit, image, label, settings.steps, settings.cfg))
-    return torch.cat(pieces)
+        found[variant].append(part)
+        progress.advance(bar, PIECE)
+    return found
 
 
-def _integer_images(
-    dit: DiT, integer: IntegerDiT, policy: Policy, settings: Settings, labels: Tensor, progress: Progress, what: str
-) -> tuple[Tensor, RunRecord]:
-    noise = make_noise(dit.config, settings.samples, settings.seed)
-    task = progress.add_task(what, total=None)
-    reference = Reference(integer, policy.tables(integer))
-    images, record = generate(reference, dit, labels, noise, cfg=settings.cfg, jobs=os.cpu_count() or 1)
-    progress.update(task, total=1, completed=1)
-    return images, record
+def _piece(settings: Settings, variant: str, start: int) -> Part:
+    """A few images of one variant, on one thread."""
+    torch.set_num_threads(1)
+    kind, _, seed = variant.partition(" ")
+    dit, reference = _ready(settings.model, settings.steps, kind)
+    labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
+    noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + PIECE]
+    if reference is None:
+        return sample(dit, noise, labels, settings.steps, settings.cfg), torch.empty(0)
+    images, record = generate(reference, dit, labels, noise, cfg=settings.cfg)
+    if record.saturations:
+        raise RuntimeError(f"{record.saturations} values saturated a 16-bit format: {record.saturated}")
+    return images, record.reuse
+
+
+@cache
+def _ready(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
+    """Model and, for integer variants, reference of a process."""
+    dit = load_model(model)
+    if kind == "float":
+        return dit, None
+    integer = _integer(dit, model, steps)
+    return dit, Reference(integer, POLICIES[kind]().tables(integer))

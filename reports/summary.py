@@ -120,7 +120,6 @@ class Quality(_Part):
         mse_fewer_steps_same_macs: of the dense sampler with as many steps as the skipped MACs leave.
         fewer_steps: those steps.
         mac_reduction: MACs dense over skipping of the samples.
-        saturations: values that 16-bit formats clamped in the skipping run.
         origin: stored with the checkpoint, or recomputed in this run.
     """
 
@@ -136,7 +135,6 @@ class Quality(_Part):
     mse_fewer_steps_same_macs: Amount
     fewer_steps: Count = 0
     mac_reduction: Amount = 0.0
-    saturations: Count = 0
     origin: str = ""
 
 
