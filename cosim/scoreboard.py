@@ -20,6 +20,8 @@ from model.reference import StageCapture, StepRecord
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
+DECISIONS = ("changed codes", "reuse")
+ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 UNSEEN = 1 << 20  # beyond every word: a score of which the reference knows nothing
 
 Part = tuple[int, np.ndarray]  # sub-block, words
@@ -27,7 +29,10 @@ Part = tuple[int, np.ndarray]  # sub-block, words
 
 @dataclass(frozen=True)
 class Place:
-    """Where a mismatch was found. ``word`` counts the stage's words of the sub-block, ``lane`` is the tile's row."""
+    """Where a mismatch was found. ``word`` counts the stage's words of the sub-block, ``lane`` is the tile's row.
+
+    Of a decision, ``word`` is the context.
+    """
 
     image: int
     timestep: int
@@ -41,9 +46,10 @@ class Place:
     def explain(self, rerun: str = "") -> str:
         """One sentence, and how to see it again."""
         kind = "MLP" if self.sub_block % 2 else "attention"
+        index = f"context {self.word}" if self.stage in DECISIONS else f"word {self.word}, lane {self.lane}"
         text = (
             f"image {self.image}, timestep {self.timestep}, block {self.sub_block // 2} ({kind}), stage {self.stage}, "
-            f"word {self.word}, lane {self.lane}: expected {self.expected}, found {self.found}."
+            f"{index}: expected {self.expected}, found {self.found}."
         )
         return f"{text} Rerun with a waveform: {rerun}" if rerun else text
 
@@ -195,8 +201,9 @@ class Scoreboard:
             for name in STAGES
             if (place := self._compare_stage(check, image, timestep, name, expected[name], found[name]))
         ]
-        check.first = min(wrong, key=lambda place: (place.sub_block, STAGES.index(place.stage)), default=None)
-        self._compare_decisions(check, image, timestep, trace, record, detect=captures[0].codes is not None)
+        decided = self._compare_decisions(check, image, timestep, trace, record, captures[0].codes is not None)
+        wrong += [decided] if decided else []
+        check.first = min(wrong, key=lambda place: (place.sub_block, ORDER.index(place.stage)), default=None)
         self.check.add(check)
         return check
 
@@ -224,23 +231,25 @@ class Scoreboard:
 
     def _compare_decisions(
         self, check: Check, image: int, timestep: int, trace: Trace, record: StepRecord, detect: bool
-    ) -> None:
-        if not detect:
-            check.decisions_mismatched += len(trace.decide_index)
-            return
-        reuse = record.reuse[:, 0].reshape(-1).numpy()
-        counts = record.counts[:, 0].reshape(-1).numpy()
-        same = min(len(reuse), len(trace.decide_reuse))
+    ) -> Place | None:
+        """Count the decisions and their metric; returns the first that differs."""
+        due = record.reuse[:, 0].numel() if detect else 0
+        reuse, counts = (part[:, 0].reshape(-1).numpy()[:due] for part in (record.reuse, record.counts))
+        found = len(trace.decide_index)
+        same = min(len(reuse), found)
+        miscounted = counts[:same] != trace.decide_count[:same]
         wrong = (
-            (reuse[:same] != trace.decide_reuse[:same].astype(bool))
-            | (counts[:same] != trace.decide_count[:same])
+            miscounted
+            | (reuse[:same] != trace.decide_reuse[:same].astype(bool))
             | (np.arange(same) != trace.decide_index[:same])
         )
-        check.decisions_compared += len(reuse)
-        check.decisions_mismatched += int(wrong.sum()) + abs(len(reuse) - len(trace.decide_reuse))
-        if wrong.any() and check.first is None:
-            at = int(np.argmax(wrong))
-            check.first = Place(
-                image, timestep, at // self.dims.contexts, "decision (changed codes)", at, at % self.dims.contexts,
-                int(counts[at]), int(trace.decide_count[at]),
-            )  # fmt: skip
+        check.decisions_compared += same
+        check.decisions_mismatched += int(wrong.sum()) + abs(len(reuse) - found)
+        if not wrong.any() and len(reuse) == found:
+            return None
+        at = int(np.argmax(wrong)) if wrong.any() else same
+        by_count = at < same and bool(miscounted[at])
+        pair = (counts, trace.decide_count) if by_count else (reuse, trace.decide_reuse)
+        values = [int(part[at]) if at < len(part) else None for part in pair]
+        sub_block, context = divmod(at, self.dims.contexts)
+        return Place(image, timestep, sub_block, DECISIONS[0 if by_count else 1], context, 0, *values)
