@@ -1,0 +1,211 @@
+"""A small seeded model on an engine, against the reference: what every test of the whole accelerator starts from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from accel.config import BuildConfig
+from accel.dims import Dims, Group
+from cosim.driver import Driver
+from cosim.engines import Setup, Trace, open_engine
+from cosim.pack import dims_of, groups_of
+from cosim.scoreboard import Check, Scoreboard
+from model.calibrate import calibrate
+from model.config import DiTConfig
+from model.example import random_dit
+from model.groups import Groups
+from model.integer import Conditioning, IntegerDiT
+from model.quantize import quantize
+from model.reference import Reference, StageCapture, StepRecord
+from model.sampler import DDIM
+from model.skip import Policy, radit
+from reports.counts import UNCOUNTED, add_counts, expected_counts
+
+OUT = Path(__file__).resolve().parent.parent.parent / "build"
+MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000
+X_LIMIT = 1 << 15
+# What becomes of a context's input at a timestep, and the share of it that is new.
+NEW = {"s": 0.0, "d": 0.03, "j": 1.0}  # it stands still, drifts, jumps
+SKIPPING = radit(0.8, max_streak=3, first_dense=1, last_dense=0, streak_step=0.1, tight=0.75, loose=1.25)
+
+
+def small_build(rows: int, cols: int) -> BuildConfig:
+    """The build that all tests of this shape share."""
+    frames = 1 if rows == cols == 4 else 4
+    return BuildConfig(rows, cols, max_hidden=24, max_mlp=40, max_tokens=32, max_sub_blocks=4, frame_banks=frames)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model to make up. ``motion``: per context one letter of ``NEW`` per timestep. ``spread`` of x in real units."""
+
+    tokens: int
+    hidden: int
+    heads: int
+    mlp: int
+    depth: int = 2
+    motion: tuple[str, ...] = ("jsdj", "jjss")
+    even: Group = Group()
+    odd: Group = Group()
+    seed: int = 0
+    spread: float = 1.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images to run: the model, its conditioning, and x (contexts, T, D) by image and timestep."""
+
+    integer: IntegerDiT
+    dims: Dims
+    conditioning: Conditioning
+    inputs: list[list[np.ndarray]]
+
+    def image(self, number: int) -> "Task":
+        """The same for one of the images alone."""
+        one = slice(number, number + 1)
+        names = ("c", "scale", "shift", "gate")
+        parts = {name: getattr(self.conditioning, name)[one] for name in names}
+        return replace(self, conditioning=replace(self.conditioning, **parts), inputs=self.inputs[one])
+
+
+@lru_cache(maxsize=8)
+def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
+    torch.set_num_threads(1)
+    dit = random_dit(config, seed)
+    return quantize(dit, calibrate(dit, steps, images=2), DDIM(steps))
+
+
+def make_task(shape: Shape, images: int = 1) -> Task:
+    """A random model and random inputs; x does not come from its embedding, so that any number of tokens will do."""
+    config = DiTConfig(
+        input_size=4,
+        hidden_size=shape.hidden,
+        depth=shape.depth,
+        num_heads=shape.heads,
+        mlp_ratio=shape.mlp / shape.hidden,
+        num_classes=3,
+    )
+    integer = _quantized(config, len(shape.motion[0]), shape.seed)
+    contexts = len(shape.motion)
+    dims = replace(dims_of(config, contexts), tokens=shape.tokens, even=shape.even, odd=shape.odd)
+    conditioning = integer.conditioning_tables(torch.arange(images) % 3, guidance=contexts == 2)
+    rng = np.random.default_rng(shape.seed)
+    scale = shape.spread * 2.0**integer.x_frac
+    return Task(integer, dims, conditioning, [_moving(shape, scale, rng) for _ in range(images)])
+
+
+def _moving(shape: Shape, scale: float, rng: np.random.Generator) -> list[np.ndarray]:
+    """x (contexts, T, D) int64 of every timestep of an image."""
+    size = (shape.tokens, shape.hidden)
+    real, found = [np.zeros(size) for _ in shape.motion], []
+    for letters in zip(*shape.motion, strict=True):
+        shares = [NEW[letter] for letter in letters]
+        real = [x * (1 - share) + rng.normal(size=size) * share for x, share in zip(real, shares, strict=True)]
+        found.append(np.round(np.stack(real) * scale).clip(-X_LIMIT, X_LIMIT - 1).astype(np.int64))
+    return found
+
+
+@dataclass
+class Seen:
+    """One timestep before the comparison. A test may plant a defect here."""
+
+    timestep: int
+    trace: Trace
+    captures: list[StageCapture]
+    record: StepRecord
+
+
+@dataclass
+class Outcome:
+    """What a run gave. ``computed``: (timesteps of all images, sub_blocks, contexts) bool."""
+
+    check: Check
+    computed: np.ndarray
+    counters: dict[str, int]
+    expected: dict[str, int]
+    saturated: dict[str, int]
+    cycles: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """The counters that have a formula."""
+        return {name: value for name, value in self.counters.items() if name not in UNCOUNTED}
+
+    @property
+    def mixed(self) -> int:
+        """How often one context computed while another reused."""
+        return int((self.computed.any(2) & ~self.computed.all(2)).sum())
+
+    def assert_exact(self) -> None:
+        """Every word, decision and counter is right, and there were some."""
+        assert self.problems == []
+        assert self.check.clean and self.check.words_compared > 0
+        assert min(self.check.by_stage.values()) > 0 and len(self.check.by_stage) == 10
+        assert self.counted == self.expected
+
+
+def cosimulate(
+    engine: str,
+    build: BuildConfig,
+    task: Task,
+    policy: Policy,
+    setup: Setup | None = None,
+    groups: tuple[Groups, Groups] | None = None,
+    reference_policy: Policy | None = None,
+    spoil: Callable[[Driver, int], None] = lambda driver, timestep: None,
+    bend: Callable[[Seen], None] = lambda seen: None,
+) -> Outcome:
+    """Run a task on an engine and compare every word.
+
+    Args:
+        groups: of the reference, in tokens; by default those that the dimensions stand for.
+        reference_policy: another policy for the reference.
+        spoil: called with the driver before every timestep, to plant a defect in the memories.
+        bend: called before every comparison, to plant a defect there.
+    """
+    torch.set_num_threads(1)
+    dims, integer = task.dims, task.integer
+    tables = policy.tables(integer)
+    padded = dims.padded_tokens(build)
+    other = tables if reference_policy is None else reference_policy.tables(integer)
+    reference = Reference(integer, other, padded, groups or groups_of(dims, build))
+    board = Scoreboard(dims, build)
+    outcome = Outcome(board.check, np.zeros(0), {}, {}, {})
+    records = []
+    with open_engine(engine, build, setup or Setup(max_cycles=MOST_CYCLES), OUT) as machine:
+        driver = Driver(machine, integer, tables, dims)
+        driver.clear_counters()
+        for image, inputs in enumerate(task.inputs):
+            reference.start(1, dims.contexts)
+            driver.start_image(task.conditioning, image)
+            alone = task.image(image).conditioning
+            for index, tokens in enumerate(inputs):
+                x = np.zeros((dims.contexts, padded, dims.hidden), np.int64)
+                x[:, : dims.tokens] = tokens
+                captures: list[StageCapture] = []
+                expected, record = reference.step(torch.from_numpy(x)[None], index, alone, captures)
+                records.append(record)
+                spoil(driver, index)
+                found = driver.step(x, index)
+                outcome.cycles.append(machine.cycles)
+                seen = Seen(index, machine.take_trace(), captures, record)
+                bend(seen)
+                x_out = expected[0].numpy()
+                check = board.compare(image, index, seen.trace, seen.captures, seen.record, x_out)
+                if check.first:
+                    outcome.problems.append(check.first.explain())
+                elif not np.array_equal(found, x_out):
+                    outcome.problems.append(f"image {image}, timestep {index}: x differs at the host.")
+        outcome.counters = machine.counters()
+    outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()
+    per_image = np.split(outcome.computed, len(task.inputs))
+    outcome.expected = add_counts(*(expected_counts(dims, build, part, tables.detect) for part in per_image))
+    for record in records:
+        for name, count in record.saturated.items():
+            outcome.saturated[name] = outcome.saturated.get(name, 0) + count
+    return outcome

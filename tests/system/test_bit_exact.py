@@ -1,0 +1,127 @@
+"""The converted Verilog against the reference: random shapes, skipping, slow memories, image after image."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cosim.engines import MemoryTiming, Setup
+from model.skip import Policy, dense
+from tests.system.cosimulate import MOST_CYCLES, SKIPPING, Shape, Task, cosimulate, make_task, small_build
+
+pytestmark = pytest.mark.needs("verilator")
+
+ARRAYS = [(4, 4), (4, 8), (8, 4), (8, 8)]
+SHAPES = {
+    "largest": Shape(32, 24, 2, 40),
+    "ragged": Shape(13, 20, 1, 28, seed=1),  # neither tokens nor channels fill the array
+    "heads across tiles": Shape(24, 24, 4, 36, seed=2),  # 6 channels each
+    "narrow heads": Shape(17, 12, 4, 20, seed=3),  # products shorter than their drain
+    "one context": Shape(9, 20, 5, 12, seed=4, motion=("jssj",)),
+    "smallest": Shape(1, 4, 1, 4, depth=1, seed=6),
+}
+PORTS = ("weight", "mod", "param", "cache_rd", "hist_rd", "cache_wr", "hist_wr", "x")
+# One context stands still while the other jumps, then the other way round, then both stand still.
+TURNS = Shape(13, 16, 2, 24, motion=("jsjss", "jjsss"), seed=7)
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_word_of_a_dense_run(rows, cols, name):
+    outcome = cosimulate("verilator", small_build(rows, cols), make_task(SHAPES[name]), dense())
+    outcome.assert_exact()
+    assert outcome.computed.all() and outcome.check.decisions_compared == 0
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_word_and_decision_of_a_skipping_run(rows, cols, name):
+    outcome = cosimulate("verilator", small_build(rows, cols), make_task(SHAPES[name]), SKIPPING)
+    outcome.assert_exact()
+    assert outcome.check.decisions_compared == outcome.computed.size
+    assert not outcome.computed.all()
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+def test_a_context_skips_while_the_other_computes(rows, cols):
+    outcome = cosimulate("verilator", small_build(rows, cols), make_task(TURNS), SKIPPING)
+    outcome.assert_exact()
+    first, second = outcome.computed[..., 0], outcome.computed[..., 1]
+    assert (first & ~second).any() and (second & ~first).any()
+    assert (first & second).any() and (~first & ~second).any()
+
+
+def test_the_longest_streak_ends_every_run_of_reuses():
+    task = make_task(replace(TURNS, motion=("jsssssss", "jsssssss")))
+    policy = Policy("radit", threshold=1.0, max_streak=2, last_dense=0)
+    outcome = cosimulate("verilator", small_build(4, 4), task, policy)
+    outcome.assert_exact()
+    computed = outcome.computed.all((1, 2))
+    assert computed.tolist() == [True, False, False, True, False, False, True, False]
+    assert outcome.mixed == 0
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        MemoryTiming(latency=0),
+        MemoryTiming(latency=700, depth=1),
+        MemoryTiming(latency=3, bandwidth=1.5),
+        MemoryTiming(latency=3, stall=0.7, depth=1),
+    ],
+    ids=["at once", "far away", "narrow", "stalling"],
+)
+def test_slow_memories_change_cycles_only(timing):
+    task, build = make_task(TURNS), small_build(8, 4)
+    usual = cosimulate("verilator", build, task, SKIPPING)
+    outcome = cosimulate("verilator", build, task, SKIPPING, Setup(timing, max_cycles=MOST_CYCLES))
+    outcome.assert_exact()
+    assert outcome.cycles != usual.cycles
+    assert outcome.check == usual.check and outcome.counted == usual.counted
+
+
+def test_every_port_at_its_own_pace(rng):
+    build = small_build(4, 4)
+    for shape in (replace(TURNS, hidden=4, mlp=8), Shape(17, 24, 6, 20, seed=8)):
+        for _ in range(6):
+            ports = {
+                port: MemoryTiming(
+                    latency=int(rng.integers(200)),
+                    bandwidth=rng.choice([None, 2.0, 9.0]),
+                    stall=float(rng.choice([0.0, 0.3, 0.7])),
+                    seed=int(rng.integers(1, 1000)),
+                    depth=int(rng.integers(1, 5)),
+                )
+                for port in PORTS
+            }
+            outcome = cosimulate(
+                "verilator", build, make_task(shape), SKIPPING, Setup(ports=ports, max_cycles=MOST_CYCLES)
+            )
+            outcome.assert_exact()
+
+
+def test_nothing_of_an_image_reaches_the_next():
+    task, build = make_task(TURNS, images=2), small_build(4, 8)
+    both = cosimulate("verilator", build, task, SKIPPING)
+    second = cosimulate("verilator", build, task.image(1), SKIPPING)
+    both.assert_exact()
+    assert both.cycles[len(both.cycles) // 2 :] == second.cycles
+    assert np.array_equal(np.split(both.computed, 2)[1], second.computed)
+
+
+def saturating() -> Task:
+    """A task whose residual sums and modulated values leave 16 bit."""
+    task = make_task(Shape(13, 16, 2, 24, spread=3.0, seed=9))
+    header = task.integer.header
+    shifts = {name: (header[name] - 4).clamp(min=1) for name in ("mod_shift", "gate_shift")}
+    return replace(task, integer=replace(task.integer, header=header | shifts))
+
+
+@pytest.mark.parametrize("rows, cols", [(4, 8), (8, 4)])
+def test_saturations_are_the_references(rows, cols):
+    outcome = cosimulate("verilator", small_build(rows, cols), saturating(), SKIPPING)
+    outcome.assert_exact()
+    for counter, place in (("residual", "residual"), ("norm", "layernorm"), ("modulate", "modulate")):
+        words, values = outcome.counters[f"{counter}_saturations"], outcome.saturated[place]
+        assert words <= values <= words * rows
+    assert outcome.counters["residual_saturations"] > 0 and outcome.counters["modulate_saturations"] > 0

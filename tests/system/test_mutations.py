@@ -1,0 +1,162 @@
+"""Planted defects: the check finds each of them, says where, and counts what it compared."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from accel.conditioning import HEADER_BEATS
+from cosim.driver import Driver
+from cosim.scoreboard import STAGES, Place
+from model.skip import Policy
+from tests.system.cosimulate import Outcome, Seen, Shape, cosimulate, make_task, small_build
+
+pytestmark = pytest.mark.needs("verilator")
+
+# Both contexts compute at timesteps 0 and 3 and reuse everything in between.
+SHAPE = Shape(13, 16, 2, 24, motion=("jssj", "jssj"), seed=7)
+POLICY = Policy("radit", threshold=0.5, max_streak=3, last_dense=1)
+HIDDEN, CONTEXTS = SHAPE.hidden, 2
+
+
+def run(**planted) -> Outcome:
+    return cosimulate("verilator", small_build(4, 4), make_task(SHAPE), POLICY, **planted)
+
+
+def at(timestep: int, change: Callable) -> Callable:
+    """``change`` what is seen or driven, in one timestep."""
+
+    def once(subject: Driver | Seen, now: int | None = None) -> None:
+        if timestep == (subject.timestep if isinstance(subject, Seen) else now):
+            change(subject)
+
+    return once
+
+
+def empty(seen: Seen) -> None:
+    """The accelerator showed nothing."""
+    seen.trace = replace(seen.trace, **{name: part[:0] for name, part in vars(seen.trace).items()})
+
+
+def test_without_a_defect_nothing_is_found():
+    outcome = run()
+    outcome.assert_exact()
+    assert outcome.computed.all((1, 2)).tolist() == [True, False, False, True]
+    assert outcome.computed.sum((1, 2)).tolist() == [8, 0, 0, 8]
+
+
+def test_two_swapped_words_of_the_cache():
+    def swap(driver: Driver) -> None:
+        first, second = 0, int(np.flatnonzero((driver.cache != driver.cache[0]).any(1))[0])
+        driver.cache[[first, second]] = driver.cache[[second, first]]
+
+    outcome = run(spoil=at(1, swap))
+    assert outcome.check.words_mismatched > 0
+    assert outcome.problems[0].startswith("image 0, timestep 1, block 0 (MLP), stage x, word 0, ")
+
+
+def test_swapped_contexts():
+    def swap(driver: Driver) -> None:
+        vectors = driver.conditioning.reshape(4, -1, HEADER_BEATS + CONTEXTS * HIDDEN, 4)[:, :, HEADER_BEATS:]
+        contexts = vectors.reshape(4, -1, CONTEXTS, HIDDEN, 4)
+        vectors[:] = contexts[:, :, ::-1].reshape(vectors.shape).copy()
+
+    outcome = run(spoil=at(0, swap))
+    assert outcome.problems[0].startswith("image 0, timestep 0, block 0 (attention), stage a, word 0, ")
+
+
+def test_thresholds_of_the_timestep_before():
+    on, off = replace(POLICY, schedule=(0.0, 1.0, 0.0, 1.0)), replace(POLICY, schedule=(1.0, 0.0, 1.0, 0.0))
+    outcome = cosimulate("verilator", small_build(4, 4), make_task(SHAPE), on, reference_policy=off)
+    assert outcome.check.decisions_mismatched > 0
+    assert outcome.problems[0] == (
+        "image 0, timestep 1, block 0 (attention), stage reuse, context 0: expected 0, found 1."
+    )
+
+
+def test_an_inverted_decision():
+    def invert(seen: Seen) -> None:
+        seen.record.reuse[2, 0, 1] ^= True
+
+    outcome = run(bend=at(1, invert))
+    assert (outcome.check.words_mismatched, outcome.check.decisions_mismatched) == (0, 1)
+    assert outcome.problems == [
+        "image 0, timestep 1, block 1 (attention), stage reuse, context 1: expected 0, found 1."
+    ]
+
+
+def test_a_changed_metric():
+    def miscount(seen: Seen) -> None:
+        seen.record.counts[3, 0, 0] += 1
+
+    outcome = run(bend=at(3, miscount))
+    assert outcome.check.decisions_mismatched == 1
+    assert "timestep 3, block 1 (MLP), stage changed codes, context 0: expected " in outcome.problems[0]
+
+
+def test_a_corrupted_weight():
+    def corrupt(driver: Driver) -> None:
+        driver.weights[0, 0] ^= 0x40
+
+    outcome = run(spoil=at(0, corrupt))
+    assert outcome.check.words_mismatched > 0
+    assert outcome.problems[0].startswith("image 0, timestep 0, block 0 (attention), stage q, word 0, ")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_one_wrong_word_of_any_stage(stage):
+    sub_block = 3 if stage == "h" else 2
+    values = []
+
+    def flip(seen: Seen) -> None:
+        capture = seen.captures[sub_block]
+        tensor = capture.stages[stage] if stage in capture.stages else getattr(capture, stage)
+        tensor.view(-1)[0] ^= 1
+        values.append(int(tensor.view(-1)[0]))
+
+    outcome = run(bend=at(3, flip))
+    assert (outcome.check.words_mismatched, outcome.check.decisions_mismatched) == (1, 0)
+    kind = "MLP" if sub_block % 2 else "attention"
+    assert outcome.problems == [
+        f"image 0, timestep 3, block 1 ({kind}), stage {stage}, word 0, lane 0: "
+        f"expected {values[0]}, found {values[0] ^ 1}."
+    ]
+
+
+def test_an_empty_trace_is_no_success():
+    whole = run()
+    outcome = run(bend=empty)
+    assert not outcome.check.clean
+    assert (outcome.check.words_compared, outcome.check.decisions_compared) == (0, 0)
+    assert outcome.check.words_mismatched == whole.check.words_compared
+    assert outcome.check.decisions_mismatched == whole.check.decisions_compared
+    assert "stage x, word 0, lane 0: expected " in outcome.problems[0] and "found None." in outcome.problems[0]
+
+
+def test_missing_and_surplus_words_are_found():
+    def cut(seen: Seen) -> None:
+        seen.trace = replace(seen.trace, prob_data=seen.trace.prob_data[:-1], x_data=np.tile(seen.trace.x_data, (2, 1)))
+
+    whole, outcome = run(), run(bend=at(0, cut))
+    surplus = whole.check.by_stage["x"] // 4  # of one timestep
+    assert outcome.check.words_mismatched == surplus + 4
+    assert outcome.problems[0].endswith("found None.") and "block 1 (attention), stage prob" in outcome.problems[0]
+
+
+def test_missing_decisions_are_found():
+    def cut(seen: Seen) -> None:
+        parts = {name: getattr(seen.trace, name)[:-1] for name in ("decide_index", "decide_count", "decide_reuse")}
+        seen.trace = replace(seen.trace, **parts)
+
+    outcome = run(bend=at(2, cut))
+    assert outcome.check.decisions_mismatched == 1
+    assert outcome.problems == ["image 0, timestep 2, block 1 (MLP), stage reuse, context 1: expected 1, found None."]
+
+
+def test_the_explanation_says_how_to_see_it_again():
+    place = Place(2, 17, 5, "h", 40, 3, -7, 9)
+    assert place.explain("radit cosim --waves") == (
+        "image 2, timestep 17, block 2 (MLP), stage h, word 40, lane 3: expected -7, found 9. "
+        "Rerun with a waveform: radit cosim --waves"
+    )
