@@ -9,9 +9,9 @@ Rounding: half up (a tie moves toward +infinity). Valid range: any u, shift 1 ..
 Source: 0.5 u (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & Gimpel 2016; golden ``model/ops/gelu.py``.
 """
 
-from myhdl import Signal, always, always_comb, block, concat, intbv
+from myhdl import always, always_comb, block
 
-from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from accel.units.lanes import bit, pack, signal_list, signed, steps, unsigned
 from model.formats import INT8_BITS, INT8_MAX, MULT_BITS, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
 from model.roms import PHI_ROM
 
@@ -28,127 +28,122 @@ MULT_STAGES = 7  # stages that mult waits for the rounded u * Phi; shift waits o
 @block
 def gelu_unit(clk, src_valid, u, mult, shift, dst_valid, dst, lanes):
     """dst = int8(round(gelu(u) * mult / 2**shift))."""
-    LANES = lanes
+    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    factors = [mult, *(unsigned(MULT_BITS) for _ in range(MULT_STAGES))]
+    downs = [unsigned(SHIFT_BITS) for _ in range(MULT_STAGES + 2)]
+    results = signal_list(signed, INT8_BITS, lanes)
+    first_down = downs[0]
+
+    @always_comb
+    def lessen():
+        first_down.next = 0
+        if shift > 0:
+            first_down.next = shift - 1
+
+    parameters = (
+        [carry(clk, valids[k], factors[k], factors[k + 1]) for k in range(MULT_STAGES)],
+        [carry(clk, valids[k], downs[k], downs[k + 1]) for k in range(MULT_STAGES + 1)],
+    )
+    works = [gelu_lane(clk, valids, u, factors[-1], downs[-1], results[i], i) for i in range(lanes)]
+    return steps(clk, valids), lessen, parameters, works, pack(results, dst)
+
+
+@block
+def carry(clk, valid, src, dst):
+    """A parameter on its way beside the words."""
+
+    @always(clk.posedge)
+    def take():
+        if valid:
+            dst.next = src
+
+    return take
+
+
+@block
+def gelu_lane(clk, valids, u, mult, down, result, index):
+    """Lane ``index``; stage k works when ``valids[k]`` is high."""
     STEP = PHI_STEP_BITS
     LAST = PHI_ENTRIES - 1
     ONE = 1 << PHI_FRAC
     HALF_DOWN = PHI_FRAC - 1
     LIMIT = INT8_MAX
-    TOP = LATENCY - 1
-    MULT_AT = MULT_STAGES - 1
-    SHIFT_AT = MULT_STAGES
-    u_in, u_1, u_2, u_3, u_4 = [signal_list(signed, WIDE_BITS, lanes) for _ in range(5)]
-    magnitude = signal_list(unsigned, MAGNITUDE_BITS, lanes)
-    index = signal_list(unsigned, INDEX_BITS, lanes)
-    phi = signal_list(unsigned, PHI_FRAC + 1, lanes)
-    gate = signal_list(signed, PHI_BITS, lanes)
-    gated = signal_list(signed, GATED_BITS, lanes)
-    gated_half = signal_list(signed, GATED_BITS, lanes)
-    activated = signal_list(signed, WIDE_BITS, lanes)
-    product = signal_list(signed, PRODUCT_BITS, lanes)
-    shifted = signal_list(signed, PRODUCT_BITS, lanes)
-    half = signal_list(signed, PRODUCT_BITS + 1, lanes)
-    result = signal_list(signed, INT8_BITS, lanes)
-    factor = signal_list(signed, FACTOR_BITS, MULT_STAGES)
-    down = signal_list(unsigned, SHIFT_BITS, MULT_STAGES + 1)
-    valid = Signal(intbv(0)[LATENCY:])  # bit k: stage k + 1 holds a word
-    words = unpack(u, u_in, signed=True), pack(result, dst)
-
-    @always(clk.posedge)
-    def advance():
-        valid.next = concat(valid[TOP:], src_valid)
-
-    @always_comb
-    def leave():
-        dst_valid.next = valid[TOP]
-
-    @always(clk.posedge)
-    def carry_parameters():
-        if src_valid:
-            factor[0].next = mult
-            down[0].next = 0
-            if shift > 0:
-                down[0].next = shift - 1
-        for k in range(MULT_AT):
-            if valid[k]:
-                factor[k + 1].next = factor[k]
-        for k in range(SHIFT_AT):
-            if valid[k]:
-                down[k + 1].next = down[k]
+    LOW, HIGH = index * WIDE_BITS, (index + 1) * WIDE_BITS
+    valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, valid_6, valid_7, valid_8, valid_9, valid_10, _ = valids
+    u_1, u_2, u_3, u_4 = [signed(WIDE_BITS) for _ in range(4)]
+    magnitude = unsigned(MAGNITUDE_BITS)
+    entry = unsigned(INDEX_BITS)
+    phi = unsigned(PHI_FRAC + 1)
+    gate = signed(PHI_BITS)
+    gated, gated_half = signed(GATED_BITS), signed(GATED_BITS)
+    activated = signed(WIDE_BITS)
+    factor = signed(FACTOR_BITS)
+    product, shifted = signed(PRODUCT_BITS), signed(PRODUCT_BITS)
+    half = signed(PRODUCT_BITS + 1)
 
     @always(clk.posedge)
     def take_magnitude():
-        if src_valid:
-            for i in range(LANES):
-                u_1[i].next = u_in[i]
-                if u_in[i] < 0:
-                    magnitude[i].next = -u_in[i]
-                else:
-                    magnitude[i].next = u_in[i]
+        if valid_0:
+            u_1.next = u[HIGH:LOW].signed()
+            if u[HIGH:LOW].signed() < 0:
+                magnitude.next = -u[HIGH:LOW].signed()
+            else:
+                magnitude.next = u[HIGH:LOW].signed()
 
     @always(clk.posedge)
     def take_index():
-        if valid[0]:
-            for i in range(LANES):
-                u_2[i].next = u_1[i]
-                if (magnitude[i] >> STEP) > LAST:
-                    index[i].next = LAST
-                else:
-                    index[i].next = magnitude[i] >> STEP
+        if valid_1:
+            u_2.next = u_1
+            if (magnitude >> STEP) > LAST:
+                entry.next = LAST
+            else:
+                entry.next = magnitude >> STEP
 
     @always(clk.posedge)
     def look_up():
-        if valid[1]:
-            for i in range(LANES):
-                u_3[i].next = u_2[i]
-                phi[i].next = PHI_ROM[index[i]]
+        if valid_2:
+            u_3.next = u_2
+            phi.next = PHI_ROM[entry]
 
     @always(clk.posedge)
     def mirror():
-        if valid[2]:
-            for i in range(LANES):
-                u_4[i].next = u_3[i]
-                if u_3[i] < 0:
-                    gate[i].next = ONE - phi[i]
-                else:
-                    gate[i].next = phi[i]
+        if valid_3:
+            u_4.next = u_3
+            if u_3 < 0:
+                gate.next = ONE - phi
+            else:
+                gate.next = phi
 
     @always(clk.posedge)
     def gate_and_round():
-        if valid[3]:
-            for i in range(LANES):
-                gated[i].next = u_4[i] * gate[i]
-        if valid[4]:
-            for i in range(LANES):
-                gated_half[i].next = (gated[i] >> HALF_DOWN) + 1
-        if valid[5]:
-            for i in range(LANES):
-                activated[i].next = gated_half[i] >> 1
+        if valid_4:
+            gated.next = u_4 * gate
+        if valid_5:
+            gated_half.next = (gated >> HALF_DOWN) + 1
+        if valid_6:
+            activated.next = gated_half >> 1
+
+    @always_comb
+    def extend():
+        factor.next = mult
 
     @always(clk.posedge)
     def scale():
-        if valid[6]:
-            for i in range(LANES):
-                product[i].next = activated[i] * factor[MULT_AT]
-        if valid[7]:
-            for i in range(LANES):
-                shifted[i].next = product[i] >> down[SHIFT_AT]
-        if valid[8]:
-            for i in range(LANES):
-                half[i].next = shifted[i] + 1
+        if valid_7:
+            product.next = activated * factor
+        if valid_8:
+            shifted.next = product >> down
+        if valid_9:
+            half.next = shifted + 1
 
     @always(clk.posedge)
     def saturate():
-        if valid[9]:
-            for i in range(LANES):
-                if (half[i] >> 1) > LIMIT:
-                    result[i].next = LIMIT
-                elif (half[i] >> 1) < -LIMIT:
-                    result[i].next = -LIMIT
-                else:
-                    result[i].next = half[i] >> 1
+        if valid_10:
+            if (half >> 1) > LIMIT:
+                result.next = LIMIT
+            elif (half >> 1) < -LIMIT:
+                result.next = -LIMIT
+            else:
+                result.next = half >> 1
 
-    return (
-        words, advance, leave, carry_parameters, take_magnitude, take_index, look_up, mirror, gate_and_round, scale,
-        saturate,
-    )  # fmt: skip
+    return take_magnitude, take_index, look_up, mirror, gate_and_round, extend, scale, saturate

@@ -7,7 +7,7 @@ A part-select with a loop variable is no legal Verilog, so ``unpack`` makes one 
 ``signal_list``, ``unsigned``, ``signed`` and ``bit`` make the sized signals of a unit's products, sums and shifts.
 """
 
-from myhdl import ConcatSignal, Signal, always_comb, block, intbv
+from myhdl import ConcatSignal, Signal, always, always_comb, block, intbv
 
 
 def bit() -> Signal:
@@ -74,9 +74,9 @@ def lane_bits(lane, bits):
 @block
 def pack(lanes, word):
     """lanes (signed or not) -> word, their bits unchanged."""
-    width = len(lanes[0])
+    width = len(lanes[0]) or 1
     # VHDL joins only unsigned vectors.
-    bits = [unsigned(width) for _ in lanes] if lanes[0].min < 0 else lanes
+    bits = [unsigned(width) for _ in lanes] if (lanes[0].min or 0) < 0 else lanes
     takes = [lane_bits(lane, field) for lane, field in zip(lanes, bits, strict=True) if lane is not field]
     joined = ConcatSignal(*reversed(bits)) if len(bits) > 1 else bits[0]
 
@@ -85,3 +85,32 @@ def pack(lanes, word):
         word.next = joined
 
     return takes, join
+
+
+@block
+def step(clk, src, dst):
+    """One register."""
+
+    @always(clk.posedge)
+    def advance():
+        dst.next = src
+
+    return advance
+
+
+@block
+def steps(clk, chain):
+    """``chain[k + 1]`` is ``chain[k]`` one cycle later: the valid bits of a pipeline's stages."""
+    return [step(clk, chain[k], chain[k + 1]) for k in range(len(chain) - 1)]
+
+
+@block
+def any_lane(flags, dst):
+    """dst = some flag is high."""
+    joined = ConcatSignal(*flags) if len(flags) > 1 else flags[0]
+
+    @always_comb
+    def decide():
+        dst.next = joined > 0  # unlike "!=", low in VHDL as long as the flags are unknown
+
+    return decide

@@ -11,9 +11,9 @@ Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``
 1), any acc, bias and mult. Source: golden ``model/ops/requant.py``.
 """
 
-from myhdl import Signal, always, block
+from myhdl import always, block
 
-from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from accel.units.lanes import bit, pack, signal_list, signed, steps, unsigned
 from model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, INT8_MAX, MULT_BITS, SHIFT_BITS, WIDE_BITS
 
 LATENCY = 5
@@ -27,85 +27,79 @@ def requant_unit(
     clk, src_valid, acc, bias, mult, shift, per_token, token_mult, token_shift, dst_valid, wide, narrow, lanes
 ):  # fmt: skip
     """wide, narrow = saturate(round((acc + bias) * mult / 2**shift))."""
-    LANES = lanes
+    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    wides = signal_list(signed, WIDE_BITS, lanes)
+    narrows = signal_list(signed, INT8_BITS, lanes)
+    works = [
+        requant_lane(clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wides[i], narrows[i], i)
+        for i in range(lanes)
+    ]
+    return steps(clk, valids), works, pack(wides, wide), pack(narrows, narrow)
+
+
+@block
+def requant_lane(
+    clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wide, narrow, index
+):  # fmt: skip
+    """Lane ``index``; stage k works when ``valids[k]`` is high."""
     HIGHEST = (1 << (WIDE_BITS - 1)) - 1
     LOWEST = -(1 << (WIDE_BITS - 1))
     LIMIT = INT8_MAX
-    acc_in = signal_list(signed, ACC_BITS, lanes)
-    token_mult_in = signal_list(unsigned, MULT_BITS, lanes)
-    token_shift_in = signal_list(unsigned, SHIFT_BITS, lanes)
-    total = signal_list(signed, TOTAL_BITS, lanes)
-    factor = signal_list(signed, FACTOR_BITS, lanes)
-    down_1, down_2 = [signal_list(unsigned, SHIFT_BITS, lanes) for _ in range(2)]
-    product = signal_list(signed, PRODUCT_BITS, lanes)
-    shifted = signal_list(signed, PRODUCT_BITS, lanes)
-    half = signal_list(signed, PRODUCT_BITS + 1, lanes)
-    rounded_wide = signal_list(signed, WIDE_BITS, lanes)
-    rounded_narrow = signal_list(signed, INT8_BITS, lanes)
-    valid_1, valid_2, valid_3, valid_4 = [Signal(bool(0)) for _ in range(4)]
-    words = (
-        unpack(acc, acc_in, signed=True),
-        unpack(token_mult, token_mult_in, signed=False),
-        unpack(token_shift, token_shift_in, signed=False),
-        pack(rounded_wide, wide),
-        pack(rounded_narrow, narrow),
-    )
+    ACC_LOW, ACC_HIGH = index * ACC_BITS, (index + 1) * ACC_BITS
+    MULT_LOW, MULT_HIGH = index * MULT_BITS, (index + 1) * MULT_BITS
+    SHIFT_LOW, SHIFT_HIGH = index * SHIFT_BITS, (index + 1) * SHIFT_BITS
+    valid_0, valid_1, valid_2, valid_3, valid_4, _ = valids
+    total = signed(TOTAL_BITS)
+    factor = signed(FACTOR_BITS)
+    down_1, down_2 = unsigned(SHIFT_BITS), unsigned(SHIFT_BITS)
+    product, shifted = signed(PRODUCT_BITS), signed(PRODUCT_BITS)
+    half = signed(PRODUCT_BITS + 1)
 
     @always(clk.posedge)
     def choose_and_add():
-        valid_1.next = src_valid
-        if src_valid:
-            for i in range(LANES):
-                down_1[i].next = 0
-                if per_token:
-                    total[i].next = acc_in[i]
-                    factor[i].next = token_mult_in[i]
-                    if token_shift_in[i] > 0:
-                        down_1[i].next = token_shift_in[i] - 1
-                else:
-                    total[i].next = acc_in[i] + bias
-                    factor[i].next = mult
-                    if shift > 0:
-                        down_1[i].next = shift - 1
+        if valid_0:
+            down_1.next = 0
+            if per_token:
+                total.next = acc[ACC_HIGH:ACC_LOW].signed()
+                factor.next = token_mult[MULT_HIGH:MULT_LOW]
+                if token_shift[SHIFT_HIGH:SHIFT_LOW] > 0:
+                    down_1.next = token_shift[SHIFT_HIGH:SHIFT_LOW] - 1
+            else:
+                total.next = acc[ACC_HIGH:ACC_LOW].signed() + bias
+                factor.next = mult
+                if shift > 0:
+                    down_1.next = shift - 1
 
     @always(clk.posedge)
     def multiply():
-        valid_2.next = valid_1
         if valid_1:
-            for i in range(LANES):
-                product[i].next = total[i] * factor[i]
-                down_2[i].next = down_1[i]
+            product.next = total * factor
+            down_2.next = down_1
 
     @always(clk.posedge)
     def shift_down():
-        valid_3.next = valid_2
         if valid_2:
-            for i in range(LANES):
-                shifted[i].next = product[i] >> down_2[i]
+            shifted.next = product >> down_2
 
     @always(clk.posedge)
     def add_half():
-        valid_4.next = valid_3
         if valid_3:
-            for i in range(LANES):
-                half[i].next = shifted[i] + 1
+            half.next = shifted + 1
 
     @always(clk.posedge)
     def saturate():
-        dst_valid.next = valid_4
         if valid_4:
-            for i in range(LANES):
-                if (half[i] >> 1) > HIGHEST:
-                    rounded_wide[i].next = HIGHEST
-                elif (half[i] >> 1) < LOWEST:
-                    rounded_wide[i].next = LOWEST
-                else:
-                    rounded_wide[i].next = half[i] >> 1
-                if (half[i] >> 1) > LIMIT:
-                    rounded_narrow[i].next = LIMIT
-                elif (half[i] >> 1) < -LIMIT:
-                    rounded_narrow[i].next = -LIMIT
-                else:
-                    rounded_narrow[i].next = half[i] >> 1
+            if (half >> 1) > HIGHEST:
+                wide.next = HIGHEST
+            elif (half >> 1) < LOWEST:
+                wide.next = LOWEST
+            else:
+                wide.next = half >> 1
+            if (half >> 1) > LIMIT:
+                narrow.next = LIMIT
+            elif (half >> 1) < -LIMIT:
+                narrow.next = -LIMIT
+            else:
+                narrow.next = half >> 1
 
-    return words, choose_and_add, multiply, shift_down, add_half, saturate
+    return choose_and_add, multiply, shift_down, add_half, saturate

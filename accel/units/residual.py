@@ -9,9 +9,9 @@ Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``
 Source: golden ``model/ops/residual.py``.
 """
 
-from myhdl import Signal, always, block
+from myhdl import always, block
 
-from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from accel.units.lanes import any_lane, bit, pack, signal_list, signed, steps, unsigned
 from model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
 
 LATENCY = 5
@@ -22,78 +22,82 @@ TOTAL_BITS = PRODUCT_BITS + 1
 @block
 def residual_unit(clk, src_valid, x, branch, use_branch, gate, gate_shift, dst_valid, dst, saturated, lanes):
     """dst = x + round(branch * gate / 2**gate_shift), or x."""
-    LANES = lanes
-    HIGHEST = (1 << (X_BITS - 1)) - 1
-    LOWEST = -(1 << (X_BITS - 1))
-    valid_1, valid_2, valid_3, valid_4 = [Signal(bool(0)) for _ in range(4)]
-    use_1, use_2, use_3 = [Signal(bool(0)) for _ in range(3)]
+    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    valid_0, valid_1, valid_2 = valids[:3]
+    use_1, use_2, use_3 = uses = [bit() for _ in range(3)]
     down = unsigned(SHIFT_BITS)
-    x_in, x_1, x_2, x_3 = [signal_list(signed, X_BITS, lanes) for _ in range(4)]
-    branch_in = signal_list(signed, INT8_BITS, lanes)
-    product = signal_list(signed, PRODUCT_BITS, lanes)
-    shifted = signal_list(signed, PRODUCT_BITS, lanes)
-    half = signal_list(signed, PRODUCT_BITS + 1, lanes)
-    total = signal_list(signed, TOTAL_BITS, lanes)
-    result = signal_list(signed, X_BITS, lanes)
-    words = unpack(x, x_in, signed=True), unpack(branch, branch_in, signed=True), pack(result, dst)
+    results = signal_list(signed, X_BITS, lanes)
+    clamped = [bit() for _ in range(lanes)]
+    works = [
+        residual_lane(clk, valids, x, branch, use_branch, uses, gate, down, results[i], clamped[i], i)
+        for i in range(lanes)
+    ]
 
     @always(clk.posedge)
-    def multiply():
-        valid_1.next = src_valid
-        if src_valid:
+    def carry():
+        if valid_0:
             use_1.next = use_branch
-            for i in range(LANES):
-                x_1[i].next = x_in[i]
             if use_branch:
                 down.next = 0
                 if gate_shift > 0:
                     down.next = gate_shift - 1
-                for i in range(LANES):
-                    product[i].next = branch_in[i] * gate
+        if valid_1:
+            use_2.next = use_1
+        if valid_2:
+            use_3.next = use_2
+
+    return steps(clk, valids), works, carry, pack(results, dst), any_lane(clamped, saturated)
+
+
+@block
+def residual_lane(clk, valids, x, branch, use_0, uses, gate, down, result, clamped, index):
+    """Lane ``index``; stage k works when ``valids[k]`` is high."""
+    HIGHEST = (1 << (X_BITS - 1)) - 1
+    LOWEST = -(1 << (X_BITS - 1))
+    X_LOW, X_HIGH = index * X_BITS, (index + 1) * X_BITS
+    BRANCH_LOW, BRANCH_HIGH = index * INT8_BITS, (index + 1) * INT8_BITS
+    valid_0, valid_1, valid_2, valid_3, valid_4, _ = valids
+    use_1, use_2, use_3 = uses
+    x_1, x_2, x_3 = [signed(X_BITS) for _ in range(3)]
+    product, shifted = signed(PRODUCT_BITS), signed(PRODUCT_BITS)
+    half = signed(PRODUCT_BITS + 1)
+    total = signed(TOTAL_BITS)
+
+    @always(clk.posedge)
+    def multiply():
+        if valid_0:
+            x_1.next = x[X_HIGH:X_LOW].signed()
+            if use_0:
+                product.next = branch[BRANCH_HIGH:BRANCH_LOW].signed() * gate
 
     @always(clk.posedge)
     def shift_down():
-        valid_2.next = valid_1
-        valid_3.next = valid_2
         if valid_1:
-            use_2.next = use_1
-            for i in range(LANES):
-                x_2[i].next = x_1[i]
+            x_2.next = x_1
             if use_1:
-                for i in range(LANES):
-                    shifted[i].next = product[i] >> down
+                shifted.next = product >> down
         if valid_2:
-            use_3.next = use_2
-            for i in range(LANES):
-                x_3[i].next = x_2[i]
+            x_3.next = x_2
             if use_2:
-                for i in range(LANES):
-                    half[i].next = shifted[i] + 1
+                half.next = shifted + 1
 
     @always(clk.posedge)
     def add():
-        valid_4.next = valid_3
         if valid_3:
-            for i in range(LANES):
-                if use_3:
-                    total[i].next = x_3[i] + (half[i] >> 1)
-                else:
-                    total[i].next = x_3[i]
+            if use_3:
+                total.next = x_3 + (half >> 1)
+            else:
+                total.next = x_3
 
     @always(clk.posedge)
     def saturate():
-        lane_clamped = False
-        dst_valid.next = valid_4
         if valid_4:
-            for i in range(LANES):
-                if total[i] > HIGHEST:
-                    result[i].next = HIGHEST
-                    lane_clamped = True
-                elif total[i] < LOWEST:
-                    result[i].next = LOWEST
-                    lane_clamped = True
-                else:
-                    result[i].next = total[i]
-            saturated.next = lane_clamped
+            clamped.next = total > HIGHEST or total < LOWEST
+            if total > HIGHEST:
+                result.next = HIGHEST
+            elif total < LOWEST:
+                result.next = LOWEST
+            else:
+                result.next = total
 
-    return words, multiply, shift_down, add, saturate
+    return multiply, shift_down, add, saturate
