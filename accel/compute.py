@@ -11,6 +11,7 @@ from accel.config import bits_for, log2_exact
 from accel.drain import TokenScales, drain_unit
 from accel.gemm import gemm_front
 from accel.memories import WritePort, hidden_memory, narrow_memory, wide_memory
+from accel.units.lanes import pack
 from accel.units.softmax import softmax_unit
 from model.formats import ACC_BITS, INT8_BITS
 
@@ -23,6 +24,7 @@ def score_mask(key, part, group, mask, config):
     BITS = log2_exact(config.wide)
     interleave, first_lane = dim(), dim()
     is_valid = flag()
+    visible = [flag() for _ in range(ROWS)]
 
     @always_comb
     def prepare():
@@ -34,14 +36,20 @@ def score_mask(key, part, group, mask, config):
                 if group.log_interleave > i:
                     interleave.next[i] = 1
 
+    judges = [judge_lane(is_valid, key, first_lane, interleave, visible[r], r) for r in range(ROWS)]
+    return prepare, judges, pack(visible, mask)
+
+
+@block
+def judge_lane(is_valid, key, first_lane, interleave, visible, index):
+    """Whether query ``index`` of the row tile may see the key."""
+    INDEX = index
+
     @always_comb
     def judge():
-        mask.next = 0
-        for r in range(ROWS):
-            if is_valid and ((key ^ (first_lane | r)) & interleave) == 0:
-                mask.next[r] = 1
+        visible.next = is_valid and ((key ^ (first_lane | INDEX)) & interleave) == 0
 
-    return prepare, judge
+    return judge
 
 
 @block

@@ -13,6 +13,7 @@ from accel.config import log2_exact
 from accel.gemm import copy_field
 from accel.units.gelu import LATENCY as GELU_LATENCY
 from accel.units.gelu import gelu_unit
+from accel.units.lanes import carry_along, steps
 from accel.units.requant import LATENCY as REQUANT_LATENCY
 from accel.units.requant import requant_unit
 from model.formats import BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
@@ -73,6 +74,13 @@ def register(clk, src, dst):
         dst.next = src
 
     return load
+
+
+@block
+def travel(clk, valids, src, dst):
+    """``src`` travels beside the words of a pipeline whose stage k works when ``valids[k]`` is high."""
+    stages = [Signal(src.val) for _ in valids[1:]]
+    return carry_along(clk, valids, [src, *stages, dst])
 
 
 @block
@@ -217,18 +225,21 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
     def mark_last():
         last_key.next = job_last and left == 1
 
-    tags = (
-        delay(clk, kind, out.kind, REQUANT_LATENCY + 1),
-        delay(clk, dst_addr, out.addr, REQUANT_LATENCY + 1),
-        delay(clk, dst_part, out.part, REQUANT_LATENCY + 1),
-        delay(clk, a_tile, out.a_tile, REQUANT_LATENCY + 1),
-        delay(clk, key, out.key, REQUANT_LATENCY + 1),
-        delay(clk, job_first, out.job_first, REQUANT_LATENCY + 1),
-        delay(clk, last_key, out.job_last, REQUANT_LATENCY + 1),
-        delay(clk, out.addr, out.gelu_addr, GELU_LATENCY),
-    )
-
     gelu_src = flag()
+    valids = [active, src_valid, *(flag() for _ in range(REQUANT_LATENCY - 1))]
+    gelu_valids = [gelu_src, *(flag() for _ in range(GELU_LATENCY - 1))]
+    tags = (
+        steps(clk, valids[1:]),
+        steps(clk, gelu_valids),
+        travel(clk, valids, kind, out.kind),
+        travel(clk, valids, dst_addr, out.addr),
+        travel(clk, valids, dst_part, out.part),
+        travel(clk, valids, a_tile, out.a_tile),
+        travel(clk, valids, key, out.key),
+        travel(clk, valids, job_first, out.job_first),
+        travel(clk, valids, last_key, out.job_last),
+        travel(clk, gelu_valids, out.addr, out.gelu_addr),
+    )
 
     @always_comb
     def leave():

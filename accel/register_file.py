@@ -19,6 +19,9 @@ REGISTER_BITS = {
     "max_streak": 6,
     "codes_total": 24,
 }
+WORD_BITS = 32
+COUNTER_BITS = 2 * WORD_BITS
+POSITION_BITS = 7  # of a counter behind COUNTER_BASE
 STORED = [name for name in REGISTERS if name not in ("control", "status")]
 
 
@@ -51,22 +54,26 @@ def stored_register(clk, aresetn, write, addr, wdata, value, number):
 
         @always_seq(clk.posedge, reset=aresetn)
         def keep_bit():
-            if write and addr == NUMBER:
-                value.next = wdata[0]
+            if write:
+                if addr == NUMBER:
+                    value.next = wdata[0]
 
         return keep_bit
 
     @always_seq(clk.posedge, reset=aresetn)
     def keep():
-        if write and addr == NUMBER:
-            value.next = wdata[BITS:]
+        if write:
+            if addr == NUMBER:
+                value.next = wdata[BITS:]
 
     return keep
 
 
 @block
-def event_counter(clk, clear, happens, value):
-    """64-bit count of the cycles in which ``happens`` is high."""
+def event_counter(clk, clear, happens, position, number, earlier, shown):
+    """64-bit count of the cycles in which ``happens`` is high; shown at its ``position``, else ``earlier``."""
+    NUMBER = number
+    value = Signal(intbv(0)[COUNTER_BITS:])
 
     @always(clk.posedge)
     def count():
@@ -75,7 +82,14 @@ def event_counter(clk, clear, happens, value):
         elif happens:
             value.next = value + 1
 
-    return count
+    @always_comb
+    def show():
+        if position == NUMBER:
+            shown.next = value
+        else:
+            shown.next = earlier
+
+    return count, show
 
 
 @block
@@ -86,14 +100,19 @@ def register_file(
     CONTROL, STATUS, BASE = ADDRESS["control"], ADDRESS["status"], COUNTER_BASE
     COUNT = len(COUNTERS)
     clear = flag()
-    counts = [Signal(intbv(0)[64:]) for _ in range(COUNT)]
+    position = Signal(intbv(0)[POSITION_BITS:])
+    # A chain of multiplexers: one link per counter.
+    chain = [Signal(intbv(0)[COUNTER_BITS:]) for _ in range(COUNT + 1)]
+    nothing, chosen = chain[0], chain[-1]
+    chosen_word = Signal(intbv(0)[COUNTER_BITS:])
     registers = [
         stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
         for name in STORED
     ]
-    counters = [event_counter(clk, clear, getattr(events, name), counts[i]) for i, name in enumerate(COUNTERS)]
-    position = Signal(intbv(0)[8:])
-    chosen = Signal(intbv(0)[64:])
+    counters = [
+        event_counter(clk, clear, getattr(events, name), position, i, chain[i], chain[i + 1])
+        for i, name in enumerate(COUNTERS)
+    ]
 
     @always_seq(clk.posedge, reset=aresetn)
     def control():
@@ -107,15 +126,15 @@ def register_file(
 
     @always_comb
     def locate():
-        position.next = 0
-        if reg_addr >= BASE:
-            position.next = (reg_addr & (BASE - 1)) >> 1
+        nothing.next = 0
+        position.next = (reg_addr & (BASE - 1)) >> 1
 
     @always_comb
     def choose():
-        chosen.next = 0
-        if position < COUNT:
-            chosen.next = counts[position]
+        if reg_addr[0]:
+            chosen_word.next = chosen >> WORD_BITS
+        else:
+            chosen_word.next = chosen
 
     @always_seq(clk.posedge, reset=aresetn)
     def read():
@@ -123,9 +142,6 @@ def register_file(
         if reg_addr == STATUS:
             reg_rdata.next = running
         elif reg_addr >= BASE:
-            if reg_addr[0]:
-                reg_rdata.next = chosen[64:32]
-            else:
-                reg_rdata.next = chosen[32:]
+            reg_rdata.next = chosen_word[WORD_BITS:]
 
     return registers, counters, control, locate, choose, read

@@ -11,7 +11,7 @@ Source: 0.5 u (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & Gimpel 201
 
 from myhdl import always, always_comb, block
 
-from accel.units.lanes import bit, pack, signal_list, signed, steps, unsigned
+from accel.units.lanes import bit, carry_along, pack, signal_list, signed, steps, unsigned
 from model.formats import INT8_BITS, INT8_MAX, MULT_BITS, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
 from model.roms import PHI_ROM
 
@@ -41,23 +41,11 @@ def gelu_unit(clk, src_valid, u, mult, shift, dst_valid, dst, lanes):
             first_down.next = shift - 1
 
     parameters = (
-        [carry(clk, valids[k], factors[k], factors[k + 1]) for k in range(MULT_STAGES)],
-        [carry(clk, valids[k], downs[k], downs[k + 1]) for k in range(MULT_STAGES + 1)],
+        carry_along(clk, valids, factors),
+        carry_along(clk, valids, downs),
     )
     works = [gelu_lane(clk, valids, u, factors[-1], downs[-1], results[i], i) for i in range(lanes)]
     return steps(clk, valids), lessen, parameters, works, pack(results, dst)
-
-
-@block
-def carry(clk, valid, src, dst):
-    """A parameter on its way beside the words."""
-
-    @always(clk.posedge)
-    def take():
-        if valid:
-            dst.next = src
-
-    return take
 
 
 @block

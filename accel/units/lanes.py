@@ -1,9 +1,13 @@
-"""Lanes of a word: split a packed word into a list of signals, and join a list into a word; lane 0 lowest.
+"""Lanes of a word, and what the pipelines of lanes have in common.
 
-A part-select with a loop variable is no legal Verilog, so ``unpack`` makes one block per lane with constant bounds;
-``pack`` joins with a concatenation. Both are wires: no latency, no rounding. Lane width = ``len(lanes[0])``, and
-``len(word) == len(lanes) * len(lanes[0])``. The lists may be used as memories inside a clocked process.
+A unit that works on R lanes has one block per lane, which cuts its fields from the packed words by constant bounds
+(a part-select with a loop variable is no legal Verilog) and holds its registers as plain signals; the unit itself has
+the valid bits, whatever the lanes share, and packs the results. Plain signals, one process per stage that does
+nothing without ``valid``: that is clock gating in hardware, and in Verilator one test per stage for all lanes.
 
+``pack`` joins a list of signals into a word, lane 0 lowest; ``unpack`` splits one. Both are wires: no latency, no
+rounding. Lane width = ``len(lanes[0])``, and ``len(word) == len(lanes) * len(lanes[0])``.
+``steps`` are the valid bits of a pipeline, ``carry_along`` is a value that travels beside its words.
 ``signal_list``, ``unsigned``, ``signed`` and ``bit`` make the sized signals of a unit's products, sums and shifts.
 """
 
@@ -114,3 +118,21 @@ def any_lane(flags, dst):
         dst.next = joined > 0  # unlike "!=", low in VHDL as long as the flags are unknown
 
     return decide
+
+
+@block
+def carry(clk, valid, src, dst):
+    """A register that takes ``src`` only when ``valid`` is high."""
+
+    @always(clk.posedge)
+    def take():
+        if valid:
+            dst.next = src
+
+    return take
+
+
+@block
+def carry_along(clk, valids, chain):
+    """``chain[k + 1]`` takes over ``chain[k]`` when ``valids[k]`` is high: a value beside a pipeline's words."""
+    return [carry(clk, valids[k], chain[k], chain[k + 1]) for k in range(len(chain) - 1)]

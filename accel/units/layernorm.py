@@ -20,7 +20,7 @@ Source: golden ``model/ops/layernorm.py``.
 from myhdl import always, always_comb, always_seq, block
 
 from accel.config import bits_for
-from accel.units.lanes import bit, pack, signal_list, signed, unpack, unsigned
+from accel.units.lanes import any_lane, bit, carry, pack, signal_list, signed, steps, unsigned
 from accel.units.rsqrt import LATENCY as RSQRT_LATENCY
 from accel.units.rsqrt import Q_BITS, rsqrt_unit
 from model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS, X_BITS
@@ -72,35 +72,14 @@ def layernorm_unit(
 @block
 def accumulate_moments(clk, aresetn, src_valid, src, src_last, take, full, sums, squares, lanes):
     """Two stages: square, accumulate; ``full`` from the last channel until ``take``."""
-    LANES = lanes
     valid_1, last_1, underway = bit(), bit(), bit()
-    x_in = signal_list(signed, X_BITS, lanes)
-    x_1 = signal_list(signed, X_BITS, lanes)
-    square_1 = signal_list(unsigned, 2 * X_BITS, lanes)
-    words = unpack(src, x_in, signed=True)
-
-    @always(clk.posedge)
-    def square():
-        if src_valid:
-            last_1.next = src_last
-            for i in range(LANES):
-                x_1[i].next = x_in[i]
-                square_1[i].next = x_in[i] * x_in[i]
-
-    @always(clk.posedge)
-    def accumulate():
-        if valid_1:
-            for i in range(LANES):
-                if underway:
-                    sums[i].next = sums[i] + x_1[i]
-                    squares[i].next = squares[i] + square_1[i]
-                else:
-                    sums[i].next = x_1[i]
-                    squares[i].next = square_1[i]
+    works = [moment_lane(clk, src_valid, src, valid_1, underway, sums[i], squares[i], i) for i in range(lanes)]
 
     @always_seq(clk.posedge, reset=aresetn)
     def mark():
         valid_1.next = src_valid
+        if src_valid:
+            last_1.next = src_last
         if valid_1:
             underway.next = not last_1
         if valid_1 and last_1:
@@ -108,7 +87,34 @@ def accumulate_moments(clk, aresetn, src_valid, src, src_last, take, full, sums,
         elif take:
             full.next = False
 
-    return words, square, accumulate, mark
+    return works, mark
+
+
+@block
+def moment_lane(clk, src_valid, src, valid_1, underway, total, squares, index):
+    """Lane ``index``: sums of x and of its squares."""
+    LOW, HIGH = index * X_BITS, (index + 1) * X_BITS
+    x, x_1 = signed(X_BITS), signed(X_BITS)
+    square_1 = unsigned(2 * X_BITS)
+
+    @always_comb
+    def read():
+        x.next = src[HIGH:LOW].signed()
+
+    @always(clk.posedge)
+    def accumulate():
+        if src_valid:
+            x_1.next = x
+            square_1.next = x * x
+        if valid_1:
+            if underway:
+                total.next = total + x_1
+                squares.next = squares + square_1
+            else:
+                total.next = x_1
+                squares.next = square_1
+
+    return read, accumulate
 
 
 @block
@@ -116,7 +122,6 @@ def hold_and_root(
     clk, aresetn, hidden, eps, full, take, sums, squares, held_sums, mants, downs, complete, move, move_1, lanes
 ):  # fmt: skip
     """Hold the sums of a finished tile and form its roots, one token per cycle; ``complete`` until ``move``."""
-    LANES = lanes
     LAST = lanes - 1
     held, scan, scan_1, scan_2, scan_3, scan_4, root_valid = [bit() for _ in range(7)]
     index, slot = unsigned(bits_for(lanes)), unsigned(bits_for(lanes))
@@ -124,20 +129,15 @@ def hold_and_root(
     sum_1, square_1 = signed(SUM_BITS), unsigned(SQUARE_BITS)
     square_2, sum_2 = unsigned(PRODUCT_BITS), unsigned(PRODUCT_BITS)
     spread, w, mant, q = unsigned(VAR_BITS), unsigned(VAR_BITS), unsigned(RSQRT_BITS), unsigned(Q_BITS)
-    # Rounding half up needs v >> (q + 15 - LN_FRAC - 1) first.
-    DOWN_OFFSET = 15 - LN_FRAC - 1
     root = rsqrt_unit(clk, scan_4, w, root_valid, mant, q)
 
     @always_comb
     def decide():
         take.next = full and (move_1 or not held)
 
-    @always(clk.posedge)
-    def hold():
-        if take:
-            for i in range(LANES):
-                held_sums[i].next = sums[i]
-                held_squares[i].next = squares[i]
+    hold = [
+        (carry(clk, take, sums[i], held_sums[i]), carry(clk, take, squares[i], held_squares[i])) for i in range(lanes)
+    ]
 
     @always_seq(clk.posedge, reset=aresetn)
     def control():
@@ -178,13 +178,26 @@ def hold_and_root(
         if scan_3:
             w.next = spread + eps
 
-    @always(clk.posedge)
-    def collect():
-        if root_valid:
-            mants[slot].next = mant
-            downs[slot].next = q + DOWN_OFFSET
+    collect = [root_lane(clk, root_valid, slot, mant, q, mants[i], downs[i], i) for i in range(lanes)]
 
     return root, decide, hold, control, variance, collect
+
+
+@block
+def root_lane(clk, root_valid, slot, mant, q, lane_mant, lane_down, index):
+    """The root of lane ``index``, when it comes."""
+    INDEX = index
+    # Rounding half up needs v >> (q + 15 - LN_FRAC - 1) first.
+    DOWN_OFFSET = 15 - LN_FRAC - 1
+
+    @always(clk.posedge)
+    def keep():
+        if root_valid:
+            if slot == INDEX:
+                lane_mant.next = mant
+                lane_down.next = q + DOWN_OFFSET
+
+    return keep
 
 
 @block
@@ -192,81 +205,75 @@ def normalize_lanes(
     clk, hidden, src_valid, src, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes
 ):  # fmt: skip
     """Six stages; each takes over a new tile's values one cycle after the stage before it."""
-    LANES = lanes
+    moves = [move_1, bit(), bit()]
+    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    results = signal_list(signed, LN_BITS, lanes)
+    clamped = [bit() for _ in range(lanes)]
+    works = [
+        normalize_lane(clk, hidden, valids, moves, src, held_sums[i], mants[i], downs[i], results[i], clamped[i], i)
+        for i in range(lanes)
+    ]
+    return steps(clk, moves), steps(clk, valids), works, pack(results, dst), any_lane(clamped, saturated)
+
+
+@block
+def normalize_lane(clk, hidden, valids, moves, src, held_sum, mant, down, result, clamped, index):
+    """Lane ``index``; stage k works when ``valids[k]`` is high."""
     HIGHEST = (1 << (LN_BITS - 1)) - 1
     LOWEST = -(1 << (LN_BITS - 1))
     # Limits of half = 2 * result + its rounding bit.
     HIGH_HALF = 2 * HIGHEST + 1
     LOW_HALF = 2 * LOWEST
-    move_2, move_3 = bit(), bit()
-    valid_1, valid_2, valid_3, valid_4, valid_5 = [bit() for _ in range(5)]
-    x_in = signal_list(signed, X_BITS, lanes)
-    current_sums = signal_list(signed, SUM_BITS, lanes)
-    # Signed: the converter gives an unsigned list element no sign bit in a product with a signed one.
-    current_mants = signal_list(signed, RSQRT_BITS + 1, lanes)
-    current_downs = signal_list(unsigned, Q_BITS, lanes)
-    raised = signal_list(signed, X_BITS + len(hidden), lanes)
-    centered = signal_list(signed, CENTERED_BITS, lanes)
-    scaled = signal_list(signed, SCALED_BITS, lanes)
-    shifted = signal_list(signed, SCALED_BITS, lanes)
-    half = signal_list(signed, SCALED_BITS, lanes)
-    result = signal_list(signed, LN_BITS, lanes)
-    words = unpack(src, x_in, signed=True), pack(result, dst)
+    LOW, HIGH = index * X_BITS, (index + 1) * X_BITS
+    move_1, move_2, move_3 = moves
+    valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, _ = valids
+    x = signed(X_BITS)
+    current_sum = signed(SUM_BITS)
+    # Signed, with a sign bit of its own, for the product with a signed value.
+    current_mant = signed(RSQRT_BITS + 1)
+    current_down = unsigned(Q_BITS)
+    raised = signed(X_BITS + len(hidden))
+    centered = signed(CENTERED_BITS)
+    scaled, shifted, half = [signed(SCALED_BITS) for _ in range(3)]
+
+    @always_comb
+    def read():
+        x.next = src[HIGH:LOW].signed()
 
     @always(clk.posedge)
     def take_over():
-        move_2.next = move_1
-        move_3.next = move_2
         if move_1:
-            for i in range(LANES):
-                current_sums[i].next = held_sums[i]
+            current_sum.next = held_sum
         if move_2:
-            for i in range(LANES):
-                current_mants[i].next = mants[i]
+            current_mant.next = mant
         if move_3:
-            for i in range(LANES):
-                current_downs[i].next = downs[i]
+            current_down.next = down
 
     @always(clk.posedge)
     def center():
-        valid_1.next = src_valid
-        valid_2.next = valid_1
-        if src_valid:
-            for i in range(LANES):
-                raised[i].next = hidden * x_in[i]
+        if valid_0:
+            raised.next = hidden * x
         if valid_1:
-            for i in range(LANES):
-                centered[i].next = raised[i] - current_sums[i]
+            centered.next = raised - current_sum
 
     @always(clk.posedge)
-    def scale():
-        valid_3.next = valid_2
-        valid_4.next = valid_3
-        valid_5.next = valid_4
+    def shrink():
         if valid_2:
-            for i in range(LANES):
-                scaled[i].next = centered[i] * current_mants[i]
+            scaled.next = centered * current_mant
         if valid_3:
-            for i in range(LANES):
-                shifted[i].next = scaled[i] >> current_downs[i]
+            shifted.next = scaled >> current_down
         if valid_4:
-            for i in range(LANES):
-                half[i].next = shifted[i] + 1
+            half.next = shifted + 1
 
     @always(clk.posedge)
     def saturate():
-        lane_clamped = False
-        dst_valid.next = valid_5
         if valid_5:
-            for i in range(LANES):
-                if half[i] > HIGH_HALF:
-                    result[i].next = HIGHEST
-                    lane_clamped = True
-                elif half[i] < LOW_HALF:
-                    result[i].next = LOWEST
-                    lane_clamped = True
-                else:
-                    result[i].next = half[i] >> 1
-            saturated.next = lane_clamped
+            clamped.next = half > HIGH_HALF or half < LOW_HALF
+            if half > HIGH_HALF:
+                result.next = HIGHEST
+            elif half < LOW_HALF:
+                result.next = LOWEST
+            else:
+                result.next = half >> 1
 
-    return words, take_over, center, scale, saturate
+    return read, take_over, center, shrink, saturate

@@ -10,9 +10,9 @@ Valid range: 1 <= s < 2**20, and ``n + gain_shift - 1 <= 63`` (n <= 20: any gain
 Source: Newton-Raphson on ``1/r - m``; golden ``model/ops/recip.py``.
 """
 
-from myhdl import Signal, always, always_comb, block, concat, intbv
+from myhdl import always, block
 
-from accel.units.lanes import signal_list, unsigned
+from accel.units.lanes import bit, carry_along, signal_list, steps, unsigned
 from model.formats import MULT_BITS, PROB_SUM_BITS, RECIP_BITS, SHIFT_BITS
 from model.roms import RECIP_FIRST, RECIP_ROM
 
@@ -38,10 +38,13 @@ def recip_unit(clk, src_valid, s, gain, gain_shift, dst_valid, mant, shift):
     HIGHEST = (1 << RECIP_BITS) - 1
     GAIN_HIGH = RECIP_BITS + MULT_BITS
     GAIN_LOW = MULT_BITS
-    valid = Signal(intbv(0)[LATENCY:])  # bit k: stage k + 1 holds a value
-    length = signal_list(unsigned, LENGTH_BITS, LAST_STAGE)
-    gains = signal_list(unsigned, MULT_BITS, LAST_STAGE - 1)
-    gain_shifts = signal_list(unsigned, SHIFT_BITS, LAST_STAGE)
+    valids = [src_valid, *(bit() for _ in range(TOP))]
+    valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, valid_6, valid_7, valid_8, valid_9 = valids
+    lengths = signal_list(unsigned, LENGTH_BITS, LAST_STAGE)
+    gains = [gain, *signal_list(unsigned, MULT_BITS, LAST_STAGE - 1)]
+    gain_shifts = [gain_shift, *signal_list(unsigned, SHIFT_BITS, LAST_STAGE)]
+    first_length, last_length = lengths[0], lengths[-1]
+    last_gain, last_gain_shift = gains[-1], gain_shifts[-1]
     up = unsigned(LENGTH_BITS)
     s_1, m_2, m_3, m_4 = [unsigned(PROB_SUM_BITS) for _ in range(4)]
     index = unsigned(INDEX_BITS)
@@ -52,29 +55,19 @@ def recip_unit(clk, src_valid, s, gain, gain_shift, dst_valid, mant, shift):
     root = unsigned(RECIP_BITS)
     scaled = unsigned(GAIN_HIGH)
 
-    @always(clk.posedge)
-    def advance():
-        valid.next = concat(valid[TOP:], src_valid)
+    advance = steps(clk, [*valids, dst_valid])
+    carried = (
+        carry_along(clk, valids, gains),
+        carry_along(clk, valids, gain_shifts),
+        carry_along(clk, valids[1:], lengths),
+    )
 
-    @always_comb
-    def leave():
-        dst_valid.next = valid[TOP]
-
     @always(clk.posedge)
-    def carry():
+    def measure():
         if src_valid:
-            gains[0].next = gain
-            gain_shifts[0].next = gain_shift
             for i in range(BITS):
                 if s[i]:
-                    length[0].next = i + 1
-        for k in range(TOP - 2):
-            if valid[k]:
-                gains[k + 1].next = gains[k]
-        for k in range(TOP - 1):
-            if valid[k]:
-                gain_shifts[k + 1].next = gain_shifts[k]
-                length[k + 1].next = length[k]
+                    first_length.next = i + 1
 
     @always(clk.posedge)
     def normalize():
@@ -83,40 +76,40 @@ def recip_unit(clk, src_valid, s, gain, gain_shift, dst_valid, mant, shift):
             for i in range(BITS):
                 if s[i]:
                     up.next = BITS - 1 - i
-        if valid[0]:
+        if valid_1:
             m_2.next = s_1 << up
 
     @always(clk.posedge)
     def look_up():
-        if valid[1]:
+        if valid_2:
             m_3.next = m_2
             index.next = m_2[INDEX_HIGH:INDEX_LOW]
-        if valid[2]:
+        if valid_3:
             m_4.next = m_3
             seed_4.next = RECIP_ROM[index]
 
     @always(clk.posedge)
     def refine():
-        if valid[3]:
+        if valid_4:
             seed_5.next = seed_4
             full.next = seed_4 * m_4
-        if valid[4]:
+        if valid_5:
             seed_6.next = seed_5
             correction.next = TWO - full[FULL_HIGH:BITS]
-        if valid[5]:
+        if valid_6:
             refined.next = seed_6 * correction
 
     @always(clk.posedge)
     def scale():
-        if valid[6]:
+        if valid_7:
             if refined[NEWTON_BITS:FRAC] > HIGHEST:
                 root.next = HIGHEST
             else:
                 root.next = refined[FRAC + RECIP_BITS : FRAC]
-        if valid[7]:
-            scaled.next = root * gains[TOP - 2]
-        if valid[8]:
+        if valid_8:
+            scaled.next = root * last_gain
+        if valid_9:
             mant.next = scaled[GAIN_HIGH:GAIN_LOW]
-            shift.next = gain_shifts[TOP - 1] + length[TOP - 1] - 1
+            shift.next = last_gain_shift + last_length - 1
 
-    return advance, leave, carry, normalize, look_up, refine, scale
+    return advance, carried, measure, normalize, look_up, refine, scale

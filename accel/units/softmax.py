@@ -23,10 +23,10 @@ Rounding: half up for numerators; reciprocals see ``recip``. Valid range: 1 .. `
 Source: golden ``model/ops/softmax.py`` and ``model/ops/recip.py``.
 """
 
-from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
+from myhdl import always, always_comb, always_seq, block
 
 from accel.config import bits_for
-from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from accel.units.lanes import bit, pack, signal_list, signed, steps, unsigned
 from accel.units.ram import word_ram
 from accel.units.recip import LATENCY as RECIP_LATENCY
 from accel.units.recip import recip_unit
@@ -55,19 +55,13 @@ def done_latency(keys: int, lanes: int) -> int:
 
 @block
 def score_pass(
-    clk, aresetn, src_valid, src_first, src_last, src, mask, restart, parity, write, waddr, wdata, complete, last_slot,
-    running, max_keys,
+    clk, aresetn, src_valid, src_first, src_last, restart, parity, write, waddr, complete, last_slot, first, max_keys
 ):  # fmt: skip
-    """Pass 1: mask, store and compare. ``complete`` pulses when ``running`` holds the job's maxima."""
-    LANES = len(running)
+    """Pass 1: number and store. ``complete`` pulses when the lanes hold the job's maxima."""
     HALF = max_keys
-    MASKED = -(1 << (WIDE_BITS - 1))
-    first = Signal(bool(0))
-    last = Signal(bool(0))
-    half, half_1 = [Signal(bool(0)) for _ in range(2)]  # of the job that streams in
+    last = bit()
+    half, half_1 = bit(), bit()  # of the job that streams in
     slot = unsigned(len(last_slot))
-    src_in, score = [signal_list(signed, WIDE_BITS, LANES) for _ in range(2)]
-    words = unpack(src, src_in, signed=True), pack(score, wdata)
 
     @always_seq(clk.posedge, reset=aresetn)
     def accept():
@@ -79,7 +73,7 @@ def score_pass(
             half.next = not half
 
     @always(clk.posedge)
-    def store():
+    def number():
         if src_valid:
             first.next = src_first
             last.next = src_last
@@ -92,98 +86,112 @@ def score_pass(
                 slot.next = slot + 1
                 waddr.next = waddr + 1
             half_1.next = half
-            for i in range(LANES):
-                if not mask[i]:
-                    score[i].next = MASKED
-                elif src_in[i] == MASKED:
-                    score[i].next = MASKED + 1
-                else:
-                    score[i].next = src_in[i]
         if write and last:
             last_slot.next = slot
             parity.next = half_1
 
-    @always(clk.posedge)
-    def compare():
-        if write:
-            for i in range(LANES):
-                if first or score[i] > running[i]:
-                    running[i].next = score[i]
-
-    return words, accept, store, compare
+    return accept, number
 
 
 @block
-def exponential(clk, read_valid, rdata, maximum, dst_valid, numerator):
-    """Scores read back -> numerators; ``EXP_STAGES`` cycles after the word is on ``rdata``."""
-    LANES = len(maximum)
-    TOP = EXP_STAGES - 1
+def softmax_lane(clk, src_valid, src, mask, first, write, score, move, valids, rdata, numerator, index):
+    """Lane ``index``: mask a score and track the maximum; then the numerators of the scores read back.
+
+    ``move`` hands the maximum over to pass 2, whose stage k works when ``valids[k]`` is high.
+    """
+    LOW, HIGH = index * WIDE_BITS, (index + 1) * WIDE_BITS
+    INDEX = index
     MASKED = -(1 << (WIDE_BITS - 1))
     FRAC = SCORE_FRAC
     MOST = MAX_EXPONENT
     HALF_DOWN = EXP_ROM_FRAC - 1
-    valid = Signal(intbv(0)[EXP_STAGES:])
-    score = signal_list(signed, WIDE_BITS, LANES)
-    distance = signal_list(unsigned, WIDE_BITS, LANES)
-    frac = signal_list(unsigned, SCORE_FRAC, LANES)
-    down_2, down_3 = [signal_list(unsigned, EXPONENT_BITS, LANES) for _ in range(2)]
-    power, shifted = [signal_list(unsigned, EXP_ROM_BITS, LANES) for _ in range(2)]
-    half = signal_list(unsigned, INT8_BITS, LANES)
-    seen_1, seen_2, seen_3, seen_4, seen_5 = [unsigned(LANES) for _ in range(5)]
-    words = unpack(rdata, score, signed=True)
+    valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, _ = valids
+    running, maximum, kept = [signed(WIDE_BITS) for _ in range(3)]
+    distance = unsigned(WIDE_BITS)
+    seen = bit()
+    frac = unsigned(SCORE_FRAC)
+    down_2, down_3 = unsigned(EXPONENT_BITS), unsigned(EXPONENT_BITS)
+    power, shifted = unsigned(EXP_ROM_BITS), unsigned(EXP_ROM_BITS)
+    half = unsigned(INT8_BITS)
 
     @always(clk.posedge)
-    def advance():
-        valid.next = concat(valid[TOP:], read_valid)
+    def keep():
+        if src_valid:
+            if not mask[INDEX]:
+                score.next = MASKED
+            elif src[HIGH:LOW].signed() == MASKED:
+                score.next = MASKED + 1
+            else:
+                score.next = src[HIGH:LOW].signed()
+
+    @always(clk.posedge)
+    def compare():
+        if write:
+            if first or score > running:
+                running.next = score
+        if move:
+            maximum.next = running
 
     @always_comb
-    def leave():
-        dst_valid.next = valid[TOP]
+    def read_back():
+        kept.next = rdata[HIGH:LOW].signed()
 
     @always(clk.posedge)
     def subtract():
-        if read_valid:
-            for i in range(LANES):
-                seen_1.next[i] = score[i] != MASKED
-                distance[i].next = maximum[i] - score[i]
+        if valid_0:
+            seen.next = kept != MASKED
+            distance.next = maximum - kept
 
     @always(clk.posedge)
     def split():
-        if valid[0]:
-            seen_2.next = seen_1
-            for i in range(LANES):
-                frac[i].next = distance[i][FRAC:]
-                if (distance[i] >> FRAC) > MOST:
-                    down_2[i].next = MOST
-                else:
-                    down_2[i].next = distance[i] >> FRAC
+        if valid_1:
+            frac.next = distance[FRAC:]
+            # The largest exponent shifts every power to 0, which is what a masked key counts.
+            if not seen or (distance >> FRAC) > MOST:
+                down_2.next = MOST
+            else:
+                down_2.next = distance >> FRAC
 
     @always(clk.posedge)
     def look_up():
-        if valid[1]:
-            seen_3.next = seen_2
-            for i in range(LANES):
-                down_3[i].next = down_2[i]
-                power[i].next = EXP_ROM[frac[i]]
+        if valid_2:
+            down_3.next = down_2
+            power.next = EXP_ROM[frac]
 
     @always(clk.posedge)
     def shift_and_round():
-        if valid[2]:
-            seen_4.next = seen_3
-            for i in range(LANES):
-                shifted[i].next = power[i] >> down_3[i]
-        if valid[3]:
-            seen_5.next = seen_4
-            for i in range(LANES):
-                half[i].next = (shifted[i] >> HALF_DOWN) + 1
-        if valid[4]:
-            for i in range(LANES):
-                if seen_5[i]:
-                    numerator[i].next = half[i] >> 1
-                else:
-                    numerator[i].next = 0
+        if valid_3:
+            shifted.next = power >> down_3
+        if valid_4:
+            half.next = (shifted >> HALF_DOWN) + 1
+        if valid_5:
+            numerator.next = half >> 1
 
-    return words, advance, leave, subtract, split, look_up, shift_and_round
+    return keep, compare, read_back, subtract, split, look_up, shift_and_round
+
+
+assert max(EXP_ROM) >> MAX_EXPONENT == 0, "The largest exponent must shift every power to 0."
+
+
+@block
+def multiplier_lane(
+    clk, result_valid, lane_out, parity, mant, shift, mult_even, shift_even, mult_odd, shift_odd, index
+):
+    """The multipliers of lane ``index``, one set per parity of the job."""
+    INDEX = index
+
+    @always(clk.posedge)
+    def keep():
+        if result_valid:
+            if lane_out == INDEX:
+                if parity:
+                    mult_odd.next = mant
+                    shift_odd.next = shift
+                else:
+                    mult_even.next = mant
+                    shift_even.next = shift
+
+    return keep
 
 
 @block
@@ -194,15 +202,22 @@ def divide(
     """After the pulse ``summed``: one reciprocal per lane into the multipliers of ``parity``, then ``finished``."""
     LANES = len(sums)
     LAST = LANES - 1
-    serving = Signal(bool(0))
+    serving = bit()
     lane, lane_out = [unsigned(bits_for(LANES)) for _ in range(2)]
     chosen = unsigned(PROB_SUM_BITS)
-    result_valid = Signal(bool(0))
+    result_valid = bit()
     mant = unsigned(MULT_BITS)
     shift = unsigned(SHIFT_BITS)
     mults_even, mults_odd = [signal_list(unsigned, MULT_BITS, LANES) for _ in range(2)]
     shifts_even, shifts_odd = [signal_list(unsigned, SHIFT_BITS, LANES) for _ in range(2)]
     recip = recip_unit(clk, recip_valid, chosen, gain, gain_shift, result_valid, mant, shift)
+    keeps = [
+        multiplier_lane(
+            *(clk, result_valid, lane_out, parity, mant, shift),
+            *(mults_even[i], shifts_even[i], mults_odd[i], shifts_odd[i], i),
+        )
+        for i in range(LANES)
+    ]
     words = (
         *(pack(mults_even, mult_even), pack(shifts_even, shift_even)),
         *(pack(mults_odd, mult_odd), pack(shifts_odd, shift_odd)),
@@ -231,17 +246,7 @@ def divide(
             if sums[lane] == 0:
                 chosen.next = 1
 
-    @always(clk.posedge)
-    def keep():
-        if result_valid:
-            if parity:
-                mults_odd[lane_out].next = mant
-                shifts_odd[lane_out].next = shift
-            else:
-                mults_even[lane_out].next = mant
-                shifts_even[lane_out].next = shift
-
-    return recip, words, serve, choose, keep
+    return recip, keeps, words, serve, choose
 
 
 @block
@@ -251,27 +256,31 @@ def softmax_unit(
     lanes, max_keys,
 ):  # fmt: skip
     """Both passes and the reciprocals of one job after the other."""
-    LANES, HALF = lanes, max_keys
+    HALF = max_keys
     slot_bits = bits_for(max_keys)
-    arrived_parity, complete, waiting, working, reading, read_valid = [Signal(bool(0)) for _ in range(6)]
-    parity, summed, finished, recip_start = [Signal(bool(0)) for _ in range(4)]
+    arrived_parity, complete, waiting, working, reading, read_valid = [bit() for _ in range(6)]
+    parity, summed, finished, recip_start = [bit() for _ in range(4)]
     arrived_last, job_last, read_slot = [unsigned(slot_bits) for _ in range(3)]
     waddr, raddr = [unsigned(bits_for(2 * max_keys)) for _ in range(2)]
     wdata, rdata = [unsigned(lanes * WIDE_BITS) for _ in range(2)]
-    running, maximum = [signal_list(signed, WIDE_BITS, lanes) for _ in range(2)]
+    score = signal_list(signed, WIDE_BITS, lanes)
     numerator = signal_list(unsigned, INT8_BITS, lanes)
     sums = signal_list(unsigned, PROB_SUM_BITS, lanes)
-    write = Signal(bool(0))
+    write, first, move, out_valid, first_out = [bit() for _ in range(5)]
     out_slot = unsigned(slot_bits)
-    out_valid = Signal(bool(0))
+    valids = [read_valid, *(bit() for _ in range(EXP_STAGES - 1)), out_valid]
 
     first_pass = score_pass(
-        clk, aresetn, src_valid, src_first, src_last, src, mask, restart, arrived_parity, write, waddr, wdata, complete,
-        arrived_last, running, max_keys,
+        clk, aresetn, src_valid, src_first, src_last, restart, arrived_parity, write, waddr, complete, arrived_last,
+        first, max_keys,
     )  # fmt: skip
     scores = word_ram(clk, write, waddr, wdata, reading, raddr, rdata, 2 * max_keys)
-    second_pass = exponential(clk, read_valid, rdata, maximum, out_valid, numerator)
-    join = pack(numerator, dst)
+    works = [
+        softmax_lane(clk, src_valid, src, mask, first, write, score[i], move, valids, rdata, numerator[i], i)
+        for i in range(lanes)
+    ]
+    advance = steps(clk, valids)
+    words = pack(score, wdata), pack(numerator, dst)
     reciprocals = divide(
         clk, aresetn, summed, sums, parity, gain, gain_shift, recip_start, finished,
         mult_even, shift_even, mult_odd, shift_odd,
@@ -284,10 +293,12 @@ def softmax_unit(
         recip_valid.next = recip_start
         dst_valid.next = out_valid
         dst_slot.next = out_slot
+        first_out.next = out_slot == 0
         dst_parity.next = parity
         dst_last.next = out_valid and out_slot == job_last
         done.next = finished
         busy.next = complete or waiting or working
+        move.next = (complete or waiting) and not working
 
     @always_seq(clk.posedge, reset=aresetn)
     def control():
@@ -295,7 +306,7 @@ def softmax_unit(
         summed.next = out_valid and out_slot == job_last
         if complete and working:
             waiting.next = 1
-        if (complete or waiting) and not working:
+        if move:
             waiting.next = 0
             working.next = 1
             reading.next = 1
@@ -311,27 +322,32 @@ def softmax_unit(
 
     @always(clk.posedge)
     def start_and_read():
-        if (complete or waiting) and not working:
+        if move:
             parity.next = arrived_parity
             job_last.next = arrived_last
             read_slot.next = 0
             raddr.next = 0
             if arrived_parity:
                 raddr.next = HALF
-            for i in range(LANES):
-                maximum[i].next = running[i]
         elif reading:
             if read_slot != job_last:
                 read_slot.next = read_slot + 1
                 raddr.next = raddr + 1
 
+    adders = [sum_lane(clk, out_valid, first_out, numerator[i], sums[i]) for i in range(lanes)]
+    return first_pass, scores, works, advance, words, reciprocals, observe, control, start_and_read, adders
+
+
+@block
+def sum_lane(clk, valid, first, numerator, total):
+    """The sum of a lane's numerators."""
+
     @always(clk.posedge)
     def add_up():
-        if out_valid:
-            for i in range(LANES):
-                if out_slot == 0:
-                    sums[i].next = numerator[i]
-                else:
-                    sums[i].next = sums[i] + numerator[i]
+        if valid:
+            if first:
+                total.next = numerator
+            else:
+                total.next = total + numerator
 
-    return first_pass, scores, second_pass, join, reciprocals, observe, control, start_and_read, add_up
+    return add_up
