@@ -70,10 +70,12 @@ def stored_register(clk, aresetn, write, addr, wdata, value, number):
 
 
 @block
-def event_counter(clk, clear, happens, position, number, earlier, shown):
-    """64-bit count of the cycles in which ``happens`` is high; shown at its ``position``, else ``earlier``."""
+def event_counter(clk, clear, happens, position, high, number, earlier, shown):
+    """64-bit count of the cycles in which ``happens`` is high; at ``position`` it shows a word, else ``earlier``."""
     NUMBER = number
+    WORD, TOP = WORD_BITS, COUNTER_BITS
     value = Signal(intbv(0)[COUNTER_BITS:])
+    half = Signal(intbv(0)[WORD_BITS:])
 
     @always(clk.posedge)
     def count():
@@ -83,13 +85,20 @@ def event_counter(clk, clear, happens, position, number, earlier, shown):
             value.next = value + 1
 
     @always_comb
+    def choose_half():
+        if high:
+            half.next = value[TOP:WORD]
+        else:
+            half.next = value[WORD:]
+
+    @always_comb
     def show():
         if position == NUMBER:
-            shown.next = value
+            shown.next = half
         else:
             shown.next = earlier
 
-    return count, show
+    return count, choose_half, show
 
 
 @block
@@ -102,15 +111,15 @@ def register_file(
     clear = flag()
     position = Signal(intbv(0)[POSITION_BITS:])
     # A chain of multiplexers: one link per counter.
-    chain = [Signal(intbv(0)[COUNTER_BITS:]) for _ in range(COUNT + 1)]
+    chain = [Signal(intbv(0)[WORD_BITS:]) for _ in range(COUNT + 1)]
     nothing, chosen = chain[0], chain[-1]
-    chosen_word = Signal(intbv(0)[COUNTER_BITS:])
+    high = flag()
     registers = [
         stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
         for name in STORED
     ]
     counters = [
-        event_counter(clk, clear, getattr(events, name), position, i, chain[i], chain[i + 1])
+        event_counter(clk, clear, getattr(events, name), position, high, i, chain[i], chain[i + 1])
         for i, name in enumerate(COUNTERS)
     ]
 
@@ -127,14 +136,8 @@ def register_file(
     @always_comb
     def locate():
         nothing.next = 0
+        high.next = reg_addr[0]
         position.next = (reg_addr & (BASE - 1)) >> 1
-
-    @always_comb
-    def choose():
-        if reg_addr[0]:
-            chosen_word.next = chosen >> WORD_BITS
-        else:
-            chosen_word.next = chosen
 
     @always_seq(clk.posedge, reset=aresetn)
     def read():
@@ -142,6 +145,6 @@ def register_file(
         if reg_addr == STATUS:
             reg_rdata.next = running
         elif reg_addr >= BASE:
-            reg_rdata.next = chosen_word[WORD_BITS:]
+            reg_rdata.next = chosen
 
-    return registers, counters, control, locate, choose, read
+    return registers, counters, control, locate, read
