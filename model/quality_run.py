@@ -40,7 +40,7 @@ from model.sampler import DDIM, make_noise, sample
 from model.skip import dense, radit
 
 SAMPLES = 1000
-SEED = 1000  # not the calibration's
+SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
 PIECE = 25  # images of one task

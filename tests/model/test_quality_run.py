@@ -1,0 +1,29 @@
+"""The stored quality result of the shipped model: current, and within the claims that the README makes."""
+
+import json
+
+from model.checkpoint import find_checkpoint
+from model.quality_run import Settings, code_digest, settings_digest, stored_or_measured, stored_path
+
+
+def test_the_shipped_result_is_current():
+    stored = json.loads(stored_path(find_checkpoint("digits")).read_text())
+    assert stored["hash"] == settings_digest(Settings("digits")), "run `radit quality --force` and commit the result"
+    assert stored["result"]["samples"] >= 1000
+
+
+def test_the_demo_shows_the_stored_result():
+    result = stored_or_measured("digits", steps=50, cfg=1.5)
+    assert "stored with the checkpoint" in result["origin"]
+
+
+def test_int8_and_skipping_stay_within_the_noise_of_reseeding():
+    result = json.loads(stored_path(find_checkpoint("digits")).read_text())["result"]
+    assert abs(result["fd_int8"] - result["fd_float"]) <= result["fd_noise"]
+    assert abs(result["fd_radit"] - result["fd_int8"]) <= result["fd_noise"]
+    assert result["mse_radit_to_dense"] < result["mse_fewer_steps_same_macs"]
+
+
+def test_other_settings_are_another_result():
+    assert settings_digest(Settings("digits", samples=20)) != settings_digest(Settings("digits"))
+    assert len(code_digest()) == 64

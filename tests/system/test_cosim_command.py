@@ -1,0 +1,66 @@
+"""`radit cosim` end to end on the shipped model: the contract of summary.json, and what a mismatch does."""
+
+import json
+
+import pytest
+
+import radit
+from cosim import driver
+
+pytestmark = pytest.mark.needs("verilator")
+SMALL = ["--model", "digits", "--array", "8x8", "--steps", "3"]
+PER_POLICY = {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"}
+CHECK = {
+    *("words_compared", "words_mismatched", "decisions_compared", "decisions_mismatched"),
+    *("images_identical", "counters_equal"),
+}
+
+
+def test_both_policies_give_a_complete_summary_and_report(tmp_path):
+    assert radit.main(["cosim", *SMALL, "--policy", "dense,radit", "--images", "2", "--out", str(tmp_path)]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {"model", "sampler", "engine", "array", "dense", "radit", "ratios", "check", "seconds"} <= summary.keys()
+    for policy in ("dense", "radit"):
+        assert PER_POLICY <= summary[policy].keys()
+        assert set(summary[policy]["energy_uj"]) == {"low", "nominal", "high"}
+    check = summary["check"]
+    assert CHECK <= check.keys()
+    assert check["words_compared"] > 2 * 2 * 3 * 100_000
+    assert check["decisions_compared"] == 2 * 3 * 12 * 2
+    assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)
+    assert check["images_identical"] and check["counters_equal"]
+    assert summary["sampler"] == {"steps": 3, "cfg": 1.5, "images": 2, "seed": 0}
+    page = (tmp_path / "report.html").read_text()
+    assert "<img" in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert len(list((tmp_path / "images").glob("*.png"))) == 4
+
+
+def test_a_mismatch_is_explained_and_fails(tmp_path, monkeypatch, capsys):
+    def corrupted(integer, build):
+        words = pack_weights(integer, build)
+        words[5, 3] ^= 1
+        return words
+
+    pack_weights = driver.pack_weights
+    monkeypatch.setattr(driver, "pack_weights", corrupted)
+    assert radit.main(["cosim", *SMALL, "--policy", "dense", "--images", "1", "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "image 0, timestep 0, block 0 (attention), stage q, word" in told
+    assert "expected" in told and "radit cosim --model digits --policy dense" in told and "--waves" in told
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["check"]["words_mismatched"] > 0 and not summary["check"]["images_identical"]
+
+
+def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
+    (tmp_path / "summary.json").write_text("earlier")
+    assert radit.main(["cosim", "--model", "nothing", "--out", str(tmp_path)]) == 2
+    assert (tmp_path / "summary.json").read_text() == "earlier"
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_without_guidance_one_context_runs(tmp_path):
+    command = ["cosim", *SMALL, "--policy", "radit", "--cfg", "1", "--images", "1", "--out", str(tmp_path)]
+    assert radit.main(command) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["dense"] is None and summary["ratios"] is None
+    assert summary["check"]["decisions_compared"] == 3 * 12
