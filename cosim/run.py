@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -260,8 +260,3 @@ def _timestep(
         return check.first.explain(), computed
     same = np.array_equal(found, expected[0].numpy())
     return "" if check.clean and same else f"image {image}, timestep {index}: x differs at the host.", computed
-
-
-def shorten(prepared: Prepared, steps: int) -> Prepared:
-    """The same for the first ``steps`` timesteps only (tests, waveforms)."""
-    return replace(prepared, request=replace(prepared.request, steps=steps))
