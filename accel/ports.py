@@ -78,6 +78,7 @@ def trace_taps(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
         "x": (Field("data", rows, X_BITS, True),),
         "act": (Field("data", rows, 8, True),),
         "decide": (Field("index", 1, 16, False), Field("count", 1, 24, False), Field("reuse", 1, 1, False)),
+        "advance": (Field("sub_block", 1, 16, False),),
     }
 
 

@@ -24,6 +24,7 @@ class Progress:
         self.offset_before = address()  # of the sub-block before
         self.attention = flag()
         self.odd_block = flag()
+        self.advances = flag()  # the sub-block is over: nothing of it is on its way any more
 
 
 @block
@@ -80,6 +81,7 @@ def timestep_sequencer(
             at.weight_words.next = regs.attention_words
             at.param_entries.next = attention_entries
         running.next = phase != phases.IDLE
+        at.advances.next = phase == phases.ADVANCE
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():

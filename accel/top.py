@@ -334,7 +334,7 @@ def radit_top(
         running,
         events,
     )
-    taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, trace, config)
+    taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, at, trace, config)
     return (
         host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
         params, cache_read, history_read, cache_write, gate_history, history_write, counting, taps,

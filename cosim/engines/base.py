@@ -92,6 +92,7 @@ class Trace:
     decide_index: np.ndarray  # uint16
     decide_count: np.ndarray  # uint32
     decide_reuse: np.ndarray  # uint8
+    advance_sub_block: np.ndarray  # uint16
 
 
 @dataclass(frozen=True)
