@@ -9,6 +9,7 @@ from accel.config import BuildConfig
 from cosim.engines.base import EngineError, Failure, MemoryTiming, Setup
 from model.errors import UserError
 from tests.engines.bench import ENGINES, REGISTERS, TIMINGS, WORDS, load, open_engine, random_x
+from tests.engines.dummy import SUB_BLOCK
 
 SHAPES = {"4x4": BuildConfig(rows=4, cols=4), "8x16": BuildConfig(rows=8, cols=16)}
 SMALL = SHAPES["4x4"]
@@ -57,6 +58,7 @@ def test_words_arrive_where_they_should(name, config, timing):
     assert np.array_equal(trace.decide_index, beats & 0xFFFF)
     assert np.array_equal(trace.decide_count, beats >> 16 & 0xFFFFFF)
     assert np.array_equal(trace.decide_reuse, beats >> 40 & 1)
+    assert np.array_equal(trace.advance_sub_block, np.arange(len(x_in) // SUB_BLOCK))
 
 
 @pytest.mark.needs("verilator")
