@@ -99,6 +99,7 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
     return IntegerDiT(
         config=dit.config,
         timesteps=timesteps,
+        sampler_steps=sampler.steps,
         sub_blocks=tuple(sub_blocks),
         header=header,
         x_frac=x_frac,

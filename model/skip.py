@@ -118,11 +118,12 @@ class Policy:
     def tables(self, integer: IntegerDiT) -> PolicyTables:
         """Return the integers of a run of `integer`."""
         steps, subs = integer.act_scale.shape
-        curve = schedule_curve(self.schedule, self.start, self.end, steps) * self.threshold
+        whole = integer.sampler_steps
+        curve = schedule_curve(self.schedule, self.start, self.end, whole)[:steps] * self.threshold
         shares = torch.floor(curve * (THRESHOLD_MAX + 1) + 0.5).clamp(0, THRESHOLD_MAX).long()
         force = torch.zeros(steps, dtype=torch.bool)
         force[: self.first_dense] = True
-        force[max(steps - self.last_dense, 0) :] = True
+        force[max(whole - self.last_dense, 0) :] = True
         registers = DtsmRegisters(
             streak_step=round(self.streak_step * (1 << FACTOR_BITS)),
             tight=round(self.tight * FACTOR_ONE),
