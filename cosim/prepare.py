@@ -13,7 +13,7 @@ from cosim.stopwatch import Stopwatch
 from model.calibrate import load_or_calibrate
 from model.checkpoint import find_checkpoint, load_model
 from model.config import NAMED_MODELS
-from model.dit import DiT, first_blocks
+from model.dit import DiT
 from model.integer import IntegerDiT
 from model.quantize import quantize
 from model.sampler import DDIM
@@ -114,8 +114,7 @@ def prepare(request: Request) -> Prepared:
     DDIM(request.steps, request.timesteps)
     watch = Stopwatch()
     with watch("load"):
-        dit = load_model(request.model)
-        dit = dit if request.blocks is None else first_blocks(dit, request.blocks)
+        dit = load_model(request.model, request.blocks)
     dims = dims_of(dit.config, request.contexts)
     build = build_for(dims, rows, cols)
     check_fit(dims, build)

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import NAMED_MODELS, DiTConfig
-from model.dit import DiT, blank_model
+from model.dit import DiT, blank_model, first_blocks
 from model.errors import UserError
 from model.seeded import seeded_dit
 
@@ -32,18 +32,23 @@ XL_HIDDEN, XL_HEAD_DIM, HEAD_DIM = 1152, 72, 64
 StateDict = dict[str, Tensor]
 
 
-def load_model(name_or_file: str | Path) -> DiT:
+def load_model(name_or_file: str | Path, blocks: int | None = None) -> DiT:
     """Return a named model, its weights shipped or seeded, or that of a checkpoint file: float32, evaluation, frozen.
 
+    Args:
+        name_or_file: a name of `NAMED_MODELS`, or a path.
+        blocks: how many of its blocks to keep, from the first on; by default all.
+
     Raises:
-        UserError: the name is unknown, or the file is bad (see `load_checkpoint`).
+        UserError: the name is unknown, the file is bad (see `load_checkpoint`), or it has not so many blocks.
     """
     path = find_checkpoint(name_or_file)
     if path is None:
-        return seeded_dit(NAMED_MODELS[str(name_or_file)])
+        return seeded_dit(NAMED_MODELS[str(name_or_file)], blocks=blocks)
     config, state = load_checkpoint(path)
     model = blank_model(config)
     model.load_state_dict(state, assign=True)
+    model = model if blocks is None else first_blocks(model, blocks)
     return model.eval().requires_grad_(False)
 
 

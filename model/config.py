@@ -86,6 +86,16 @@ class DiTConfig(BaseModel):
         """Hidden features of the MLP."""
         return int(self.hidden_size * self.mlp_ratio)
 
+    def first_blocks(self, count: int) -> DiTConfig:
+        """The same with the first `count` blocks only.
+
+        Raises:
+            UserError: `count` is out of range.
+        """
+        if not 1 <= count <= self.depth:
+            raise UserError(f"Model field blocks is {count}: give 1 to {self.depth}, the blocks that the model has.")
+        return self.model_copy(update={"depth": count})
+
     def macs(self, tokens: int | None = None) -> tuple[int, int]:
         """Multiplications of an attention and of an MLP sub-block for one context; by default of the image's tokens."""
         t, d = tokens or self.tokens, self.hidden_size

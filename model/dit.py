@@ -254,9 +254,7 @@ def first_blocks(dit: DiT, count: int) -> DiT:
     Raises:
         UserError: `count` is out of range.
     """
-    if not 1 <= count <= dit.config.depth:
-        raise UserError(f"Model field blocks is {count}: give 1 to {dit.config.depth}, the blocks that the model has.")
-    part = blank_model(dit.config.model_copy(update={"depth": count}))
+    part = blank_model(dit.config.first_blocks(count))
     state = dit.state_dict()
     part.load_state_dict({name: state[name] for name in part.state_dict()}, assign=True)
     return part.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ DiT is what quantization and skipping have to cope with (p = 0 .. 1 from the fir
 | residual stream | grows over the blocks; one channel in 128 is an outlier that every MLP pushes on, and adaLN turns it down |
 | attention | heads of different sharpness; keys resemble queries, so that like attends to like |
 | MLP | biases below zero: most hidden features are near zero, few are large |
-| output | reads back what the embedding wrote: the predicted noise resembles the noise in the image, so that sampling stays in range |
+| output | the embedding writes the image into a few channels that pass all blocks, the last layer reads them: the predicted noise resembles the noise in the image, so that images change little between timesteps |
 
 Every tensor has a random stream of its own, named by the seed and the tensor: the weights depend neither on threads nor
 on order.
@@ -37,7 +37,7 @@ CONSTANT = {"shift": 0.2, "scale": 0.3, "gate": 0.5}
 MOVING = {"shift": 0.1, "scale": 0.12, "gate": 0.15}
 FIRST_GATE, LAST_GATE = 0.15, 1.0  # mean over the channels
 LABEL_SIZE = 0.4  # of a label's embedding; the timestep's is 1
-SMOOTH_TIMESTEPS = 100  # the conditioning hardly changes within fewer diffusion steps
+SMOOTH_TIMESTEPS = 250  # the conditioning hardly changes within a small part of so many diffusion steps
 OUTLIER_SPACING = 128  # channels per outlier
 OUTLIER_SIZE = 30.0  # of an outlier channel in the last residual stream
 OUTLIER_SCALE = -0.7  # adaLN's scale there
@@ -45,13 +45,20 @@ LATE_SCALE = 1.0  # adaLN's mean scale elsewhere in the last block, which makes 
 SHARPNESS, SHARPNESS_SPREAD = 1.5, 0.4  # standard deviation of attention scores, by head: median and log spread
 LIKENESS = 0.4  # keys' correlation with queries: up to this, by head
 FEATURE_BIAS = -0.5  # of the MLP's hidden features
-FINAL_RMS = 4.5  # of the last residual stream, about
-NOISE_GAIN = 0.95  # predicted noise over the noise in the image
+EMBEDDED_POWER, BRANCH_POWER = 1.5, 1.2  # mean squares of embedded tokens and of branches before the gate, about
+FINAL_SIZE = 0.1  # standard deviation of the last adaLN's outputs, of their constant and of their moving part
 
 
-def seeded_dit(config: DiTConfig = SMALL, seed: int = 0) -> DiT:
-    """Return a float DiT in evaluation mode, frozen, the same for the same config and seed everywhere."""
-    dit, recipe = blank_model(config), _Recipe(config, seed)
+def seeded_dit(config: DiTConfig = SMALL, seed: int = 0, blocks: int | None = None) -> DiT:
+    """Return a float DiT in evaluation mode, frozen, the same for the same config and seed everywhere.
+
+    With `blocks` it has the first ones of that model only; the last layer reads from where they end.
+
+    Raises:
+        UserError: `blocks` is out of range.
+    """
+    kept = config.depth if blocks is None else blocks
+    dit, recipe = blank_model(config.first_blocks(kept)), _Recipe(config, seed, kept)
     shapes = {name: tuple(tensor.shape) for name, tensor in dit.state_dict().items()}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tensors = pool.map(recipe.tensor, shapes.keys(), shapes.values())
@@ -60,13 +67,15 @@ def seeded_dit(config: DiTConfig = SMALL, seed: int = 0) -> DiT:
 
 
 class _Recipe:
-    """The values of every tensor of one model."""
+    """The values of every tensor of one model, of which `kept` blocks are wanted."""
 
-    def __init__(self, config: DiTConfig, seed: int) -> None:
-        self.config, self.seed = config, seed
+    def __init__(self, config: DiTConfig, seed: int, kept: int) -> None:
+        self.config, self.seed, self.kept = config, seed, kept
+        self.carriers = _carriers(config)
+        others = np.setdiff1d(np.arange(config.hidden_size), self.carriers)
         count = max(1, config.hidden_size // OUTLIER_SPACING)
         stream = self._stream("outliers")
-        self.outliers = stream.choice(config.hidden_size, count, replace=False)
+        self.outliers = stream.choice(others, count, replace=False)
         self.signs = stream.choice([-1.0, 1.0], count)
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
@@ -83,6 +92,16 @@ class _Recipe:
             value *= _smoothness()
         elif name == "y_embedder.embedding_table.weight":
             value *= LABEL_SIZE
+        elif name == "x_embedder.proj.weight":
+            value *= value[0].size ** -0.5
+            value[self.carriers] = np.eye(len(self.carriers), value[0].size).reshape(-1, *shape[1:])
+            value[self.carriers[-1]] = 0.0
+        elif name == "x_embedder.proj.bias":
+            value *= 0.1
+            value[self.carriers] = 0.0
+        elif name.startswith("final_layer.adaLN"):
+            value *= FINAL_SIZE * (shape[1] ** -0.5 / SILU_RMS if name.endswith("weight") else 1.0)
+            value.reshape(2, -1, *shape[1:])[:, self.carriers] = 0.0
         elif name.endswith("bias"):
             value *= 0.1
         else:
@@ -102,12 +121,14 @@ class _Recipe:
         match part:
             case "adaLN_modulation.1.weight":
                 value *= self._adaln_rows(MOVING, block) * (width**-0.5 / SILU_RMS)
+                value.reshape(2, 3, width, width)[:, 2, self.carriers] = 0.0  # their gates
             case "adaLN_modulation.1.bias":
                 value *= self._adaln_rows(CONSTANT, block)[:, 0]
                 by_vector = value.reshape(len(MODULATIONS), width)
                 for vector, row in zip(MODULATIONS, by_vector, strict=True):
                     if vector.startswith("gate"):
                         np.abs(self._gate(block) + row, out=row)
+                        row[self.carriers] = 0.0
                     elif vector.startswith("scale"):
                         row += LATE_SCALE * self._depth(block)
                         row[self.outliers] = OUTLIER_SCALE
@@ -152,15 +173,36 @@ class _Recipe:
         k *= np.float32(size)
 
     def _output(self) -> np.ndarray:
-        """Weights (P * P * Cout, D) of the last layer: those of the noise are the embedding's, transposed."""
+        """Weights (P * P * Cout, D) of the last layer.
+
+        The noise is read from the channels that carry the image, less the one that carries nothing: norms shift all.
+        """
         config = self.config
         patch, width, channels = config.patch_size, config.hidden_size, config.in_channels
         value = self._normal("final_layer.linear.weight", (patch, patch, config.out_channels, width)) * width**-0.5
-        name, shape = "x_embedder.proj.weight", (width, channels, patch, patch)
-        embedding = self.tensor(name, shape).numpy()
-        gain = NOISE_GAIN * FINAL_RMS * (channels * patch**2) / width
-        value[:, :, :channels] = embedding.transpose(2, 3, 1, 0) * gain
+        places = np.arange(channels * patch**2).reshape(channels, patch, patch).transpose(1, 2, 0)
+        read = places[..., None] == np.arange(len(self.carriers) - 1)
+        value[:, :, :channels] = 0.0
+        value[:, :, :channels, self.carriers[:-1]] = read * self._final_rms()
+        value[:, :, :channels, self.carriers[-1]] = np.where(read.any(-1), -self._final_rms(), 0.0)
         return value.reshape(-1, width)
+
+    def _final_rms(self) -> float:
+        """Root mean square of the last residual stream, about."""
+        gates = [self._gate(block) for block in range(self.config.depth)]
+        branches = 2 * sum(gate**2 for gate in gates[: self.kept]) * (1.0 + CONSTANT["gate"] ** 2)
+        outlier = OUTLIER_SIZE * sum(gates[: self.kept]) / sum(gates)
+        outliers = len(self.outliers) * outlier**2 / self.config.hidden_size
+        return math.sqrt(EMBEDDED_POWER + BRANCH_POWER * branches + outliers)
+
+
+def _carriers(config: DiTConfig) -> np.ndarray:
+    """Channels that carry the image, one for each value of a patch, and one that carries nothing: at most half of all.
+
+    In them the position embedding is next to zero: the slowest sines of columns and rows.
+    """
+    number = np.arange(min(config.in_channels * config.patch_size**2 + 1, config.hidden_size // 2))
+    return config.hidden_size // 4 - 1 - number // 2 + number % 2 * (config.hidden_size // 2)
 
 
 def _smoothness() -> np.ndarray:

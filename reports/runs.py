@@ -97,7 +97,7 @@ def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
 def _priced(summary: Summary, table: EnergyTable) -> Summary:
     """The same run under another energy table."""
     config = load_config(summary.model)
-    config = config.model_copy(update={"depth": summary.blocks or config.depth})
+    config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
     plan = plan_memory(dims, build)
