@@ -15,10 +15,12 @@ import numpy as np
 
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
-from accel.registers import COUNTERS
+from accel.registers import ACCOUNTS, COUNTERS
 from model.errors import UserError
 
-UNCOUNTED = frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split())
+UNCOUNTED = (
+    frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
+)
 MOD_HEADER_BEATS = 8
 
 
