@@ -1,0 +1,150 @@
+"""The cycle model: how many cycles a run takes, from the model's dimensions and its decisions, without simulating it.
+
+``predict`` walks the timestep's sequencer (``accel.sequencer``) over the sub-blocks; ``reports/units`` has one short
+function per unit of the machine. The result equals the RTL's counters cycle by cycle as long as the external memory
+delivers a word in every cycle (any latency); limited bandwidth and random pauses are met on average. All results are
+*modelled*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from accel.conditioning import HEADER_BEATS
+from accel.config import BuildConfig
+from accel.dims import Dims, check_fit
+from accel.registers import PHASES
+from reports.counts import check_record
+from reports.units.engines import Engines
+from reports.units.memory import COMMAND_TO_STREAM, MemoryModel
+from reports.units.residual_pass import Pass, PassTimes, residual_pass
+
+__all__ = ["MemoryModel", "Prediction", "predict"]
+
+BEAT_BYTES = 8
+IDEAL = MemoryModel()
+GUARD = 1  # LOAD looks for the conditioning from its second cycle on
+LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
+DONE_TO_ENGINE = 2  # end of the pass -> start pulse of the engine
+DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts reuse
+ADVANCE_TO_LOAD = 1
+DONE_TO_FINISH = 1
+DECIDED_TO_FETCH = 1
+HISTORY_WORD = 2  # cycles of the history writer per word
+HISTORY_LOOKS = 2  # of it before and behind the contexts
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles by phase (``accel.registers.PHASES``), and of each timestep."""
+
+    phases: dict[str, int]
+    timesteps: tuple[int, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(self.phases.values())
+
+
+def predict(
+    dims: Dims,
+    build: BuildConfig,
+    computed: np.ndarray,
+    policy_on: bool,
+    memory: MemoryModel = IDEAL,
+    forced: np.ndarray | None = None,
+) -> Prediction:
+    """Cycles of one image batch.
+
+    Args:
+        computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
+        policy_on: register ``policy`` bit 0.
+        memory: external memory.
+        forced: bool [timestep]; timesteps that compute everything by order, whose weights are asked for early; by
+            default none.
+
+    Raises:
+        UserError: the record does not fit the model or the policy, or the model not the build.
+    """
+    check_fit(dims, build)
+    check_record(dims, computed, policy_on)
+    sequencer = TimestepSequencer(dims, build, policy_on, memory)
+    phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
+    timesteps = []
+    for index, decisions in enumerate(computed):
+        known = not policy_on or (forced is not None and bool(forced[index]))
+        spent = sequencer.timestep(decisions.tobytes(), index == 0, known)
+        phases.update(spent)
+        timesteps.append(sum(spent.values()))
+    return Prediction(dict(phases), tuple(timesteps))
+
+
+class TimestepSequencer:
+    """``accel.sequencer``: pass, decide, compute or skip, sub-block after sub-block. Times count from a sub-block's
+    LOAD state."""
+
+    def __init__(self, dims: Dims, build: BuildConfig, policy_on: bool, memory: MemoryModel) -> None:
+        self._dims, self._build, self._policy_on, self._memory = dims, build, policy_on, memory
+        self._engines = Engines(dims, build, memory, policy_on)
+        self._beats = HEADER_BEATS + dims.contexts * dims.hidden
+        self.timestep = lru_cache(maxsize=4096)(self._timestep)
+        self._pass = lru_cache(maxsize=4096)(self._run_pass)
+        self._engine = lru_cache(maxsize=4096)(self._engines.run)
+
+    def _run_pass(self, todo: Pass) -> PassTimes:
+        return residual_pass(todo, self._dims, self._build, self._memory)
+
+    def _timestep(self, decisions: bytes, first_step: bool, known: bool) -> dict[str, int]:
+        """Cycles by phase of a timestep.
+
+        Args:
+            decisions: bool [sub_block, context] as bytes, True where computed.
+            first_step: no codes are stored yet.
+            known: everything is computed, and it is known beforehand.
+        """
+        computed = np.frombuffer(decisions, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
+        phases: Counter[str] = Counter()
+        reused: tuple[int, ...] = ()
+        load = fetched = written = 0.0  # LOAD state, fetch of its conditioning, everything written
+        for sub_block, decision in enumerate(computed):
+            start = self._load(load, fetched, written)
+            times = self._pass(Pass(False, reused, self._policy_on, self._policy_on and not first_step))
+            after = start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD
+            active = tuple(int(ctx) for ctx in np.flatnonzero(decision))
+            reused = tuple(int(ctx) for ctx in np.flatnonzero(~decision))
+            if active:
+                engine = start + times.done + DONE_TO_ENGINE
+                asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
+                spans, idle = self._engine(sub_block % 4, active, asked - engine, self._traffic(len(active)))
+                phases.update(spans)
+                after = engine + sum(spans.values()) + ADVANCE_TO_LOAD
+                written = max(engine + idle, self._history(engine, len(active)))
+            phases["pass"] += after - load - (sum(spans.values()) if active else 0)
+            load, fetched = after, start
+        times = self._pass(Pass(True, reused, self._policy_on, False))
+        finish = max(self._load(load, fetched, written) + times.done + DONE_TO_FINISH, written)
+        phases["pass"] += finish + 1 - load
+        return {phase: round(cycles) for phase, cycles in phases.items()}
+
+    def _load(self, load: float, fetched: float, written: float) -> float:
+        """Start pulse of the pass whose LOAD state begins in cycle ``load``."""
+        beats = self._beats * self._memory.spacing(BEAT_BYTES)
+        loaded = fetched + COMMAND_TO_STREAM + self._memory.latency + beats
+        return max(load + GUARD, loaded, written) + LOAD_TO_PASS
+
+    def _history(self, start: float, contexts: int) -> float:
+        """First cycle in which the history writer, started by a pulse in cycle ``start``, is idle again."""
+        if not self._policy_on:
+            return start
+        word = max(HISTORY_WORD, self._memory.spacing(self._build.rows / 2))
+        words = contexts * self._dims.sub_block_words(self._build)
+        return start + HISTORY_LOOKS + self._build.max_contexts + contexts + words * word
+
+    def _traffic(self, contexts: int) -> float:
+        """Bytes that the history writer and the next conditioning move before the weights."""
+        codes = contexts * self._dims.sub_block_words(self._build) * self._build.rows / 2 if self._policy_on else 0
+        return codes + self._beats * BEAT_BYTES
