@@ -16,7 +16,7 @@ The phase is ``pass`` outside the engines (conditioning and the end of the times
 work, with the barrier behind it. One count per cycle, ``running`` high.
 """
 
-from myhdl import Signal, always, always_comb, block, intbv
+from myhdl import Signal, always, always_comb, block, concat, intbv
 
 from accel.command import flag
 from accel.registers import ACCOUNT_BITS, CAUSE_BITS, CAUSES, PHASES
@@ -60,7 +60,6 @@ def classify_cycle(activity, attention, account):
     """``account = phase << CAUSE_BITS | cause`` of this cycle. Combinational."""
     phase = phase_signal()
     cause = Signal(intbv(0)[CAUSE_BITS:])
-    BITS = CAUSE_BITS
 
     @always_comb
     def find_phase():
@@ -91,7 +90,7 @@ def classify_cycle(activity, attention, account):
 
     @always_comb
     def join():
-        account.next = (phase << BITS) | cause
+        account.next = concat(phase, cause)
 
     return find_phase, find_cause, join
 

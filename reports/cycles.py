@@ -18,10 +18,11 @@ from accel.conditioning import HEADER_BEATS
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
 from accel.registers import PHASES
+from model.formats import CODE_BITS
 from reports.counts import check_record
 from reports.units.engines import Engines
 from reports.units.memory import COMMAND_TO_STREAM, MemoryModel
-from reports.units.residual_pass import Pass, PassTimes, residual_pass
+from reports.units.residual_pass import Pass, residual_pass
 
 __all__ = ["MemoryModel", "Prediction", "predict"]
 
@@ -31,7 +32,7 @@ GUARD = 1  # LOAD looks for the conditioning from its second cycle on
 LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
 DONE_TO_ENGINE = 2  # end of the pass -> start pulse of the engine
 DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts reuse
-ADVANCE_TO_LOAD = 1
+ADVANCE_TO_LOAD = 1  # also from the engine's done pulse
 DONE_TO_FINISH = 1
 DECIDED_TO_FETCH = 1
 HISTORY_WORD = 2  # cycles of the history writer per word
@@ -83,20 +84,33 @@ def predict(
     return Prediction(dict(phases), tuple(timesteps))
 
 
+@dataclass
+class Progress:
+    """Where a timestep stands, in cycles from its first one.
+
+    Fields:
+        load: the LOAD state of the sub-block at hand.
+        fetched: the pulse that asked for its conditioning.
+        history, branch: first cycle in which the codes, and the branches, of the sub-blocks before are written.
+        reused: contexts whose branch the next pass takes from the cache.
+    """
+
+    load: float = 0.0
+    fetched: float = 0.0
+    history: float = 0.0
+    branch: float = 0.0
+    reused: tuple[int, ...] = ()
+
+
 class TimestepSequencer:
-    """``accel.sequencer``: pass, decide, compute or skip, sub-block after sub-block. Times count from a sub-block's
-    LOAD state."""
+    """``accel.sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
 
     def __init__(self, dims: Dims, build: BuildConfig, policy_on: bool, memory: MemoryModel) -> None:
         self._dims, self._build, self._policy_on, self._memory = dims, build, policy_on, memory
-        self._engines = Engines(dims, build, memory, policy_on)
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
-        self.timestep = lru_cache(maxsize=4096)(self._timestep)
-        self._pass = lru_cache(maxsize=4096)(self._run_pass)
-        self._engine = lru_cache(maxsize=4096)(self._engines.run)
-
-    def _run_pass(self, todo: Pass) -> PassTimes:
-        return residual_pass(todo, self._dims, self._build, self._memory)
+        self.timestep = lru_cache(maxsize=None)(self._timestep)
+        self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, policy_on).run)
+        self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
 
     def _timestep(self, decisions: bytes, first_step: bool, known: bool) -> dict[str, int]:
         """Cycles by phase of a timestep.
@@ -107,44 +121,48 @@ class TimestepSequencer:
             known: everything is computed, and it is known beforehand.
         """
         computed = np.frombuffer(decisions, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
-        phases: Counter[str] = Counter()
-        reused: tuple[int, ...] = ()
-        load = fetched = written = 0.0  # LOAD state, fetch of its conditioning, everything written
+        phases = dict.fromkeys(PHASES, 0.0)
+        at = Progress()
         for sub_block, decision in enumerate(computed):
-            start = self._load(load, fetched, written)
-            times = self._pass(Pass(False, reused, self._policy_on, self._policy_on and not first_step))
-            after = start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD
-            active = tuple(int(ctx) for ctx in np.flatnonzero(decision))
-            reused = tuple(int(ctx) for ctx in np.flatnonzero(~decision))
-            if active:
-                engine = start + times.done + DONE_TO_ENGINE
-                asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
-                spans, idle = self._engine(sub_block % 4, active, asked - engine, self._traffic(len(active)))
-                phases.update(spans)
-                after = engine + sum(spans.values()) + ADVANCE_TO_LOAD
-                written = max(engine + idle, self._history(engine, len(active)))
-            phases["pass"] += after - load - (sum(spans.values()) if active else 0)
-            load, fetched = after, start
-        times = self._pass(Pass(True, reused, self._policy_on, False))
-        finish = max(self._load(load, fetched, written) + times.done + DONE_TO_FINISH, written)
-        phases["pass"] += finish + 1 - load
+            for phase, cycles in self._sub_block(at, sub_block, decision, first_step, known).items():
+                phases[phase] += cycles
+        start = self._start(at)
+        done = start + self._pass(Pass(True, at.reused, self._policy_on, False)).done
+        phases["pass"] += max(done + DONE_TO_FINISH, at.history, at.branch) + 1 - at.load
         return {phase: round(cycles) for phase, cycles in phases.items()}
 
-    def _load(self, load: float, fetched: float, written: float) -> float:
-        """Start pulse of the pass whose LOAD state begins in cycle ``load``."""
-        beats = self._beats * self._memory.spacing(BEAT_BYTES)
-        loaded = fetched + COMMAND_TO_STREAM + self._memory.latency + beats
-        return max(load + GUARD, loaded, written) + LOAD_TO_PASS
+    def _sub_block(
+        self, at: Progress, sub_block: int, decision: np.ndarray, first_step: bool, known: bool
+    ) -> dict[str, float]:
+        """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
+        start = self._start(at)
+        times = self._pass(Pass(False, at.reused, self._policy_on, self._policy_on and not first_step))
+        load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
+        active, at.reused = (tuple(int(ctx) for ctx in np.flatnonzero(part)) for part in (decision, ~decision))
+        if not active:
+            return {"pass": at.load - load}
+        engine = start + times.done + DONE_TO_ENGINE
+        asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
+        spans, written = self._engine(sub_block % 4, active, asked - engine, self._traffic(len(active)))
+        at.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
+        at.branch, at.history = engine + written, engine + self._history(len(active))
+        return {"pass": at.load - load - sum(spans.values())} | spans
 
-    def _history(self, start: float, contexts: int) -> float:
-        """First cycle in which the history writer, started by a pulse in cycle ``start``, is idle again."""
+    def _start(self, at: Progress) -> float:
+        """Start pulse of the pass."""
+        beats = self._beats * self._memory.spacing(BEAT_BYTES)
+        loaded = at.fetched + COMMAND_TO_STREAM + self._memory.latency + beats
+        return max(at.load + GUARD, loaded, at.history) + LOAD_TO_PASS
+
+    def _history(self, contexts: int) -> float:
+        """Cycles from the engine's start until the codes of ``contexts`` are written."""
         if not self._policy_on:
-            return start
-        word = max(HISTORY_WORD, self._memory.spacing(self._build.rows / 2))
+            return 0.0
+        word = max(HISTORY_WORD, self._memory.spacing(self._build.rows * CODE_BITS / 8))
         words = contexts * self._dims.sub_block_words(self._build)
-        return start + HISTORY_LOOKS + self._build.max_contexts + contexts + words * word
+        return HISTORY_LOOKS + self._build.max_contexts + contexts + words * word
 
     def _traffic(self, contexts: int) -> float:
         """Bytes that the history writer and the next conditioning move before the weights."""
-        codes = contexts * self._dims.sub_block_words(self._build) * self._build.rows / 2 if self._policy_on else 0
-        return codes + self._beats * BEAT_BYTES
+        words = contexts * self._dims.sub_block_words(self._build) if self._policy_on else 0
+        return words * self._build.rows * CODE_BITS / 8 + self._beats * BEAT_BYTES

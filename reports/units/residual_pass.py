@@ -18,7 +18,9 @@ COMMAND = 3  # start pulse -> first word of a reader whose first context is want
 LOOK, ASK = 1, 1  # cycles of a reader per context, and per command
 TO_STATISTICS = RESIDUAL_LATENCY + 1  # a word read -> it enters the LayerNorm and the FIFO
 TO_OUTPUT = TO_STATISTICS + FIFO_LATENCY
-SUMMED = 2  # the last word enters the LayerNorm -> its sums can be taken over, and so the tile before must have moved on
+SUMMED = (
+    2  # the last word enters the LayerNorm -> its sums can be taken over, and so the tile before must have moved on
+)
 TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
 AHEAD = 2  # tiles whose statistics may be under way
