@@ -21,12 +21,11 @@ from accel.registers import PHASES
 from model.formats import CODE_BITS
 from reports.counts import check_record
 from reports.units.engines import Engines
-from reports.units.memory import COMMAND_TO_STREAM, MemoryModel
+from reports.units.memory import BEAT_BYTES, COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
 from reports.units.residual_pass import Pass, residual_pass
 
 __all__ = ["MemoryModel", "Prediction", "predict"]
 
-BEAT_BYTES = 8
 IDEAL = MemoryModel()
 GUARD = 1  # LOAD looks for the conditioning from its second cycle on
 LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
@@ -35,7 +34,6 @@ DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts 
 ADVANCE_TO_LOAD = 1  # also from the engine's done pulse
 DONE_TO_FINISH = 1
 DECIDED_TO_FETCH = 1
-HISTORY_WORD = 2  # cycles of the history writer per word
 HISTORY_LOOKS = 2  # of it before and behind the contexts
 
 
@@ -107,6 +105,7 @@ class TimestepSequencer:
 
     def __init__(self, dims: Dims, build: BuildConfig, policy_on: bool, memory: MemoryModel) -> None:
         self._dims, self._build, self._policy_on, self._memory = dims, build, policy_on, memory
+        self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
         self.timestep = lru_cache(maxsize=None)(self._timestep)
         self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, policy_on).run)
@@ -136,14 +135,16 @@ class TimestepSequencer:
     ) -> dict[str, float]:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
         start = self._start(at)
-        times = self._pass(Pass(False, at.reused, self._policy_on, self._policy_on and not first_step))
+        todo = Pass(False, at.reused, self._policy_on, self._policy_on and not first_step)
+        times = self._pass(todo)
         load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
         active, at.reused = (tuple(int(ctx) for ctx in np.flatnonzero(part)) for part in (decision, ~decision))
         if not active:
             return {"pass": at.load - load}
         engine = start + times.done + DONE_TO_ENGINE
         asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
-        spans, written = self._engine(sub_block % 4, active, asked - engine, self._traffic(len(active)))
+        traffic = self._traffic(todo, -1 if known else active[0], len(active))
+        spans, written = self._engine(sub_block % 4, active, asked - engine, traffic)
         at.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
         at.branch, at.history = engine + written, engine + self._history(len(active))
         return {"pass": at.load - load - sum(spans.values())} | spans
@@ -158,11 +159,15 @@ class TimestepSequencer:
         """Cycles from the engine's start until the codes of ``contexts`` are written."""
         if not self._policy_on:
             return 0.0
-        word = max(HISTORY_WORD, self._memory.spacing(self._build.rows * CODE_BITS / 8))
-        words = contexts * self._dims.sub_block_words(self._build)
-        return HISTORY_LOOKS + self._build.max_contexts + contexts + words * word
+        pace = max(HISTORY_WORD, self._memory.spacing(self._code_bytes))
+        return HISTORY_LOOKS + self._build.max_contexts + contexts + contexts * self._words * pace
 
-    def _traffic(self, contexts: int) -> float:
-        """Bytes that the history writer and the next conditioning move before the weights."""
-        words = contexts * self._dims.sub_block_words(self._build) if self._policy_on else 0
-        return words * self._build.rows * CODE_BITS / 8 + self._beats * BEAT_BYTES
+    def _traffic(self, todo: Pass, decided: int, computed: int) -> Traffic:
+        """What comes before the weights once they are asked for, with context ``decided`` (-1: before the pass)."""
+        traffic: list[tuple[float, float]] = [(self._beats * BEAT_BYTES, BEAT_BYTES)] if decided < 0 else []
+        for ctx in range(decided + 1, self._dims.contexts):
+            word = self._code_bytes * todo.with_history + self._build.rows * (ctx in todo.cached)
+            traffic.append((self._words * word, word))
+        if self._policy_on:
+            traffic.append((computed * self._words * self._code_bytes, self._code_bytes / HISTORY_WORD))
+        return tuple(traffic)

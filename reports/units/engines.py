@@ -7,7 +7,7 @@ from accel.dims import Dims
 from reports.units.attend import Group, attend_sequencer
 from reports.units.gemm import BranchWriter, GemmFront
 from reports.units.linear import Inputs, linear_sequencer, products
-from reports.units.memory import MemoryModel, ParamLoader, WeightStreamer
+from reports.units.memory import PARAM_BYTES, MemoryModel, ParamLoader, Traffic, WeightStreamer
 
 PULSE = 1  # from the decision of a sequencer to its pulse
 SETTLE = 2  # a done pulse -> the barrier looks for quiet
@@ -26,16 +26,17 @@ class Engines:
     def __init__(self, dims: Dims, build: BuildConfig, memory: MemoryModel, policy_on: bool) -> None:
         self._dims, self._build, self._memory, self._policy_on = dims, build, memory, policy_on
         self._products = products(dims, build)
+        self._entries = 3 * dims.hidden, dims.mlp + dims.hidden
         self._groups = [Group.of(dims, build, block) for block in (0, 1)]
 
-    def run(self, sub_block: int, active: tuple[int, ...], fetch: float, traffic: float) -> tuple[Spans, float]:
+    def run(self, sub_block: int, active: tuple[int, ...], fetch: float, traffic: Traffic) -> tuple[Spans, float]:
         """A sub-block from the engine's start pulse in cycle 0 on.
 
         Args:
             sub_block: its number.
             active: computing contexts.
             fetch: cycle of the pulse that asks for weights and parameters (negative: during the pass).
-            traffic: bytes that come before the weights meanwhile.
+            traffic: what other ports move before the weights meanwhile.
 
         Returns:
             Cycles by phase from the start pulse up to and including the done pulse, and the first cycle in which the
@@ -43,7 +44,8 @@ class Engines:
         """
         writer = BranchWriter(self._build, self._memory) if self._policy_on else None
         weights = WeightStreamer(self._build, self._memory, fetch)
-        weights.yield_to(traffic)
+        for amount, rate in (*traffic, (self._entries[sub_block % 2] * PARAM_BYTES, PARAM_BYTES)):
+            weights.yield_to(amount, rate)
         inputs, front = Inputs(weights, ParamLoader(self._memory, fetch), writer), GemmFront()
         engine = self._mlp if sub_block % 2 else self._attention
         ends = engine(sub_block // 2 % 2, active, front, inputs)

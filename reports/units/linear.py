@@ -85,7 +85,7 @@ def linear_sequencer(
                 offer = front.accepted + TILE_TO_OFFER
         inputs.weights.release(inputs.used, finish)
         if product.branch and inputs.writer:
-            inputs.weights.yield_to(len(active) * product.tiles * columns * build.rows)
+            inputs.weights.yield_to(len(active) * product.tiles * columns * build.rows, build.rows)
     return front.accepted + ACCEPT_TO_DONE
 
 

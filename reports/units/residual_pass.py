@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accel.conditioning import HEADER_BEATS
 from accel.config import BuildConfig
 from accel.dims import Dims
 from accel.pass_back import SETTLE
@@ -11,7 +12,8 @@ from accel.units.dtsm import LATENCY as DTSM_LATENCY
 from accel.units.fifo import LATENCY as FIFO_LATENCY
 from accel.units.layernorm import STAT_LATENCY
 from accel.units.residual import LATENCY as RESIDUAL_LATENCY
-from reports.units.memory import MemoryModel
+from model.formats import CODE_BITS
+from reports.units.memory import BEAT_BYTES, MemoryModel
 
 START = 1  # start pulse -> the halves run
 COMMAND = 3  # start pulse -> first word of a reader whose first context is wanted, latency 0
@@ -65,7 +67,9 @@ def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryMode
         return PassTimes((), _last_pass(cached, todo, dims, build, memory))
     everyone = tuple(range(dims.contexts))
     history = context_reader(everyone if todo.with_history else (), memory.latency)
-    code_bytes = build.rows / 2 if todo.with_history else 0.0
+    # The next sub-block's conditioning comes first: its bytes are spread over the words.
+    beside = (HEADER_BEATS + dims.contexts * dims.hidden) * BEAT_BYTES / (dims.contexts * dims.sub_block_words(build))
+    code_bytes = build.rows * CODE_BITS / 8 if todo.with_history else 0.0
     hidden, tiles = dims.hidden, dims.row_tiles(build)
     credit = build.fifo_depth - CREDIT_MARGIN
     starts: list[float] = []  # of each tile's normalization
@@ -73,8 +77,10 @@ def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryMode
     decided: list[float] = []
     read, free, gate, back_pace = START - 1.0, 0.0, float(START), 1.0
     for ctx in everyone:
-        pace = memory.spacing(code_bytes + build.rows) if ctx in cached else 1.0
-        back_pace = memory.spacing(code_bytes + (build.rows if ctx in cached else 0)) if todo.with_history else 1.0
+        branch_bytes = build.rows if ctx in cached else 0
+        total = memory.spacing(branch_bytes + code_bytes + beside)
+        pace = total if branch_bytes else 1.0
+        back_pace = total if todo.with_history else 1.0
         gate = max(gate, history.get(ctx, 0.0))
         for tile in range(tiles):
             number = len(starts)
