@@ -13,15 +13,15 @@ from accel.dims import Dims, Group
 from cosim.driver import Driver
 from cosim.engines import Setup, Trace, open_engine
 from cosim.pack import dims_of, groups_of
-from cosim.scoreboard import Check, Scoreboard
+from cosim.scoreboard import Check, Scoreboard, Words
 from model.calibrate import calibrate
 from model.config import DiTConfig
-from model.example import random_dit
 from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
 from model.quantize import quantize
-from model.reference import Reference, StageCapture, StepRecord
+from model.reference import Reference, StageCapture
 from model.sampler import DDIM
+from model.seeded import seeded_dit
 from model.skip import Policy, radit
 from reports.counts import UNCOUNTED, add_counts, expected_counts
 
@@ -75,7 +75,7 @@ class Task:
 @lru_cache(maxsize=8)
 def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
     torch.set_num_threads(1)
-    dit = random_dit(config, seed)
+    dit = seeded_dit(config, seed)
     return quantize(dit, calibrate(dit, steps, images=2), DDIM(steps))
 
 
@@ -111,12 +111,14 @@ def _moving(shape: Shape, scale: float, rng: np.random.Generator) -> list[np.nda
 
 @dataclass
 class Seen:
-    """One timestep before the comparison. A test may plant a defect here."""
+    """One sub-block before the comparison: what the reference has and expects, what was traced. A test may plant a
+    defect here. ``capture`` is None for what follows the last sub-block; only the trace counts there."""
 
     timestep: int
+    sub_block: int
     trace: Trace
-    captures: list[StageCapture]
-    record: StepRecord
+    capture: StageCapture | None = None
+    words: dict[str, Words] = field(default_factory=dict)
 
 
 @dataclass
@@ -140,6 +142,11 @@ class Outcome:
     def mixed(self) -> int:
         """How often one context computed while another reused."""
         return int((self.computed.any(2) & ~self.computed.all(2)).sum())
+
+    def note(self, check: Check) -> None:
+        """Keep what a comparison found wrong."""
+        if check.first:
+            self.problems.append(check.first.explain())
 
     def assert_exact(self) -> None:
         """Every word, decision and counter is right, and there were some."""
@@ -187,19 +194,28 @@ def cosimulate(
             for index, tokens in enumerate(inputs):
                 x = np.zeros((dims.contexts, padded, dims.hidden), np.int64)
                 x[:, : dims.tokens] = tokens
-                captures: list[StageCapture] = []
-                expected, record = reference.step(torch.from_numpy(x)[None], index, alone, captures)
-                records.append(record)
+                steps = reference.sub_blocks(torch.from_numpy(x)[None], index, alone)
                 spoil(driver, index)
-                found = driver.step(x, index)
+                driver.start(x, index)
+                while True:
+                    try:
+                        capture = next(steps)
+                    except StopIteration as end:
+                        expected, record = end.value
+                        break
+                    assert machine.run_sub_block() == capture.sub_block
+                    words = board.expected_words(capture)
+                    seen = Seen(index, capture.sub_block, machine.take_trace(), capture, words)
+                    bend(seen)
+                    outcome.note(board.compare(image, index, seen.capture, seen.words, seen.trace))
+                records.append(record)
+                found, x_out = driver.finish(), expected[0].numpy()
                 outcome.cycles.append(machine.cycles)
-                seen = Seen(index, machine.take_trace(), captures, record)
+                seen = Seen(index, dims.sub_blocks, machine.take_trace())
                 bend(seen)
-                x_out = expected[0].numpy()
-                check = board.compare(image, index, seen.trace, seen.captures, seen.record, x_out)
-                if check.first:
-                    outcome.problems.append(check.first.explain())
-                elif not np.array_equal(found, x_out):
+                check = board.compare_output(image, index, x_out, seen.trace)
+                outcome.note(check)
+                if not check.first and not np.array_equal(found, x_out):
                     outcome.problems.append(f"image {image}, timestep {index}: x differs at the host.")
         outcome.counters = machine.counters()
     outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()

@@ -33,10 +33,10 @@ from cosim.pack import dims_of
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.errors import UserError
-from model.example import random_dit
 from model.integer import IntegerDiT
 from model.quantize import quantize
 from model.sampler import DDIM
+from model.seeded import seeded_dit
 from model.skip import Policy
 from tests.units import replay
 from tests.units.bench import in_shallow_stack
@@ -166,7 +166,7 @@ def test_vhdl_computes_what_myhdl_does(converted, tmp_path):
 
 def small_video() -> tuple[IntegerDiT, Dims]:
     """A random model of one block; attention runs over two frames."""
-    dit = random_dit(DiTConfig(input_size=4, hidden_size=8, depth=1, num_heads=2, mlp_ratio=1, num_classes=3))
+    dit = seeded_dit(DiTConfig(input_size=4, hidden_size=8, depth=1, num_heads=2, mlp_ratio=1, num_classes=3))
     integer = quantize(dit, calibrate(dit, STEPS, images=2), DDIM(STEPS))
     return integer, replace(dims_of(integer.config, contexts=2), tokens=16, even=Group(frames=2))
 
@@ -196,7 +196,8 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
         driver.clear_counters()
         driver.start_image(integer.conditioning_tables(torch.arange(1), guidance=True), 0)
         for step in range(STEPS):
-            driver.step(x.astype(np.int64), step)
+            driver.start(x.astype(np.int64), step)
+            driver.finish()
             x[1] = -x[1]
         engine.counters()
     return trace
