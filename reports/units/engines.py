@@ -44,7 +44,7 @@ class Engines:
         """
         writer = BranchWriter(self._build, self._memory) if self._policy_on else None
         weights = WeightStreamer(self._build, self._memory, fetch)
-        for amount, rate in (*traffic, (self._entries[sub_block % 2] * PARAM_BYTES, PARAM_BYTES)):
+        for amount, rate in ((self._entries[sub_block % 2] * PARAM_BYTES, PARAM_BYTES), *traffic):
             weights.yield_to(amount, rate)
         inputs, front = Inputs(weights, ParamLoader(self._memory, fetch), writer), GemmFront()
         engine = self._mlp if sub_block % 2 else self._attention
