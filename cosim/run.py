@@ -109,6 +109,8 @@ def _told_where(saved: SavedRun | None) -> Iterator[None]:
     """Say, when a run is interrupted, where it would go on from."""
     try:
         yield
+    except UserError:
+        raise
     except BaseException:
         if saved is not None and saved.place:
             print(f"interrupted; --resume goes on from {saved.place}", file=sys.stderr)

@@ -13,6 +13,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class SavedRun:
             with np.load(path) as kept:
                 for name, words in (("cache", driver.cache), ("history", driver.history)):
                     words[...] = kept[name]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise UserError(f"--resume cannot read {path} ({error}): start anew without it.") from None
         engine.restore(self._file("engine", self._number))
         standing = self._record["standing"]
