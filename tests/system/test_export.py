@@ -30,6 +30,7 @@ from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.open import exported_verilog
 from cosim.engines.toolchain import find_verilator
 from cosim.pack import dims_of
+from cosim.replay import VERILOG_PORT
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.errors import UserError
@@ -210,7 +211,7 @@ def test_export_writes_all_and_says_so(exported):
     written = json.loads((out / MAP_FILE).read_text())
     assert written == json.loads(json.dumps(interface_map(BUILDS["4x4"])))
     verilog = (out / f"{TOP}.v").read_text()
-    ports = {name: (way, int(high or 0) + 1) for way, high, name in replay.VERILOG_PORT.findall(verilog)}
+    ports = {name: (way, int(high or 0) + 1) for way, high, name in VERILOG_PORT.findall(verilog)}
     assert ports == {port["name"]: (f"{port['direction']}put", port["bits"]) for port in written["ports"]}
     assert str(out) not in verilog and "Date" not in verilog.partition("module")[0]
 
