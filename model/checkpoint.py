@@ -1,5 +1,7 @@
 """Read and write weights of the float model: this project's .safetensors, and published DiT files.
 
+Named models without shipped weights have seeded ones (`model/seeded.py`).
+
 A .safetensors file written here carries its config as JSON in the metadata entry "config". A file without one
 (a published DiT, as .safetensors, .pt or .pth) has its config inferred from names and shapes.
 """
@@ -21,6 +23,7 @@ from torch import Tensor
 from model.config import NAMED_MODELS, DiTConfig
 from model.dit import DiT, blank_model
 from model.errors import UserError
+from model.seeded import seeded_dit
 
 CHECKPOINT_DIR = Path(__file__).parent / "checkpoints"
 PICKLED = (".pt", ".pth")
@@ -30,31 +33,40 @@ StateDict = dict[str, Tensor]
 
 
 def load_model(name_or_file: str | Path) -> DiT:
-    """Return the model of a shipped checkpoint, by name, or of a checkpoint file: float32, evaluation mode, frozen.
+    """Return a named model, its weights shipped or seeded, or that of a checkpoint file: float32, evaluation, frozen.
 
     Raises:
-        UserError: the name is unknown or has no shipped weights, or the file is bad (see `load_checkpoint`).
+        UserError: the name is unknown, or the file is bad (see `load_checkpoint`).
     """
-    config, state = load_checkpoint(find_checkpoint(name_or_file))
+    path = find_checkpoint(name_or_file)
+    if path is None:
+        return seeded_dit(NAMED_MODELS[str(name_or_file)])
+    config, state = load_checkpoint(path)
     model = blank_model(config)
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
 
 
-def find_checkpoint(name_or_file: str | Path) -> Path:
-    """Return the checkpoint file of a model name, or the file itself.
+def load_config(name_or_file: str | Path) -> DiTConfig:
+    """Return the config of a named model or of a checkpoint file.
 
     Raises:
-        UserError: the name is unknown or has no shipped weights.
+        UserError: the name is unknown, or the file is bad (see `load_checkpoint`).
+    """
+    path = find_checkpoint(name_or_file)
+    return NAMED_MODELS[str(name_or_file)] if path is None else load_checkpoint(path)[0]
+
+
+def find_checkpoint(name_or_file: str | Path) -> Path | None:
+    """Return the checkpoint file of a model name, None where its weights are seeded, or the file itself.
+
+    Raises:
+        UserError: the name is unknown.
     """
     name, path = str(name_or_file), Path(name_or_file)
     if name in NAMED_MODELS:
         shipped = CHECKPOINT_DIR / f"{name}.safetensors"
-        if not shipped.is_file():
-            raise UserError(
-                f"Model {name} has no shipped weights: pass a published checkpoint file (.pt or .safetensors) instead."
-            )
-        return shipped
+        return shipped if shipped.is_file() else None
     if not path.suffix and not path.exists():
         raise UserError(
             f"Model {name} is unknown: use one of {', '.join(NAMED_MODELS)}, or the path of a checkpoint file."

@@ -248,6 +248,20 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.bias)
 
 
+def first_blocks(dit: DiT, count: int) -> DiT:
+    """Return a model of the first `count` blocks of `dit`, which shares its weights.
+
+    Raises:
+        UserError: `count` is out of range.
+    """
+    if not 1 <= count <= dit.config.depth:
+        raise UserError(f"Model field blocks is {count}: give 1 to {dit.config.depth}, the blocks that the model has.")
+    part = blank_model(dit.config.model_copy(update={"depth": count}))
+    state = dit.state_dict()
+    part.load_state_dict({name: state[name] for name in part.state_dict()}, assign=True)
+    return part.eval().requires_grad_(False)
+
+
 def blank_model(config: DiTConfig) -> DiT:
     """Return a model whose tensors have shapes but no values (meta device), for weights to be assigned to."""
     with torch.device("meta"), _SkipInitialization():

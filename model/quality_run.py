@@ -27,7 +27,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from model.calibrate import load_or_calibrate, model_digest
-from model.checkpoint import find_checkpoint, load_model
+from model.checkpoint import find_checkpoint, load_config, load_model
 from model.classifier import load_or_train_classifier
 from model.dit import DiT
 from model.errors import UserError
@@ -63,7 +63,8 @@ class Settings:
 def run_quality(*, model: str, samples: int, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
     """Measure, store beside the checkpoint, print; a stored result that is current is only printed."""
     settings = Settings(model, samples, steps, cfg, seed)
-    path = stored_path(find_checkpoint(model))
+    check_shape(model)
+    path = stored_path(model)
     found = None if force else _load(path, settings)
     if found is None:
         found = measure(settings)
@@ -78,7 +79,7 @@ def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     digest = settings_digest(settings)
     kept = CACHE / f"{digest}.json"
     for path, origin in (
-        (stored_path(find_checkpoint(model)), "stored with the checkpoint"),
+        (stored_path(model), "stored with the checkpoint"),
         (kept, "measured before"),
     ):
         found = _load(path, settings)
@@ -91,8 +92,23 @@ def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     return found["result"] | {"origin": "measured in this run"}
 
 
-def stored_path(checkpoint: Path) -> Path:
-    """Where a checkpoint's quality result lies: ``<stem>.quality.json`` beside it."""
+def check_shape(model: str) -> None:
+    """Refuse a model whose images are not of the digits' shape.
+
+    Raises:
+        UserError: names the shape and the remedy; or the model is unknown.
+    """
+    config = load_config(model)
+    if (config.in_channels, config.input_size) != (1, 8):
+        raise UserError(
+            f"--model is {model!r} with {config.in_channels} x {config.input_size} x {config.input_size} images: "
+            "quality is measured on 8 x 8 digits, use 'digits' or a file of its shape."
+        )
+
+
+def stored_path(model: str) -> Path:
+    """Where a model's quality result lies: ``<stem>.quality.json`` beside its checkpoint."""
+    checkpoint = find_checkpoint(model) or CACHE / model
     return checkpoint.with_suffix(".quality.json")
 
 
@@ -132,17 +148,8 @@ def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
 
 
 def measure(settings: Settings) -> dict[str, Any]:
-    """Generate every variant and compare.
-
-    Raises:
-        UserError: the model's images are not of the digits' shape.
-    """
+    """Generate every variant and compare; the model's images are digits, see `check_shape`."""
     dit = load_model(settings.model)
-    if (dit.config.in_channels, dit.config.input_size) != (1, 8):
-        raise UserError(
-            f"--model is {settings.model!r} with {dit.config.in_channels} x {dit.config.input_size} x "
-            f"{dit.config.input_size} images: quality is measured on 8 x 8 digits, use 'digits' or a file of its shape."
-        )
     started = time.perf_counter()
     with Progress() as progress:
         result = _measure(settings, dit, progress)

@@ -21,7 +21,7 @@ from cosim.pack import dims_of
 from cosim.run import PolicyRun, Prepared, Request, build_for, prepare, run
 from cosim.scoreboard import Check as Comparison
 from model.calibrate import model_digest
-from model.checkpoint import find_checkpoint, load_checkpoint
+from model.checkpoint import find_checkpoint, load_config
 from model.quality_run import stored_or_measured
 from model.skip import Policy, dense, radit
 from reports.arrays import ReportArrays, load_arrays, write_arrays
@@ -91,7 +91,7 @@ def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
 
 def _priced(summary: Summary, table: EnergyTable) -> Summary:
     """The same run under another energy table."""
-    config, _ = load_checkpoint(find_checkpoint(summary.model))
+    config = load_config(summary.model)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
     plan = plan_memory(dims, build)
@@ -148,8 +148,9 @@ def _summarize(
     plan = plan_memory(prepared.dims, build)
     results = {one.policy.name: _account(prepared, one, table, plan) for one in runs}
     rtl = exported_verilog(build, Path("build") / "rtl")
+    checkpoint = find_checkpoint(request.model)
     hashes = {
-        "checkpoint": file_hash(find_checkpoint(request.model)),
+        **({"checkpoint": file_hash(checkpoint)} if checkpoint else {}),
         "model": model_digest(prepared.dit),
         "integer model": prepared.integer.digest(),
         "rtl": file_hash(rtl),

@@ -1,6 +1,17 @@
 """Simulators of the accelerator behind one protocol (``base.Engine``)."""
 
-from cosim.engines.base import Engine, EngineError, Failure, MemoryTiming, Setup, Trace
+from cosim.engines.base import Engine, EngineError, Failure, Trace, Traffic
 from cosim.engines.open import ENGINES, open_engine
+from cosim.engines.setup import MemoryTiming, Setup
 
-__all__ = ["ENGINES", "Engine", "EngineError", "Failure", "MemoryTiming", "Setup", "Trace", "open_engine"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineError",
+    "Failure",
+    "MemoryTiming",
+    "Setup",
+    "Trace",
+    "Traffic",
+    "open_engine",
+]

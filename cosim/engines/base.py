@@ -5,10 +5,8 @@ registers as ``accel.registers`` does and memories as ``accel.ports.memory_ports
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -16,11 +14,9 @@ import numpy as np
 from accel.config import BuildConfig
 from accel.ports import MemoryPort, memory_ports, trace_taps
 from accel.registers import ADDRESS, COUNTER_ADDRESS
+from cosim.engines.setup import MemoryTiming, Setup
 from model.errors import UserError
 
-QUEUE = 16  # commands a memory port can hold
-RATE_UNIT = 256  # bandwidth is counted in bytes per 256 cycles
-CHANCE_UNIT = 1 << 16
 START = 1
 
 
@@ -44,40 +40,6 @@ class EngineError(RuntimeError):
         super().__init__(f"{message} (cycle {cycle} after the reset)")
         self.code = code
         self.cycle = cycle
-
-
-@dataclass(frozen=True)
-class MemoryTiming:
-    """How a memory port, or the host's x streams, answer.
-
-    A write is stored when its data is accepted; data keeps the order of the commands.
-    """
-
-    latency: int = 100  # cycles between a read command and the first cycle that may offer its first word
-    bandwidth: float | None = None  # bytes per cycle of this port; None: a word in every cycle
-    stall: float = 0.0  # probability that a channel pauses in a cycle, drawn per port
-    seed: int = 1
-    depth: int = 4  # commands accepted ahead
-
-    def __post_init__(self) -> None:
-        if self.latency < 0:
-            raise UserError(f"memory latency is {self.latency}; give the cycles as 0 or more.")
-        if self.bandwidth is not None and not 1 / RATE_UNIT <= self.bandwidth < 1 << 20:
-            raise UserError(f"memory bandwidth is {self.bandwidth}; give bytes per cycle above 0, or None.")
-        if not 0 <= self.stall <= 0.99:
-            raise UserError(f"stall probability is {self.stall}; give a number from 0 to 0.99.")
-        if not 1 <= self.depth <= QUEUE:
-            raise UserError(f"command queue depth is {self.depth}; give a number from 1 to {QUEUE}.")
-
-    @property
-    def rate(self) -> int:
-        """Bandwidth in bytes per 256 cycles, 0 for unlimited."""
-        return 0 if self.bandwidth is None else round(self.bandwidth * RATE_UNIT)
-
-    @property
-    def chance(self) -> int:
-        """Stall probability as an integer of 65536."""
-        return round(self.stall * CHANCE_UNIT)
 
 
 @dataclass(frozen=True)
@@ -125,17 +87,11 @@ def trace_fields(config: BuildConfig) -> tuple[TraceField, ...]:
 
 
 @dataclass(frozen=True)
-class Setup:
-    """How an engine is to run."""
+class Traffic:
+    """What a memory port moved in a timestep."""
 
-    timing: MemoryTiming = MemoryTiming()  # of every port that has no other
-    ports: Mapping[str, MemoryTiming] = field(default_factory=dict)  # by memory port; "x": the host's streams
-    trace: bool = True  # record the trace taps
-    waves: Path | None = None  # waveform file; .vcd, and .fst where the engine can
-    max_cycles: int = 1_000_000_000  # of one timestep
-
-    def timing_of(self, port: str) -> MemoryTiming:
-        return self.ports.get(port, self.timing)
+    bytes: int
+    starved: int  # cycles in which a word waited for bandwidth
 
 
 class Engine(ABC):
@@ -144,7 +100,9 @@ class Engine(ABC):
     def __init__(self, config: BuildConfig, setup: Setup) -> None:
         self.config = config
         self.setup = setup
-        self.cycles = 0  # of the last timestep, from START until busy fell
+        self.cycles = 0  # of the timestep, from START until now or until busy fell
+        self._is_running = False
+        self._x = (np.zeros(0, np.int16),) * 2  # in and out; the simulator works on these very arrays
         self._memories: dict[str, tuple[int, MemoryPort]] = {
             port.name: (position, port) for position, port in enumerate(memory_ports(config))
         }
@@ -158,9 +116,10 @@ class Engine(ABC):
     def __exit__(self, *exception) -> None:
         self.close()
 
-    @abstractmethod
     def reset(self) -> None:
         """Reset the accelerator and its surroundings. Memories stay bound and keep their contents."""
+        self._is_running = False
+        self._reset()
 
     @abstractmethod
     def close(self) -> None:
@@ -175,6 +134,9 @@ class Engine(ABC):
         """Pause or resume the waveform, where ``Setup.waves`` named one and the engine can."""
 
     @abstractmethod
+    def _reset(self) -> None: ...
+
+    @abstractmethod
     def _write(self, address: int, value: int) -> None: ...
 
     @abstractmethod
@@ -184,7 +146,16 @@ class Engine(ABC):
     def _bind(self, position: int, words: np.ndarray, count: int, timing: MemoryTiming) -> None: ...
 
     @abstractmethod
-    def _run(self, x_in: np.ndarray, x_out: np.ndarray) -> int: ...
+    def _start(self, x_in: np.ndarray, x_out: np.ndarray) -> None:
+        """START with these arrays to send and to fill."""
+
+    @abstractmethod
+    def _run_sub_block(self) -> int | None:
+        """As ``run_sub_block``; keeps ``cycles`` up to date."""
+
+    @abstractmethod
+    def _traffic(self, position: int) -> tuple[int, int]:
+        """Bytes moved and cycles starved of one port."""
 
     def write_register(self, name: str, value: int) -> None:
         """Write a register by its name in ``accel.registers``."""
@@ -212,14 +183,42 @@ class Engine(ABC):
             raise ValueError(f"{words.nbytes} bytes are no whole words of port {port}: a word has {memory.word_bytes}")
         self._bind(position, words, words.nbytes // memory.word_bytes, self.setup.timing_of(port))
 
-    def run_timestep(self, x_in: np.ndarray) -> np.ndarray:
-        """START, send x (int16, R lanes per word), and return the new x when the accelerator is no longer busy."""
-        x_in = np.ascontiguousarray(x_in)
+    def start_timestep(self, x_in: np.ndarray) -> None:
+        """START; x (int16, R lanes per word) is sent as the accelerator takes it."""
+        x_in = np.array(x_in, order="C")
         if x_in.dtype != np.int16 or x_in.size % self.config.rows:
             raise ValueError(f"x must be int16 in words of {self.config.rows} lanes, not {x_in.dtype} {x_in.shape}")
-        x_out = np.zeros_like(x_in)
-        self.cycles = self._run(x_in, x_out)
-        return x_out
+        self._x = x_in, np.zeros_like(x_in)
+        self.cycles = 0
+        self._start(*self._x)
+        self._is_running = True
+
+    def run_sub_block(self) -> int | None:
+        """Run until a sub-block is over, its last cycle included; its number, or None when the timestep is over."""
+        if not self._is_running:
+            raise RuntimeError("no timestep is running: call start_timestep first")
+        try:
+            ended = self._run_sub_block()
+        except EngineError:
+            self._is_running = False
+            raise
+        self._is_running = ended is not None
+        return ended
+
+    def finish_timestep(self) -> np.ndarray:
+        """Run what is left of the timestep, until the accelerator is no longer busy. Returns the new x."""
+        while self._is_running:
+            self.run_sub_block()
+        return self._x[1]
+
+    def run_timestep(self, x_in: np.ndarray) -> np.ndarray:
+        """A whole timestep: x (int16, R lanes per word) -> the new x."""
+        self.start_timestep(x_in)
+        return self.finish_timestep()
+
+    def traffic(self) -> dict[str, Traffic]:
+        """What every memory port has moved since the last START."""
+        return {name: Traffic(*self._traffic(position)) for name, (position, _) in self._memories.items()}
 
     def _stream_name(self, position: int) -> str:
         return [*self._memories, "s_x", "m_x"][position]

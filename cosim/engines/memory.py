@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.engines.base import RATE_UNIT, MemoryTiming
+from cosim.engines.setup import RATE_UNIT, MemoryTiming
 
 WORD32 = 0xFFFFFFFF
 
@@ -34,6 +34,34 @@ class Dice:
         self.data = (state >> 16) < self.stall
 
 
+class Bandwidth:
+    """What all memory ports share. They ask in order of priority: one that cannot pay holds up those after it."""
+
+    def __init__(self, rate: int, widest: int) -> None:
+        self.rate = rate  # bytes per 256 cycles, 0: unlimited
+        self.most = widest * RATE_UNIT + rate
+        self.clear()
+
+    def clear(self) -> None:
+        """As after a reset."""
+        self.credit = self.refilled = 0
+        self.refused = -1  # the cycle in which a port could not pay
+
+    def pay(self, size: int, now: int) -> bool:
+        """True when ``size`` bytes could be paid for."""
+        if not self.rate:
+            return True
+        if self.refused == now:
+            return False
+        self.credit = min(self.credit + (now - self.refilled) * self.rate, self.most)
+        self.refilled = now
+        if self.credit < size * RATE_UNIT:
+            self.refused = now
+            return False
+        self.credit -= size * RATE_UNIT
+        return True
+
+
 @dataclass
 class Request:
     """The rest of a command."""
@@ -46,9 +74,10 @@ class Request:
 class Memory:
     """One memory port, read or write. ``offered``: a read word is on the bus, or the write port is ready."""
 
-    def __init__(self, position: int, word_bytes: int) -> None:
+    def __init__(self, position: int, word_bytes: int, shared: Bandwidth) -> None:
         self.position = position
         self.word_bytes = word_bytes
+        self.shared = shared
         self.bytes = memoryview(b"")
         self.size = 0
         self.timing = MemoryTiming()
@@ -66,8 +95,13 @@ class Memory:
         """Forget every command, as after a reset."""
         self.dice = Dice(self.timing, self.position)
         self.queue: deque[Request] = deque()
-        self.credit = self.refilled = 0
         self.command_ready = self.offered = False
+        self.has_room = self.refused = False  # a write port could, or could not, pay for the next word
+        self.start()
+
+    def start(self) -> None:
+        """Count from here."""
+        self.moved = self.starved = 0  # words; cycles
 
     def rest(self) -> tuple[int, int] | None:
         """Next address and words still to come of the oldest command, None when all is done."""
@@ -85,15 +119,14 @@ class Memory:
     def accept_word(self, word: int) -> None:
         """Store a written word."""
         self.bytes[self._next_word()] = word.to_bytes(self.word_bytes, "little")
-        self._spend()
+        self.has_room = False
 
     def read(self, taken: bool, now: int) -> None:
         """Set what a read port shows in the next cycle."""
         self.dice.roll()
         if taken:
             self.offered = False
-        if not self.offered and self.queue and self.queue[0].due <= now and not self.dice.data and self._can_pay(now):
-            self._spend()
+        if not self.offered and self.queue and self.queue[0].due <= now and not self.dice.data and self._fetch(now):
             self.bus = int.from_bytes(self.bytes[self._next_word()], "little")
             self.offered = True
         self.command_ready = len(self.queue) < self.timing.depth and not self.dice.command
@@ -101,7 +134,11 @@ class Memory:
     def write(self, now: int) -> None:
         """Set what a write port shows in the next cycle."""
         self.dice.roll()
-        self.offered = bool(self.queue) and not self.dice.data and self._can_pay(now)
+        self.refused = False
+        if not self.has_room and self.queue and not self.dice.data:
+            self.has_room = self.shared.pay(self.word_bytes, now)
+            self.refused = not self.has_room
+        self.offered = self.has_room and not self.dice.data
         self.command_ready = len(self.queue) < self.timing.depth and not self.dice.command
 
     def _next_word(self) -> slice:
@@ -109,21 +146,15 @@ class Memory:
         start = request.address * self.word_bytes
         request.address += 1
         request.left -= 1
+        self.moved += 1
         if not request.left:
             self.queue.popleft()
         return slice(start, start + self.word_bytes)
 
-    def _spend(self) -> None:
-        if self.timing.rate:
-            self.credit -= self.word_bytes * RATE_UNIT
-
-    def _can_pay(self, now: int) -> bool:
-        if not self.timing.rate:
-            return True
-        cost = self.word_bytes * RATE_UNIT
-        self.credit = min(self.credit + (now - self.refilled) * self.timing.rate, cost + self.timing.rate)
-        self.refilled = now
-        return self.credit >= cost
+    def _fetch(self, now: int) -> bool:
+        paid = self.shared.pay(self.word_bytes, now)
+        self.starved += not paid
+        return paid
 
 
 class HostStreams:

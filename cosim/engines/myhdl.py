@@ -9,8 +9,9 @@ from myhdl import Simulation, always, delay, instance, traceSignals
 from accel.config import BuildConfig
 from accel.ports import RESET_CYCLES, TopPorts
 from accel.registers import ADDRESS
-from cosim.engines.base import START, Engine, EngineError, Failure, MemoryTiming, Setup, Trace, trace_fields
-from cosim.engines.memory import HostStreams, Memory, Monitor
+from cosim.engines.base import START, Engine, EngineError, Failure, Trace, trace_fields
+from cosim.engines.memory import Bandwidth, HostStreams, Memory, Monitor
+from cosim.engines.setup import MemoryTiming, Setup, by_priority
 from model.errors import UserError
 
 PERIOD = 2  # time steps of a clock cycle
@@ -48,6 +49,7 @@ class PortBench:
         if self.is_write:
             if not self.data_monitor.holds(bool(data.tvalid), memory.offered, int(data.tdata)):
                 fail(Failure.UNSTABLE, memory.position, 1)
+            memory.starved += bool(data.tvalid) and memory.refused
             if data.tvalid and memory.offered:
                 memory.accept_word(int(data.tdata))
             memory.write(now)
@@ -80,14 +82,17 @@ class MyhdlEngine(Engine):
         if Simulation._no_of_instances:
             raise RuntimeError("MyHDL simulates one accelerator at a time: close the other engine first")
         self._ports = ports = TopPorts(config)
-        self._benches = [
-            PortBench(Memory(position, port.word_bytes), name, port.is_write, ports)
-            for name, (position, port) in self._memories.items()
-        ]
+        self._shared = Bandwidth(self.setup.rate, max(port.word_bytes for _, port in self._memories.values()))
+        self._benches = {  # by position, first served first
+            position: PortBench(Memory(position, port.word_bytes, self._shared), port.name, port.is_write, ports)
+            for position, port in by_priority(config)
+        }
         self._host = HostStreams(len(self._benches), len(ports.s_x.tdata) // 8, self.setup.timing_of("x"))
         self._fields = trace_fields(config)
         self._taps = self._trace_taps()
         self._failure: EngineError | None = None
+        self._advance = [ports.signals()[f"trace_advance_{part}"] for part in ("valid", "sub_block")]
+        self._ended: int | None = None  # the sub-block that was over in the last cycle
         self._simulation = self._elaborate(top)
         self.reset()
 
@@ -127,8 +132,9 @@ class MyhdlEngine(Engine):
         """Everything around the accelerator at one clock edge, from the signals before it."""
         if self.setup.trace:
             self._sample_taps()
+        self._ended = int(self._advance[1]) if self._advance[0] else None
         self._step_x()
-        for bench in self._benches:
+        for bench in self._benches.values():
             bench.step(self._now, self._fail)
         self._ports.reg_write.next = False
         self._now += 1
@@ -154,10 +160,11 @@ class MyhdlEngine(Engine):
                 for signal, size, name in fields:
                     self._buffers[name] += int(signal).to_bytes(size, "little")
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
         ports = self._ports
         ports.aresetn.next = False
-        for bench in self._benches:
+        self._shared.clear()
+        for bench in self._benches.values():
             bench.clear()
         self._host.clear()
         self._x_monitor = Monitor()
@@ -184,26 +191,34 @@ class MyhdlEngine(Engine):
     def _bind(self, position: int, words: np.ndarray, count: int, timing: MemoryTiming) -> None:
         self._benches[position].memory.bind(words, count, timing)
 
-    def _run(self, x_in: np.ndarray, x_out: np.ndarray) -> int:
+    def _start(self, x_in: np.ndarray, x_out: np.ndarray) -> None:
         self._host.start(x_in, x_out)
+        for bench in self._benches.values():
+            bench.memory.start()
         self._write(ADDRESS["control"], START)
         if not self._ports.busy:
             self._fail(Failure.NOT_BUSY, 0)
-        cycles = 0
-        while self._ports.busy and self._failure is None:
-            if cycles == self.setup.max_cycles:
-                self._fail(Failure.TIMEOUT, 0, limit=cycles)
+
+    def _run_sub_block(self) -> int | None:
+        self._ended = None
+        while self._ports.busy and self._failure is None and self._ended is None:
+            if self.cycles == self.setup.max_cycles:
+                self._fail(Failure.TIMEOUT, 0, limit=self.cycles)
                 break
             self._clock()
-            cycles += 1
-        if self._failure is None:
+            self.cycles += 1
+        if self._failure is None and self._ended is None:
             self._look_for_leftovers()
         if self._failure is not None:
             raise self._failure
-        return cycles
+        return self._ended
+
+    def _traffic(self, position: int) -> tuple[int, int]:
+        memory = self._benches[position].memory
+        return memory.moved * memory.word_bytes, memory.starved
 
     def _look_for_leftovers(self) -> None:
-        for bench in sorted(self._benches, key=lambda bench: not bench.is_write):
+        for bench in sorted(self._benches.values(), key=lambda bench: not bench.is_write):
             rest = bench.memory.rest()
             if rest is None and bench.memory.offered and not bench.is_write:
                 rest = 0, 1

@@ -105,7 +105,7 @@ class Build:
         """Hash of all inputs; comments of the Verilog, which hold its date, do not count."""
         lines = [line for line in self.verilog.read_text().splitlines() if not line.lstrip().startswith("//")]
         parts = ["\n".join(lines), self.top, harness_config(self.config), self.tools()]
-        parts += [path.read_text() for path in sorted(HARNESS.glob("harness.*"))]
+        parts += [path.read_text() for path in sorted(HARNESS.iterdir())]
         return _digest(parts)
 
     def tools(self) -> str:

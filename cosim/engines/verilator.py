@@ -10,11 +10,13 @@ import numpy as np
 
 from accel.config import BuildConfig
 from accel.registers import ADDRESS
-from cosim.engines.base import START, Engine, Failure, MemoryTiming, Setup, Trace, trace_fields
+from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
+from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.verilate import CACHE, BuildError, build_library
 from model.errors import UserError
 
 CHUNK = 200_000  # cycles between two looks at Ctrl-C
+BUSY, SUB_BLOCK_OVER = 1, 2  # radit::Outcome
 
 
 class CTiming(Structure):
@@ -22,7 +24,6 @@ class CTiming(Structure):
 
     _fields_ = [
         ("latency", c_uint64),
-        ("rate", c_uint32),
         ("stall", c_uint32),
         ("seed", c_uint32),
         ("depth", c_uint32),
@@ -31,7 +32,7 @@ class CTiming(Structure):
     @classmethod
     def of(cls, timing: MemoryTiming) -> "CTiming":
         """The same in C."""
-        return cls(timing.latency, timing.rate, timing.chance, timing.seed & 0xFFFFFFFF, timing.depth)
+        return cls(timing.latency, timing.chance, timing.seed & 0xFFFFFFFF, timing.depth)
 
 
 class CFailure(Structure):
@@ -48,7 +49,7 @@ class CFailure(Structure):
 
 
 SIGNATURES: dict[str, tuple] = {
-    "create": (c_void_p,),
+    "create": (c_void_p, c_uint64),
     "destroy": (None, c_void_p),
     "reset": (None, c_void_p),
     "write": (None, c_void_p, c_uint32, c_uint32),
@@ -57,7 +58,9 @@ SIGNATURES: dict[str, tuple] = {
     "bind": (None, c_void_p, c_int, c_void_p, c_uint64, POINTER(CTiming)),
     "start": (None, c_void_p, c_void_p, c_void_p, c_uint64, c_uint32, c_uint32),
     "run": (c_int, c_void_p, c_uint64),
+    "sub_block": (c_uint32, c_void_p),
     "busy_cycles": (c_uint64, c_void_p),
+    "traffic": (None, c_void_p, c_int, POINTER(c_uint64), POINTER(c_uint64)),
     "failure": (None, c_void_p, POINTER(CFailure)),
     "tracing": (None, c_void_p, c_int),
     "take": (c_void_p, c_void_p, c_int, POINTER(c_uint64)),
@@ -114,8 +117,7 @@ class VerilatorEngine(Engine):
         self._c = Library(build_library(config, verilog, top, waves.suffix if waves else "", cache))
         self._fields = trace_fields(config)
         self._bound: dict[int, np.ndarray] = {}
-        self._x: tuple[np.ndarray, ...] = ()
-        self._handle = self._c.create()
+        self._handle = self._c.create(self.setup.rate)
         self._c.tracing(self._handle, self.setup.trace)
         self._c.host_timing(self._handle, CTiming.of(self.setup.timing_of("x")))
         if waves is not None:
@@ -124,7 +126,7 @@ class VerilatorEngine(Engine):
                 raise UserError(f"waveform file {waves} cannot be written; choose a writeable folder.")
         self.reset()
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
         self._c.reset(self._handle)
 
     def _write(self, address: int, value: int) -> None:
@@ -137,26 +139,31 @@ class VerilatorEngine(Engine):
         self._bound[position] = words
         self._c.bind(self._handle, position, words.ctypes.data, count, CTiming.of(timing))
 
-    def _run(self, x_in: np.ndarray, x_out: np.ndarray) -> int:
-        c, handle, limit = self._c, self._handle, self.setup.max_cycles
+    def _start(self, x_in: np.ndarray, x_out: np.ndarray) -> None:
         words = x_in.size // self.config.rows
-        self._x = x_in, x_out  # the harness keeps their addresses
-        c.start(handle, x_in.ctypes.data, x_out.ctypes.data, words, ADDRESS["control"], START)
-        state, left = 1, limit
-        while state == 1 and left:
-            chunk = min(CHUNK, left)
-            state = c.run(handle, chunk)
-            left -= chunk
-        if state == 1:
-            state = c.run(handle, 0)  # it may have finished in the last cycle allowed
+        self._c.start(self._handle, x_in.ctypes.data, x_out.ctypes.data, words, ADDRESS["control"], START)
+
+    def _run_sub_block(self) -> int | None:
+        c, handle, limit = self._c, self._handle, self.setup.max_cycles
+        outcome = BUSY
+        while outcome == BUSY and self.cycles < limit:
+            outcome = c.run(handle, min(CHUNK, limit - self.cycles))
+            self.cycles = c.busy_cycles(handle)
+        if outcome == BUSY:
+            outcome = c.run(handle, 0)  # it may have finished in the last cycle allowed
         failure = CFailure()
         c.failure(handle, byref(failure))
         if failure.code:
             values = (failure.port, failure.address, failure.length, failure.limit, failure.cycle)
             raise self._error(Failure(failure.code), *values)
-        if state == 1:
+        if outcome == BUSY:
             raise self._error(Failure.TIMEOUT, 0, 0, 0, limit, failure.cycle)
-        return c.busy_cycles(handle)
+        return c.sub_block(handle) if outcome == SUB_BLOCK_OVER else None
+
+    def _traffic(self, position: int) -> tuple[int, int]:
+        moved, starved = c_uint64(), c_uint64()
+        self._c.traffic(self._handle, position, byref(moved), byref(starved))
+        return moved.value, starved.value
 
     def take_trace(self) -> Trace:
         taken = {}

@@ -15,7 +15,15 @@ using Waves = VerilatedFstC;
 using Waves = VerilatedVcdC;
 #endif
 
+#define SKIP(NAME, INDEX, BYTES)
+#define RADIT_ALL_PORTS(X) RADIT_MEMORIES(X, X)
+#define RADIT_READ_PORTS(X) RADIT_MEMORIES(X, SKIP)
+#define RADIT_WRITE_PORTS(X) RADIT_MEMORIES(SKIP, X)
+
 namespace radit {
+
+// How a run ended.
+enum Outcome : int { FAILED = -1, OVER, BUSY, SUB_BLOCK_OVER };
 
 constexpr int S_X = RADIT_PORTS;
 constexpr int M_X = RADIT_PORTS + 1;
@@ -27,13 +35,13 @@ struct Harness {
 #define MEMBER(NAME, INDEX, BYTES) \
     Memory<BYTES> NAME;            \
     Monitor<8> NAME##_command;
-    RADIT_READ_PORTS(MEMBER)
-    RADIT_WRITE_PORTS(MEMBER)
+    RADIT_ALL_PORTS(MEMBER)
 #undef MEMBER
 #define MEMBER(NAME, INDEX, BYTES) Monitor<BYTES> NAME##_data;
     RADIT_WRITE_PORTS(MEMBER)
 #undef MEMBER
     Monitor<RADIT_X_BYTES> m_x_data;
+    Bandwidth bandwidth;
     Timing host_timing{};
     Dice source_dice, sink_dice;
     const uint8_t* x_in = nullptr;
@@ -44,6 +52,7 @@ struct Harness {
     bool is_tracing = true;
     Failure failure{};
     uint64_t now = 0, busy_cycles = 0;
+    uint32_t sub_block = 0;  // the last one that was over
 #if RADIT_WAVES
     Waves waves;
     bool is_dumping = false;
@@ -64,12 +73,12 @@ struct Harness {
     void reset() {
         failure = {};
         now = 0;
+        bandwidth.clear();
 #define CLEAR(NAME, INDEX, BYTES) \
     NAME.clear(INDEX);            \
     NAME##_command = {};          \
     top.m_##NAME##_cmd_tready = 0;
-        RADIT_READ_PORTS(CLEAR)
-        RADIT_WRITE_PORTS(CLEAR)
+        RADIT_ALL_PORTS(CLEAR)
 #undef CLEAR
 #define CLEAR(NAME, INDEX, BYTES) top.s_##NAME##_tvalid = 0;
         RADIT_READ_PORTS(CLEAR)
@@ -115,13 +124,13 @@ struct Harness {
     if (top.m_##NAME##_cmd_tvalid | NAME##_command.is_waiting)                 \
         take_command(NAME, NAME##_command, INDEX, top.m_##NAME##_cmd_tvalid, \
                      top.m_##NAME##_cmd_taddr, top.m_##NAME##_cmd_tlen);
-        RADIT_READ_PORTS(SAMPLE)
-        RADIT_WRITE_PORTS(SAMPLE)
+        RADIT_ALL_PORTS(SAMPLE)
 #undef SAMPLE
 #define SAMPLE(NAME, INDEX, BYTES)                                                            \
     if (top.m_##NAME##_tvalid | NAME##_data.is_waiting) {                                     \
         if (!NAME##_data.holds(top.m_##NAME##_tvalid, NAME.offered, &top.m_##NAME##_tdata)) \
             fail(UNSTABLE, INDEX, 1);                                                         \
+        NAME.starved += top.m_##NAME##_tvalid && NAME.refused;                                \
         if (top.m_##NAME##_tvalid && NAME.offered) NAME.accept_word(&top.m_##NAME##_tdata); \
     }
         RADIT_WRITE_PORTS(SAMPLE)
@@ -170,22 +179,21 @@ struct Harness {
         top.clk = 1;
         eval();
         top.reg_write = 0;
-#define DRIVE(NAME, INDEX, BYTES)                             \
-    if (NAME.is_active()) {                                   \
-        NAME.read(&top.s_##NAME##_tdata, NAME##_taken, now); \
-        top.s_##NAME##_tvalid = NAME.offered;                 \
-        top.m_##NAME##_cmd_tready = NAME.command_ready;       \
+#define READ(NAME, INDEX, BYTES)                                         \
+    if (NAME.is_active()) {                                              \
+        NAME.read(&top.s_##NAME##_tdata, NAME##_taken, bandwidth, now); \
+        top.s_##NAME##_tvalid = NAME.offered;                            \
+        top.m_##NAME##_cmd_tready = NAME.command_ready;                  \
     }
-        RADIT_READ_PORTS(DRIVE)
-#undef DRIVE
-#define DRIVE(NAME, INDEX, BYTES)                       \
+#define WRITE(NAME, INDEX, BYTES)                       \
     if (NAME.is_active()) {                             \
-        NAME.write(now);                                \
+        NAME.write(bandwidth, now);                     \
         top.m_##NAME##_tready = NAME.offered;           \
         top.m_##NAME##_cmd_tready = NAME.command_ready; \
     }
-        RADIT_WRITE_PORTS(DRIVE)
-#undef DRIVE
+        RADIT_MEMORIES(READ, WRITE)
+#undef READ
+#undef WRITE
         drive_x(x_taken);
         ++now;
         top.clk = 0;
@@ -207,11 +215,34 @@ struct Harness {
         return top.reg_rdata;
     }
 
-    // 0: the timestep is over, 1: still busy, -1: failure.
-    int run(uint64_t cycles) {
-        for (; cycles && top.busy && failure.code == NONE; --cycles, ++busy_cycles) cycle();
-        if (failure.code != NONE) return -1;
-        if (top.busy) return 1;
+    void start(const uint8_t* in, uint8_t* out, uint64_t words, uint32_t address, uint32_t value) {
+        x_in = in;
+        x_out = out;
+        x_words = words;
+        x_sent = x_received = busy_cycles = 0;
+#define START(NAME, INDEX, BYTES) NAME.start();
+        RADIT_ALL_PORTS(START)
+#undef START
+        write_register(address, value);
+        if (!top.busy) fail(NOT_BUSY, 0);
+    }
+
+    // Up to `cycles` cycles, up to the end of a sub-block or of the timestep.
+    Outcome run(uint64_t cycles) {
+        for (; cycles && top.busy && failure.code == NONE; --cycles) {
+            const bool advances = top.trace_advance_valid;
+            sub_block = top.trace_advance_sub_block;
+            cycle();
+            ++busy_cycles;
+            if (advances && failure.code == NONE) return SUB_BLOCK_OVER;
+        }
+        if (failure.code != NONE) return FAILED;
+        if (top.busy) return BUSY;
+        find_leftovers();
+        return failure.code == NONE ? OVER : FAILED;
+    }
+
+    void find_leftovers() {
 #define REST(NAME, INDEX, BYTES) \
     if (NAME.count) fail(LEFT_OVER, INDEX, NAME.front().address, NAME.front().left);
         RADIT_WRITE_PORTS(REST)
@@ -223,7 +254,6 @@ struct Harness {
 #undef REST
         if (x_sent < x_words || x_offered) fail(LEFT_OVER, S_X, x_sent - x_offered, x_words - x_sent + x_offered);
         if (x_received < x_words) fail(LEFT_OVER, M_X, x_received, x_words - x_received);
-        return failure.code == NONE ? 0 : -1;
     }
 };
 
@@ -233,7 +263,14 @@ using radit::Harness;
 
 extern "C" {
 
-Harness* radit_create() { return new (std::nothrow) Harness; }
+Harness* radit_create(uint64_t rate) {
+    Harness* h = new (std::nothrow) Harness;
+    if (h) {
+        h->bandwidth.rate = rate;
+        h->bandwidth.widest = RADIT_WIDEST;
+    }
+    return h;
+}
 void radit_destroy(Harness* h) {
 #if RADIT_WAVES
     h->waves.close();
@@ -254,22 +291,26 @@ void radit_bind(Harness* h, int port, uint8_t* words, uint64_t size, const radit
         h->NAME.timing = *timing;   \
         h->NAME.dice.seed(*timing, INDEX); \
     }
-    RADIT_READ_PORTS(BIND)
-    RADIT_WRITE_PORTS(BIND)
+    RADIT_ALL_PORTS(BIND)
 #undef BIND
 }
 
-// START with x_words to send and to receive.
-void radit_start(Harness* h, const uint8_t* x_in, uint8_t* x_out, uint64_t x_words, uint32_t address, uint32_t value) {
-    h->x_in = x_in;
-    h->x_out = x_out;
-    h->x_words = x_words;
-    h->x_sent = h->x_received = h->busy_cycles = 0;
-    h->write_register(address, value);
-    if (!h->top.busy) h->fail(radit::NOT_BUSY, 0);
+// START with `words` words of x to send and to receive.
+void radit_start(Harness* h, const uint8_t* in, uint8_t* out, uint64_t words, uint32_t address, uint32_t value) {
+    h->start(in, out, words, address, value);
 }
 int radit_run(Harness* h, uint64_t cycles) { return h->run(cycles); }
+uint32_t radit_sub_block(Harness* h) { return h->sub_block; }
 uint64_t radit_busy_cycles(Harness* h) { return h->busy_cycles; }
+void radit_traffic(Harness* h, int port, uint64_t* bytes, uint64_t* starved) {
+#define TRAFFIC(NAME, INDEX, BYTES)      \
+    if (port == INDEX) {                 \
+        *bytes = h->NAME.moved * BYTES;  \
+        *starved = h->NAME.starved;      \
+    }
+    RADIT_ALL_PORTS(TRAFFIC)
+#undef TRAFFIC
+}
 void radit_failure(Harness* h, radit::Failure* failure) {
     *failure = h->failure;
     if (failure->code == radit::NONE) failure->cycle = h->now;

@@ -1,4 +1,4 @@
-// What surrounds the accelerator: memories with latency, bandwidth and stalls, the host's streams, handshake monitors
+// What surrounds the accelerator: memories with latency, stalls and a common bandwidth, the host's streams, handshake monitors
 // and trace buffers. cosim/engines/memory.py says the same in Python, step for step: equal timing, equal cycles.
 #pragma once
 
@@ -22,7 +22,6 @@ struct Failure {
 
 struct Timing {
     uint64_t latency;  // cycles between a command and the first cycle that may offer its first word
-    uint32_t rate;     // bytes per 256 cycles, 0: a word in every cycle
     uint32_t stall;    // probability of an idle cycle, of 65536
     uint32_t seed;
     uint32_t depth;    // commands accepted ahead, at most QUEUE
@@ -52,6 +51,34 @@ struct Dice {
     }
 };
 
+// What all memory ports share. They ask in order of priority: one that cannot pay holds up those after it.
+struct Bandwidth {
+    uint64_t rate = 0;  // bytes per 256 cycles, 0: unlimited
+    uint64_t widest = 0;
+    uint64_t credit = 0, refilled = 0;
+    uint64_t refused = UINT64_MAX;  // the cycle in which a port could not pay
+
+    void clear() {
+        credit = refilled = 0;
+        refused = UINT64_MAX;
+    }
+    // True when `bytes` could be paid for.
+    bool pay(uint64_t bytes, uint64_t now) {
+        if (!rate) return true;
+        if (refused == now) return false;
+        const uint64_t most = widest * 256 + rate;
+        credit += (now - refilled) * rate;
+        if (credit > most) credit = most;
+        refilled = now;
+        if (credit < bytes * 256) {
+            refused = now;
+            return false;
+        }
+        credit -= bytes * 256;
+        return true;
+    }
+};
+
 // One memory port, read or write. A cycle has two steps: `accept_*` for the transfers of the clock edge, then
 // `read` or `write` for what the port shows in the next cycle.
 template <int BYTES>
@@ -65,21 +92,29 @@ struct Memory {
     Dice dice;
     Command queue[QUEUE];
     uint32_t head = 0, count = 0;
-    uint64_t credit = 0, refilled = 0;
+    uint64_t moved = 0, starved = 0;  // since START: words; cycles in which a word waited for bandwidth
     bool command_ready = false;
-    bool offered = false;  // read: the word on the bus is valid; write: the port is ready
+    bool offered = false;   // read: the word on the bus is valid; write: the port is ready
+    bool has_room = false;  // write: the next word is paid for
+    bool refused = false;   // write: it could not be paid for
 
     void clear(uint32_t port) {
         dice.seed(timing, port);
         head = count = 0;
-        credit = refilled = 0;
-        command_ready = offered = false;
+        command_ready = offered = has_room = refused = false;
+        start();
     }
+    void start() { moved = starved = 0; }
     bool is_active() const { return count || offered || dice.stall || !command_ready; }
     Command& front() { return queue[head]; }
-    void pop() {
-        head = (head + 1) % QUEUE;
-        --count;
+    uint8_t* next_word() {
+        uint8_t* word = words + front().address++ * BYTES;
+        ++moved;
+        if (!--front().left) {
+            head = (head + 1) % QUEUE;
+            --count;
+        }
+        return word;
     }
     bool accept_command(uint64_t address, uint64_t length, uint64_t now) {
         if (address + length > size) return false;
@@ -87,35 +122,29 @@ struct Memory {
         return true;
     }
     void accept_word(const void* word) {
-        memcpy(words + front().address++ * BYTES, word, BYTES);
-        if (timing.rate) credit -= BYTES * 256;
-        if (!--front().left) pop();
+        memcpy(next_word(), word, BYTES);
+        has_room = false;
     }
-    bool can_pay(uint64_t now) {
-        if (!timing.rate) return true;
-        const uint64_t most = BYTES * 256 + timing.rate;
-        credit += (now - refilled) * timing.rate;
-        if (credit > most) credit = most;
-        refilled = now;
-        return credit >= BYTES * 256;
+    bool fetch(Bandwidth& shared, uint64_t now) {
+        const bool paid = shared.pay(BYTES, now);
+        starved += !paid;
+        return paid;
     }
-    // True when a new word was put on the bus.
-    bool read(void* bus, bool taken, uint64_t now) {
+    void read(void* bus, bool taken, Bandwidth& shared, uint64_t now) {
         if (dice.stall) dice.roll();
         if (taken) offered = false;
-        bool is_new = false;
-        if (!offered && count && front().due <= now && !dice.data && can_pay(now)) {
-            if (timing.rate) credit -= BYTES * 256;
-            memcpy(bus, words + front().address++ * BYTES, BYTES);
-            if (!--front().left) pop();
-            offered = is_new = true;
+        if (!offered && count && front().due <= now && !dice.data && fetch(shared, now)) {
+            memcpy(bus, next_word(), BYTES);
+            offered = true;
         }
         command_ready = count < timing.depth && !dice.command;
-        return is_new;
     }
-    void write(uint64_t now) {
+    void write(Bandwidth& shared, uint64_t now) {
         if (dice.stall) dice.roll();
-        offered = count && !dice.data && can_pay(now);
+        const bool is_due = !has_room && count && !dice.data;
+        if (is_due) has_room = shared.pay(BYTES, now);
+        refused = is_due && !has_room;
+        offered = has_room && !dice.data;
         command_ready = count < timing.depth && !dice.command;
     }
 };

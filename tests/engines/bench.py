@@ -1,20 +1,28 @@
 """The dummy accelerator in either engine, with memories of random words."""
 
+import dataclasses
 import warnings
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from myhdl import ToVerilogWarning
 
 from accel.config import BuildConfig
 from accel.ports import TopPorts, memory_ports
-from cosim.engines.base import Engine, MemoryTiming, Setup
+from cosim.engines.base import Engine, Trace, Traffic
 from cosim.engines.myhdl import MyhdlEngine
+from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.verilator import VerilatorEngine
 from tests.engines.dummy import dummy_top
 
 ENGINES = ("myhdl", "verilator")
+SMALL = BuildConfig(rows=4, cols=4)
+EACH_ENGINE = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.needs("verilator") if name == "verilator" else ()) for name in ENGINES],
+)
 WORDS = 300  # in every memory
 X_WORDS = 40
 REGISTERS = {
@@ -31,14 +39,17 @@ REGISTERS = {
     "codes_total": 10,
     "contexts": X_WORDS,
 }
-TIMINGS = {
-    "default": MemoryTiming(),
-    "fast": MemoryTiming(latency=0),
-    "one at a time": MemoryTiming(latency=3, depth=1),
-    "narrow": MemoryTiming(latency=5, bandwidth=2.7),
-    "stalls": MemoryTiming(latency=11, stall=0.4, seed=9),
-    "stalls and narrow": MemoryTiming(latency=2, bandwidth=5, stall=0.7, seed=4),
+SETUPS = {
+    "default": Setup(),
+    "fast": Setup(MemoryTiming(latency=0)),
+    "one at a time": Setup(MemoryTiming(latency=3, depth=1)),
+    "narrow": Setup(MemoryTiming(latency=5), bandwidth=2.7),
+    "stalls": Setup(MemoryTiming(latency=11, stall=0.4, seed=9)),
+    "stalls and narrow": Setup(MemoryTiming(latency=2, stall=0.7, seed=4), bandwidth=9.3),
 }
+
+
+EACH_SETUP = pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 
 
 @cache
@@ -79,3 +90,41 @@ def load(engine: Engine, seed: int = 1, **registers: int) -> dict[str, np.ndarra
 def random_x(config: BuildConfig, seed: int = 2) -> np.ndarray:
     """X_WORDS words of x."""
     return np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, (X_WORDS, config.rows), dtype=np.int16)
+
+
+@dataclasses.dataclass
+class Run:
+    """One timestep of the dummy: its memories before and after, and what came of it."""
+
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+    x_in: np.ndarray
+    x_out: np.ndarray
+    trace: Trace
+    cycles: int
+    traffic: dict[str, Traffic]
+
+
+def timestep(name: str, config: BuildConfig, setup: Setup, **registers: int) -> Run:
+    """Run one in the named engine."""
+    with open_engine(name, config, setup) as engine:
+        memories = load(engine, **registers)
+        before = {port: words.copy() for port, words in memories.items()}
+        x_in = random_x(config)
+        x_out = engine.run_timestep(x_in)
+        return Run(before, memories, x_in, x_out, engine.take_trace(), engine.cycles, engine.traffic())
+
+
+def assert_equal_traces(first: Trace, second: Trace) -> None:
+    """The same events of the same types."""
+    for field in dataclasses.fields(Trace):
+        a, b = getattr(first, field.name), getattr(second, field.name)
+        assert a.dtype == b.dtype and np.array_equal(a, b), field.name
+
+
+def assert_equal_runs(first: Run, second: Run) -> None:
+    """The same words, traces, cycles and traffic."""
+    assert first.cycles == second.cycles and first.traffic == second.traffic
+    assert np.array_equal(first.x_out, second.x_out)
+    assert all(np.array_equal(words, second.after[port]) for port, words in first.after.items())
+    assert_equal_traces(first.trace, second.trace)

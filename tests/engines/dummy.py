@@ -3,7 +3,8 @@
 START makes it copy ``attention_words`` words of the weight memory to the cache (in commands of at most CHUNK
 words), copy ``sub_block_words`` words of the history ``mlp_words`` further, read ``hidden`` conditioning beats,
 ``mlp`` parameter beats and ``codes_total`` cache words, and echo ``contexts`` words of x. Each trace tap shows
-one of these streams. ``policy`` 1 makes the x output break the handshake rule: it changes the payload while it waits.
+one of these streams, and every SUB_BLOCK words of x end a sub-block. ``policy`` 1 makes the x output break the
+handshake rule: it changes the payload while it waits.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
@@ -12,6 +13,7 @@ from accel.registers import ADDRESS, COUNTER_ADDRESS
 from accel.stream import LENGTH_BITS, word
 
 CHUNK = 16
+SUB_BLOCK = 6  # words of x
 CONTROL = ADDRESS["control"]
 STATUS = ADDRESS["status"]
 CYCLES = COUNTER_ADDRESS["cycles"]
@@ -199,6 +201,31 @@ def echo_x(clk, aresetn, s_x, m_x, spoil, trace_x):
 
 
 @block
+def divide(clk, aresetn, start, trace_x, advance):
+    """Show the end of a sub-block with every SUB_BLOCK-th word of x."""
+    left = Signal(intbv(SUB_BLOCK)[8:])
+    sub_block = word(16)
+
+    @always_comb
+    def show():
+        advance.valid.next = trace_x.valid and left == 1
+        advance.sub_block.next = sub_block
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count():
+        if start:
+            left.next = SUB_BLOCK
+            sub_block.next = 0
+        elif trace_x.valid:
+            left.next = left - 1
+            if left == 1:
+                left.next = SUB_BLOCK
+                sub_block.next = sub_block + 1
+
+    return show, count
+
+
+@block
 def observe(weight, conditioning, decide, drain_tap):
     """Weights on the drain tap; swallow the conditioning and show it on the decision tap."""
     BITS = min(len(weight.tdata), len(drain_tap.data))
@@ -277,6 +304,7 @@ def dummy_top(
     drain_param = drain(s_param, trace.prob.valid, trace.prob.data)
     drain_cache = drain(s_cache_rd, trace.act.valid, trace.act.data)
     echo = echo_x(clk, aresetn, s_x, m_x, policy, trace.x)
+    sub_blocks = divide(clk, aresetn, start, trace.x, trace.advance)
     look = observe(s_weight, s_mod, trace.decide, trace.drain)
 
     @always_comb
@@ -288,4 +316,5 @@ def dummy_top(
         busy.next = w0 or w1 or w2 or w3 or w4 or w5 or w6 or w7
 
     taps = (drain_param, drain_cache, look)
-    return registers, host, transfers, x_count, copy_weights, copy_history, taps, echo, sum_up, be_busy
+    x_path = (x_count, echo, sub_blocks)
+    return registers, host, transfers, copy_weights, copy_history, taps, x_path, sum_up, be_busy

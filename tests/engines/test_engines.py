@@ -1,40 +1,48 @@
 """The engines' contract, on a dummy accelerator: the same words, traces, cycles and failures in all of them."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from accel.config import BuildConfig
-from cosim.engines.base import EngineError, Failure, MemoryTiming, Setup
+from accel.ports import memory_ports
+from cosim.engines import EngineError, Failure, MemoryTiming, Setup, Traffic
 from model.errors import UserError
-from tests.engines.bench import ENGINES, REGISTERS, TIMINGS, WORDS, load, open_engine, random_x
-
-SHAPES = {"4x4": BuildConfig(rows=4, cols=4), "8x16": BuildConfig(rows=8, cols=16)}
-SMALL = SHAPES["4x4"]
-EACH_ENGINE = pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.needs("verilator") if name == "verilator" else ()) for name in ENGINES],
+from tests.engines.bench import (
+    EACH_ENGINE,
+    EACH_SETUP,
+    ENGINES,
+    REGISTERS,
+    SETUPS,
+    SMALL,
+    WORDS,
+    assert_equal_runs,
+    load,
+    open_engine,
+    random_x,
+    timestep,
 )
-EACH_TIMING = pytest.mark.parametrize("timing", TIMINGS.values(), ids=TIMINGS)
+from tests.engines.dummy import SUB_BLOCK
+
+SHAPES = {"4x4": SMALL, "8x16": BuildConfig(rows=8, cols=16)}
 EACH_SHAPE = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES)
 
-
-def timestep(name, config, setup):
-    """One timestep of the dummy: its memories before and after, x, trace and cycles."""
-    with open_engine(name, config, setup) as engine:
-        memories = load(engine)
-        before = {port: words.copy() for port, words in memories.items()}
-        x_in = random_x(config)
-        x_out = engine.run_timestep(x_in)
-        return before, memories, x_in, x_out, engine.take_trace(), engine.cycles
+COPIED = {  # the register that says how many words a port moves
+    "weight": "attention_words",
+    "mod": "hidden",
+    "param": "mlp",
+    "cache_rd": "codes_total",
+    "hist_rd": "sub_block_words",
+    "cache_wr": "attention_words",
+    "hist_wr": "sub_block_words",
+}
 
 
 @EACH_ENGINE
-@EACH_TIMING
+@EACH_SETUP
 @EACH_SHAPE
-def test_words_arrive_where_they_should(name, config, timing):
-    before, after, x_in, x_out, trace, _ = timestep(name, config, Setup(timing))
+def test_words_arrive_where_they_should(name, config, setup):
+    run = timestep(name, config, setup)
+    before, after, trace = run.before, run.after, run.trace
     r, rows = REGISTERS, config.rows
     weights = before["weight"][r["weight_base"] :][: r["attention_words"]]
     expected = np.zeros_like(before["cache_wr"])
@@ -44,8 +52,8 @@ def test_words_arrive_where_they_should(name, config, timing):
     history = before["hist_rd"][r["history_base"] :][: r["sub_block_words"]]
     expected[r["history_base"] + r["mlp_words"] :][: r["sub_block_words"]] = history
     assert np.array_equal(after["hist_wr"], expected)
-    assert np.array_equal(x_out, x_in)
-    assert np.array_equal(trace.x_data, x_in)
+    assert np.array_equal(run.x_out, run.x_in)
+    assert np.array_equal(trace.x_data, run.x_in)
     assert np.array_equal(trace.drain_kind, weights[:, 0] & 15)
     shown = trace.drain_data.view(np.uint8)[:, : weights.shape[1]]
     assert np.array_equal(shown, weights[:, : shown.shape[1]])
@@ -57,37 +65,55 @@ def test_words_arrive_where_they_should(name, config, timing):
     assert np.array_equal(trace.decide_index, beats & 0xFFFF)
     assert np.array_equal(trace.decide_count, beats >> 16 & 0xFFFFFF)
     assert np.array_equal(trace.decide_reuse, beats >> 40 & 1)
+    assert np.array_equal(trace.advance_sub_block, np.arange(len(run.x_in) // SUB_BLOCK))
 
 
 @pytest.mark.needs("verilator")
-@EACH_TIMING
+@EACH_SETUP
 @EACH_SHAPE
-def test_engines_need_the_same_cycles(config, timing):
-    _, slow_words, _, _, slow, slow_cycles = timestep("myhdl", config, Setup(timing))
-    _, fast_words, _, _, fast, fast_cycles = timestep("verilator", config, Setup(timing))
-    assert slow_cycles == fast_cycles
-    assert all(np.array_equal(slow_words[port], fast_words[port]) for port in slow_words)
-    for field in dataclasses.fields(slow):
-        a, b = getattr(slow, field.name), getattr(fast, field.name)
-        assert a.dtype == b.dtype and np.array_equal(a, b), field.name
+def test_engines_need_the_same_cycles(config, setup):
+    assert_equal_runs(timestep("myhdl", config, setup), timestep("verilator", config, setup))
 
 
 @EACH_ENGINE
-def test_latency_and_bandwidth_take_the_cycles_they_say(name):
+def test_latency_and_depth_take_the_cycles_they_say(name):
     def cycles(**timing):
-        return timestep(name, SMALL, Setup(MemoryTiming(latency=0), {"weight": MemoryTiming(**timing)}))[-1]
+        return timestep(name, SMALL, Setup(MemoryTiming(latency=0), {"weight": MemoryTiming(**timing)})).cycles
 
     first = cycles(latency=200)
     assert cycles(latency=300) == first + 100
     assert cycles(latency=200, depth=1) > first + 2 * 200  # one after another
-    words, word_bytes = REGISTERS["attention_words"], 4
-    assert cycles(latency=0, bandwidth=0.5) == pytest.approx(words * word_bytes / 0.5, abs=2 * word_bytes / 0.5)
+
+
+@EACH_ENGINE
+@pytest.mark.parametrize("bandwidth", [0.5, 2.0, 5.75])
+def test_all_ports_share_the_bandwidth(name, bandwidth):
+    run = timestep(name, SMALL, Setup(MemoryTiming(latency=0), bandwidth=bandwidth))
+    sizes = {port.name: port.word_bytes for port in memory_ports(SMALL)}
+    moved = {port: part.bytes for port, part in run.traffic.items()}
+    assert moved == {port: REGISTERS[words] * sizes[port] for port, words in COPIED.items()}
+    assert run.cycles == pytest.approx(sum(moved.values()) / bandwidth, abs=10 + max(sizes.values()) / bandwidth)
+    assert all(run.traffic[port.name].starved for port in memory_ports(SMALL) if not port.is_write)
+    unlimited = timestep(name, SMALL, Setup(MemoryTiming(latency=0)))
+    assert unlimited.traffic == {port: Traffic(size, 0) for port, size in moved.items()}
+
+
+@EACH_ENGINE
+def test_the_weights_wait_for_all_others(name):
+    def run(**registers):
+        setup = Setup(MemoryTiming(latency=0), bandwidth=4.0)  # a beat in every second cycle
+        return timestep(name, SMALL, setup, **{**dict.fromkeys(REGISTERS, 0), **registers})
+
+    weights, beats = dict(attention_words=50), dict(hidden=30, mlp=30)
+    alone, others, together = run(**weights), run(**beats), run(**weights, **beats)
+    assert together.cycles == pytest.approx(alone.cycles + others.cycles, abs=4)
+    assert all(together.traffic[port] == others.traffic[port] for port in ("mod", "param"))
+    assert together.traffic["weight"].starved == pytest.approx(alone.traffic["weight"].starved + others.cycles, abs=4)
 
 
 @EACH_ENGINE
 def test_timesteps_follow_each_other_and_a_reset_repeats_them(name):
-    setup = Setup(TIMINGS["stalls"])
-    with open_engine(name, SMALL, setup) as engine:
+    with open_engine(name, SMALL, SETUPS["stalls"]) as engine:
         runs = []
         for _ in range(2):
             engine.reset()
@@ -149,9 +175,9 @@ def test_engines_fail_with_the_same_words(code):
 
 @EACH_ENGINE
 def test_trace_can_be_left_out_and_outlives_its_engine(name):
-    assert len(timestep(name, SMALL, Setup(trace=False))[4].x_data) == 0
-    _, _, x_in, _, trace, _ = timestep(name, SMALL, Setup())
-    assert np.array_equal(trace.x_data, x_in)
+    assert len(timestep(name, SMALL, Setup(trace=False)).trace.x_data) == 0
+    run = timestep(name, SMALL, Setup())
+    assert np.array_equal(run.trace.x_data, run.x_in)
 
 
 @EACH_ENGINE
@@ -179,7 +205,6 @@ def test_memories_and_x_must_fit_the_ports(name):
     "settings, sentence",
     [
         (dict(latency=-1), "memory latency is -1"),
-        (dict(bandwidth=0.0), "memory bandwidth is 0.0"),
         (dict(stall=1.0), "stall probability is 1.0"),
         (dict(depth=17), "command queue depth is 17"),
     ],
@@ -187,3 +212,9 @@ def test_memories_and_x_must_fit_the_ports(name):
 def test_timing_checks_itself(settings, sentence):
     with pytest.raises(UserError, match=sentence):
         MemoryTiming(**settings)
+
+
+@pytest.mark.parametrize("bandwidth", [0.0, -3.0, 2.0**20])
+def test_bandwidth_checks_itself(bandwidth):
+    with pytest.raises(UserError, match=f"memory bandwidth is {bandwidth}; give bytes per cycle from"):
+        Setup(bandwidth=bandwidth)

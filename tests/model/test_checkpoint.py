@@ -10,7 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.checkpoint import CHECKPOINT_DIR, load_checkpoint, load_model, read_metadata, save_checkpoint
+from model.checkpoint import (
+    CHECKPOINT_DIR,
+    find_checkpoint,
+    load_checkpoint,
+    load_config,
+    load_model,
+    read_metadata,
+    save_checkpoint,
+)
 from model.config import NAMED_MODELS, DiTConfig
 from model.dit import DiT, blank_model
 from model.errors import UserError
@@ -178,8 +186,8 @@ def test_writing_elsewhere(model: DiT, tmp_path: Path) -> None:
 def test_model_names() -> None:
     with pytest.raises(UserError, match="Model digit is unknown: use one of digits, dit-s-2"):
         load_model("digit")
-    with pytest.raises(UserError, match="Model dit-xl-2 has no shipped weights: pass a published checkpoint"):
-        load_model("dit-xl-2")
+    assert load_config("dit-xl-2") == NAMED_MODELS["dit-xl-2"] and find_checkpoint("dit-xl-2") is None
+    assert load_model("dit-s-2").config == NAMED_MODELS["dit-s-2"]
 
 
 def test_shipped_digits() -> None:

@@ -2,12 +2,14 @@
 
 import json
 
-from model.checkpoint import find_checkpoint
-from model.quality_run import Settings, code_digest, settings_digest, stored_or_measured, stored_path
+import pytest
+
+from model.errors import UserError
+from model.quality_run import Settings, code_digest, run_quality, settings_digest, stored_or_measured, stored_path
 
 
 def test_the_shipped_result_is_current():
-    stored = json.loads(stored_path(find_checkpoint("digits")).read_text())
+    stored = json.loads(stored_path("digits").read_text())
     assert stored["hash"] == settings_digest(Settings("digits")), "run `radit quality --force` and commit the result"
     assert stored["result"]["samples"] >= 1000
 
@@ -18,7 +20,7 @@ def test_the_demo_shows_the_stored_result():
 
 
 def test_int8_and_skipping_stay_within_the_noise_of_reseeding():
-    result = json.loads(stored_path(find_checkpoint("digits")).read_text())["result"]
+    result = json.loads(stored_path("digits").read_text())["result"]
     assert abs(result["fd_int8"] - result["fd_float"]) <= result["fd_noise"]
     assert abs(result["fd_radit"] - result["fd_int8"]) <= result["fd_noise"]
     assert result["mse_radit_to_dense"] < result["mse_fewer_steps_same_macs"]
@@ -27,3 +29,8 @@ def test_int8_and_skipping_stay_within_the_noise_of_reseeding():
 def test_other_settings_are_another_result():
     assert settings_digest(Settings("digits", samples=20)) != settings_digest(Settings("digits"))
     assert len(code_digest()) == 64
+
+
+def test_a_model_of_other_images_is_refused():
+    with pytest.raises(UserError, match="'dit-s-2' with 4 x 32 x 32 images: quality is measured on 8 x 8 digits"):
+        run_quality(model="dit-s-2", samples=2, steps=2, cfg=1.5, seed=0, force=False)

@@ -18,13 +18,13 @@ from model.calibrate import (
 )
 from model.dit import DiT
 from model.errors import UserError
-from model.example import SMALL, random_dit
 from model.formats import BIAS_BITS
 from model.generate import to_integer
 from model.integer import HEADER_FIELDS, IntegerDiT
 from model.quantize import normalize, quantize
 from model.reference import Reference, StageCapture
 from model.sampler import DDIM, make_noise, sample
+from model.seeded import SMALL, seeded_dit
 from model.skip import dense
 
 STEPS = 5
@@ -32,7 +32,7 @@ STEPS = 5
 
 @pytest.fixture(scope="module")
 def dit() -> DiT:
-    return random_dit()
+    return seeded_dit()
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 def test_values_and_projection_keep_an_exact_bias(dit: DiT, calibration: Calibration):
     """V's bias reaches the branch through the projection's bias."""
-    moved = random_dit()
+    moved = seeded_dit()
     moved.blocks[0].attn.qkv.bias[2 * SMALL.hidden_size :] += 3.0
     one, two = (quantize(model, calibration, DDIM(STEPS)).sub_blocks[0] for model in (dit, moved))
     assert all(torch.equal(one.weights[name], two.weights[name]) for name in "qkvo")
@@ -117,7 +117,7 @@ def test_values_and_projection_keep_an_exact_bias(dit: DiT, calibration: Calibra
 
 
 def test_an_empty_channel_is_quantized(calibration: Calibration):
-    dit = random_dit()
+    dit = seeded_dit()
     dit.blocks[0].mlp.fc2.weight[3] = 0.0
     dit.blocks[0].attn.qkv.weight[5] = 0.0
     integer = quantize(dit, calibration, DDIM(STEPS))

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from model.calibrate import calibrate
 from model.dit import DiT
-from model.example import SMALL, random_dit
 from model.generate import generate
 from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
@@ -25,6 +24,7 @@ from model.ops.softmax import softmax
 from model.quantize import quantize
 from model.reference import Reference, StageCapture
 from model.sampler import DDIM, make_noise
+from model.seeded import SMALL, seeded_dit
 from model.skip import dense, radit
 
 STEPS, IMAGES, TOKENS, WIDTH = 6, 3, SMALL.tokens, SMALL.hidden_size
@@ -37,7 +37,7 @@ Stages = dict[str, Tensor]
 
 @pytest.fixture(scope="module")
 def dit() -> DiT:
-    return random_dit()
+    return seeded_dit()
 
 
 @pytest.fixture(scope="module")

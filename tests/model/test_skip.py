@@ -8,12 +8,12 @@ import torch
 from model.calibrate import calibrate
 from model.dit import DiT
 from model.errors import UserError
-from model.example import SMALL, random_dit
 from model.generate import generate
 from model.integer import IntegerDiT
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
+from model.seeded import SMALL, seeded_dit
 from model.skip import dense, radit, schedule_curve
 
 STEPS = 8
@@ -22,7 +22,7 @@ Y, NOISE = torch.tensor([0, 1, 2]), make_noise(SMALL, 3, seed=5)
 
 @pytest.fixture(scope="module")
 def dit() -> DiT:
-    return random_dit()
+    return seeded_dit()
 
 
 @pytest.fixture(scope="module")

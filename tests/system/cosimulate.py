@@ -16,12 +16,12 @@ from cosim.pack import dims_of, groups_of
 from cosim.scoreboard import Check, Scoreboard
 from model.calibrate import calibrate
 from model.config import DiTConfig
-from model.example import random_dit
 from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
 from model.quantize import quantize
 from model.reference import Reference, StageCapture, StepRecord
 from model.sampler import DDIM
+from model.seeded import seeded_dit
 from model.skip import Policy, radit
 from reports.counts import UNCOUNTED, add_counts, expected_counts
 
@@ -75,7 +75,7 @@ class Task:
 @lru_cache(maxsize=8)
 def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
     torch.set_num_threads(1)
-    dit = random_dit(config, seed)
+    dit = seeded_dit(config, seed)
     return quantize(dit, calibrate(dit, steps, images=2), DDIM(steps))
 
 

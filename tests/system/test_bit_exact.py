@@ -62,19 +62,19 @@ def test_the_longest_streak_ends_every_run_of_reuses():
 
 
 @pytest.mark.parametrize(
-    "timing",
+    "setup",
     [
-        MemoryTiming(latency=0),
-        MemoryTiming(latency=700, depth=1),
-        MemoryTiming(latency=3, bandwidth=1.5),
-        MemoryTiming(latency=3, stall=0.7, depth=1),
+        Setup(MemoryTiming(latency=0), max_cycles=MOST_CYCLES),
+        Setup(MemoryTiming(latency=700, depth=1), max_cycles=MOST_CYCLES),
+        Setup(MemoryTiming(latency=3), bandwidth=1.5, max_cycles=MOST_CYCLES),
+        Setup(MemoryTiming(latency=3, stall=0.7, depth=1), max_cycles=MOST_CYCLES),
     ],
     ids=["at once", "far away", "narrow", "stalling"],
 )
-def test_slow_memories_change_cycles_only(timing):
+def test_slow_memories_change_cycles_only(setup):
     task, build = make_task(TURNS), small_build(8, 4)
     usual = cosimulate("verilator", build, task, SKIPPING)
-    outcome = cosimulate("verilator", build, task, SKIPPING, Setup(timing, max_cycles=MOST_CYCLES))
+    outcome = cosimulate("verilator", build, task, SKIPPING, setup)
     outcome.assert_exact()
     assert outcome.cycles != usual.cycles
     assert outcome.check == usual.check and outcome.counted == usual.counted
@@ -87,16 +87,14 @@ def test_every_port_at_its_own_pace(rng):
             ports = {
                 port: MemoryTiming(
                     latency=int(rng.integers(200)),
-                    bandwidth=rng.choice([None, 2.0, 9.0]),
                     stall=float(rng.choice([0.0, 0.3, 0.7])),
                     seed=int(rng.integers(1, 1000)),
                     depth=int(rng.integers(1, 5)),
                 )
                 for port in PORTS
             }
-            outcome = cosimulate(
-                "verilator", build, make_task(shape), SKIPPING, Setup(ports=ports, max_cycles=MOST_CYCLES)
-            )
+            setup = Setup(ports=ports, bandwidth=rng.choice([None, 2.0, 9.0]), max_cycles=MOST_CYCLES)
+            outcome = cosimulate("verilator", build, make_task(shape), SKIPPING, setup)
             outcome.assert_exact()
 
 

@@ -34,10 +34,10 @@ from cosim.replay import VERILOG_PORT
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.errors import UserError
-from model.example import random_dit
 from model.integer import IntegerDiT
 from model.quantize import quantize
 from model.sampler import DDIM
+from model.seeded import seeded_dit
 from model.skip import Policy
 from tests.units import replay
 from tests.units.bench import in_shallow_stack
@@ -167,7 +167,7 @@ def test_vhdl_computes_what_myhdl_does(converted, tmp_path):
 
 def small_video() -> tuple[IntegerDiT, Dims]:
     """A random model of one block; attention runs over two frames."""
-    dit = random_dit(DiTConfig(input_size=4, hidden_size=8, depth=1, num_heads=2, mlp_ratio=1, num_classes=3))
+    dit = seeded_dit(DiTConfig(input_size=4, hidden_size=8, depth=1, num_heads=2, mlp_ratio=1, num_classes=3))
     integer = quantize(dit, calibrate(dit, STEPS, images=2), DDIM(STEPS))
     return integer, replace(dims_of(integer.config, contexts=2), tokens=16, even=Group(frames=2))
 
