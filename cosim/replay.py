@@ -68,7 +68,7 @@ def verilog_testbench(
     """The module ``replay``, which plays the rows of ``write_rows``.
 
     It prints ``COUNT <output> <values compared>`` for each output and ``ERRORS <number>`` at the end; and every
-    ``report_every`` cycles, if not 0, ``AT <cycles played> <values compared> <of them different>``.
+    ``report_every`` cycles and after the last, if not 0, ``AT <cycles played> <values compared> <of them different>``.
     """
     declare, compare = [], []
     for p in inputs:
@@ -78,11 +78,10 @@ def verilog_testbench(
         compare.append(_comparison(p))
     report = [f'        $display("COUNT {p.name} %0d", count_{p.name});' for p in outputs]
     connections = ", ".join(f".{p}({p})" for p in [clk, *(p.name for p in [*inputs, *outputs])])
-    progress = ""
-    if report_every:
-        compared = " + ".join(f"count_{p.name}" for p in outputs)
-        progress = f"""
-        if (i % {report_every} == 0) begin $display("AT %0d %0d %0d", i, {compared}, errors); $fflush; end"""
+    compared = " + ".join(f"count_{p.name}" for p in outputs)
+    say = f'begin $display("AT %0d %0d %0d", i, {compared}, errors); $fflush; end'
+    on_the_way = f"\n        if (i % {report_every} == 0) {say}" if report_every else ""
+    at_the_end = f"\n    {say}" if report_every else ""
     newline = "\n"
     return f"""`timescale 1ns/10ps
 module replay;
@@ -97,11 +96,11 @@ wire [{4 * digits(outputs) - 1}:0] row_out = expected[i];
 initial begin
     $readmemh("stimulus.hex", stimulus);
     $readmemh("expected.hex", expected);
-    for (i = 0; i < {cycles}; i = i + 1) begin{progress}
+    for (i = 0; i < {cycles}; i = i + 1) begin{on_the_way}
         #5;{"".join(compare)}
         {clk} = 1;
         #5 {clk} = 0;
-    end
+    end{at_the_end}
 {newline.join(report)}
     $display("ERRORS %0d", errors);
     $finish;

@@ -11,6 +11,7 @@ import numpy as np
 from accel.config import BuildConfig
 from accel.registers import ADDRESS
 from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
+from cosim.engines.harness_config import record_columns
 from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.verilate import CACHE, BuildError, build_library
 from model.errors import UserError
@@ -65,6 +66,8 @@ SIGNATURES: dict[str, tuple] = {
     "tracing": (None, c_void_p, c_int),
     "take": (c_void_p, c_void_p, c_int, POINTER(c_uint64)),
     "free": (None, c_void_p),
+    "record": (None, c_void_p, c_uint64),
+    "take_record": (c_void_p, c_void_p, POINTER(c_uint64)),
     "waves": (c_int, c_void_p, ctypes.c_char_p),
     "dump": (None, c_void_p, c_int),
 }
@@ -173,6 +176,14 @@ class VerilatorEngine(Engine):
             data = np.asarray(TakenBuffer(self._c, address, size.value)) if address else b""
             taken[field.name] = field.view(data)
         return Trace(**taken)
+
+    def _record(self, cycles: int) -> None:
+        self._c.record(self._handle, cycles)
+
+    def take_record(self) -> dict[str, list[int]]:
+        size = c_uint64()
+        address = self._c.take_record(self._handle, byref(size))
+        return record_columns(self.config, np.asarray(TakenBuffer(self._c, address, size.value)))
 
     def set_waves(self, on: bool) -> None:
         self._c.dump(self._handle, on)

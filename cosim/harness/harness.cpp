@@ -6,6 +6,7 @@
 
 #include "Vradit.h"
 #include "harness_config.h"
+#include "recorder.h"
 #include "verilated.h"
 #if RADIT_WAVES_FST
 #include "verilated_fst_c.h"
@@ -50,6 +51,7 @@ struct Harness {
     bool x_offered = false, x_ready = false;
     Buffer trace[RADIT_FIELDS];
     bool is_tracing = true;
+    Recorder recorder;
     Failure failure{};
     uint64_t now = 0, busy_cycles = 0;
     uint32_t sub_block = 0;  // the last one that was over
@@ -100,6 +102,7 @@ struct Harness {
         top.clk = 0;
         eval();
         for (int i = 0; i < RESET_CYCLES; ++i) {
+            recorder.note(top);
             top.clk = 1;
             eval();
             top.clk = 0;
@@ -169,6 +172,7 @@ struct Harness {
     }
 
     void cycle() {
+        recorder.note(top);
         sample_memories();
         sample_x();
         if (is_tracing) sample_taps();
@@ -318,6 +322,9 @@ void radit_failure(Harness* h, radit::Failure* failure) {
 void radit_tracing(Harness* h, int on) { h->is_tracing = on; }
 uint8_t* radit_take(Harness* h, int field, uint64_t* bytes) { return h->trace[field].take(bytes); }
 void radit_free(uint8_t* bytes) { free(bytes); }
+
+void radit_record(Harness* h, uint64_t cycles) { h->recorder.left = cycles; }
+uint8_t* radit_take_record(Harness* h, uint64_t* bytes) { return h->recorder.rows.take(bytes); }
 
 int radit_waves(Harness* h, const char* path) {
 #if RADIT_WAVES

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from myhdl import always
 
 import accel.export
 import radit
@@ -21,7 +20,6 @@ from accel.config import BuildConfig
 from accel.dims import Dims, Group
 from accel.export import SUFFIX, TOP, convert, export_build
 from accel.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
-from accel.ports import TopPorts
 from accel.top import radit_top
 from accel.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from cosim.driver import Driver
@@ -176,23 +174,9 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
     """Run the video in MyHDL, context 0 standing still; returns what every port was before each rising edge."""
     torch.set_num_threads(1)
     integer, dims = small_video()
-    trace: dict[str, list[int]] = {}
-
-    def recorded(config, **arguments):
-        watched = TopPorts(config)
-        vars(watched).update(arguments)
-        signals = {name: signal for name, signal in watched.signals().items() if name != "clk"}
-        trace.update({name: [] for name in signals})
-
-        @always(arguments["clk"].posedge)
-        def note():
-            for name, signal in signals.items():
-                trace[name].append(int(signal))
-
-        return radit_top(config, **arguments), note
-
     x = np.random.default_rng(1).normal(size=(2, 16, 8)) * 2**integer.x_frac
-    with MyhdlEngine(build, recorded, Setup(max_cycles=100_000)) as engine:
+    with MyhdlEngine(build, radit_top, Setup(max_cycles=100_000)) as engine:
+        engine.record(STEPS * 100_000)
         driver = Driver(engine, integer, EAGER.tables(integer), dims)
         driver.clear_counters()
         driver.start_image(integer.conditioning_tables(torch.arange(1), guidance=True), 0)
@@ -200,7 +184,7 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
             driver.step(x.astype(np.int64), step)
             x[1] = -x[1]
         engine.counters()
-    return trace
+        return engine.take_record()
 
 
 def test_export_writes_all_and_says_so(exported):
