@@ -7,6 +7,7 @@ registers as ``accel.registers`` does and memories as ``accel.ports.memory_ports
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -232,6 +233,25 @@ class Engine(ABC):
     def traffic(self) -> dict[str, Traffic]:
         """What every memory port has moved since the last START."""
         return {name: Traffic(*self._traffic(position)) for name, (position, _) in self._memories.items()}
+
+    def save(self, path: Path) -> None:
+        """Keep the simulation in a file, between two steps: all but the words of the memories, which the caller owns.
+
+        Raises:
+            UserError: the engine cannot.
+        """
+        raise UserError("only the engine verilator can save a simulation: choose it, or run without saving.")
+
+    def restore(self, path: Path) -> None:
+        """Go on from what ``save`` kept, in any engine of the same build and setup.
+
+        Bind the memories before, as long as they were, with their words of that time. What the accelerator was told
+        through registers comes back by itself.
+
+        Raises:
+            UserError: the file is unreadable, or of another build or setup.
+        """
+        raise UserError("only the engine verilator can restore a simulation: choose it, or start anew.")
 
     def _stream_name(self, position: int) -> str:
         return [*self._memories, "s_x", "m_x"][position]

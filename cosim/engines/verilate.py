@@ -27,8 +27,8 @@ HARNESS = Path(__file__).resolve().parent.parent / "harness"
 CACHE = Path("build/verilated")
 LIBRARY = "radit.so"
 VERILATE = (
-    "--cc --prefix Vradit -O3 --x-assign fast --x-initial fast --no-assert --output-split 20000 --unroll-count 256 "
-    "-Wno-fatal -Wno-lint -Wno-style"
+    "--cc --prefix Vradit --savable -O3 --x-assign fast --x-initial fast --no-assert --output-split 20000 "
+    "--unroll-count 256 -Wno-fatal -Wno-lint -Wno-style"
 ).split()
 COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
 FAST, SLOW = "-O3", "-O1"
@@ -154,7 +154,7 @@ class Build:
                 work = folder.with_name(f"{folder.name}.part")
                 shutil.rmtree(work, ignore_errors=True)
                 work.mkdir()
-                names = ("verilated.cpp", "verilated_threads.cpp", *self.waves.runtime)
+                names = ("verilated.cpp", "verilated_save.cpp", "verilated_threads.cpp", *self.waves.runtime)
                 self._compile(work, [self.verilator.include / name for name in names])
                 os.replace(work, folder)
         return sorted(folder.glob("*.o"))

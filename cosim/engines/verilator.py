@@ -13,6 +13,7 @@ from accel.registers import ADDRESS
 from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
 from cosim.engines.harness_config import record_columns
 from cosim.engines.setup import MemoryTiming, Setup
+from cosim.engines.state import REMEDY, read_state, write_state
 from cosim.engines.verilate import CACHE, BuildError, build_library
 from model.errors import UserError
 
@@ -61,6 +62,8 @@ SIGNATURES: dict[str, tuple] = {
     "run": (c_int, c_void_p, c_uint64),
     "sub_block": (c_uint32, c_void_p),
     "busy_cycles": (c_uint64, c_void_p),
+    "save": (c_void_p, c_void_p, POINTER(c_uint64)),
+    "restore": (c_int, c_void_p, c_void_p, c_uint64, c_void_p, c_void_p),
     "traffic": (None, c_void_p, c_int, POINTER(c_uint64), POINTER(c_uint64)),
     "failure": (None, c_void_p, POINTER(CFailure)),
     "tracing": (None, c_void_p, c_int),
@@ -117,7 +120,9 @@ class VerilatorEngine(Engine):
         super().__init__(config, setup or Setup())
         waves = self.setup.waves
         self._handle = None
-        self._c = Library(build_library(config, verilog, top, waves.suffix if waves else "", cache))
+        library = build_library(config, verilog, top, waves.suffix if waves else "", cache)
+        self._key = library.parent.name
+        self._c = Library(library)
         self._fields = trace_fields(config)
         self._bound: dict[int, np.ndarray] = {}
         self._handle = self._c.create(self.setup.rate)
@@ -187,6 +192,31 @@ class VerilatorEngine(Engine):
 
     def set_waves(self, on: bool) -> None:
         self._c.dump(self._handle, on)
+
+    def save(self, path: Path) -> None:
+        size = c_uint64()
+        address = self._c.save(self._handle, byref(size))
+        state = np.asarray(TakenBuffer(self._c, address, size.value))
+        x_in, x_out = self._x
+        write_state(path, **self._origin(), state=state, x_in=x_in, x_out=x_out, is_running=self._is_running)
+
+    def restore(self, path: Path) -> None:
+        parts = read_state(path)
+        for name, mine in self._origin().items():
+            if str(parts.get(name)) != str(mine):
+                raise UserError(f"simulation state {path} is of another {name}: {REMEDY}")
+        state, x_in, x_out = (parts[name] for name in ("state", "x_in", "x_out"))
+        if not self._c.restore(self._handle, state.ctypes.data, state.nbytes, x_in.ctypes.data, x_out.ctypes.data):
+            raise UserError(f"simulation state {path} is of another build: {REMEDY}")
+        self._x = x_in, x_out
+        self._is_running = bool(parts["is_running"])
+        self.cycles = self._c.busy_cycles(self._handle)
+
+    def _origin(self) -> dict[str, str]:
+        """What must agree between the engine that saves and the one that restores."""
+        timings = [self.setup.timing_of(port) for port in (*self._memories, "x")]
+        sizes = [words.nbytes for _, words in sorted(self._bound.items())]
+        return {"build": self._key, "memory timing": repr((self.setup.rate, timings)), "memory size": repr(sizes)}
 
     def close(self) -> None:
         if self._handle is not None:

@@ -7,6 +7,7 @@
 #include "Vradit.h"
 #include "harness_config.h"
 #include "recorder.h"
+#include "state.h"
 #include "verilated.h"
 #if RADIT_WAVES_FST
 #include "verilated_fst_c.h"
@@ -246,6 +247,23 @@ struct Harness {
         return failure.code == NONE ? OVER : FAILED;
     }
 
+    // Saves or restores all that changes while the simulation runs, but the memories' and x's words.
+    template <class Archive>
+    void keep(Archive& archive) {
+        archive.keep_model(top);
+        archive.keep(bandwidth, source_dice, sink_dice, m_x_data, x_words, x_sent, x_received, x_offered, x_ready);
+        archive.keep(failure, now, busy_cycles, sub_block);
+#define KEEP(NAME, INDEX, BYTES) \
+    NAME.keep(archive);          \
+    archive.keep(NAME##_command);
+        RADIT_ALL_PORTS(KEEP)
+#undef KEEP
+#define KEEP(NAME, INDEX, BYTES) archive.keep(NAME##_data);
+        RADIT_WRITE_PORTS(KEEP)
+#undef KEEP
+        for (Buffer& buffer : trace) archive.keep_buffer(buffer);
+    }
+
     void find_leftovers() {
 #define REST(NAME, INDEX, BYTES) \
     if (NAME.count) fail(LEFT_OVER, INDEX, NAME.front().address, NAME.front().left);
@@ -318,6 +336,22 @@ void radit_traffic(Harness* h, int port, uint64_t* bytes, uint64_t* starved) {
 void radit_failure(Harness* h, radit::Failure* failure) {
     *failure = h->failure;
     if (failure->code == radit::NONE) failure->cycle = h->now;
+}
+uint8_t* radit_save(Harness* h, uint64_t* bytes) {
+    radit::Buffer state;
+    {
+        radit::Saver saver{state};
+        h->keep(saver);
+    }
+    return state.take(bytes);
+}
+// Goes on with these arrays of x; false when the bytes are not those of this build.
+int radit_restore(Harness* h, const uint8_t* state, uint64_t bytes, const uint8_t* in, uint8_t* out) {
+    radit::Loader loader{state, bytes};
+    h->keep(loader);
+    h->x_in = in;
+    h->x_out = out;
+    return loader.is_done();
 }
 void radit_tracing(Harness* h, int on) { h->is_tracing = on; }
 uint8_t* radit_take(Harness* h, int field, uint64_t* bytes) { return h->trace[field].take(bytes); }

@@ -1,9 +1,8 @@
-// What surrounds the accelerator: memories with latency, stalls and a common bandwidth, the host's streams, handshake monitors
-// and trace buffers. cosim/engines/memory.py says the same in Python, step for step: equal timing, equal cycles.
+// What surrounds the accelerator: memories with latency, stalls and a common bandwidth, the host's streams and handshake
+// monitors. cosim/engines/memory.py says the same in Python, step for step: equal timing, equal cycles.
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
 namespace radit {
@@ -121,6 +120,10 @@ struct Memory {
         queue[(head + count++) % QUEUE] = {address, length, now + timing.latency};
         return true;
     }
+    template <class Archive>
+    void keep(Archive& archive) {
+        archive.keep(dice, queue, head, count, moved, starved, command_ready, offered, has_room, refused);
+    }
     void accept_word(const void* word) {
         memcpy(next_word(), word, BYTES);
         has_room = false;
@@ -160,34 +163,6 @@ struct Monitor {
         if (valid && !ready && !is_waiting) memcpy(held, payload, BYTES);
         is_waiting = valid && !ready;
         return true;
-    }
-};
-
-// Append-only bytes whose ownership can be handed out.
-struct Buffer {
-    uint8_t* bytes = nullptr;
-    uint64_t used = 0, capacity = 0;
-
-    ~Buffer() { free(bytes); }
-    void append(const void* data, uint64_t count) {
-        if (used + count > capacity) grow(count);
-        memcpy(bytes + used, data, count);
-        used += count;
-    }
-    void grow(uint64_t count) {
-        capacity = 2 * (used + count) + 4096;
-        bytes = static_cast<uint8_t*>(realloc(bytes, capacity));
-        if (!bytes) abort();
-    }
-    // The next buffer starts as large as this one became.
-    uint8_t* take(uint64_t* count) {
-        uint8_t* taken = bytes;
-        *count = used;
-        bytes = nullptr;
-        capacity = 0;
-        if (used) grow(used / 2);
-        used = 0;
-        return taken;
     }
 };
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "harness.h"
+#include "buffer.h"
 #include "harness_config.h"
 
 namespace radit {
