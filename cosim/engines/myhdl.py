@@ -79,6 +79,8 @@ class MyhdlEngine(Engine):
 
     def __init__(self, config: BuildConfig, top: Callable, setup: Setup | None = None) -> None:
         super().__init__(config, setup or Setup())
+        if self.setup.threads > 1:
+            raise UserError("MyHDL simulates on one thread: choose the engine verilator, or leave threads at 1.")
         if Simulation._no_of_instances:
             raise RuntimeError("MyHDL simulates one accelerator at a time: close the other engine first")
         self._ports = ports = TopPorts(config)

@@ -51,7 +51,7 @@ class Waves:
 
     @property
     def defines(self) -> tuple[str, ...]:
-        """For the model, the harness and Verilator's own sources."""
+        """The compiler's options."""
         vcd, fst = int(self.name == "vcd"), int(self.name == "fst")
         model = f"-DVM_TRACE={vcd | fst} -DVM_TRACE_VCD={vcd} -DVM_TRACE_FST={fst} -DVM_TRACE_SAIF=0".split()
         return (*model, f"-DRADIT_WAVES={vcd | fst}", f"-DRADIT_WAVES_VCD={vcd}", f"-DRADIT_WAVES_FST={fst}")
@@ -66,14 +66,17 @@ WAVES = {
 }
 
 
-def build_library(config: BuildConfig, verilog: Path, top: str, waves: str = "", cache: Path = CACHE) -> Path:
+def build_library(
+    config: BuildConfig, verilog: Path, top: str, waves: str = "", threads: int = 1, cache: Path = CACHE
+) -> Path:
     """The shared library of this Verilog, built if the cache has none.
 
-    ``waves`` is the suffix of the waveform file wanted: "", ".vcd" or ".fst". Safe with concurrent builders.
+    ``waves`` is the suffix of the waveform file wanted: "", ".vcd" or ".fst"; ``threads`` simulate one accelerator.
+    Safe with concurrent builders.
     """
     if waves not in WAVES:
         raise UserError(f"waveform format {waves!r} is unknown to Verilator; use a file name in .vcd or .fst.")
-    build = Build(config, verilog, top, WAVES[waves], find_verilator(), find_compiler())
+    build = Build(config, verilog, top, WAVES[waves], threads, find_verilator(), find_compiler())
     build.check_headers()
     folder = cache.resolve() / build.key()
     with _only_one_builder(folder):
@@ -98,8 +101,20 @@ class Build:
     verilog: Path
     top: str
     waves: Waves
+    threads: int
     verilator: Verilator
     compiler: str
+
+    @property
+    def verilate(self) -> tuple[str, ...]:
+        """Verilator's options."""
+        threads = ("--threads", str(self.threads)) if self.threads > 1 else ()
+        return (*VERILATE, *self.waves.verilate, *threads)
+
+    @property
+    def compile(self) -> tuple[str, ...]:
+        """The compiler's options for the model, the harness and Verilator's own sources."""
+        return (*COMPILE, *self.waves.defines, f"-DRADIT_THREADS={self.threads}")
 
     def key(self) -> str:
         """Hash of all inputs; comments of the Verilog, which hold its date, do not count."""
@@ -110,7 +125,7 @@ class Build:
 
     def tools(self) -> str:
         """Versions and flags."""
-        flags = [*VERILATE, *COMPILE, FAST, SLOW, self.waves.name, str(self.verilator.version)]
+        flags = [*self.verilate, *self.compile, FAST, SLOW, str(self.verilator.version)]
         return " ".join([*flags, _compiler_version(self.compiler), platform.machine(), _processor()])
 
     def check_headers(self) -> None:
@@ -143,7 +158,7 @@ class Build:
         os.replace(work, folder)
 
     def _verilate(self, work: Path, source: Path) -> None:
-        command = [self.verilator.command, *VERILATE, *self.waves.verilate, "--top-module", self.top]
+        command = [self.verilator.command, *self.verilate, "--top-module", self.top]
         _call([*command, "--Mdir", work, source], environment=dict(self.verilator.environment))
 
     def _runtime(self, cache: Path) -> list[Path]:
@@ -162,7 +177,7 @@ class Build:
     def _compile(self, work: Path, sources: Iterable[Path]) -> list[Path]:
         include = self.verilator.include
         folders = [f"-I{folder}" for folder in (work, HARNESS, include, include / "vltstd")]
-        common = [*shlex.split(self.compiler), *COMPILE, *self.waves.defines, *folders]
+        common = [*shlex.split(self.compiler), *self.compile, *folders]
 
         def compile_one(source: Path) -> Path:
             is_slow = "Slow" in source.name or "__Trace" in source.name or source.parent == include

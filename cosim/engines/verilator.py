@@ -120,7 +120,7 @@ class VerilatorEngine(Engine):
         super().__init__(config, setup or Setup())
         waves = self.setup.waves
         self._handle = None
-        library = build_library(config, verilog, top, waves.suffix if waves else "", cache)
+        library = build_library(config, verilog, top, waves.suffix if waves else "", self.setup.threads, cache)
         self._key = library.parent.name
         self._c = Library(library)
         self._fields = trace_fields(config)
