@@ -17,7 +17,9 @@ from pathlib import Path
 
 from cosim.bench.vectors import Vectors
 
-PATIENCE = 10  # times the limit: for loading, and for the cycles before the timed ones
+LOAD_SECONDS = 600.0  # a simulator may take to be ready
+LEAD_IN_SECONDS = 30.0  # it may take for the cycles before the timed ones, whatever the limit
+PATIENCE = 10  # times the limit, which it may also take for them
 LAST_LINES = 15
 
 
@@ -77,6 +79,11 @@ class _Listener:
         """Of the timed cycles so far."""
         return self.last.when - self.begin.when if self.begin and self.last else 0.0
 
+    @property
+    def lead_in_seconds(self) -> float:
+        """Since it was ready, while none of the timed cycles has been played."""
+        return self.last.when - self.ready.when if self.last and self.ready and not self.begin else 0.0
+
     def hear(self, line: str) -> None:
         """Take one line."""
         if not line.startswith("AT "):
@@ -96,16 +103,17 @@ def watch(command: Command, vectors: Vectors, limit: float, tick: Callable[[int]
     ``tick`` receives the cycles played so far.
 
     Raises:
-        ReplayError: it failed, or needed more than ``PATIENCE * limit`` seconds to get as far as ``start``.
+        ReplayError: it failed, or took too long to load or to get as far as ``start``.
     """
+    patience = max(LEAD_IN_SECONDS, PATIENCE * limit)
     heard = _Listener(vectors.start)
     launched = time.perf_counter()
-    with _running(command, (PATIENCE + 1) * limit) as process:
+    with _running(command, LOAD_SECONDS + patience + limit) as process:
         for line in process.stdout or ():
             heard.hear(line)
             if heard.last:
                 tick(heard.last.cycle)
-            if heard.seconds >= limit:
+            if heard.seconds >= limit or heard.lead_in_seconds > patience:
                 break
         else:
             process.wait()

@@ -131,17 +131,23 @@ def make_work(model: str, build: BuildConfig, seed: int) -> Work:
     return Work(model, build, dims, dit, integer, host)
 
 
-def record(work: Work, engine: str) -> Vectors:
-    """The ports while an engine does the work, until the array has been busy for ``WINDOW`` cycles."""
-    lead_in = work.dims.contexts * work.dims.sub_block_words(work.build) + 4 * work.dims.hidden + MARGIN
-    setup = Setup(trace=False, max_cycles=lead_in + WINDOW)
+def record(work: Work, engine: str, window: int = WINDOW) -> tuple[Vectors, int | None]:
+    """The ports while an engine does the work, until the array has been busy for ``window`` cycles.
+
+    Also the cycles of the whole work, from START to the end; None where MyHDL records, which stops after the window.
+    """
+    words = work.dims.contexts * work.dims.sub_block_words(work.build)
+    most = words + 4 * work.dims.hidden + MARGIN + window
+    setup = Setup(trace=False, max_cycles=most) if engine == "myhdl" else Setup(trace=False)
     with open_engine(engine, work.build, setup) as simulator:
-        simulator.record(RESET_CYCLES + 2 * len(REGISTERS) + setup.max_cycles)
+        simulator.record(RESET_CYCLES + 2 * len(REGISTERS) + most)
+        cycles = None
         try:
             work.step(work.load(simulator))
+            cycles = simulator.cycles
         except EngineError as error:
             if error.code is not Failure.TIMEOUT:
                 raise
         columns = simulator.take_record()
     start = columns["trace_drain_valid"].index(1)
-    return Vectors(work.build, {name: column[: start + WINDOW] for name, column in columns.items()}, start)
+    return Vectors(work.build, {name: column[: start + window] for name, column in columns.items()}, start), cycles

@@ -1,6 +1,7 @@
 """The engine on MyHDL's own simulator: slow, but every signal and every line of Python can be inspected."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,8 @@ class MyhdlEngine(Engine):
         self._failure: EngineError | None = None
         self._advance = [ports.signals()[f"trace_advance_{part}"] for part in ("valid", "sub_block")]
         self._ended: int | None = None  # the sub-block that was over in the last cycle
-        self._simulation = self._elaborate(top)
+        with ThreadPoolExecutor(1) as thread:  # MyHDL inspects the call stack for every block: a thread's is short
+            self._simulation = thread.submit(self._elaborate, top).result()
         self.reset()
 
     def _trace_taps(self) -> list:

@@ -14,7 +14,7 @@ from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
 from cosim.engines.harness_config import record_columns
 from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.state import REMEDY, read_state, write_state
-from cosim.engines.verilate import CACHE, BuildError, build_library
+from cosim.engines.verilate import CACHE, BuildError, build_library, build_seconds
 from model.errors import UserError
 
 CHUNK = 200_000  # cycles between two looks at Ctrl-C
@@ -121,6 +121,7 @@ class VerilatorEngine(Engine):
         waves = self.setup.waves
         self._handle = None
         library = build_library(config, verilog, top, waves.suffix if waves else "", self.setup.threads, cache)
+        self.build_seconds = build_seconds(library)  # when it was built
         self._key = library.parent.name
         self._c = Library(library)
         self._fields = trace_fields(config)
