@@ -106,7 +106,8 @@ def _sizes(
 def _shown(what: str, total: int | None) -> Iterator[Tick]:
     """A line with what is being done, gone when it is over."""
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda cycle: progress.update(bar, completed=cycle)
 

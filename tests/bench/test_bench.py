@@ -1,4 +1,4 @@
-"""`radit bench` on a small array: every simulator plays the same vectors, all outputs are compared, the JSON is whole."""
+"""`radit bench` on a small array: all simulators play the same vectors, all outputs are compared, the JSON is whole."""
 
 import json
 import shutil
