@@ -39,15 +39,16 @@ class Language(StrEnum):
     both = "both"
 
 
-def number(name: str, low: int, high: int | None, text: str) -> Any:
-    """An option whose value must lie in low..high; the complaint names it and its value."""
+def number(name: str, low: int, high: int | None, text: str, default: str | bool = True) -> Any:
+    """An option whose value must lie in low..high; the complaint names it and its value. ``default`` as the help shows
+    it."""
 
-    def check(value: float) -> float:
-        if not (value >= low and (high is None or value <= high)):
+    def check(value: float | None) -> float | None:
+        if value is not None and not (value >= low and (high is None or value <= high)):
             raise UserError(f"{name} is {value}: give {f'{low} to {high}' if high else f'{low} or more'}.")
         return value
 
-    return typer.Option(name, metavar=f"{low}..{high or ''}", callback=check, help=text)
+    return typer.Option(name, metavar=f"{low}..{high or ''}", callback=check, help=text, show_default=default)
 
 
 ModelOption = Annotated[
@@ -127,38 +128,59 @@ def quality(
 @app.command()
 def cosim(
     model: ModelOption = "digits",
+    blocks: Annotated[
+        int | None, number("--blocks", 1, None, "Keep only the model's first blocks (count).", "all")
+    ] = None,
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="dense|radit",
-            help="Compute everything, or skip; repeat the option or use a comma for both.",
+            metavar="dense|radit[:FIELD=VALUE..]",
+            help="Compute everything, or skip; repeat the option or use a comma for both. Settings such as "
+            "radit:threshold=0.3:first_dense=1 replace radit's own (model/skip.py).",
             show_default="radit",
         ),
     ] = None,
     engine: EngineOption = Engine.verilator,
     array: ArrayOption = "16x16",
     steps: StepsOption = 50,
+    timesteps: Annotated[
+        int | None, number("--timesteps", 1, 1000, "Run only the first of the sampler's steps (count).", "all")
+    ] = None,
     images: ImagesOption = 1,
     seed: SeedOption = 0,
     cfg: CfgOption = 1.5,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = BUILD / "cosim",
     waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted run from the last block that OUT/state/ keeps (one image under one policy "
+            "on verilator, with the same settings).",
+        ),
+    ] = False,
 ) -> int:
-    """Run a model through the simulated hardware and compare every word and decision with the integer reference."""
+    """Run a model through the simulated hardware and compare every word and decision with the integer reference.
+
+    A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
+    """
     policies, shape = parse_policies(policy or ["radit"]), parse_array(array)
     from reports.runs import run_cosim
 
     equal = run_cosim(
         model=model,
+        blocks=blocks,
         policies=policies,
         engine=engine.value,
         array=shape,
         steps=steps,
+        timesteps=timesteps,
         images=images,
         seed=seed,
         cfg=cfg,
         out=out,
         waves=waves,
+        resume=resume,
     )
     return 0 if equal else 1
 
@@ -242,12 +264,15 @@ def split_list(values: Iterable[str]) -> list[str]:
 
 
 def parse_policies(values: list[str]) -> list[str]:
-    """'dense,radit' or repeated options -> names in the order given, each once."""
-    names = split_list(values)
+    """'dense,radit:threshold=0.3' or repeated options -> policies in the order given, each once."""
+    texts = split_list(values)
+    names = [text.partition(":")[0] for text in texts]
     for name in names:
         if name not in POLICIES:
             raise UserError(f"--policy is '{name}': choose {' or '.join(POLICIES)}, or both with a comma between.")
-    return names
+        if names.count(name) > 1:
+            raise UserError(f"--policy names {name} more than once: give it once, with one choice of settings.")
+    return texts
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -69,13 +69,16 @@ class Driver:
         self.engine.bind_memory("mod", self.conditioning)
         self.engine.write_register("control", NEW_IMAGE)
 
-    def step(self, x: np.ndarray, index: int) -> np.ndarray:
-        """Run timestep ``index``: x (contexts, padded tokens, D) int -> the next x, int16."""
+    def start(self, x: np.ndarray, index: int) -> None:
+        """Start timestep ``index`` on x (contexts, padded tokens, D) int; the engine is then to run its sub-blocks."""
         beats = (self.dims.sub_blocks + 1) * (HEADER_BEATS + self.dims.contexts * self.dims.hidden)
         self.engine.write_register("mod_base", index * beats)
         self.engine.write_register("param_base", index * self.params.shape[1])
-        placed = x[:, self.order].astype(np.int16)
-        words = self.engine.run_timestep(to_words(placed, self.engine.config.rows))
+        self.engine.start_timestep(to_words(x[:, self.order].astype(np.int16), self.engine.config.rows))
+
+    def finish(self) -> np.ndarray:
+        """Run what is left of the timestep; returns the next x, int16."""
+        placed = from_words(self.engine.finish_timestep(), self.dims.contexts, self.dims.hidden)
         x_out = np.empty_like(placed)
-        x_out[:, self.order] = from_words(words, self.dims.contexts, self.dims.hidden)
+        x_out[:, self.order] = placed
         return x_out

@@ -1,94 +1,31 @@
-"""Whole generations through the hardware, checked word by word against the reference.
+"""Whole generations through the hardware: one task is one image under one policy; tasks spread over the cores.
 
-Host and accelerator alternate per timestep: the host embeds the image, the engine and the reference both run the
-timestep on the same x, the scoreboard compares, and the host goes on with the *engine's* result. One task is one image
-under one policy; tasks spread over the processor's cores.
+Small models run in processes. Large ones, whose sub-blocks are simulated for long without Python's lock, run in threads
+that share the weights.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from joblib import Parallel, delayed
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from accel.config import BuildConfig
-from accel.dims import Dims, check_fit
-from cosim.driver import Driver
-from cosim.engines import Engine, EngineError, Setup, open_engine
-from cosim.pack import dims_of
-from cosim.scoreboard import Check, Scoreboard
-from model.calibrate import load_or_calibrate
-from model.checkpoint import find_checkpoint, load_model
-from model.dit import DiT
-from model.generate import Host
-from model.integer import IntegerDiT
-from model.quantize import quantize
-from model.reference import Reference
-from model.sampler import DDIM, make_noise
+from cosim.image import ImageResult, Tick, generate_image, open_for
+from cosim.prepare import Prepared
+from cosim.progress import MacBar
+from cosim.scoreboard import Check
+from cosim.state import SavedRun
+from model.errors import UserError
 from model.skip import Policy
 
-
-@dataclass(frozen=True)
-class Request:
-    """What to run: a model (name or checkpoint file), the sampler, the array and the engine."""
-
-    model: str
-    steps: int
-    images: int
-    seed: int
-    cfg: float
-    array: tuple[int, int]
-    engine: str
-    waves: Path | None = None
-
-    def command(self, policy: str, image: int) -> str:
-        """The command that runs ``image`` again, with a waveform."""
-        rows, cols = self.array
-        return (
-            f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {rows}x{cols} "
-            f"--steps {self.steps} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} --waves"
-        )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A model ready to run: float and integer form, dimensions, build."""
-
-    request: Request
-    dit: DiT
-    integer: IntegerDiT
-    dims: Dims
-    build: BuildConfig
-
-
-@dataclass
-class ImageResult:
-    """One image under one policy.
-
-    Fields:
-        picture: (C, H, W) float32, what the hardware and the host made.
-        identical: the reference's host made the same, bit for bit.
-        computed: (timesteps, sub_blocks, contexts) bool.
-        counters: every event counter, summed over the image.
-        seconds: by stage (engine, reference, compare, host).
-        problem: one sentence, empty when all is well.
-    """
-
-    image: int
-    picture: np.ndarray
-    identical: bool
-    check: Check
-    computed: np.ndarray
-    counters: dict[str, int]
-    seconds: dict[str, float]
-    problem: str = ""
+Task = tuple[Policy, int]  # policy and image
 
 
 @dataclass
@@ -111,152 +48,105 @@ class PolicyRun:
         """Everything that went wrong, one sentence each."""
         return [result.problem for result in self.results if result.problem]
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Spent by stage, all images together."""
+        names = {name: None for result in self.results for name in result.seconds}
+        return {name: sum(result.seconds.get(name, 0.0) for result in self.results) for name in names}
 
-def prepare(request: Request) -> Prepared:
-    """Load, calibrate and quantize the model; size the build to it.
+    @property
+    def gmac_per_second(self) -> float:
+        """The model's GMACs over the engine's seconds: of one engine, where several ran side by side."""
+        return sum(result.macs for result in self.results) / 1e9 / self.seconds["engine"]
+
+
+def run(prepared: Prepared, policies: list[Policy], state: Path | None = None, resume: bool = False) -> list[PolicyRun]:
+    """Generate the request's images under every policy; a progress bar counts MACs.
+
+    Args:
+        state: folder that keeps the state of a single task on Verilator while it runs.
+        resume: go on from what that folder holds.
 
     Raises:
-        UserError: an unknown model, a broken checkpoint, an array that cannot be built, a model that does not fit.
+        UserError: there is nothing to resume, or nothing that could be.
     """
-    rows, cols = request.array
-    BuildConfig(rows=rows, cols=cols)
-    dit = load_model(request.model)
-    calibration = load_or_calibrate(dit, find_checkpoint(request.model), request.steps)
-    integer = quantize(dit, calibration, DDIM(request.steps))
-    dims = dims_of(integer.config, contexts=1 if request.cfg == 1.0 else 2)
-    build = build_for(dims, rows, cols)
-    check_fit(dims, build)
-    return Prepared(request, dit, integer, dims, build)
-
-
-def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:
-    """The smallest build that holds a model, with both contexts of guidance."""
-    return BuildConfig(
-        rows=rows,
-        cols=cols,
-        max_hidden=dims.hidden,
-        max_mlp=dims.mlp,
-        max_tokens=dims.tokens,
-        max_contexts=max(2, dims.contexts),
-        max_sub_blocks=dims.sub_blocks,
-        frame_banks=max(dims.even.frames, dims.odd.frames),
-    )
-
-
-def run(prepared: Prepared, policies: list[Policy]) -> list[PolicyRun]:
-    """Generate the request's images under every policy; a progress bar counts timesteps."""
     request = prepared.request
-    _engine(prepared).close()  # export and compile before the work is spread
     tasks = [(policy, image) for image in range(request.images) for policy in policies]
+    saved = _saved_run(prepared, tasks, state, resume)
+    open_for(prepared).close()  # export and compile before the work is spread
     runs = {policy.name: PolicyRun(policy) for policy in policies}
-    with _progress() as progress:
-        bar = progress.add_task(f"{request.engine} co-simulation", total=len(tasks) * request.steps)
-        for name, result in _results(prepared, tasks, lambda: progress.advance(bar)):
+    with MacBar(f"{request.engine} co-simulation", len(tasks) * prepared.macs) as bar, _told_where(saved):
+        for name, result in _results(prepared, tasks, bar.tick, saved):
             runs[name].results.append(result)
-            progress.update(bar, completed=sum(len(r.results) for r in runs.values()) * request.steps)
+    if saved is not None:
+        saved.remove()
     for one in runs.values():
         one.results.sort(key=lambda result: result.image)
     return list(runs.values())
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("timesteps"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+def _saved_run(prepared: Prepared, tasks: list[Task], state: Path | None, resume: bool) -> SavedRun | None:
+    """Where the state is kept, if this run can be resumed."""
+    if state is None:
+        return None
+    single = len(tasks) == 1 and prepared.request.engine == "verilator" and prepared.request.waves is None
+    if not single:
+        if resume:
+            raise UserError(
+                "--resume continues one image under one policy on verilator without a waveform: "
+                f"this run has {len(tasks)} on {prepared.request.engine}."
+            )
+        return None
+    saved = SavedRun(state, prepared.facts() | {"policy": tasks[0][0].text}, resume)
+    if saved.place:
+        where = f"from {saved.place} on" if resume else f"over; --resume would have gone on from {saved.place}"
+        print(f"starting {where}", file=sys.stderr)
+    return saved
+
+
+@contextmanager
+def _told_where(saved: SavedRun | None) -> Iterator[None]:
+    """Say, when a run is interrupted, where it would go on from."""
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException:
+        if saved is not None and saved.place:
+            print(f"interrupted; --resume goes on from {saved.place}", file=sys.stderr)
+        raise
 
 
 def _results(
-    prepared: Prepared, tasks: list[tuple[Policy, int]], tick: Callable[[], object]
+    prepared: Prepared, tasks: list[Task], tick: Tick, saved: SavedRun | None
 ) -> Iterator[tuple[str, ImageResult]]:
-    """Results as they come; one task, or a waveform, stays in this process."""
+    """Results as they come."""
     workers = min(len(tasks), os.cpu_count() or 1)
-    if workers == 1 or prepared.request.waves:
-        for policy, image in tasks:
-            yield policy.name, generate_image(prepared, policy, image, tick)
+    if prepared.request.waves:
+        workers = 1  # they share a file
+    if workers > 1 and not prepared.is_large:
+        work = (delayed(_task)(prepared, *task) for task in tasks)
+        for name, result in Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(work):
+            tick(result.macs, prepared.macs - result.macs)
+            yield name, result
         return
-    work = (delayed(_task)(prepared, policy, image) for policy, image in tasks)
-    yield from Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(work)
+    with _one_thread():
+        work = (delayed(_task)(prepared, *task, tick, True, saved) for task in tasks)
+        yield from Parallel(n_jobs=workers, prefer="threads", return_as="generator_unordered")(work)
 
 
-def _task(prepared: Prepared, policy: Policy, image: int) -> tuple[str, ImageResult]:
-    """One task in a worker process, on one thread."""
+def _task(prepared: Prepared, policy: Policy, image: int, *rest: Any) -> tuple[str, ImageResult]:
+    """One task, on one thread: float results must not depend on where it runs."""
     torch.set_num_threads(1)
-    return policy.name, generate_image(prepared, policy, image)
+    return policy.name, generate_image(prepared, policy, image, *rest)
 
 
-def _engine(prepared: Prepared) -> Engine:
-    return open_engine(prepared.request.engine, prepared.build, Setup(waves=prepared.request.waves))
-
-
-class Stopwatch:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Book the time since the last lap to ``stage``."""
-        now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
-        self._since = now
-
-
-def generate_image(
-    prepared: Prepared, policy: Policy, image: int, tick: Callable[[], object] = lambda: None
-) -> ImageResult:
-    """One image from the first timestep to the last, stopping at the first mismatch."""
-    request, integer, dims = prepared.request, prepared.integer, prepared.dims
-    labels = torch.tensor([image % prepared.dit.config.num_classes])
-    noise = make_noise(prepared.dit.config, image + 1, request.seed)[image:]
-    tables = policy.tables(integer)
-    reference = Reference(integer, tables, dims.padded_tokens(prepared.build))
-    reference.start(1, dims.contexts)
-    hosts = [Host(prepared.dit, integer, labels, noise, request.cfg, reference.tokens) for _ in range(2)]
-    board = Scoreboard(dims, prepared.build)
-    watch, computed, problem = Stopwatch(), [], ""
-    with _engine(prepared) as engine:
-        driver = Driver(engine, integer, tables, dims)
-        driver.start_image(hosts[0].tables, 0)
-        driver.clear_counters()
-        for index in range(request.steps):
-            problem, decided = _timestep(reference, driver, board, hosts, image, index, watch)
-            computed.append(decided)
-            tick()
-            if problem:
-                break
-        counters = engine.counters()
-    if problem:
-        problem = f"{policy.name}: {problem} Rerun with a waveform: {request.command(policy.name, image)}"
-    picture = hosts[0].image[0]
-    identical = not problem and bool(torch.equal(picture, hosts[1].image[0]))
-    return ImageResult(
-        image, picture.numpy(), identical, board.check, np.stack(computed), counters, watch.seconds, problem
-    )
-
-
-def _timestep(
-    reference: Reference, driver: Driver, board: Scoreboard, hosts: list[Host], image: int, index: int, watch: Stopwatch
-) -> tuple[str, np.ndarray]:
-    """One timestep on both sides; returns what went wrong, and what was computed (sub_blocks, contexts)."""
-    captures: list = []
-    inputs = [host.enter() for host in hosts]
-    watch.lap("host")
-    expected, record = reference.step(inputs[1], index, hosts[1].tables, captures)
-    watch.lap("reference")
-    computed = ~record.reuse[:, 0].numpy()
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch on one thread, afterwards on as many as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        found = driver.step(inputs[0][0].numpy(), index)
-    except EngineError as error:
-        return f"image {image}, timestep {index}: {error}.", computed
-    watch.lap("engine")
-    check = board.compare(image, index, driver.engine.take_trace(), captures, record, expected[0].numpy())
-    watch.lap("compare")
-    hosts[0].leave(torch.from_numpy(found).unsqueeze(0), index)
-    hosts[1].leave(expected, index)
-    watch.lap("host")
-    if check.first:
-        return check.first.explain(), computed
-    same = np.array_equal(found, expected[0].numpy())
-    return "" if check.clean and same else f"image {image}, timestep {index}: x differs at the host.", computed
+        yield
+    finally:
+        torch.set_num_threads(threads)

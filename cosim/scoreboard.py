@@ -1,11 +1,11 @@
 """The scoreboard: every word that the accelerator showed against every word that the reference expects.
 
-The trace taps show words in the order in which the machine makes them; ``expected_words`` brings the reference's
-tensors into the same order (docs/interface.md), so that one comparison per stage settles a timestep. A mismatch is
+The trace taps show words in the order in which the machine makes them; ``expected_words`` brings a sub-block of the
+reference into the same order (docs/interface.md), so that one comparison per stage settles it. A mismatch is
 explained with its place: image, timestep, sub-block, stage, context, token, channel.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from accel.dims import Dims
 from cosim.engines.base import Trace
 from cosim.pack import groups_of, temporal_order, to_words, token_order
 from model.groups import Groups
-from model.reference import StageCapture, StepRecord
+from model.reference import StageCapture
 
 # In the order in which a sub-block makes them.
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
@@ -22,9 +22,14 @@ STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
 DECISIONS = ("changed codes", "reuse")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
-UNSEEN = 1 << 20  # beyond every word: a score of which the reference knows nothing
 
-Part = tuple[int, np.ndarray]  # sub-block, words
+
+@dataclass(frozen=True)
+class Words:
+    """What a stage is to show: words (n, R), and which of them the reference knows (None: all)."""
+
+    data: np.ndarray
+    known: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,11 @@ class Place:
     image: int
     timestep: int
     sub_block: int
-    stage: str
-    word: int
-    lane: int
-    expected: int | None  # None: the reference has no such word
-    found: int | None  # None: the accelerator showed no such word
+    stage: str = "x"
+    word: int = 0
+    lane: int = 0
+    expected: int | None = None  # None: the reference has no such word
+    found: int | None = None  # None: the accelerator showed no such word
 
     def explain(self, rerun: str = "") -> str:
         """One sentence, and how to see it again."""
@@ -105,23 +110,34 @@ class Jobs:
         rows_of: token of each row of the block's supertiles.
         slots: key slots of a job, those of its group's supertiles.
         index: tokens of each group, (G, n).
+        rows: lanes of a word.
     """
 
-    def __init__(self, rows_of: np.ndarray, slots: int, index: np.ndarray) -> None:
+    def __init__(self, rows_of: np.ndarray, slots: int, index: np.ndarray, rows: int) -> None:
         group, member = np.zeros(index.size, int), np.zeros(index.size, int)
         group[index], member[index] = np.indices(index.shape)
         keys = rows_of.reshape(-1, 1, slots).repeat(slots, 1).reshape(-1, slots)
-        self.group, self.query, self.key = group[rows_of][:, None], member[rows_of][:, None], member[keys]
-        self.seen = group[keys] == self.group
+        seen = group[keys] == group[rows_of][:, None]
+        at = (group[rows_of] * index.shape[1] + member[rows_of])[:, None] * index.shape[1] + member[keys]
+        self._at, self._seen = (self._in_words(part, rows) for part in (np.where(seen, at, 0), seen))
 
-    def words(self, value: np.ndarray, rows: int, unseen: int) -> np.ndarray:
+    @staticmethod
+    def _in_words(value: np.ndarray, rows: int) -> np.ndarray:
+        """(rows of a context, key slots) -> words (n, R): row tile, key slot."""
+        return value.reshape(-1, rows, value.shape[1]).transpose(0, 2, 1).reshape(-1, rows)
+
+    def words(self, value: np.ndarray, unseen_is_zero: bool) -> Words:
         """Scores or numerators (K, heads, G, n, n), query before key -> words: context, head, row tile, key slot.
 
-        ``unseen`` stands where query and key belong to different groups.
+        Where query and key belong to different groups, numerators are zero and scores unknown.
         """
-        slots = np.where(self.seen, value[:, :, self.group, self.query, self.key], unseen)
-        tiles = slots.reshape(*slots.shape[:2], -1, rows, slots.shape[3])
-        return tiles.transpose(0, 1, 2, 4, 3).reshape(-1, rows)
+        of_head = value.reshape(value.shape[0] * value.shape[1], -1)
+        data = of_head.take(self._at.reshape(-1), axis=1).reshape(-1, self._at.shape[1])
+        if self._seen.all():
+            return Words(data)
+        known = np.tile(self._seen, (len(of_head), 1))
+        data[~known] = 0
+        return Words(data) if unseen_is_zero else Words(data, known)
 
 
 def output_words(value: np.ndarray, rows: int, heads: int) -> np.ndarray:
@@ -131,17 +147,8 @@ def output_words(value: np.ndarray, rows: int, heads: int) -> np.ndarray:
     return tiles.transpose(0, 3, 1, 4, 2).reshape(-1, rows)
 
 
-def locate(parts: list[Part], word: int) -> tuple[int, int]:
-    """Sub-block of a stage's word, and its number there; surplus words are the last sub-block's."""
-    for sub_block, words in parts[:-1]:
-        if word < len(words):
-            return sub_block, word
-        word -= len(words)
-    return parts[-1][0] if parts else 0, word
-
-
 class Scoreboard:
-    """Compares timesteps of one model on one build."""
+    """Compares sub-blocks of one model on one build."""
 
     def __init__(self, dims: Dims, build: BuildConfig) -> None:
         self.dims, self.build = dims, build
@@ -156,100 +163,96 @@ class Scoreboard:
         if frames > 1:
             rows_of = rows_of[temporal_order(self.dims, self.build, frames)]
         slots = self.dims.group_supertiles(self.build, block) * self.build.wide
-        return rows_of, Jobs(rows_of, slots, groups.index.numpy())
+        return rows_of, Jobs(rows_of, slots, groups.index.numpy(), self.build.rows)
 
-    def expected_words(self, capture: StageCapture, sub_block: int) -> dict[str, np.ndarray]:
+    def expected_words(self, capture: StageCapture) -> dict[str, Words]:
         """Every stage of one sub-block of one image in the order of the trace."""
         rows, cols = self.build.rows, self.build.cols
         x, a, branch = (part[0].numpy()[:, self.order] for part in (capture.x, capture.a, capture.branch))
         words = {"x": to_words(x, rows), "a": to_words(a, rows)}
         if not bool(capture.computed.any()):
-            return words
+            return {name: Words(data) for name, data in words.items()}
         stages = {name: value.numpy() for name, value in capture.stages.items()}
         words["branch"] = linear_words(branch[capture.computed[0].numpy()], rows, cols)
         if "h" in stages:
             words["h"] = linear_words(stages["h"][:, self.order], rows, cols)
-            return words
-        rows_of, jobs = self.blocks[sub_block // 2 % 2]
+            return {name: Words(data) for name, data in words.items()}
+        rows_of, jobs = self.blocks[capture.sub_block // 2 % 2]
         q, k, v, o = (stages[name][:, rows_of] for name in "qkvo")
         words |= {"q": linear_words(q, rows, cols), "k": linear_words(k, rows, cols), "v": transposed_words(v, rows)}
         words["o"] = output_words(o, rows, self.dims.heads)
-        words["score"] = jobs.words(stages["score"], rows, UNSEEN)
-        words["prob"] = jobs.words(stages["prob"], rows, 0)
-        return words
+        scores = {"score": jobs.words(stages["score"], unseen_is_zero=False)}
+        scores["prob"] = jobs.words(stages["prob"], unseen_is_zero=True)
+        return scores | {name: Words(data) for name, data in words.items()}
 
     def compare(
-        self,
-        image: int,
-        timestep: int,
-        trace: Trace,
-        captures: list[StageCapture],
-        record: StepRecord,
-        x_out: np.ndarray,
+        self, image: int, timestep: int, capture: StageCapture, expected: dict[str, Words], trace: Trace
     ) -> Check:
-        """Compare one timestep; captures and record hold one image. Returns this timestep's check."""
-        check = Check()
-        found = {name: trace.drain_data[trace.drain_kind == kind] for name, kind in DRAIN_KINDS.items()}
-        found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
-        expected: dict[str, list[Part]] = {name: [] for name in STAGES}
-        for sub_block, capture in enumerate(captures):
-            for name, words in self.expected_words(capture, sub_block).items():
-                expected[name].append((sub_block, words))
-        expected["x"].append((len(captures), to_words(x_out[:, self.order], self.build.rows)))
-        wrong = [
-            place
-            for name in STAGES
-            if (place := self._compare_stage(check, image, timestep, name, expected[name], found[name]))
-        ]
-        decided = self._compare_decisions(check, image, timestep, trace, record, captures[0].codes is not None)
-        wrong += [decided] if decided else []
-        check.first = min(wrong, key=lambda place: (place.sub_block, ORDER.index(place.stage)), default=None)
+        """Compare one sub-block of one image with its ``expected_words``. Returns this sub-block's check."""
+        at = Place(image, timestep, capture.sub_block)
+        check = self._compare_words(at, expected, trace)
+        decided = self._compare_decisions(check, at, capture, trace)
+        wrong = [place for place in (check.first, decided) if place]
+        check.first = min(wrong, key=lambda place: ORDER.index(place.stage), default=None)
         self.check.add(check)
         return check
 
-    def _compare_stage(
-        self, check: Check, image: int, timestep: int, name: str, parts: list[Part], found: np.ndarray
-    ) -> Place | None:
+    def compare_output(self, image: int, timestep: int, x_out: np.ndarray, trace: Trace) -> Check:
+        """Compare what follows the last sub-block of a timestep: x_out (contexts, T, D). Returns its check."""
+        words = to_words(x_out[:, self.order].astype(np.int16), self.build.rows)
+        check = self._compare_words(Place(image, timestep, self.dims.sub_blocks), {"x": Words(words)}, trace)
+        self.check.add(check)
+        return check
+
+    def _compare_words(self, at: Place, expected: dict[str, Words], trace: Trace) -> Check:
+        """Count all stages' words; ``first`` is the first that differs in the order of the stages."""
+        found = {name: trace.drain_data[trace.drain_kind == kind] for name, kind in DRAIN_KINDS.items()}
+        found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
+        nothing = Words(np.zeros((0, self.build.rows), np.int16))
+        check = Check()
+        for name in STAGES:
+            place = self._compare_stage(check, at, name, expected.get(name, nothing), found[name])
+            check.first = check.first or place
+        return check
+
+    def _compare_stage(self, check: Check, at: Place, name: str, expected: Words, found: np.ndarray) -> Place | None:
         """Count a stage's words; returns the first that differs."""
-        empty = np.zeros((0, self.build.rows), np.int16)
-        whole = np.concatenate([empty, *(words for _, words in parts)])
+        whole = expected.data
         shared = min(len(whole), len(found))
-        known = whole[:shared] != UNSEEN
-        differs = known & (whole[:shared] != found[:shared])
-        missing = abs(len(whole) - len(found)) * self.build.rows
-        compared = int(known.sum())
+        differs = whole[:shared] != found[:shared]
+        compared = differs.size
+        if expected.known is not None:
+            differs &= expected.known[:shared]
+            compared = int(expected.known[:shared].sum())
         check.words_compared += compared
         check.by_stage[name] = check.by_stage.get(name, 0) + compared
-        wrong = int(differs.sum()) + missing
+        wrong = int(differs.sum()) + abs(len(whole) - len(found)) * self.build.rows
         check.words_mismatched += wrong
         if not wrong:
             return None
         word, lane = (int(i) for i in np.argwhere(differs)[0]) if differs.any() else (shared, 0)
         values = [int(words[word, lane]) if word < len(words) else None for words in (whole, found)]
-        sub_block, word = locate(parts, word)
-        return Place(image, timestep, sub_block, name, word, lane, *values)
+        return replace(at, stage=name, word=word, lane=lane, expected=values[0], found=values[1])
 
-    def _compare_decisions(
-        self, check: Check, image: int, timestep: int, trace: Trace, record: StepRecord, detect: bool
-    ) -> Place | None:
+    def _compare_decisions(self, check: Check, at: Place, capture: StageCapture, trace: Trace) -> Place | None:
         """Count the decisions and their metric; returns the first that differs."""
-        due = record.reuse[:, 0].numel() if detect else 0
-        reuse, counts = (part[:, 0].reshape(-1).numpy()[:due] for part in (record.reuse, record.counts))
+        due = self.dims.contexts if capture.codes is not None else 0
+        reuse, counts = (part[0].numpy()[:due] for part in (~capture.computed, capture.counts))
         found = len(trace.decide_index)
-        same = min(len(reuse), found)
+        same = min(due, found)
         miscounted = counts[:same] != trace.decide_count[:same]
         wrong = (
             miscounted
             | (reuse[:same] != trace.decide_reuse[:same].astype(bool))
-            | (np.arange(same) != trace.decide_index[:same])
+            | (capture.sub_block * self.dims.contexts + np.arange(same) != trace.decide_index[:same])
         )
         check.decisions_compared += same
-        check.decisions_mismatched += int(wrong.sum()) + abs(len(reuse) - found)
-        if not wrong.any() and len(reuse) == found:
+        check.decisions_mismatched += int(wrong.sum()) + abs(due - found)
+        if not wrong.any() and due == found:
             return None
-        at = int(np.argmax(wrong)) if wrong.any() else same
-        by_count = at < same and bool(miscounted[at])
+        context = int(np.argmax(wrong)) if wrong.any() else same
+        by_count = context < same and bool(miscounted[context])
         pair = (counts, trace.decide_count) if by_count else (reuse, trace.decide_reuse)
-        values = [int(part[at]) if at < len(part) else None for part in pair]
-        sub_block, context = divmod(at, self.dims.contexts)
-        return Place(image, timestep, sub_block, DECISIONS[0 if by_count else 1], context, 0, *values)
+        values = [int(part[context]) if context < len(part) else None for part in pair]
+        stage = DECISIONS[0 if by_count else 1]
+        return replace(at, stage=stage, word=context, expected=values[0], found=values[1])

@@ -5,7 +5,7 @@ magnitudes of all values that become integers are recorded. With ``tail`` > 0 a 
 values (they will clip in int8); 16-bit formats always take the maximum.
 
 Sub-blocks are numbered ``s = 2 * block + (0 attention | 1 MLP)``; S = 2 L of them, D hidden features, M of the MLP.
-The result is stored beside the checkpoint, with a hash of everything that determines it.
+The shipped checkpoint's result is stored beside it, others' in build/calibration, with a hash of what determines it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from model.config import DiTConfig
 from model.dit import Block, DiT
 from model.sampler import DDIM, make_noise, predict_noise
 
@@ -30,6 +32,8 @@ DEFAULT_IMAGES = 40
 DEFAULT_TAIL = 0.0
 DEFAULT_SEED = 20_000
 DEFAULT_CFG = 1.5
+CACHE = Path("build") / "calibration"
+MOST_GMACS = 500.0  # of a calibration that is not stored, unless one image takes more: seconds on two cores
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,13 @@ def model_digest(dit: DiT) -> str:
     return state.hexdigest()
 
 
-def calibration_digest(dit: DiT, steps: int, cfg: float, images: int, tail: float, seed: int) -> str:
+def calibration_digest(
+    dit: DiT, steps: int, cfg: float, images: int, tail: float, seed: int, first: int | None = None
+) -> str:
     """Return the hash (hex) of everything that determines a calibration."""
-    sampler, probe = DDIM(steps), torch.linspace(-2.0, 2.0, 5).expand(1, dit.config.in_channels, 1, 5)
-    moves = [[round(value, 4) for value in sampler.step(probe, probe, i).flatten().tolist()] for i in (0, steps - 1)]
+    sampler, probe = DDIM(steps, first), torch.linspace(-2.0, 2.0, 5).expand(1, dit.config.in_channels, 1, 5)
+    ends = (0, len(sampler.timesteps) - 1)
+    moves = [[round(value, 4) for value in sampler.step(probe, probe, i).flatten().tolist()] for i in ends]
     facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -88,6 +95,7 @@ def calibrate(
     images: int = DEFAULT_IMAGES,
     tail: float = DEFAULT_TAIL,
     seed: int = DEFAULT_SEED,
+    first: int | None = None,
 ) -> Calibration:
     """Return the ranges of `images` generated images, labels 0, 1, 2, .. in turn.
 
@@ -98,8 +106,9 @@ def calibrate(
         images: generated images.
         tail: share of the values that an int8 range may leave out, 0 .. 0.1.
         seed: of the starting noise.
+        first: of the sampler's timesteps, how many to run; by default all.
     """
-    sampler = DDIM(steps)
+    sampler = DDIM(steps, first)
     y = torch.arange(images) % dit.config.num_classes
     noise = make_noise(dit.config, images, seed)
     x = noise.to(dit.pos_embed.device)
@@ -116,19 +125,43 @@ def calibrate(
         x = sampler.step(x, eps, index)
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
     table["branch"] = table["branch"].amax(0)
-    digest = calibration_digest(dit, steps, cfg, images, tail, seed)
+    digest = calibration_digest(dit, steps, cfg, images, tail, seed, first)
     return Calibration(timesteps=torch.tensor(sampler.timesteps), digest=digest, **table)
 
 
 def load_or_calibrate(
-    dit: DiT, checkpoint: str | Path | None, steps: int = 50, cfg: float = DEFAULT_CFG
+    dit: DiT, checkpoint: str | Path | None, steps: int = 50, cfg: float = DEFAULT_CFG, first: int | None = None
 ) -> Calibration:
-    """Return the stored calibration of a checkpoint file where it fits, else a fresh one (seconds)."""
-    wanted = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
+    """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
+
+    Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one.
+    """
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
-    if stored is not None and stored.digest == wanted:
+    if stored is not None and stored.digest == calibration_digest(
+        dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED
+    ):
         return stored
-    return calibrate(dit, steps, cfg)
+    count = first or steps
+    images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
+    digest = calibration_digest(dit, steps, cfg, images, DEFAULT_TAIL, DEFAULT_SEED, first)
+    path = CACHE / f"{digest[:16]}.safetensors"
+    stored = load_calibration(path)
+    if stored is not None and stored.digest == digest:
+        return stored
+    print(f"calibrating on {images} image(s), {count} timestep(s) each ...", file=sys.stderr, flush=True)
+    fresh = calibrate(dit, steps, cfg, images, first=first)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_calibration(path, fresh)
+    return fresh
+
+
+def affordable_images(config: DiTConfig, timesteps: int, contexts: int) -> int:
+    """Return how many images a calibration takes: `DEFAULT_IMAGES`, fewer where they would be more than `MOST_GMACS`.
+
+    Small models are calibrated on many images, large ones have many tokens and channels to take ranges from.
+    """
+    macs = sum(config.macs()) * config.depth * timesteps * contexts
+    return max(1, min(DEFAULT_IMAGES, int(MOST_GMACS * 1e9 / macs)))
 
 
 def calibration_path(checkpoint: str | Path) -> Path:

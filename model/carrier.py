@@ -1,8 +1,9 @@
 """The operations of `model/ops`, fused for speed: integers carried exactly by float64.
 
 A product chain ``(sum + bias) * mult >> shift`` has less than 53 bits, every term is a multiple of
-``2**-shift``, and float64 therefore adds it exactly in any order: the multiplier can be folded into the
-weights and the rounding constant 1/2 into the bias, which leaves one matrix product, one floor and one clamp.
+``2**-shift``, and float64 therefore adds it exactly in any order: the rounding constant 1/2 can be folded into the
+bias. The sums of weight products come from an int8 matrix kernel where the processor has an exact one that is faster;
+elsewhere the multiplier is folded into the weights as well, which leaves one float64 product, one floor and one clamp.
 Functions of one 16-bit value are looked up in a table that the golden function itself fills.
 Every function here equals its golden counterpart word by word (tests/model/test_reference.py).
 
@@ -10,6 +11,10 @@ All tensors are float64 holding integers unless stated otherwise.
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -56,9 +61,45 @@ def scale_of(mult: Tensor, shift: Tensor) -> Tensor:
     return torch.ldexp(mult.double(), -shift.to(torch.int32))
 
 
+@cache
+def has_int8_kernel(device: str) -> bool:
+    """Whether torch multiplies int8 matrices on a kind of device exactly, and on the CPU faster than in float64.
+
+    Kernels without instructions of their own saturate sums of two products: they show on values at the limits.
+    """
+    size = 256
+    a = torch.full((size, size), INT8_MAX, dtype=torch.int8, device=device)
+    a[1::2] = -INT8_MAX
+    wide, kernel = a.double(), torch._int_mm
+    try:
+        if not torch.equal(kernel(a, a.t()).double(), wide @ wide.t()):
+            return False
+    except RuntimeError:  # this device has none
+        return False
+    return device != "cpu" or _seconds(lambda: kernel(a, a.t())) < _seconds(lambda: torch.mm(wide, wide.t()))
+
+
+def _seconds(work: Callable[[], Tensor], times: int = 5) -> float:
+    """The shortest of a few runs."""
+    taken = []
+    for _ in range(times):
+        since = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - since)
+    return min(taken)
+
+
 def linear(a: Tensor, weight: Tensor, bias: Tensor, scale: Tensor) -> Tensor:
-    """``matmul`` and the rounding of ``requant``: a (M, K), weight (out, K), bias and scale (out,) -> (M, out)."""
-    return torch.addmm(bias * scale + HALF, a, (weight * scale.unsqueeze(1)).t()).floor_()
+    """``matmul`` and the rounding of ``requant``: a (M, K), weight (out, K) int8, bias and scale (out,) -> (M, out)."""
+    offset = bias * scale + HALF
+    if has_int8_kernel(a.device.type) and (a.device.type == "cpu" or _suits_cuda(a, weight)):
+        return torch._int_mm(a.to(torch.int8), weight.t()).double().mul_(scale).add_(offset).floor_()
+    return torch.addmm(offset, a, (weight * scale.unsqueeze(1)).t()).floor_()
+
+
+def _suits_cuda(a: Tensor, weight: Tensor) -> bool:
+    """CUDA's int8 kernel takes more than 16 rows, and 8 inputs or outputs at a time."""
+    return len(a) > 16 and weight.shape[0] % 8 == 0 and weight.shape[1] % 8 == 0
 
 
 def residual_add(x: Tensor, branch: Tensor, gate: Tensor, gate_shift: int, tally: Tally) -> Tensor:

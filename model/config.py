@@ -86,6 +86,11 @@ class DiTConfig(BaseModel):
         """Hidden features of the MLP."""
         return int(self.hidden_size * self.mlp_ratio)
 
+    def macs(self, tokens: int | None = None) -> tuple[int, int]:
+        """Multiplications of an attention and of an MLP sub-block for one context; by default of the image's tokens."""
+        t, d = tokens or self.tokens, self.hidden_size
+        return t * d * (4 * d + 2 * t), 2 * t * d * self.mlp_hidden
+
     @property
     def out_channels(self) -> int:
         """Channels of the network's output: the noise, then the variance where `learn_sigma` is set."""

@@ -2,7 +2,7 @@
 
 Attention: ``a -> q, k, v int8 -> score Q9.6 -> numerators 0 .. 127 and their sum -> o int8 -> branch int8``.
 MLP: ``a -> u Q5.10 -> h int8 -> branch int8``. K (image, context) pairs at once; T tokens, D and M features.
-Integers are carried by float64 (`model/carrier.py`).
+Integers are carried by float64 (`model/carrier.py`), weights by int8.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ class Engines:
     Args:
         integer: the integer model.
         groups: attention groups of even and odd blocks.
+        device: where the weights are kept and all inputs are.
     """
 
-    def __init__(self, integer: IntegerDiT, groups: tuple[Groups, Groups]) -> None:
+    def __init__(self, integer: IntegerDiT, groups: tuple[Groups, Groups], device: torch.device) -> None:
         self._integer, self._groups, self._gelu = integer, groups, Tables()
         self._weights = []
         for sub_block in integer.sub_blocks:
-            weights = {name: weight.double() for name, weight in sub_block.weights.items()}
+            weights = {name: weight.to(device) for name, weight in sub_block.weights.items()}
             if sub_block.kind == "attention":
                 weights["qkv"] = torch.cat([weights.pop(name) for name in "qkv"])
             self._weights.append(weights)
@@ -60,7 +61,9 @@ class Engines:
     def _attention(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
         tables, weights, groups = self._integer.sub_blocks[s].tables, self._weights[s], self._groups[s // 2 % 2]
         header = {name: int(column[index, s]) for name, column in self._integer.header.items()}
-        qkv = torch.cat([_bias_and_scale(tables["q"], index), _bias_and_scale(tables["k"], index)], 1)
+        qkv = torch.cat(
+            [_bias_and_scale(tables["q"], index, a.device), _bias_and_scale(tables["k"], index, a.device)], 1
+        )
         v_scale = header["v_mult"] * 2.0 ** -header["v_shift"]
         v_part = torch.tensor([[0.0], [v_scale]], dtype=torch.float64, device=a.device).expand(2, a.shape[2])
         bias, scale = torch.cat([qkv, v_part], 1)
@@ -74,24 +77,26 @@ class Engines:
         split_q, split_k, split_v = (groups.split(part, heads) for part in (q, k, v))
         score_scale = header["score_mult"] * 2.0 ** -header["score_shift"]
         gain = (header["gain"], header["gain_shift"])
+        mask = None if groups.mask is None else groups.mask.to(a.device)
         mixed, stages["score"], stages["prob"] = carrier.attend(
-            split_q, split_k, split_v, score_scale, gain, groups.mask, tally
+            split_q, split_k, split_v, score_scale, gain, mask, tally
         )
         o = stages["o"] = groups.join(tally.clip("o", mixed))
-        branch = carrier.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index))
+        branch = carrier.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index, a.device))
         return tally.clip("branch", branch).view(a.shape)
 
     def _mlp(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
         tables, weights = self._integer.sub_blocks[s].tables, self._weights[s]
         mult, shift = (int(self._integer.header[name][index, s]) for name in ("h_mult", "h_shift"))
-        u = carrier.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index))
+        u = carrier.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index, a.device))
         table = self._gelu.get(("gelu", index, s), lambda: carrier.gelu_table(mult, shift).to(a.device))
         h = carrier.look_up(table, tally.saturate("u", u, WIDE_BITS)).double()
         stages["h"] = h.view(*a.shape[:2], -1)
-        branch = carrier.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index))
+        branch = carrier.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index, a.device))
         return tally.clip("branch", branch).view(a.shape)
 
 
-def _bias_and_scale(table: ChannelTables, index: int) -> Tensor:
+def _bias_and_scale(table: ChannelTables, index: int, device: torch.device) -> Tensor:
     """Bias and mult * 2**-shift of one timestep, stacked: (2, channels) float64."""
-    return torch.stack([table.bias[index].double(), carrier.scale_of(table.mult[index], table.shift[index])])
+    bias, scale = table.bias[index].double(), carrier.scale_of(table.mult[index], table.shift[index])
+    return torch.stack([bias, scale]).to(device)

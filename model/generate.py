@@ -45,17 +45,9 @@ class RunRecord:
 
     def mac_reduction(self, integer: IntegerDiT, tokens: int | None = None) -> float:
         """Return MACs of a dense run over MACs of this run, unitless."""
-        macs = torch.tensor(sub_block_macs(integer, tokens), dtype=torch.float64)
+        macs = torch.tensor(integer.config.macs(tokens) * integer.config.depth, dtype=torch.float64)
         computed = (~self.reuse).double().mean((0, 2, 3))
         return float(macs.sum() / (macs * computed).sum())
-
-
-def sub_block_macs(integer: IntegerDiT, tokens: int | None = None) -> list[int]:
-    """Return the multiplications of each sub-block (S) for one context; `tokens` per context, one group."""
-    config = integer.config
-    t, d = tokens or config.tokens, config.hidden_size
-    attention, mlp = 4 * t * d * d + 2 * t * t * d, 2 * t * d * config.mlp_hidden
-    return [attention, mlp] * config.depth
 
 
 def to_integer(tokens: Tensor, x_frac: int, padded: int) -> tuple[Tensor, int]:
@@ -93,7 +85,7 @@ class Host:
         self.dit, self.integer, self.cfg, self.padded = dit, integer, cfg, padded
         self.contexts = 1 if cfg == 1.0 else 2
         self.tables: Conditioning = integer.conditioning_tables(y, guidance=self.contexts == 2)
-        self.sampler, self.image = DDIM(integer.steps), noise
+        self.sampler, self.image = DDIM(integer.sampler_steps), noise
         self.saturated = self.tables.saturated
 
     @torch.no_grad()

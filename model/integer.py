@@ -79,7 +79,8 @@ class IntegerDiT:
 
     Fields:
         config: dimensions.
-        timesteps: diffusion steps in the order of the run.
+        timesteps: diffusion steps in the order of the run, the sampler's first ones.
+        sampler_steps: steps of the sampler's whole way.
         sub_blocks: S = 2 L sub-blocks.
         header: (steps, S) int64 by the names of `HEADER_FIELDS`; 0 where a kind has no use for it. gate_shift[s]
             belongs to the branch of s.
@@ -93,6 +94,7 @@ class IntegerDiT:
 
     config: DiTConfig
     timesteps: tuple[int, ...]
+    sampler_steps: int
     sub_blocks: tuple[SubBlock, ...]
     header: dict[str, Tensor]
     x_frac: int
@@ -104,7 +106,7 @@ class IntegerDiT:
 
     @property
     def steps(self) -> int:
-        """Timesteps of a run."""
+        """Timesteps that the constants cover."""
         return len(self.timesteps)
 
     @torch.no_grad()
@@ -136,7 +138,8 @@ class IntegerDiT:
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of every constant and of the float model behind it."""
-        facts = [self.timesteps, self.x_frac, self.eps, self.config.model_dump(), model_digest(self.dit)]
+        facts = [self.timesteps, self.sampler_steps, self.x_frac, self.eps]
+        facts += [self.config.model_dump(), model_digest(self.dit)]
         state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         tensors = [self.header[name] for name in HEADER_FIELDS] + [self.act_scale, self.act_rms, self.branch_scale]
         for sub_block in self.sub_blocks:

@@ -37,14 +37,13 @@ from model.quality import accuracy, frechet_to_digits, mse
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise, sample
-from model.skip import dense, radit
+from model.skip import POLICIES, radit
 
 SAMPLES = 1000
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
 PIECE = 25  # images of one task
-POLICIES = {"dense": dense, "radit": radit}
 MODULES = "calibrate carrier classifier config data dit engines formats generate groups integer quality quality_run "
 MODULES += "quantize reference roms sampler skip"
 

@@ -40,7 +40,7 @@ from model.formats import (
     SCORE_FRAC,
     X_BITS,
 )
-from model.integer import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock, adaln_vectors
+from model.integer import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock
 from model.sampler import DDIM
 
 SHIFT_MAX = 63
@@ -99,6 +99,7 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
     return IntegerDiT(
         config=dit.config,
         timesteps=timesteps,
+        sampler_steps=sampler.steps,
         sub_blocks=tuple(sub_blocks),
         header=header,
         x_frac=x_frac,
@@ -179,7 +180,7 @@ def _scale(largest: Tensor) -> Tensor:
 
 def _weight_scale(weight: Tensor) -> Tensor:
     """Integer step (out,) of each output channel's weights (out, in); an empty channel gets a small one."""
-    largest = weight.abs().amax(1)
+    largest = torch.maximum(weight.amax(1), -weight.amin(1))
     return _scale(torch.maximum(largest, SMALLEST_SHARE * largest.max()))
 
 
@@ -190,7 +191,7 @@ def _floored(ranges: Tensor) -> Tensor:
 
 def _to_int8(weight: Tensor, step: Tensor) -> Tensor:
     """Weights (out, in) in steps (out,), rounded half up."""
-    return torch.floor(weight / step.unsqueeze(1) + 0.5).clamp(-INT8_MAX, INT8_MAX).to(torch.int8)
+    return torch.div(weight, step.unsqueeze(1)).add_(0.5).floor_().clamp_(-INT8_MAX, INT8_MAX).to(torch.int8)
 
 
 def _headers(columns: list[Header], steps: int) -> Header:
@@ -203,9 +204,16 @@ def _conditioning_shifts(dit: DiT, timesteps: tuple[int, ...], act: Tensor, bran
     """mod_shift and gate_shift (steps, S): the adaLN vectors of a sample of the labels fill 16 bit less headroom."""
     classes = torch.arange(min(dit.config.num_classes, CONDITIONING_LABELS))
     labels = torch.cat([classes, torch.tensor([dit.config.null_class])])
-    _, scale, gate = adaln_vectors(dit, timesteps, labels)[1].cpu().unbind(3)
-    modulation = (1.0 + scale).abs().amax((0, 3)) / act * 2.0 ** (ACT_FRAC - LN_FRAC)
-    lift = (gate * branch).abs().amax((0, 3)) * 2.0**x_frac
+    t = torch.tensor(timesteps, device=dit.pos_embed.device)
+    c = torch.cat([dit.conditioning(t, torch.full_like(t, label)) for label in labels.tolist()])
+    scales, gates = [], []
+    for block, steps in zip(dit.blocks, branch.unflatten(0, (-1, 2)), strict=True):
+        vectors = block.modulation(c).unflatten(0, (len(labels), len(t))).unflatten(2, (2, 3)).double()
+        _, scale, gate = vectors.unbind(3)  # (labels, steps, 2, D) each
+        scales.append((1.0 + scale).abs().amax((0, 3)))
+        gates.append((gate * steps).abs().amax((0, 3)))
+    modulation = torch.cat(scales, 1).cpu() / act * 2.0 ** (ACT_FRAC - LN_FRAC)
+    lift = torch.cat(gates, 1).cpu() * 2.0**x_frac
     return {"mod_shift": _left_shift(modulation, MOD_BITS), "gate_shift": _left_shift(lift, GATE_BITS)}
 
 

@@ -15,12 +15,14 @@ Operations: `model/ops`, here in the fused form of `model/carrier.py`. Pairs tha
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from model import carrier
+from model.config import DiTConfig
 from model.engines import Engines, Stages, Tables
 from model.errors import UserError
 from model.groups import Groups
@@ -50,23 +52,37 @@ class StepRecord:
 
 @dataclass
 class StageCapture:
-    """Every stage of one sub-block, int32. K = computed (image, context) pairs in row-major order.
+    """Every stage of one sub-block, on the CPU. K = computed (image, context) pairs in row-major order.
 
     Fields:
+        sub_block: its number, s.
         computed: (N, contexts) bool.
-        x, act, a, branch: (N, contexts, T, D) residual stream seen by the sub-block, modulated Q9.6, int8, output
-            used (computed or cached).
-        codes: (N, contexts, T, D), only under a policy that detects.
-        stages: q, k, v, o (K, T, D); score, prob (K, heads, groups, n, n), query before key; h (K, T, M).
+        counts: (N, contexts) int64, changed codes; 0 for a dense policy.
+        x, act: (N, contexts, T, D) int16, residual stream seen by the sub-block, modulated Q9.6.
+        a, branch: (N, contexts, T, D) int8, quantized input, output used (computed or cached).
+        codes: (N, contexts, T, D) uint8, only under a policy that detects.
+        stages: q, k, v, o (K, T, D) int8; score, int16, and prob, int8, (K, heads, groups, n, n), query before key;
+            h (K, T, M) int8.
     """
 
+    sub_block: int
     computed: Tensor
+    counts: Tensor
     x: Tensor
     act: Tensor
     a: Tensor
     branch: Tensor
     codes: Tensor | None = None
     stages: dict[str, Tensor] = field(default_factory=dict)
+
+
+StageCaptures = Generator[StageCapture, None, tuple[Tensor, StepRecord]]
+CUDA_HIDDEN = 256  # features from which on CUDA gains
+
+
+def best_device(config: DiTConfig) -> torch.device:
+    """CUDA where there is one and the model is large enough to gain, else the CPU. The integers are the same."""
+    return torch.device("cuda" if config.hidden_size >= CUDA_HIDDEN and torch.cuda.is_available() else "cpu")
 
 
 class Reference:
@@ -78,6 +94,7 @@ class Reference:
         padded_tokens: tokens per context after padding, at least the model's; by default no padding.
         groups: attention groups of even and odd blocks; by default one group of all tokens.
         count_clips: count int8 clips (slower).
+        device: where to compute; by default `best_device`. Inputs and captures are on the CPU all the same.
     """
 
     def __init__(
@@ -87,6 +104,7 @@ class Reference:
         padded_tokens: int | None = None,
         groups: tuple[Groups, Groups] | None = None,
         count_clips: bool = False,
+        device: torch.device | None = None,
     ) -> None:
         self.integer, self.policy, self.count_clips = integer, policy, count_clips
         tokens = integer.config.tokens if groups is None else groups[0].tokens
@@ -95,7 +113,8 @@ class Reference:
             if self.tokens < tokens:
                 raise UserError(f"padded_tokens is {self.tokens}: give at least the model's {tokens}.")
             groups = (Groups.single(tokens, self.tokens),) * 2
-        self._engines, self._codes = Engines(integer, groups), Tables()
+        self.device = device or best_device(integer.config)
+        self._engines, self._codes = Engines(integer, groups, self.device), Tables()
         self.start(0)
 
     def start(self, images: int, contexts: int = 2) -> None:
@@ -105,8 +124,9 @@ class Reference:
         self.images, self.contexts = images, contexts
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
         detect = self.policy.detect
-        self.cache = [torch.zeros(shape, dtype=torch.float64) for _ in range(subs if detect else 0)]
-        self.history = [torch.zeros(shape, dtype=torch.uint8) for _ in range(subs if detect else 0)]
+        count = subs if detect else 0
+        self.cache = [torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in range(count)]
+        self.history = [torch.zeros(shape, dtype=torch.uint8, device=self.device) for _ in range(count)]
 
     def step(
         self, x: Tensor, index: int, tables: Conditioning, capture: list[StageCapture] | None = None
@@ -119,40 +139,61 @@ class Reference:
             tables: conditioning of the same N images.
             capture: a list that receives one `StageCapture` per sub-block.
         """
-        x, tally, header = x.double(), carrier.Tally(self.count_clips), self.integer.header
+        steps = self._sub_blocks(x, index, tables, keep=capture is not None)
+        while True:
+            try:
+                found = next(steps)
+            except StopIteration as end:
+                return end.value
+            if capture is not None and found is not None:
+                capture.append(found)
+
+    def sub_blocks(self, x: Tensor, index: int, tables: Conditioning) -> StageCaptures:
+        """`step` in steps: yields the capture of each sub-block when it is computed, returns what `step` returns."""
+        return self._sub_blocks(x, index, tables, keep=True)  # type: ignore[return-value]
+
+    def _sub_blocks(
+        self, x: Tensor, index: int, tables: Conditioning, keep: bool
+    ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
+        """Yields captures, or None where they are not to be kept."""
+        x, tally, header = x.to(self.device).double(), carrier.Tally(self.count_clips), self.integer.header
         reuses, counts = [], []
         branch: Tensor | None = None
         for s in range(len(self.integer.sub_blocks)):
             if branch is not None:
                 x = self._add(x, branch, s - 1, index, tables, tally)
             y = carrier.layernorm(x, self.integer.eps, tally)
-            scale, shift = (part[:, :, index, s].unsqueeze(2).double() for part in (tables.scale, tables.shift))
+            scale, shift = (self._vector(part, index, s) for part in (tables.scale, tables.shift))
             act = carrier.modulate(y, scale, shift, int(header["mod_shift"][index, s]), tally)
             a = carrier.quantize(act, tally)
             codes, count, reuse = self._decide(act, s, index)
-            stages: Stages | None = None if capture is None else {}
+            stages: Stages | None = {} if keep else None
             branch = self._branch(a, reuse, codes, s, index, tally, stages)
             reuses.append(reuse)
             counts.append(count)
-            if capture is not None and stages is not None:
-                capture.append(_captured(~reuse, x, act, a, branch, codes, stages))
+            yield None if stages is None else _captured(s, ~reuse, count, x, act, a, branch, codes, stages)
         assert branch is not None
         x = self._add(x, branch, len(self.integer.sub_blocks) - 1, index, tables, tally)
-        return x, StepRecord(torch.stack(reuses), torch.stack(counts), tally.saturated, tally.clipped)
+        return x.cpu(), StepRecord(torch.stack(reuses), torch.stack(counts), tally.saturated, tally.clipped)
 
     def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally) -> Tensor:
         """Add the gated branch of sub-block s."""
-        gate = tables.gate[:, :, index, s].unsqueeze(2).double()
+        gate = self._vector(tables.gate, index, s)
         return carrier.residual_add(x, branch, gate, int(self.integer.header["gate_shift"][index, s]), tally)
+
+    def _vector(self, table: Tensor, index: int, s: int) -> Tensor:
+        """(N, contexts, 1, D) of a conditioning table."""
+        return table[:, :, index, s].unsqueeze(2).to(self.device).double()
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
         policy = self.policy
         if not policy.detect:
             return None, *(torch.zeros(act.shape[:2], dtype=kind) for kind in (torch.int64, torch.bool))
-        table = self._codes.get(("code", index, s), lambda: carrier.code_table(policy.boundaries[index, s]))
+        boundaries = policy.boundaries[index, s]
+        table = self._codes.get(("code", index, s), lambda: carrier.code_table(boundaries).to(act.device))
         codes = carrier.look_up(table, act)
-        count = changed(codes, self.history[s])
+        count = changed(codes, self.history[s]).cpu()
         total = codes.shape[2] * codes.shape[3]
         threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
         reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, policy.registers)
@@ -169,7 +210,7 @@ class Reference:
         stages: Stages | None,
     ) -> Tensor:
         """Branch (N, contexts, T, D): computed where not reused, then cached together with the codes."""
-        computed = ~reuse
+        computed = (~reuse).to(a.device)
         given = a[computed]
         fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
         if codes is None:
@@ -180,10 +221,19 @@ class Reference:
 
 
 def _captured(
-    computed: Tensor, x: Tensor, act: Tensor, a: Tensor, branch: Tensor, codes: Tensor | None, stages: Stages
+    s: int,
+    computed: Tensor,
+    counts: Tensor,
+    x: Tensor,
+    act: Tensor,
+    a: Tensor,
+    branch: Tensor,
+    codes: Tensor | None,
+    stages: Stages,
 ) -> StageCapture:
-    """Copies as int32."""
-    kept = {name: part.to(torch.int32) for name, part in stages.items()}
-    whole_codes = None if codes is None else codes.to(torch.int32)
-    x, act, a, branch = (part.to(torch.int32) for part in (x, act, a, branch))
-    return StageCapture(computed, x, act, a, branch, whole_codes, kept)
+    """Copies of the formats' own size."""
+    kept = {name: part.to(torch.int16 if name == "score" else torch.int8).cpu() for name, part in stages.items()}
+    codes = None if codes is None else codes.cpu()
+    x, act = (part.to(torch.int16).cpu() for part in (x, act))
+    a, branch = (part.to(torch.int8).cpu() for part in (a, branch))
+    return StageCapture(s, computed, counts, x, act, a, branch, codes, kept)

@@ -53,23 +53,28 @@ def guided(eps_cond: Tensor, eps_uncond: Tensor, cfg: float) -> Tensor:
 class DDIM:
     """Deterministic sampler over `steps` timesteps, respaced evenly over the 1000 diffusion steps.
 
+    Args:
+        steps: timesteps of the whole way from noise to image.
+        first: how many of them to take, from the noise on; by default all.
+
     Attributes:
-        timesteps: descending list of `steps` integers, in diffusion steps; the first is 999, the last 0 (one
+        steps: as given.
+        timesteps: descending list of `first` integers, in diffusion steps; the first is 999, the last of all 0 (one
             step: 999 alone).
 
     Raises:
-        UserError: `steps` is not an integer in 1 .. 1000.
+        UserError: `steps` is not an integer in 1 .. 1000, or `first` not in 1 .. steps.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, first: int | None = None) -> None:
         if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= DIFFUSION_STEPS:
             raise UserError(f"Sampler field steps is {steps!r}: choose an integer from 1 to {DIFFUSION_STEPS}.")
+        if first is not None and not 1 <= first <= steps:
+            raise UserError(f"Sampler field timesteps is {first}: choose 1 to {steps}, the sampler's steps.")
         last = DIFFUSION_STEPS - 1
-        self.timesteps = (
-            [round(index * last / (steps - 1)) for index in reversed(range(steps))] if steps > 1 else [last]
-        )
-        bars = alpha_bars()[self.timesteps]
-        self._bars = torch.cat([bars, torch.ones(1, dtype=torch.float64)]).tolist()
+        timesteps = [round(index * last / (steps - 1)) for index in reversed(range(steps))] if steps > 1 else [last]
+        self.steps, self.timesteps = steps, timesteps[:first]
+        self._bars = [*alpha_bars()[timesteps].tolist(), 1.0]
 
     def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
         """Return x_prev (N, C, H, W) of x and the predicted noise eps (N, C, H, W) at `timesteps[index]`.

@@ -27,7 +27,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -111,6 +112,13 @@ class Policy:
         if isinstance(self.schedule, str) and self.schedule not in SCHEDULES:
             raise UserError(f"Policy schedule is {self.schedule!r}: use {', '.join(SCHEDULES)} or a tuple of knots.")
 
+    @property
+    def text(self) -> str:
+        """The policy as `parse_policy` reads it: its name, and what differs from that policy's defaults."""
+        usual = POLICIES[self.name]()
+        names = [each.name for each in fields(self) if getattr(self, each.name) != getattr(usual, each.name)]
+        return ":".join([self.name, *(f"{name}={_written(getattr(self, name))}" for name in names)])
+
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the policy."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
@@ -118,11 +126,12 @@ class Policy:
     def tables(self, integer: IntegerDiT) -> PolicyTables:
         """Return the integers of a run of `integer`."""
         steps, subs = integer.act_scale.shape
-        curve = schedule_curve(self.schedule, self.start, self.end, steps) * self.threshold
+        whole = integer.sampler_steps
+        curve = schedule_curve(self.schedule, self.start, self.end, whole)[:steps] * self.threshold
         shares = torch.floor(curve * (THRESHOLD_MAX + 1) + 0.5).clamp(0, THRESHOLD_MAX).long()
         force = torch.zeros(steps, dtype=torch.bool)
         force[: self.first_dense] = True
-        force[max(steps - self.last_dense, 0) :] = True
+        force[max(whole - self.last_dense, 0) :] = True
         registers = DtsmRegisters(
             streak_step=round(self.streak_step * (1 << FACTOR_BITS)),
             tight=round(self.tight * FACTOR_ONE),
@@ -160,6 +169,48 @@ RADIT_DEFAULTS: dict[str, Any] = {
 def radit(threshold: float = RADIT_DEFAULTS["threshold"], **fields: Any) -> Policy:
     """Return RADiT's policy: `RADIT_DEFAULTS` with other `fields` of `Policy` put in their place."""
     return Policy("radit", **(RADIT_DEFAULTS | fields | {"threshold": threshold}))
+
+
+POLICIES: dict[str, Callable[..., Policy]] = {"dense": dense, "radit": radit}
+
+
+def parse_policy(text: str) -> Policy:
+    """Return the policy of a text such as "dense" or "radit:threshold=0.3:first_dense=1:schedule=1.2/0.9/0.6".
+
+    Raises:
+        UserError: the name or a field is unknown, or a value does not fit its field.
+    """
+    name, *settings = text.split(":")
+    if name not in POLICIES:
+        raise UserError(f"--policy is '{name}': choose {' or '.join(POLICIES)}.")
+    if name == "dense" and settings:
+        raise UserError(f"--policy is '{text}': dense computes everything and has no settings, write 'dense'.")
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key not in RADIT_DEFAULTS:
+            raise UserError(f"--policy setting is '{setting}': give one of {', '.join(RADIT_DEFAULTS)} and =VALUE.")
+        values[key] = _parsed(key, value)
+    return POLICIES[name](**values)
+
+
+def _parsed(key: str, value: str) -> Any:
+    """The value of a field: a whole number, a number, or the name or the knots of a schedule."""
+    if key == "schedule" and value in SCHEDULES:
+        return value
+    try:
+        if key == "schedule":
+            return tuple(float(knot) for knot in value.split("/"))
+        return int(value) if isinstance(RADIT_DEFAULTS[key], int) else float(value)
+    except ValueError:
+        whole = "a whole number" if isinstance(RADIT_DEFAULTS[key], int) else "a number"
+        wanted = f"{', '.join(SCHEDULES)} or knots such as 1.2/0.9/0.6" if key == "schedule" else whole
+        raise UserError(f"--policy setting {key} is '{value}': give {wanted}.") from None
+
+
+def _written(value: Any) -> str:
+    """A field's value as `_parsed` reads it."""
+    return "/".join(map(repr, value)) if isinstance(value, tuple) else str(value)
 
 
 def schedule_curve(schedule: str | tuple[float, ...], start: float, end: float, steps: int) -> Tensor:

@@ -18,12 +18,13 @@ from rich.console import Console
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
 from cosim.pack import dims_of
-from cosim.run import PolicyRun, Prepared, Request, build_for, prepare, run
+from cosim.prepare import Prepared, Request, build_for, prepare
+from cosim.run import PolicyRun, run
 from cosim.scoreboard import Check as Comparison
 from model.calibrate import model_digest
 from model.checkpoint import find_checkpoint, load_config
 from model.quality_run import stored_or_measured
-from model.skip import Policy, dense, radit
+from model.skip import POLICIES, Policy, parse_policy
 from reports.arrays import ReportArrays, load_arrays, write_arrays
 from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
 from reports.energy import energy
@@ -47,7 +48,6 @@ from reports.summary import (
 )
 from reports.table import DEFAULT_TABLE, EnergyTable, load_table
 
-POLICIES = {"dense": dense, "radit": radit}
 ZOOM = 16  # pixels of a written picture per pixel of the model
 
 
@@ -56,7 +56,7 @@ def run_demo(*, images: int, steps: int, cfg: float, seed: int, array: tuple[int
     request = Request("digits", steps, images, seed, cfg, array, engine)
     started = time.perf_counter()
     prepared = prepare(request)
-    summary, arrays, equal = _measure(prepared, ["dense", "radit"], with_quality=True)
+    summary, arrays, equal = _measure(prepared, [policy() for policy in POLICIES.values()], with_quality=True)
     _write(out, summary, arrays)
     _copy_rtl(prepared.build, out / "rtl")
     _tell(summary, equal, out, time.perf_counter() - started)
@@ -64,13 +64,18 @@ def run_demo(*, images: int, steps: int, cfg: float, seed: int, array: tuple[int
 
 
 def run_cosim(
-    *, model: str, policies: list[str], engine: str, array: tuple[int, int], steps: int, images: int, seed: int,
-    cfg: float, out: Path, waves: bool,
+    *, model: str, blocks: int | None, policies: list[str], engine: str, array: tuple[int, int], steps: int,
+    timesteps: int | None, images: int, seed: int, cfg: float, out: Path, waves: bool, resume: bool,
 ) -> bool:  # fmt: skip
-    """Any model through the hardware under one or two policies; True if all is equal."""
-    request = Request(model, steps, images, seed, cfg, array, engine, _waves_file(out) if waves else None)
+    """Any model through the hardware under one or two policies; True if all is equal.
+
+    The state of the run is kept in ``out``/state, where it can be resumed.
+    """
+    chosen = [parse_policy(text) for text in policies]
+    file = _waves_file(out) if waves else None
+    request = Request(model, steps, images, seed, cfg, array, engine, file, timesteps, blocks)
     started = time.perf_counter()
-    summary, arrays, equal = _measure(prepare(request), policies, with_quality=False)
+    summary, arrays, equal = _measure(prepare(request), chosen, with_quality=False, state=out / "state", resume=resume)
     _write(out, summary, arrays)
     _tell(summary, equal, out, time.perf_counter() - started)
     return equal
@@ -92,10 +97,11 @@ def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
 def _priced(summary: Summary, table: EnergyTable) -> Summary:
     """The same run under another energy table."""
     config = load_config(summary.model)
+    config = config.model_copy(update={"depth": summary.blocks or config.depth})
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
     plan = plan_memory(dims, build)
-    work = host_work(config, summary.sampler.steps, summary.sampler.images, dims.contexts)
+    work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     for name in POLICIES:
         result = getattr(summary, name)
         if result is not None:
@@ -112,25 +118,23 @@ def _waves_file(out: Path) -> Path:
     return out / "waves.vcd"
 
 
-def _measure(prepared: Prepared, names: list[str], with_quality: bool) -> tuple[Summary, ReportArrays | None, bool]:
+def _measure(
+    prepared: Prepared, policies: list[Policy], with_quality: bool, state: Path | None = None, resume: bool = False
+) -> tuple[Summary, ReportArrays | None, bool]:
     """Run the policies and fill the summary."""
     request = prepared.request
     quality = None
-    seconds: dict[str, float] = {}
+    seconds = dict(prepared.seconds)
     table = load_table()  # a broken table stops the run before it starts
     since = time.perf_counter()
     if with_quality:
         quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
         seconds["quality"] = time.perf_counter() - since
-    policies = [POLICIES[name]() for name in names]
     since = time.perf_counter()
-    runs = run(prepared, policies)
+    runs = run(prepared, policies, state, resume)
     seconds["cosim"] = time.perf_counter() - since
     for one in runs:
-        for result in one.results:
-            for stage, spent in result.seconds.items():
-                name = f"{one.policy.name}_{stage}"
-                seconds[name] = seconds.get(name, 0.0) + spent
+        seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
     for problem in (problem for one in runs for problem in one.problems):
         print(f"radit: {problem}", file=sys.stderr)
     since = time.perf_counter()
@@ -152,15 +156,17 @@ def _summarize(
     hashes = {
         **({"checkpoint": file_hash(checkpoint)} if checkpoint else {}),
         "model": model_digest(prepared.dit),
-        "integer model": prepared.integer.digest(),
+        "integer model": prepared.digest,
         "rtl": file_hash(rtl),
         "energy table": file_hash(DEFAULT_TABLE),
         **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
     }
-    both = "dense" in results and "radit" in results
+    both = "dense" in results and "radit" in results and not any(one.problems for one in runs)
     return Summary(
         model=request.model,
         sampler=Sampler(steps=request.steps, cfg=request.cfg, images=request.images, seed=request.seed),
+        blocks=request.blocks,
+        timesteps=request.timesteps,
         engine=request.engine,
         array=Array(rows=build.rows, cols=build.cols),
         dense=results.get("dense"),
@@ -177,9 +183,9 @@ def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: Memor
     """Cycles, MACs and energy of one policy."""
     request, dims, build = prepared.request, prepared.dims, prepared.build
     counters = add_counts(*(result.counters for result in one.results))
-    work = host_work(prepared.dit.config, request.steps, request.images, dims.contexts)
+    work = host_work(prepared.dit.config, request.count, request.images, dims.contexts)
     report = energy(counters, build, table, plan, host_work=work)
-    macs = sum(model_macs(dims, result.computed) for result in one.results)
+    macs = sum(result.macs for result in one.results)
     dense_macs = sum(model_macs(dims, np.ones_like(result.computed)) for result in one.results)
     return policy_result(counters, macs, dense_macs, build, report)
 
@@ -191,7 +197,7 @@ def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
     for one in runs:
         total.add(one.check)
         for result in one.results:
-            equal &= counters_equal(prepared, one.policy, result.computed, result.counters)
+            equal &= not result.problem and counters_equal(prepared, one.policy, result.computed, result.counters)
     return Check(
         words_compared=total.words_compared,
         words_mismatched=total.words_mismatched,
@@ -215,8 +221,8 @@ def _arrays(runs: list[PolicyRun]) -> ReportArrays | None:
     named = {one.policy.name: one.results for one in runs}
     if "dense" not in named or "radit" not in named:
         return None
-    if len({result.computed.shape for results in named.values() for result in results}) != 1:
-        return None  # a run stopped at a mismatch
+    if any(one.problems for one in runs):
+        return None  # one stopped at a mismatch
     pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
     return ReportArrays(**pictures, reused=~np.stack([result.computed for result in named["radit"]]))
 

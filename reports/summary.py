@@ -156,6 +156,8 @@ class Summary(_Part):
     schema_version: int = SCHEMA_VERSION
     model: str
     sampler: Sampler
+    blocks: Count | None = None  # the model's first ones; None: all
+    timesteps: Count | None = None  # the sampler's first ones; None: all
     engine: str
     array: Array
     dense: PolicyResult | None = None  # None: the policy was not run

@@ -20,7 +20,7 @@ from cosim.bench.watch import ReplayError
 from cosim.driver import Driver
 from cosim.engines import Engine, EngineError, Failure, Setup, open_engine
 from cosim.pack import dims_of
-from cosim.run import build_for
+from cosim.prepare import build_for
 from model.calibrate import calibrate
 from model.checkpoint import load_config
 from model.dit import DiT
@@ -80,7 +80,8 @@ class Work:
 
     def step(self, driver: Driver) -> np.ndarray:
         """Run the work; what the accelerator returned."""
-        return driver.step(self.x[0].numpy(), 0)
+        driver.start(self.x[0].numpy(), 0)
+        return driver.finish()
 
     def integer_speed(self, seconds: float) -> Speed:
         """The integer reference, run again and again for so many seconds."""

@@ -9,25 +9,29 @@ import pytest
 import torch
 
 from model.calibrate import (
+    DEFAULT_IMAGES,
     Calibration,
+    affordable_images,
     calibrate,
     calibration_path,
     load_calibration,
     load_or_calibrate,
     save_calibration,
 )
+from model.config import NAMED_MODELS
 from model.dit import DiT
 from model.errors import UserError
 from model.formats import BIAS_BITS
-from model.generate import to_integer
+from model.generate import Host, to_integer
 from model.integer import HEADER_FIELDS, IntegerDiT
 from model.quantize import normalize, quantize
 from model.reference import Reference, StageCapture
 from model.sampler import DDIM, make_noise, sample
 from model.seeded import SMALL, seeded_dit
-from model.skip import dense
+from model.skip import dense, radit
 
 STEPS = 5
+STEPWISE = ("timesteps", "act", "act_rms", "q", "k", "v", "o", "h", "u", "x")  # fields by timestep
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +144,9 @@ def test_conditioning_does_not_depend_on_the_batch(integer: IntegerDiT):
         assert torch.equal(getattr(tables, name)[0, 1], getattr(tables, name)[1, 1]), "both the null class"
 
 
-def test_storage(dit: DiT, tmp_path: Path):
+def test_storage(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A stored calibration is used while its hash fits, and computed anew otherwise."""
+    monkeypatch.setattr("model.calibrate.CACHE", tmp_path / "cache")
     checkpoint = tmp_path / "small.safetensors"
     fresh = load_or_calibrate(dit, checkpoint, steps=2)
     save_calibration(calibration_path(checkpoint), replace(fresh, x=fresh.x + 1.0))
@@ -151,6 +156,40 @@ def test_storage(dit: DiT, tmp_path: Path):
     calibration_path(checkpoint).write_bytes(b"damaged")
     assert load_calibration(calibration_path(checkpoint)) is None
     assert torch.equal(load_or_calibrate(dit, checkpoint, steps=2).x, fresh.x)
+
+
+def test_a_fresh_calibration_is_cached(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of the first timesteps only, where that is asked for."""
+    monkeypatch.setattr("model.calibrate.CACHE", tmp_path)
+    fresh = load_or_calibrate(dit, None, steps=6, first=2)
+    assert fresh.timesteps.tolist() == DDIM(6).timesteps[:2]
+    whole = load_or_calibrate(dit, None, steps=6)
+    for name in ("act", "q", "x"):
+        assert torch.equal(getattr(fresh, name), getattr(whole, name)[:2]), "other ranges than in a whole run"
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr("model.calibrate.calibrate", None)
+    assert torch.equal(load_or_calibrate(dit, None, steps=6, first=2).x, fresh.x)
+
+
+def test_large_models_are_calibrated_on_few_images():
+    images = [affordable_images(NAMED_MODELS[name], 2, 2) for name in ("digits", "dit-s-2", "dit-xl-2")]
+    assert images[0] == DEFAULT_IMAGES > images[1] > images[2] == 1
+
+
+def test_the_first_timesteps_of_a_run_are_those_of_the_whole_run(dit: DiT):
+    """Constants, decisions and images: quantized for two of six timesteps, or for all."""
+    calibration = calibrate(dit, steps=6, images=4)
+    part = Calibration(**{**vars(calibration), **{name: vars(calibration)[name][:2] for name in STEPWISE}})
+    few, all_ = quantize(dit, part, DDIM(6, 2)), quantize(dit, calibration, DDIM(6))
+    assert few.timesteps == all_.timesteps[:2] and few.sampler_steps == all_.sampler_steps == 6
+    policies = [radit(0.5, last_dense=5).tables(integer) for integer in (few, all_)]
+    assert torch.equal(policies[0].thresholds, policies[1].thresholds[:2])
+    assert torch.equal(policies[0].force, policies[1].force[:2])
+    hosts = [
+        Host(dit, integer, torch.tensor([1]), make_noise(SMALL, 1, 3), 1.5, SMALL.tokens) for integer in (few, all_)
+    ]
+    moved = [host.leave(torch.ones(1, 2, SMALL.tokens, SMALL.hidden_size), 1) for host in hosts]
+    assert torch.equal(*moved)
 
 
 def test_a_calibration_of_other_timesteps_is_refused(dit: DiT, calibration: Calibration):

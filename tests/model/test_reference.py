@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from model.calibrate import calibrate
+from model.carrier import has_int8_kernel
 from model.dit import DiT
 from model.generate import generate
 from model.groups import Groups
@@ -118,8 +119,10 @@ def assert_equal(found: StageCapture, wanted: Stages) -> None:
 
 
 @pytest.mark.parametrize("index", [0, STEPS - 1])
-def test_equals_the_golden_operations(integer, tables, x, index):
-    """Every word of every stage, ordinary and extreme values."""
+@pytest.mark.parametrize("kernel", ["int8", "float64"])
+def test_equals_the_golden_operations(integer, tables, x, index, kernel, monkeypatch):
+    """Every word of every stage, ordinary and extreme values, with and without an int8 matrix kernel."""
+    monkeypatch.setattr("model.carrier.has_int8_kernel", lambda device: kernel == "int8")
     captured: list[StageCapture] = []
     reference = Reference(integer, dense().tables(integer))
     reference.start(IMAGES)
@@ -176,6 +179,55 @@ def test_an_image_does_not_depend_on_its_batch(integer, tables, x):
         out_alone, reuse_alone = run(reference, x[image : image + 1], alone)
         assert torch.equal(out_alone, out[:, image : image + 1])
         assert torch.equal(reuse_alone, reuse[:, :, image : image + 1])
+
+
+def test_sub_blocks_are_a_step_in_steps(integer, tables, x):
+    """Each is there before the next is computed."""
+    policy = SKIPPING.tables(integer)
+    one, other = Reference(integer, policy), Reference(integer, policy)
+    for reference in (one, other):
+        reference.start(IMAGES)
+    for index in range(3):
+        captured: list[StageCapture] = []
+        out, record = one.step(x, index, tables, captured)
+        steps, seen = other.sub_blocks(x, index, tables), []
+        with pytest.raises(StopIteration) as end:
+            while True:
+                seen.append(next(steps))
+                assert other.state[-1].valid.any() == (index > 0 or len(seen) == SUBS)
+        assert torch.equal(end.value.value[0], out) and torch.equal(end.value.value[1].reuse, record.reuse)
+        assert [found.sub_block for found in seen] == list(range(SUBS))
+        for found, wanted in zip(seen, captured, strict=True):
+            assert torch.equal(found.branch, wanted.branch) and torch.equal(found.counts, wanted.counts)
+
+
+def test_an_inexact_or_missing_int8_kernel_is_not_used(monkeypatch):
+    """One that saturates sums of two products, as processors without dot products do."""
+
+    def saturating(a: Tensor, b: Tensor) -> Tensor:
+        pairs = (a.int().unsqueeze(2) * b.int().unsqueeze(0)).unflatten(1, (-1, 2)).sum(2)
+        return pairs.clamp(-(1 << 15), (1 << 15) - 1).sum(1)
+
+    def missing(a: Tensor, b: Tensor) -> Tensor:
+        raise RuntimeError("not implemented")
+
+    for kernel in (saturating, missing):
+        monkeypatch.setattr(torch, "_int_mm", kernel)
+        assert not has_int8_kernel.__wrapped__("cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_cuda_computes_the_same_integers(integer, tables, x):
+    policy, results = SKIPPING.tables(integer), []
+    for device in ("cpu", "cuda"):
+        captured: list[StageCapture] = []
+        found = run(Reference(integer, policy, device=torch.device(device)), x, tables, captured)
+        results.append((*found, captured))
+    (out, reuse, captured), (other, other_reuse, other_captured) = results
+    assert torch.equal(out, other) and torch.equal(reuse, other_reuse)
+    for one, two in zip(captured, other_captured, strict=True):
+        assert all(torch.equal(getattr(one, name), getattr(two, name)) for name in ("x", "act", "a", "branch", "codes"))
+        assert all(torch.equal(stage, two.stages[name]) for name, stage in one.stages.items())
 
 
 def test_capture_changes_nothing_and_is_consistent(integer, tables, x):

@@ -14,7 +14,7 @@ from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
 from model.seeded import SMALL, seeded_dit
-from model.skip import dense, radit, schedule_curve
+from model.skip import dense, parse_policy, radit, schedule_curve
 
 STEPS = 8
 Y, NOISE = torch.tensor([0, 1, 2]), make_noise(SMALL, 3, seed=5)
@@ -96,6 +96,47 @@ def test_policies_are_hashable_and_printable():
 def test_bad_fields_are_named(field, value):
     with pytest.raises(UserError, match=field):
         radit(**{field: value})
+
+
+TEXTS = [
+    "dense",
+    "radit",
+    "radit:threshold=0.3:first_dense=1:last_dense=0",
+    "radit:schedule=1.2/0.9/0.6:max_streak=5",
+    "radit:schedule=linear:loose=1.5",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_policies_are_read_as_they_are_written(text):
+    policy = parse_policy(text)
+    assert policy.text == text and parse_policy(policy.text) == policy
+
+
+def test_settings_replace_the_defaults_and_nothing_else():
+    assert parse_policy("radit") == radit() and parse_policy("dense") == dense()
+    assert parse_policy("radit:threshold=0.3:first_dense=1") == radit(0.3, first_dense=1)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("none", "'none': choose dense or radit"),
+        ("dense:threshold=0.3", "dense computes everything and has no settings"),
+        ("radit:treshold=0.3", "'treshold=0.3': give one of threshold, schedule"),
+        ("radit:name=dense", "'name=dense': give one of"),
+        ("radit:threshold", "threshold is '': give a number"),
+        ("radit:threshold=high", "threshold is 'high': give a number"),
+        ("radit:threshold=nan", "threshold is nan: give it a value from 0.0 to 1.0"),
+        ("radit:max_streak=2.5", "max_streak is '2.5': give a whole number"),
+        ("radit:schedule=square", "schedule is 'square': give linear, cosine or knots"),
+        ("radit:first_dense=0", "first_dense is 0: give it a value from 1"),
+        ("radit:", "'': give one of threshold"),
+    ],
+)
+def test_bad_texts_are_one_sentence(text, words):
+    with pytest.raises(UserError, match=words):
+        parse_policy(text)
 
 
 def test_bad_range_limits_are_named():

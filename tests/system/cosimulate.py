@@ -13,13 +13,13 @@ from accel.dims import Dims, Group
 from cosim.driver import Driver
 from cosim.engines import Setup, Trace, open_engine
 from cosim.pack import dims_of, groups_of
-from cosim.scoreboard import Check, Scoreboard
+from cosim.scoreboard import Check, Scoreboard, Words
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
 from model.quantize import quantize
-from model.reference import Reference, StageCapture, StepRecord
+from model.reference import Reference, StageCapture
 from model.sampler import DDIM
 from model.seeded import seeded_dit
 from model.skip import Policy, radit
@@ -33,10 +33,16 @@ NEW = {"s": 0.0, "d": 0.03, "j": 1.0}  # it stands still, drifts, jumps
 SKIPPING = radit(0.8, max_streak=3, first_dense=1, last_dense=0, streak_step=0.1, tight=0.75, loose=1.25)
 
 
+# Every array shape passes the same tests.
+ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
+EIGHTH = 8  # shapes are written for arrays of 8 lanes and scale with the wider side
+
+
 def small_build(rows: int, cols: int) -> BuildConfig:
-    """The build that all tests of this shape share."""
-    frames = 1 if rows == cols == 4 else 4
-    return BuildConfig(rows, cols, max_hidden=24, max_mlp=40, max_tokens=32, max_sub_blocks=4, frame_banks=frames)
+    """The build that all tests of this array share."""
+    times = max(rows, cols) // EIGHTH
+    sizes = {"max_hidden": 48 * times, "max_mlp": 96 * times, "max_tokens": 32 * times}
+    return BuildConfig(rows, cols, **sizes, max_sub_blocks=4, frame_banks=4)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,17 @@ class Shape:
     odd: Group = Group()
     seed: int = 0
     spread: float = 1.0
+    scales: bool = True  # with the array
+
+    def on(self, build: BuildConfig) -> "Shape":
+        """As many tiles on a larger array; what did not fill its tiles does not fill them there."""
+        times = build.wide // EIGHTH if self.scales else 1
+        return replace(self, tokens=self.tokens * times, hidden=self.hidden * times, mlp=self.mlp * times)
+
+    def uneven(self) -> "Shape":
+        """A few tokens and channels less."""
+        hidden = self.hidden - 4 * self.heads if self.hidden > 4 * self.heads else self.hidden
+        return replace(self, tokens=self.tokens - 1 or 1, hidden=hidden, mlp=max(4, self.mlp - 4))
 
 
 @dataclass(frozen=True)
@@ -111,12 +128,14 @@ def _moving(shape: Shape, scale: float, rng: np.random.Generator) -> list[np.nda
 
 @dataclass
 class Seen:
-    """One timestep before the comparison. A test may plant a defect here."""
+    """One sub-block before the comparison: what the reference has and expects, what was traced. A test may plant a
+    defect here. ``capture`` is None for what follows the last sub-block; only the trace counts there."""
 
     timestep: int
+    sub_block: int
     trace: Trace
-    captures: list[StageCapture]
-    record: StepRecord
+    capture: StageCapture | None = None
+    words: dict[str, Words] = field(default_factory=dict)
 
 
 @dataclass
@@ -140,6 +159,11 @@ class Outcome:
     def mixed(self) -> int:
         """How often one context computed while another reused."""
         return int((self.computed.any(2) & ~self.computed.all(2)).sum())
+
+    def note(self, check: Check) -> None:
+        """Keep what a comparison found wrong."""
+        if check.first:
+            self.problems.append(check.first.explain())
 
     def assert_exact(self) -> None:
         """Every word, decision and counter is right, and there were some."""
@@ -187,19 +211,28 @@ def cosimulate(
             for index, tokens in enumerate(inputs):
                 x = np.zeros((dims.contexts, padded, dims.hidden), np.int64)
                 x[:, : dims.tokens] = tokens
-                captures: list[StageCapture] = []
-                expected, record = reference.step(torch.from_numpy(x)[None], index, alone, captures)
-                records.append(record)
+                steps = reference.sub_blocks(torch.from_numpy(x)[None], index, alone)
                 spoil(driver, index)
-                found = driver.step(x, index)
+                driver.start(x, index)
+                while True:
+                    try:
+                        capture = next(steps)
+                    except StopIteration as end:
+                        expected, record = end.value
+                        break
+                    assert machine.run_sub_block() == capture.sub_block
+                    words = board.expected_words(capture)
+                    seen = Seen(index, capture.sub_block, machine.take_trace(), capture, words)
+                    bend(seen)
+                    outcome.note(board.compare(image, index, seen.capture, seen.words, seen.trace))
+                records.append(record)
+                found, x_out = driver.finish(), expected[0].numpy()
                 outcome.cycles.append(machine.cycles)
-                seen = Seen(index, machine.take_trace(), captures, record)
+                seen = Seen(index, dims.sub_blocks, machine.take_trace())
                 bend(seen)
-                x_out = expected[0].numpy()
-                check = board.compare(image, index, seen.trace, seen.captures, seen.record, x_out)
-                if check.first:
-                    outcome.problems.append(check.first.explain())
-                elif not np.array_equal(found, x_out):
+                check = board.compare_output(image, index, x_out, seen.trace)
+                outcome.note(check)
+                if not check.first and not np.array_equal(found, x_out):
                     outcome.problems.append(f"image {image}, timestep {index}: x differs at the host.")
         outcome.counters = machine.counters()
     outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()

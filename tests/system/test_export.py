@@ -181,7 +181,8 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
         driver.clear_counters()
         driver.start_image(integer.conditioning_tables(torch.arange(1), guidance=True), 0)
         for step in range(STEPS):
-            driver.step(x.astype(np.int64), step)
+            driver.start(x.astype(np.int64), step)
+            driver.finish()
             x[1] = -x[1]
         engine.counters()
         return engine.take_record()

@@ -21,15 +21,25 @@ HIDDEN, CONTEXTS = SHAPE.hidden, 2
 
 
 def run(**planted) -> Outcome:
-    return cosimulate("verilator", small_build(4, 4), make_task(SHAPE), POLICY, **planted)
+    return cosimulate("verilator", small_build(8, 8), make_task(SHAPE), POLICY, **planted)
 
 
-def at(timestep: int, change: Callable) -> Callable:
-    """``change`` what is seen or driven, in one timestep."""
+def driven(timestep: int, change: Callable[[Driver], None]) -> Callable:
+    """``change`` the memories before one timestep."""
 
-    def once(subject: Driver | Seen, now: int | None = None) -> None:
-        if timestep == (subject.timestep if isinstance(subject, Seen) else now):
-            change(subject)
+    def once(driver: Driver, now: int) -> None:
+        if now == timestep:
+            change(driver)
+
+    return once
+
+
+def seen_at(timestep: int, sub_block: int, change: Callable[[Seen], None]) -> Callable:
+    """``change`` what is seen of one sub-block."""
+
+    def once(seen: Seen) -> None:
+        if (seen.timestep, seen.sub_block) == (timestep, sub_block):
+            change(seen)
 
     return once
 
@@ -51,7 +61,7 @@ def test_two_swapped_words_of_the_cache():
         first, second = 0, int(np.flatnonzero((driver.cache != driver.cache[0]).any(1))[0])
         driver.cache[[first, second]] = driver.cache[[second, first]]
 
-    outcome = run(spoil=at(1, swap))
+    outcome = run(spoil=driven(1, swap))
     assert outcome.check.words_mismatched > 0
     assert outcome.problems[0].startswith("image 0, timestep 1, block 0 (MLP), stage x, word 0, ")
 
@@ -62,13 +72,13 @@ def test_swapped_contexts():
         contexts = vectors.reshape(4, -1, CONTEXTS, HIDDEN, 4)
         vectors[:] = contexts[:, :, ::-1].reshape(vectors.shape).copy()
 
-    outcome = run(spoil=at(0, swap))
+    outcome = run(spoil=driven(0, swap))
     assert outcome.problems[0].startswith("image 0, timestep 0, block 0 (attention), stage a, word 0, ")
 
 
 def test_thresholds_of_the_timestep_before():
     on, off = replace(POLICY, schedule=(0.0, 1.0, 0.0, 1.0)), replace(POLICY, schedule=(1.0, 0.0, 1.0, 0.0))
-    outcome = cosimulate("verilator", small_build(4, 4), make_task(SHAPE), on, reference_policy=off)
+    outcome = cosimulate("verilator", small_build(8, 8), make_task(SHAPE), on, reference_policy=off)
     assert outcome.check.decisions_mismatched > 0
     assert outcome.problems[0] == (
         "image 0, timestep 1, block 0 (attention), stage reuse, context 0: expected 0, found 1."
@@ -77,9 +87,9 @@ def test_thresholds_of_the_timestep_before():
 
 def test_an_inverted_decision():
     def invert(seen: Seen) -> None:
-        seen.record.reuse[2, 0, 1] ^= True
+        seen.capture.computed[0, 1] ^= True
 
-    outcome = run(bend=at(1, invert))
+    outcome = run(bend=seen_at(1, 2, invert))
     assert (outcome.check.words_mismatched, outcome.check.decisions_mismatched) == (0, 1)
     assert outcome.problems == [
         "image 0, timestep 1, block 1 (attention), stage reuse, context 1: expected 0, found 1."
@@ -88,9 +98,9 @@ def test_an_inverted_decision():
 
 def test_a_changed_metric():
     def miscount(seen: Seen) -> None:
-        seen.record.counts[3, 0, 0] += 1
+        seen.capture.counts[0, 0] += 1
 
-    outcome = run(bend=at(3, miscount))
+    outcome = run(bend=seen_at(3, 3, miscount))
     assert outcome.check.decisions_mismatched == 1
     assert "timestep 3, block 1 (MLP), stage changed codes, context 0: expected " in outcome.problems[0]
 
@@ -99,7 +109,7 @@ def test_a_corrupted_weight():
     def corrupt(driver: Driver) -> None:
         driver.weights[0, 0] ^= 0x40
 
-    outcome = run(spoil=at(0, corrupt))
+    outcome = run(spoil=driven(0, corrupt))
     assert outcome.check.words_mismatched > 0
     assert outcome.problems[0].startswith("image 0, timestep 0, block 0 (attention), stage q, word 0, ")
 
@@ -110,12 +120,11 @@ def test_one_wrong_word_of_any_stage(stage):
     values = []
 
     def flip(seen: Seen) -> None:
-        capture = seen.captures[sub_block]
-        tensor = capture.stages[stage] if stage in capture.stages else getattr(capture, stage)
-        tensor.view(-1)[0] ^= 1
-        values.append(int(tensor.view(-1)[0]))
+        words = seen.words[stage].data
+        words[0, 0] ^= 1
+        values.append(int(words[0, 0]))
 
-    outcome = run(bend=at(3, flip))
+    outcome = run(bend=seen_at(3, sub_block, flip))
     assert (outcome.check.words_mismatched, outcome.check.decisions_mismatched) == (1, 0)
     kind = "MLP" if sub_block % 2 else "attention"
     assert outcome.problems == [
@@ -134,14 +143,25 @@ def test_an_empty_trace_is_no_success():
     assert "stage x, word 0, lane 0: expected " in outcome.problems[0] and "found None." in outcome.problems[0]
 
 
-def test_missing_and_surplus_words_are_found():
+def test_missing_words_are_found():
     def cut(seen: Seen) -> None:
-        seen.trace = replace(seen.trace, prob_data=seen.trace.prob_data[:-1], x_data=np.tile(seen.trace.x_data, (2, 1)))
+        seen.trace = replace(seen.trace, prob_data=seen.trace.prob_data[:-1])
 
-    whole, outcome = run(), run(bend=at(0, cut))
-    surplus = whole.check.by_stage["x"] // 4  # of one timestep
-    assert outcome.check.words_mismatched == surplus + 4
+    outcome = run(bend=seen_at(0, 2, cut))
+    assert outcome.check.words_mismatched == 4
     assert outcome.problems[0].endswith("found None.") and "block 1 (attention), stage prob" in outcome.problems[0]
+
+
+@pytest.mark.parametrize("sub_block", [1, 4], ids=["a sub-block", "the output"])
+def test_surplus_words_are_found(sub_block):
+    def double(seen: Seen) -> None:
+        seen.trace = replace(seen.trace, x_data=np.tile(seen.trace.x_data, (2, 1)))
+
+    outcome = run(bend=seen_at(0, sub_block, double))
+    words = CONTEXTS * 16 // 4 * HIDDEN  # of x: 13 tokens padded to 16
+    assert outcome.check.words_mismatched == 4 * words
+    assert f"block {sub_block // 2} " in outcome.problems[0]
+    assert f"stage x, word {words}, lane 0: expected None, found " in outcome.problems[0]
 
 
 def test_missing_decisions_are_found():
@@ -149,7 +169,7 @@ def test_missing_decisions_are_found():
         parts = {name: getattr(seen.trace, name)[:-1] for name in ("decide_index", "decide_count", "decide_reuse")}
         seen.trace = replace(seen.trace, **parts)
 
-    outcome = run(bend=at(2, cut))
+    outcome = run(bend=seen_at(2, 3, cut))
     assert outcome.check.decisions_mismatched == 1
     assert outcome.problems == ["image 0, timestep 2, block 1 (MLP), stage reuse, context 1: expected 1, found None."]
 

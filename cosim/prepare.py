@@ -1,0 +1,155 @@
+"""What to run, and the model made ready for it: loaded, calibrated, quantized, and a build that holds it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from accel.config import BuildConfig
+from accel.dims import Dims, check_fit
+from cosim.pack import dims_of
+from cosim.stopwatch import Stopwatch
+from model.calibrate import load_or_calibrate
+from model.checkpoint import find_checkpoint, load_model
+from model.config import NAMED_MODELS
+from model.dit import DiT, first_blocks
+from model.integer import IntegerDiT
+from model.quantize import quantize
+from model.sampler import DDIM
+
+# Models whose size is a build that others share: one compilation runs them all, by registers alone.
+SHARED_SIZES = ("digits", "dit-xl-2")
+LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run: a model (name or checkpoint file), the sampler, the array and the engine.
+
+    Fields:
+        steps: of the sampler, from noise to image.
+        timesteps: how many of them to run; None: all.
+        blocks: how many of the model's blocks to keep; None: all.
+    """
+
+    model: str
+    steps: int
+    images: int
+    seed: int
+    cfg: float
+    array: tuple[int, int]
+    engine: str
+    waves: Path | None = None
+    timesteps: int | None = None
+    blocks: int | None = None
+
+    @property
+    def count(self) -> int:
+        """Timesteps of a run."""
+        return self.timesteps or self.steps
+
+    @property
+    def contexts(self) -> int:
+        """The two sides of guidance, or the label alone."""
+        return 1 if self.cfg == 1.0 else 2
+
+    def command(self, policy: str, image: int) -> str:
+        """The command that runs ``image`` again, with a waveform."""
+        rows, cols = self.array
+        parts = {"blocks": self.blocks, "timesteps": self.timesteps}
+        kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
+        return (
+            f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {rows}x{cols} "
+            f"--steps {self.steps}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} --waves"
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model ready to run: float and integer form, dimensions, build.
+
+    Fields:
+        seconds: spent on it, by stage (load, calibrate, quantize).
+    """
+
+    request: Request
+    dit: DiT
+    integer: IntegerDiT
+    dims: Dims
+    build: BuildConfig
+    seconds: dict[str, float]
+
+    @property
+    def is_large(self) -> bool:
+        """Sub-blocks take long enough that threads do not wait for each other."""
+        return min(self.dit.config.macs()) * self.dims.contexts >= LARGE_SUB_BLOCK
+
+    @property
+    def macs(self) -> int:
+        """Of one image if nothing is skipped."""
+        config = self.dit.config
+        return self.request.count * config.depth * sum(config.macs()) * self.dims.contexts
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the integer model and the float model behind it."""
+        return self.integer.digest()
+
+    def facts(self) -> dict[str, object]:
+        """Everything that determines a run, but for the policy and the image."""
+        asked = {name: value for name, value in asdict(self.request).items() if name not in ("waves", "images")}
+        return asked | {"build": asdict(self.build), "integer model": self.digest}
+
+
+def prepare(request: Request) -> Prepared:
+    """Load, calibrate and quantize the model; choose the build.
+
+    Raises:
+        UserError: an unknown model, a broken checkpoint, blocks or timesteps that it has not, an array that cannot be
+            built, a model that does not fit.
+    """
+    rows, cols = request.array
+    BuildConfig(rows=rows, cols=cols)
+    DDIM(request.steps, request.timesteps)
+    watch = Stopwatch()
+    with watch("load"):
+        dit = load_model(request.model)
+        dit = dit if request.blocks is None else first_blocks(dit, request.blocks)
+    dims = dims_of(dit.config, request.contexts)
+    build = build_for(dims, rows, cols)
+    check_fit(dims, build)
+    with watch("calibrate"):
+        calibration = load_or_calibrate(dit, find_checkpoint(request.model), request.steps, first=request.timesteps)
+    with watch("quantize"):
+        integer = quantize(dit, calibration, DDIM(request.steps, len(calibration.timesteps)))
+    return Prepared(request, dit, integer, dims, build, watch.seconds)
+
+
+def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:
+    """The build of the first shared size that holds a model, or else of the model's own size."""
+    shared = (_build_of(dims_of(NAMED_MODELS[name], contexts=2), rows, cols) for name in SHARED_SIZES)
+    return next((build for build in shared if _holds(build, dims)), _build_of(dims, rows, cols))
+
+
+def _holds(build: BuildConfig, dims: Dims) -> bool:
+    sizes = ("hidden", "mlp", "tokens", "contexts", "sub_blocks")
+    return _frames(dims) == 1 and all(getattr(dims, name) <= getattr(build, f"max_{name}") for name in sizes)
+
+
+def _build_of(dims: Dims, rows: int, cols: int) -> BuildConfig:
+    """The smallest build that holds a model, with both contexts of guidance."""
+    return BuildConfig(
+        rows=rows,
+        cols=cols,
+        max_hidden=dims.hidden,
+        max_mlp=dims.mlp,
+        max_tokens=dims.tokens,
+        max_contexts=max(2, dims.contexts),
+        max_sub_blocks=dims.sub_blocks,
+        frame_banks=_frames(dims),
+    )
+
+
+def _frames(dims: Dims) -> int:
+    return max(dims.even.frames, dims.odd.frames)

@@ -1,0 +1,133 @@
+"""The state of an interrupted run, in files: what it was, how far it had come, the simulation, its memories.
+
+Kept at the ends of blocks, as often as costs little. A run that goes on from it computes the reference anew from the
+start of the image, which takes a small share of the simulation's time, and simulates only what is left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from cosim.driver import Driver
+from cosim.engines import Engine
+from cosim.scoreboard import Check
+from model.errors import UserError
+
+MOST_SHARE = 0.03  # of the time may go into saving
+SHORTEST_PAUSE = 2.0  # seconds between two saves
+RECORD = "run.json"
+
+
+@dataclass
+class Standing:
+    """How far a run has come: in ``timestep`` the engine has run ``sub_blocks``, all equal to the reference's.
+
+    Fields:
+        check: what has been compared.
+        seconds, timestep_seconds: spent, as in ``ImageResult``.
+    """
+
+    timestep: int = 0
+    sub_blocks: int = 0
+    check: Check = field(default_factory=Check)
+    seconds: dict[str, float] = field(default_factory=dict)
+    timestep_seconds: list[float] = field(default_factory=list)
+
+
+class SavedRun:
+    """The folder that keeps one run's state.
+
+    Args:
+        folder: of this run alone; made when something is saved, removed by ``remove``.
+        facts: what determines the run, for JSON.
+        resume: go on from what the folder holds.
+
+    Raises:
+        UserError: there is nothing to go on from, or it is of another run.
+    """
+
+    def __init__(self, folder: Path, facts: dict[str, Any], resume: bool) -> None:
+        self.folder, self.facts = folder, json.loads(json.dumps(facts))
+        self._record = self._read() if resume else None
+        self._cost, self._last = 0.0, time.perf_counter()
+        self._number = self._record["number"] if self._record else 0
+
+    @property
+    def place(self) -> str:
+        """Where a run would go on from now, in words; empty if nowhere."""
+        try:
+            standing = json.loads((self.folder / RECORD).read_text())["standing"]
+        except (OSError, ValueError, KeyError):
+            return ""
+        return f"timestep {standing['timestep']}, block {standing['sub_blocks'] // 2}"
+
+    def _read(self) -> dict[str, Any]:
+        path = self.folder / RECORD
+        try:
+            record = json.loads(path.read_text())
+            known = record["facts"]
+        except OSError:
+            raise UserError(f"--resume finds no interrupted run in {self.folder}: start anew without it.") from None
+        except (ValueError, KeyError):
+            raise UserError(f"--resume finds a damaged file {path}: start anew without it.") from None
+        for name, value in self.facts.items():
+            if known.get(name) != value:
+                raise UserError(
+                    f"--resume finds an interrupted run of {name} {known.get(name)} in {self.folder}, not {value}: "
+                    "give the same settings, or start anew without it."
+                )
+        return record
+
+    def restore(self, engine: Engine, driver: Driver) -> Standing | None:
+        """Bring back simulation and memories; None where the run starts anew.
+
+        Raises:
+            UserError: a file is missing, damaged, or of another build.
+        """
+        if self._record is None:
+            return None
+        path = self._file("memories.npz", self._number)
+        try:
+            with np.load(path) as kept:
+                for name, words in (("cache", driver.cache), ("history", driver.history)):
+                    words[...] = kept[name]
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise UserError(f"--resume cannot read {path} ({error}): start anew without it.") from None
+        engine.restore(self._file("engine", self._number))
+        standing = self._record["standing"]
+        return Standing(**standing | {"check": Check(**standing["check"])})
+
+    def save_if_due(self, engine: Engine, driver: Driver, standing: Standing) -> None:
+        """Save, unless the last time was not long ago."""
+        since = time.perf_counter()
+        if since - self._last < max(SHORTEST_PAUSE, self._cost / MOST_SHARE):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = self._number + 1
+        engine.save(self._file("engine", number))
+        np.savez(self._file("memories.npz", number), cache=driver.cache, history=driver.history)
+        record = {"facts": self.facts, "number": number, "standing": asdict(standing)}
+        part = self.folder / f"{RECORD}.part"
+        part.write_text(json.dumps(record, indent=2) + "\n")
+        os.replace(part, self.folder / RECORD)  # from here on the new files count
+        for path in self.folder.iterdir():
+            if path.name != RECORD and not path.name.startswith(f"{number}-"):
+                path.unlink()
+        self._number, self._last = number, time.perf_counter()
+        self._cost = self._last - since
+
+    def remove(self) -> None:
+        """The run is complete: forget it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, name: str, number: int) -> Path:
+        return self.folder / f"{number}-{name}"
