@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 import radit
+from accel.dims import check_fit
 from cosim.bench import cocotb_sim, icarus, measure
 from cosim.bench.measure import Task
 from cosim.bench.work import build_for_all, make_work, record
-from model.checkpoint import save_checkpoint
+from cosim.pack import dims_of
+from model.checkpoint import load_config, save_checkpoint
 from model.config import DiTConfig
 from model.seeded import seeded_dit
 from reports.bench import FILE, METHODS, UNITS, BenchResult
@@ -137,5 +139,8 @@ def test_a_wrong_x_is_found(task):
 
 
 def test_the_build_holds_every_model():
-    build = build_for_all(["digits", "dit-s-2"], 8, 4)
-    assert (build.rows, build.cols, build.max_hidden, build.max_tokens, build.max_sub_blocks) == (8, 4, 384, 256, 24)
+    models = ["digits", "dit-s-2"]
+    build = build_for_all(models, 8, 4)
+    assert (build.rows, build.cols) == (8, 4)
+    for model in models:
+        check_fit(dims_of(load_config(model), contexts=2), build)
