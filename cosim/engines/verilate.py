@@ -34,7 +34,7 @@ VERILATE = (
     "--unroll-count 256 -Wno-fatal -Wno-lint -Wno-style"
 ).split()
 COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
-FAST, SLOW = "-O3", "-O1"
+FAST, MEDIUM, SLOW = "-O3", "-O1", "-O0"  # every cycle; Verilator's library and waveforms; once
 LAST_LINES = 15
 
 
@@ -160,7 +160,7 @@ class Build:
 
     def tools(self) -> str:
         """Versions and flags."""
-        flags = [*self.verilate, *self.compile, *self.link, FAST, SLOW, str(self.verilator.version)]
+        flags = [*self.verilate, *self.compile, *self.link, FAST, MEDIUM, SLOW, str(self.verilator.version)]
         return " ".join([*flags, _compiler_version(self.compiler), platform.machine(), _processor()])
 
     def check_headers(self) -> None:
@@ -217,14 +217,20 @@ class Build:
         common = [*shlex.split(self.compiler), *self.compile, *folders]
 
         def compile_one(source: Path) -> Path:
-            is_slow = "Slow" in source.name or "__Trace" in source.name or source.parent == include
             target = work / f"{source.stem}.o"
-            _call([*common, SLOW if is_slow else FAST, "-c", source, "-o", target])
+            _call([*common, _effort(source, include), "-c", source, "-o", target])
             return target
 
         largest_first = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(compile_one, largest_first))
+
+
+def _effort(source: Path, include: Path) -> str:
+    """How much a source is optimized: a large model's slow parts would cost most of the build at more than -O0."""
+    if "__Trace" in source.name or source.parent == include:
+        return MEDIUM
+    return SLOW if "Slow" in source.name else FAST
 
 
 def _call(command: list, environment: dict[str, str] | None = None) -> None:
