@@ -23,19 +23,19 @@ from reports.machine import Machine
 SCHEMA_VERSION = 1
 FILE = "bench.json"
 UNITS = {
-    "build_seconds": "s",
-    "compared": "values",
-    "cores": "1",
+    **dict.fromkeys(("build_seconds", "seconds", "seconds_limit"), "s"),
+    **dict.fromkeys(("rows", "cols"), "MAC cells"),
+    **dict.fromkeys(("compared", "mismatched"), "values"),
+    **dict.fromkeys(("slower_than_verilator", "spread"), "ratio"),
+    **dict.fromkeys(("hidden", "mlp"), "channels"),
+    **dict.fromkeys(("contexts", "cores", "heads", "runs", "threads", "tokens"), "count"),
     "cycles": "clock cycles of the accelerator",
     "cycles_per_second": "1/s",
     "gmac_per_second": "1e9 MAC/s",
+    "load": "processes",
     "macs": "MAC",
     "memory_gib": "GiB",
-    "mismatched": "values",
     "nanoseconds_per_mac": "ns",
-    "seconds": "s",
-    "slower_than_verilator": "ratio",
-    "spread": "ratio",
 }
 METHODS = {
     "myhdl": "the recorded ports replayed from the reset on in MyHDL's simulator",
@@ -144,6 +144,7 @@ class BenchResult(_Part):
         block: the work of ``engines`` and ``references``.
         sizes: the one-thread Verilator engine on the first block of each model.
         spread: largest over smallest wall time per MAC of ``sizes``.
+        problems: what went wrong with ``sizes``, one sentence each.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -155,12 +156,13 @@ class BenchResult(_Part):
     references: dict[str, ReferenceResult]
     sizes: list[SizeResult]
     spread: Amount | None
+    problems: list[str]
     provenance: BenchProvenance
 
     @property
     def passed(self) -> bool:
         """Nothing failed, and what was compared was equal."""
-        return all(e.status != "failed" and not e.mismatched for e in self.engines.values())
+        return not self.problems and all(e.status != "failed" and not e.mismatched for e in self.engines.values())
 
 
 def block_of(model: str, dims: Dims, cycles: int | None) -> Block:

@@ -15,8 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from accel.config import BuildConfig
-from cosim.bench.measure import Measurement, Task, Tick, measure, recorder, verilator
+from cosim.bench.measure import FAILURES, Measurement, Task, Tick, measure, recorder
 from cosim.bench.work import Work, build_for_all, make_work, record
+from model.errors import UserError
 from reports.bench import (
     FILE,
     Array,
@@ -51,7 +52,7 @@ def run_bench(
         "float": reference_result(work.float_speed(min(seconds, REFERENCE_SECONDS)), block),
         "integer": reference_result(work.integer_speed(min(seconds, REFERENCE_SECONDS)), block),
     }
-    sizes = _sizes(models, build, block, measured, seconds, seed)
+    sizes, problems = _sizes(models, build, block, measured, seconds, seed)
     result = BenchResult(
         array=Array(rows=build.rows, cols=build.cols),
         block=block,
@@ -59,6 +60,7 @@ def run_bench(
         references=references,
         sizes=sizes,
         spread=spread_of(sizes),
+        problems=problems,
         provenance=BenchProvenance(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             command=" ".join(["radit", *sys.argv[1:]]),
@@ -77,7 +79,10 @@ def run_bench(
 def _measure(work: Work, engines: list[str], seconds: float) -> tuple[Block, list[Measurement]]:
     """Record the vectors, then measure one engine after the other."""
     with _shown("recording the vectors", None):
-        vectors, cycles = record(work, recorder())
+        try:
+            vectors, cycles = record(work, recorder())
+        except FAILURES as error:
+            raise UserError(f"The vectors for --engines cannot be recorded: {error}") from None
     measured = []
     for engine in engines:
         total = vectors.cycles if engine in REPLAYING else None
@@ -88,18 +93,21 @@ def _measure(work: Work, engines: list[str], seconds: float) -> tuple[Block, lis
 
 def _sizes(
     models: list[str], build: BuildConfig, block: Block, measured: list[Measurement], seconds: float, seed: int
-) -> list[SizeResult]:
-    """The Verilator engine on every model; none where it could not be measured on the first."""
+) -> tuple[list[SizeResult], list[str]]:
+    """The Verilator engine on every model, and its problems; nothing where it could not be measured on the first."""
     first = next((m for m in measured if m.engine == "verilator" and m.seconds), None)
     if first is None:
-        return []
-    found = [size_result(block, first)]
+        return [], []
+    found, problems = [size_result(block, first)], []
     for model in models[1:]:
-        with _shown(f"verilator, {model}", None):
+        with _shown(f"verilator, {model}", None) as tick:
             work = make_work(model, build, seed)
-            one = verilator(work, seconds)
-        found.append(size_result(block_of(model, work.dims, one.cycles // one.runs), one))
-    return found
+            one = measure("verilator", Task(work, None, seconds, Path()), tick)
+        if one.failed:
+            problems.append(f"{model}: {one.failed}")
+        if one.seconds:
+            found.append(size_result(block_of(model, work.dims, one.cycles // one.runs), one))
+    return found, problems
 
 
 @contextmanager
@@ -115,26 +123,34 @@ def _shown(what: str, total: int | None) -> Iterator[Tick]:
 def show(result: BenchResult, console: Console) -> None:
     """The tables on the terminal."""
     block, machine = result.block, result.provenance.machine
-    title = (
+    _say(
+        console,
         f"{result.array.rows}x{result.array.cols} array, one block of {block.model}: {block.macs / 1e6:,.1f} MMAC"
-        + (f" in {block.cycles:,} cycles" if block.cycles else "")
+        + (f" in {block.cycles:,} cycles" if block.cycles else ""),
     )
-    console.print(_engine_table(result, title))
+    console.print(_engine_table(result))
     for name, engine in result.engines.items():
         if engine.note:
-            console.print(f"{name} {engine.status}: {engine.note}", highlight=False, markup=False)
+            _say(console, f"{name} {engine.status}: {engine.note}")
+    for problem in result.problems:
+        _say(console, problem)
     rates = ", ".join(f"{name} model {r.gmac_per_second:.3g}" for name, r in result.references.items())
     threads = max(r.threads for r in result.references.values())
-    console.print(f"the same block in PyTorch on {threads} threads, GMAC/s: {rates}", highlight=False)
+    _say(console, f"the same block in PyTorch on {threads} threads, GMAC/s: {rates}")
     if len(result.sizes) > 1:
+        _say(console, f"verilator on one block each; time per MAC differs by {(result.spread or 1) - 1:.0%}")
         console.print(_size_table(result))
     load = "unknown" if machine.load is None else f"{machine.load:g}"
-    console.print(f"measured on {machine.processor}, {machine.cores} cores; load before: {load}", highlight=False)
+    _say(console, f"measured on {machine.processor}, {machine.cores} cores; load before: {load}")
 
 
-def _engine_table(result: BenchResult, title: str) -> Table:
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _engine_table(result: BenchResult) -> Table:
     names = ("build s", "cycles", "cycles/s", "GMAC/s", "slower by", "compared")
-    table = _table(title, "simulator", names)
+    table = _table("simulator", names)
     for name, e in result.engines.items():
         if e.cycles_per_second is None:
             table.add_row(name, e.status)
@@ -151,8 +167,8 @@ def _engine_table(result: BenchResult, title: str) -> Table:
     return table
 
 
-def _table(title: str, first: str, names: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+def _table(first: str, names: tuple[str, ...]) -> Table:
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column(first, no_wrap=True)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -164,8 +180,7 @@ def _rate(value: float) -> str:
 
 
 def _size_table(result: BenchResult) -> Table:
-    title = f"verilator, one thread, one block each; time per MAC differs by {(result.spread or 1) - 1:.0%}"
-    table = _table(title, "model", ("MMAC", "cycles", "cycles/s", "GMAC/s", "ns/MAC"))
+    table = _table("model", ("MMAC", "cycles", "cycles/s", "GMAC/s", "ns/MAC"))
     for size in result.sizes:
         b = size.block
         macs, cycles = f"{b.macs / 1e6:,.1f}", f"{b.cycles or 0:,}"

@@ -24,7 +24,7 @@ from model.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOP = "radit_top"
 VERILATOR_SECONDS = 5.0  # of the limit; longer tells nothing new
-ENGINES = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
+FAILURES = (ReplayError, BuildError, EngineError)  # of a simulator that is there
 
 Tick = Callable[[int], object]
 
@@ -60,17 +60,24 @@ class Task:
 
     Fields:
         work: for the engines that do all of it.
-        vectors: of its beginning, for those that replay.
+        vectors: of its beginning, for those that replay; the others do without.
         limit: seconds that each may take for the timed cycles.
         folder: for files, empty.
         build: where exports and libraries are kept.
     """
 
     work: Work
-    vectors: Vectors
+    vectors: Vectors | None
     limit: float
     folder: Path
     build: Path = Path("build")
+
+    @property
+    def recorded(self) -> Vectors:
+        """The vectors, which an engine that replays cannot do without."""
+        if self.vectors is None:
+            raise ValueError("there are no vectors to replay")
+        return self.vectors
 
     def verilog(self) -> Path:
         """The exported top."""
@@ -78,28 +85,21 @@ class Task:
 
 
 def measure(engine: str, task: Task, tick: Tick) -> Measurement:
-    """Measure one of ``ENGINES``; what is missing or fails is in the result. ``tick`` receives the cycles so far."""
-    measure_it = {
-        "myhdl": _myhdl,
-        "icarus": _icarus,
-        "verilator": lambda task, tick: verilator(task.work, task.limit, 1, task.build),
-        "verilator-2": lambda task, tick: verilator(task.work, task.limit, 2, task.build),
-        "cocotb": _cocotb,
-    }[engine]
+    """Measure one of ``MEASURES``; what is missing or fails is in the result. ``tick`` receives the cycles so far."""
     try:
-        return replace(measure_it(task, tick), engine=engine)
+        return replace(MEASURES[engine](task, tick), engine=engine)
     except UserError as error:
         return Measurement(engine, missing=str(error))
-    except (ReplayError, BuildError, EngineError) as error:
+    except FAILURES as error:
         return Measurement(engine, failed=str(error))
 
 
-def verilator(work: Work, limit: float, threads: int = 1, build: Path = Path("build")) -> Measurement:
+def _verilator(task: Task, threads: int) -> Measurement:
     """The whole work through the everyday engine, without its trace, again and again for a few seconds."""
-    verilog = exported_verilog(work.build, build / "rtl")
+    work, limit = task.work, task.limit
     setup = Setup(trace=False, threads=threads)
     cycles = runs = compared = different = 0
-    with VerilatorEngine(work.build, verilog, setup, cache=build / "verilated") as engine:
+    with VerilatorEngine(work.build, task.verilog(), setup, cache=task.build / "verilated") as engine:
         driver = work.load(engine)
         work.step(driver)  # pages and caches
         seconds = 0.0
@@ -122,7 +122,7 @@ def _verilator_version() -> str:
 
 def _myhdl(task: Task, tick: Tick) -> Measurement:
     path = task.folder / "vectors"
-    task.vectors.save(path)
+    task.recorded.save(path)
     command = Command((sys.executable, "-m", "cosim.bench.play_myhdl", str(path)), ROOT)
     return _replayed(task, command, version("myhdl"), 0.0, tick)
 
@@ -130,18 +130,18 @@ def _myhdl(task: Task, tick: Tick) -> Measurement:
 def _icarus(task: Task, tick: Tick) -> Measurement:
     found, verilog = find_icarus(), task.verilog()
     started = time.perf_counter()
-    command = build_icarus(task.vectors, verilog, TOP, task.folder)
+    command = build_icarus(task.recorded, verilog, TOP, task.folder)
     return _replayed(task, command, found, time.perf_counter() - started, tick)
 
 
 def _cocotb(task: Task, tick: Tick) -> Measurement:
     found = f"{find_cocotb()} on Verilator {_verilator_version()}"
-    command, seconds = build_cocotb(task.vectors, task.verilog(), TOP, task.folder, task.build / "verilated")
+    command, seconds = build_cocotb(task.recorded, task.verilog(), TOP, task.folder, task.build / "verilated")
     return _replayed(task, command, found, seconds, tick)
 
 
 def _replayed(task: Task, command: Command, found: str, build_seconds: float, tick: Tick) -> Measurement:
-    played = watch(command, task.vectors, task.limit, tick)
+    played = watch(command, task.recorded, task.limit, tick)
     return Measurement(
         engine="",
         version=found,
@@ -152,6 +152,15 @@ def _replayed(task: Task, command: Command, found: str, build_seconds: float, ti
         different=played.different,
         failed=f"its outputs differ from those of the recording, first: {played.first}" if played.different else "",
     )
+
+
+MEASURES: dict[str, Callable[[Task, Tick], Measurement]] = {
+    "myhdl": _myhdl,
+    "icarus": _icarus,
+    "verilator": lambda task, tick: _verilator(task, threads=1),
+    "verilator-2": lambda task, tick: _verilator(task, threads=2),
+    "cocotb": _cocotb,
+}
 
 
 def recorder() -> str:

@@ -16,6 +16,7 @@ from accel.dims import Dims, check_fit
 from accel.ports import RESET_CYCLES
 from accel.registers import REGISTERS
 from cosim.bench.vectors import Vectors
+from cosim.bench.watch import ReplayError
 from cosim.driver import Driver
 from cosim.engines import Engine, EngineError, Failure, Setup, open_engine
 from cosim.pack import dims_of
@@ -136,6 +137,9 @@ def record(work: Work, engine: str, window: int = WINDOW) -> tuple[Vectors, int 
     """The ports while an engine does the work, until the array has been busy for ``window`` cycles.
 
     Also the cycles of the whole work, from START to the end; None where MyHDL records, which stops after the window.
+
+    Raises:
+        ReplayError: the array did not deliver anything.
     """
     words = work.dims.contexts * work.dims.sub_block_words(work.build)
     most = words + 4 * work.dims.hidden + MARGIN + window
@@ -150,5 +154,8 @@ def record(work: Work, engine: str, window: int = WINDOW) -> tuple[Vectors, int 
             if error.code is not Failure.TIMEOUT:
                 raise
         columns = simulator.take_record()
-    start = columns["trace_drain_valid"].index(1)
+    results = columns["trace_drain_valid"]
+    if 1 not in results:
+        raise ReplayError(f"the array delivered nothing within {len(results)} cycles")
+    start = results.index(1)
     return Vectors(work.build, {name: column[: start + window] for name, column in columns.items()}, start), cycles

@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import radit
+from accel.dims import check_fit
 from cosim.bench import cocotb_sim, icarus, measure
 from cosim.bench.measure import Task
 from cosim.bench.work import build_for_all, make_work, record
-from model.checkpoint import save_checkpoint
+from cosim.pack import dims_of
+from model.checkpoint import load_config, save_checkpoint
 from model.config import DiTConfig
 from model.seeded import seeded_dit
 from reports.bench import FILE, METHODS, UNITS, BenchResult
@@ -24,8 +28,11 @@ needs_tools = pytest.mark.needs("verilator", "iverilog")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> str:
     """A checkpoint so small that the whole work fits into the vectors."""
-    path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
-    save_checkpoint(path, seeded_dit(TINY))
+    return saved(tmp_path_factory.mktemp("models") / "tiny.safetensors", TINY)
+
+
+def saved(path: Path, config: DiTConfig) -> str:
+    save_checkpoint(path, seeded_dit(config))
     return str(path)
 
 
@@ -63,18 +70,30 @@ def test_every_engine_is_measured_on_the_same_work(tmp_path, model, capsys):
     assert all(name in said for name in result.engines) and "GMAC/s" in said
 
 
+@needs_tools
 def test_every_number_has_a_unit_and_is_measured(tmp_path, model):
-    _, result = run(tmp_path, "--model", model, "--engines", "myhdl")
+    other = saved(tmp_path / "other.safetensors", TINY.model_copy(update={"hidden_size": 4, "num_heads": 1}))
+    _, result = run(tmp_path, "--model", f"{model},{other}", "--engines", "icarus,verilator")
     written = json.loads((tmp_path / FILE).read_text())
-    numbers = {name for engine in written["engines"].values() for name, value in engine.items() if is_number(value)}
-    numbers |= {name for part in written["references"].values() for name in part} - {"runs", "threads"}
-    assert numbers - {"threads"} <= UNITS.keys() and written["units"] == UNITS and written["basis"] == "measured"
-    assert result.provenance.machine.cores >= 1 and result.provenance.versions["myhdl"]
-    assert METHODS.keys() == set(radit.SIMULATORS) == set(measure.ENGINES)
+    assert set(numbers(written)) - {"seed", "schema_version"} == UNITS.keys()
+    assert written["units"] == UNITS and written["basis"] == "measured"
+    assert result.provenance.machine.cores >= 1 and result.provenance.versions["verilator"]
+    assert [size.block.model for size in result.sizes] == [model, other]
+    times = [size.nanoseconds_per_mac for size in result.sizes]
+    assert result.spread == pytest.approx(max(times) / min(times)) and result.spread > 1
 
 
-def is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def numbers(part) -> Iterator[str]:
+    """The names of all fields that hold a number."""
+    members = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, value in members:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield name
+        yield from numbers(value)
+
+
+def test_the_methods_are_those_of_the_command():
+    assert METHODS.keys() == measure.MEASURES.keys() and list(METHODS) == list(radit.SIMULATORS)
 
 
 def test_missing_tools_are_named_and_the_rest_runs(tmp_path, model, monkeypatch, capsys):
@@ -115,10 +134,13 @@ def test_a_wrong_x_is_found(task):
     expected[0, 0, 0] += 1
     work = replace(task.work)
     vars(work)["expected"] = expected
-    found = measure.verilator(work, limit=0.01)
+    found = measure.measure("verilator", replace(task, work=work), lambda cycle: None)
     assert found.different == found.runs and "values of x differ" in found.failed
 
 
 def test_the_build_holds_every_model():
-    build = build_for_all(["digits", "dit-s-2"], 8, 4)
-    assert (build.rows, build.cols, build.max_hidden, build.max_tokens, build.max_sub_blocks) == (8, 4, 384, 256, 24)
+    models = ["digits", "dit-s-2"]
+    build = build_for_all(models, 8, 4)
+    assert (build.rows, build.cols) == (8, 4)
+    for model in models:
+        check_fit(dims_of(load_config(model), contexts=2), build)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_the_converted_ports_are_those_of_the_table(config):
 
 def test_the_harness_header_names_only_existing_signals():
     names = {port.name for port in TopPorts(SMALL).table()}
-    words = harness_config(SMALL).replace("(", " ").replace(",", " ").split()
+    words = re.findall(r"\w+", harness_config(SMALL))
     assert {word for word in words if word.startswith("trace_")} == {n for n in names if n.startswith("trace_")}
 
 
