@@ -6,6 +6,7 @@ Every command imports what it needs when it runs, so that ``--help`` does not wa
 
 import re
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from model.errors import UserError
 
 BUILD = Path("build")
 POLICIES = ("dense", "radit")
+SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
     name="radit",
@@ -199,6 +201,38 @@ def export(
 
 
 @app.command()
+def bench(
+    array: ArrayOption = "64x64",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Models whose first block is run: all engines on the first model's, the Verilator engine on all. "
+            "Repeat the option or use commas.",
+            show_default="dit-s-2,dit-xl-2",
+        ),
+    ] = None,
+    engines: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,..", help="What to measure.", show_default=",".join(SIMULATORS)),
+    ] = None,
+    seconds: Annotated[float, number("--seconds", 0.01, None, "Time limit of what is timed, per engine (s).")] = 20.0,
+    seed: SeedOption = 0,
+    out: Annotated[Path, typer.Option(help="Folder for bench.json.")] = BUILD / "bench",
+) -> int:
+    """Measure how fast each simulator runs the whole accelerator, on the same work and in one run."""
+    shape, models = parse_array(array), split_list(model or ["dit-s-2,dit-xl-2"])
+    names = split_list(engines or SIMULATORS)
+    for name in names:
+        if name not in SIMULATORS:
+            raise UserError(f"--engines is '{name}': choose from {', '.join(SIMULATORS)}, with commas between.")
+    from reports.bench_run import run_bench
+
+    return 0 if run_bench(models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out) else 1
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="FOLDER", help="A finished run, with its summary.json.")] = BUILD
     / "demo",
@@ -224,9 +258,14 @@ def parse_array(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def split_list(values: Iterable[str]) -> list[str]:
+    """'one,two' or repeated options -> the parts in the order given, each once."""
+    return list(dict.fromkeys(part.strip() for value in values for part in value.split(",")))
+
+
 def parse_policies(values: list[str]) -> list[str]:
     """'dense,radit:threshold=0.3' or repeated options -> policies in the order given, each once."""
-    texts = list(dict.fromkeys(text.strip() for value in values for text in value.split(",")))
+    texts = split_list(values)
     names = [text.partition(":")[0] for text in texts]
     for name in names:
         if name not in POLICIES:

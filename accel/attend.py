@@ -12,7 +12,7 @@ from accel.config import log2_exact
 
 
 @block
-def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, regs, cmd, config):
+def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, regs, cmd, activity, config):
     """Emit the score and value tiles of a sub-block.
 
     start, done: pulses. active: bit per computing context. softmax_done: pulse per finished job. group:
@@ -58,6 +58,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
             if ctx == i and active[i]:
                 computes.next = 1
         cmd.valid.next = phase == phases.S_OFFER or phase == phases.V_OFFER
+        activity.awaits_softmax.next = phase == phases.AWAIT and jobs_done == jobs_valued
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_jobs():

@@ -8,6 +8,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum
 from accel.attend import attend_sequencer
 from accel.command import TileCommand, command_mux, flag
 from accel.linear import PRODUCT_K, PRODUCT_PROJECTION, PRODUCT_Q, PRODUCT_V
+from accel.stalls import ATTEND, PROJECTION, QKV
 
 
 @block
@@ -27,12 +28,14 @@ def attention_engine(
     regs,
     cmd,
     attending,
+    activity,
+    settles,
     config,
 ):
     """Run an attention sub-block: ``start`` and ``done`` are pulses.
 
     quiet: array and drain are empty. linear_*: the shared sequencer of the linear layers, whose commands pass
-    through while attention proper does not run. attending: pulse at the start of attention proper.
+    through while attention proper does not run. attending: pulse at the start of attention proper. settles: a barrier.
     """
     phases = enum("IDLE", "MAKE_Q", "MAKE_K", "MAKE_V", "SETTLE", "ATTEND", "SETTLE_O", "PROJECT", "SETTLE_BRANCH")
     phase = Signal(phases.IDLE)
@@ -92,8 +95,17 @@ def attention_engine(
         heads.next = phase == phases.ATTEND
         attending.next = attend_start
 
+    @always_comb
+    def tell():
+        activity.attention_phase.next = QKV
+        if phase == phases.ATTEND or phase == phases.SETTLE_O:
+            activity.attention_phase.next = ATTEND
+        elif phase == phases.PROJECT or phase == phases.SETTLE_BRANCH:
+            activity.attention_phase.next = PROJECTION
+        settles.next = phase == phases.SETTLE or phase == phases.SETTLE_O or phase == phases.SETTLE_BRANCH
+
     attend = attend_sequencer(
-        clk, aresetn, attend_start, attend_done, active, softmax_done, group, regs, attend_cmd, config
+        clk, aresetn, attend_start, attend_done, active, softmax_done, group, regs, attend_cmd, activity, config
     )
     mux = command_mux(heads, linear_cmd, attend_cmd, cmd)
-    return sequence, select, attend, mux
+    return sequence, select, tell, attend, mux

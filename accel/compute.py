@@ -110,6 +110,7 @@ def compute_core(
     header,
     group,
     events,
+    activity,
     config,
 ):
     """Array, drain, softmax and the memories between them.
@@ -129,7 +130,7 @@ def compute_core(
 
     front = gemm_front(
         clk, aresetn, restart, cmd, ring_head, ring_tail, param_count, cache_room, owned, finish, reads, array_active,
-        front_busy, drain_col, column, config,
+        front_busy, drain_col, column, activity, config,
     )  # fmt: skip
     drain = drain_unit(
         clk, aresetn, finish, owned, drain_idle, drain_col, column, param_read, header, scales, drained, config

@@ -4,6 +4,8 @@ The mod port delivers 8 header beats and ``contexts * D`` beats of gate, scale a
 (docs/interface.md). Vectors land in one half of the conditioning memories while the pass uses the other.
 """
 
+from typing import Any
+
 from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 
 from accel.command import address, dim, flag
@@ -37,6 +39,9 @@ class SubBlockHeader:
     def __init__(self) -> None:
         for name, (_, _, bits) in HEADER_FIELDS.items():
             setattr(self, name, flag() if bits == 1 else Signal(intbv(0)[bits:]))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"a header has no field {name}")
 
 
 @block

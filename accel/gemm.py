@@ -119,7 +119,7 @@ def copy_field(clk, take, src, dst):
 @block
 def gemm_front(
     clk, aresetn, restart, cmd, ring_head, ring_tail, param_count, cache_room, drain_owned, finish, reads, array_active,
-    front_busy, drain_col, drained, config,
+    front_busy, drain_col, drained, activity, config,
 ):  # fmt: skip
     """Run tile commands.
 
@@ -127,19 +127,20 @@ def gemm_front(
     (written words, released words). param_count: requantization parameters loaded. cache_room: the branch writer can
     take a whole tile. drain_owned: the drain registers still hold columns that matter. finish: the drain's copy of a
     tile (pulse at its last k). reads: OperandPorts. array_active: high in each cycle that multiplies; front_busy: a
-    tile is running or on its way into the array. drain_col -> drained: the array's output.
+    tile is running or on its way into the array. drain_col -> drained: the array's output. activity: for
+    ``accel/stalls.py``.
     """
     ROWS, COLS = config.rows, config.cols
     ROW_BITS, COL_BITS = ROWS * INT8_BITS, COLS * INT8_BITS
     ROW_PARTS, COL_PARTS = config.wide // ROWS, config.wide // COLS
     RING_BITS = log2_exact(config.weight_depth)
 
-    busy, issue, last_k, finishing, accept, startable = (flag() for _ in range(6))
+    busy, issue, last_k, finishing, accept, startable, fetched, has_room = (flag() for _ in range(8))
     k_left = dim()
     row_addr, col_addr = address(), address()
     row_step, col_step, row_part, col_part, a_tile, k_len = (dim() for _ in range(6))
     row_source, col_source = Signal(intbv(0)[2:]), Signal(intbv(0)[2:])
-    last_use, first, needs_weights, no_params = flag(), flag(), flag(), flag()
+    last_use, first, needs_weights, no_params, enable_1, enable_2 = (flag() for _ in range(6))
     params_needed = dim()
     tail_next, available = Signal(modbv(0)[32:]), Signal(modbv(0)[32:])
 
@@ -167,18 +168,26 @@ def gemm_front(
         available.next = ring_head - tail_next
 
     @always_comb
+    def look_at_inputs():
+        fetched.next = (not needs_weights or available >= cmd.k_len) and (no_params or params_needed <= param_count)
+        has_room.next = cmd.kind != KIND_BRANCH or cache_room
+
+    @always_comb
     def decide_start():
-        startable.next = (
-            (not busy or finishing)
-            and (not needs_weights or available >= cmd.k_len)
-            and (no_params or params_needed <= param_count)
-            and (cmd.kind != KIND_BRANCH or cache_room)
-        )
+        startable.next = (not busy or finishing) and fetched and has_room
 
     @always_comb
     def answer():
         cmd.ready.next = startable
         accept.next = startable and cmd.valid
+
+    @always_comb
+    def report():
+        activity.issues.next = issue
+        activity.held.next = busy and last_k and drain_owned
+        activity.starved.next = cmd.valid and not fetched
+        activity.crowded.next = cmd.valid and fetched and not has_room
+        activity.fills.next = enable_1 or enable_2
 
     @always_seq(clk.posedge, reset=aresetn)
     def step():
@@ -253,7 +262,7 @@ def gemm_front(
     # Operand registers, one cycle after the memories.
     row_source_1, col_source_1 = Signal(intbv(0)[2:]), Signal(intbv(0)[2:])
     row_part_1, col_part_1 = dim(), dim()
-    enable_1, first_1, finish_1, enable_2, first_2, finish_2 = (flag() for _ in range(6))
+    first_1, finish_1, first_2, finish_2 = (flag() for _ in range(4))
     row_a, col_a = Signal(intbv(0)[ROW_BITS:]), Signal(intbv(0)[COL_BITS:])
     col_k, col_v = Signal(intbv(0)[COL_BITS:]), Signal(intbv(0)[COL_BITS:])
     row_word, col_word = Signal(intbv(0)[ROW_BITS:]), Signal(intbv(0)[COL_BITS:])
@@ -306,6 +315,6 @@ def gemm_front(
         front_busy.next = busy or enable_1 or enable_2
 
     return (
-        control, decide_issue, release_weights, count_available, decide_start, answer, step, fields, tell, read, route,
-        parts, pipeline, load_operands, array, observe,
+        control, decide_issue, release_weights, count_available, look_at_inputs, decide_start, answer, report, step,
+        fields, tell, read, route, parts, pipeline, load_operands, array, observe,
     )  # fmt: skip

@@ -1,14 +1,15 @@
 """MLP engine: FC1 with GELU -> FC2, on the shared array."""
 
-from myhdl import Signal, always_seq, block, enum
+from myhdl import Signal, always_comb, always_seq, block, enum
 
 from accel.command import flag
 from accel.linear import PRODUCT_FC1, PRODUCT_FC2
+from accel.stalls import FC1, FC2
 
 
 @block
-def mlp_engine(clk, aresetn, start, done, quiet, linear_start, linear_product, linear_done):
-    """Run an MLP sub-block: ``start`` and ``done`` are pulses; the barriers wait for ``quiet``."""
+def mlp_engine(clk, aresetn, start, done, quiet, linear_start, linear_product, linear_done, activity, settles):
+    """Run an MLP sub-block: ``start`` and ``done`` are pulses; the barriers (``settles``) wait for ``quiet``."""
     phases = enum("IDLE", "EXPAND", "SETTLE_H", "CONTRACT", "SETTLE_BRANCH")
     phase = Signal(phases.IDLE)
     settle = flag()
@@ -41,4 +42,11 @@ def mlp_engine(clk, aresetn, start, done, quiet, linear_start, linear_product, l
                 done.next = 1
                 phase.next = phases.IDLE
 
-    return sequence
+    @always_comb
+    def tell():
+        activity.mlp_phase.next = FC1
+        if phase == phases.CONTRACT or phase == phases.SETTLE_BRANCH:
+            activity.mlp_phase.next = FC2
+        settles.next = phase == phases.SETTLE_H or phase == phases.SETTLE_BRANCH
+
+    return sequence, tell

@@ -39,6 +39,8 @@ def back_half(
     history,
     count,
     norm_context,
+    lacks_words,
+    normalizes,
     regs,
     config,
 ):
@@ -46,6 +48,7 @@ def back_half(
 
     detect: the CCU works. with_history: stored codes arrive on ``history`` (else they are 0). decide: pulse when
     ``count`` of context ``norm_context`` is final; decided: the answer. done: pulse after the last context.
+    lacks_words: it waits for stored codes; normalizes: words are, or are to come, inside.
     """
     ROWS = config.rows
     phases = enum("IDLE", "RUN", "SETTLE", "AWAIT")
@@ -66,6 +69,8 @@ def back_half(
         norm_last.next = at.last_channel
         history.tready.next = fire and with_history
         ports.history_read.next = fire and with_history
+        lacks_words.next = phase == phases.RUN and fifo.tvalid and tile_ready and with_history and not history.tvalid
+        normalizes.next = phase == phases.RUN or phase == phases.SETTLE
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():

@@ -29,6 +29,7 @@ def front_half(
     cache,
     fifo,
     stat_last,
+    lacks_words,
     regs,
     config,
 ):
@@ -36,7 +37,7 @@ def front_half(
 
     start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. reused: bit per context whose
     branch comes from the cache. moved: a tile's statistics moved on. pop: a word left the FIFO. stat_last: the
-    word entering the FIFO is a tile's last.
+    word entering the FIFO is a tile's last. lacks_words: it waits for the host or the branch cache.
     """
     ROWS = config.rows
     CONTEXTS = config.max_contexts
@@ -64,6 +65,7 @@ def front_half(
     @always_comb
     def go():
         fire.next = running and tile_ok and x_ok and branch_ok and in_fifo < CREDIT
+        lacks_words.next = running and tile_ok and in_fifo < CREDIT and not (x_ok and branch_ok)
 
     @always_comb
     def take():

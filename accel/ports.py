@@ -12,7 +12,7 @@ from myhdl import ResetSignal, Signal
 from accel.config import BuildConfig
 from accel.stream import Command, Stream, Tap, Taps, word
 
-REGISTER_ADDRESS_BITS = 8
+REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32
 X_BITS = 16
 MOD_BITS = 64

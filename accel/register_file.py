@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from myhdl import Signal, always, always_comb, always_seq, block, intbv
+from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv
 
 from accel.command import flag
-from accel.registers import ADDRESS, COUNTER_BASE, COUNTERS, REGISTERS
+from accel.config import log2_exact
+from accel.registers import ACCOUNT_BASE, ADDRESS, EVENTS, REGISTERS
+from accel.stalls import cycle_accounts
 
 REGISTER_BITS = {
     **dict.fromkeys(REGISTERS, 16),
@@ -21,7 +23,6 @@ REGISTER_BITS = {
 }
 WORD_BITS = 32
 COUNTER_BITS = 2 * WORD_BITS
-POSITION_BITS = 7  # of a counter behind COUNTER_BASE
 STORED = [name for name in REGISTERS if name not in ("control", "status")]
 
 
@@ -38,10 +39,10 @@ class RegisterValues:
 
 
 class Events:
-    """One flag per counter: high in every cycle that counts."""
+    """One flag per event: high in every cycle that counts."""
 
     def __init__(self) -> None:
-        for name in COUNTERS:
+        for name in EVENTS:
             setattr(self, name, flag())
 
 
@@ -70,58 +71,54 @@ def stored_register(clk, aresetn, write, addr, wdata, value, number):
 
 
 @block
-def event_counter(clk, clear, happens, position, high, number, earlier, shown):
-    """64-bit count of the cycles in which ``happens`` is high; at ``position`` it shows a word, else ``earlier``."""
-    NUMBER = number
-    WORD, TOP = WORD_BITS, COUNTER_BITS
-    value = Signal(intbv(0)[COUNTER_BITS:])
-    half = Signal(intbv(0)[WORD_BITS:])
+def event_counters(clk, clear, happens, position, shown):
+    """One count per bit of ``happens``, of the cycles in which it is high; ``shown`` is the one at ``position``,
+    one cycle later."""
+    COUNT = len(happens)
+    counts = [Signal(intbv(0)[len(shown) :]) for _ in range(COUNT)]
 
     @always(clk.posedge)
     def count():
         if clear:
-            value.next = 0
-        elif happens:
-            value.next = value + 1
-
-    @always_comb
-    def choose_half():
-        if high:
-            half.next = value[TOP:WORD]
+            for i in range(COUNT):
+                counts[i].next = 0
         else:
-            half.next = value[WORD:]
+            for i in range(COUNT):
+                if happens[i]:
+                    counts[i].next = counts[i] + 1
 
-    @always_comb
+    @always(clk.posedge)
     def show():
-        if position == NUMBER:
-            shown.next = half
-        else:
-            shown.next = earlier
+        if position < COUNT:
+            shown.next = counts[position]
 
-    return count, choose_half, show
+    return count, show
 
 
 @block
 def register_file(
-    clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, values, events, running, start, new_image
+    clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, values, events, account, running, start, new_image
 ):  # fmt: skip
-    """Write registers, read back status and counters; START, NEW_IMAGE and CLEAR are pulses of the control register."""
-    CONTROL, STATUS, BASE = ADDRESS["control"], ADDRESS["status"], COUNTER_BASE
-    COUNT = len(COUNTERS)
-    clear = flag()
-    position = Signal(intbv(0)[POSITION_BITS:])
-    # A chain of multiplexers: one link per counter.
-    chain = [Signal(intbv(0)[WORD_BITS:]) for _ in range(COUNT + 1)]
-    nothing, chosen = chain[0], chain[-1]
-    high = flag()
+    """Write registers, read back status and counters; START, NEW_IMAGE and CLEAR are pulses of the control register.
+
+    account: where the cycle is booked while ``running`` (``accel/stalls.py``).
+    """
+    CONTROL, STATUS = ADDRESS["control"], ADDRESS["status"]
+    EVENT_BITS = log2_exact(ACCOUNT_BASE)
+    LAST = EVENT_BITS + 1  # of the address bits that number an event or an account, above the word's bit
+    ACCOUNT_BIT, COUNTER_BIT = LAST, LAST + 1
+    WORD, TOP = WORD_BITS, COUNTER_BITS
+    clear, high, of_account, of_counter = (flag() for _ in range(4))
+    position = Signal(intbv(0)[EVENT_BITS:])
+    event_count, cycle_count = (Signal(intbv(0)[COUNTER_BITS:]) for _ in range(2))
+    state = flag()
+    happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
     registers = [
         stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
         for name in STORED
     ]
-    counters = [
-        event_counter(clk, clear, getattr(events, name), position, high, i, chain[i], chain[i + 1])
-        for i, name in enumerate(COUNTERS)
-    ]
+    counters = event_counters(clk, clear, happens, position, event_count)
+    accounts = cycle_accounts(clk, clear, running, account, position, cycle_count)
 
     @always_seq(clk.posedge, reset=aresetn)
     def control():
@@ -135,16 +132,28 @@ def register_file(
 
     @always_comb
     def locate():
-        nothing.next = 0
-        high.next = reg_addr[0]
-        position.next = (reg_addr & (BASE - 1)) >> 1
+        position.next = reg_addr[LAST:1]
 
     @always_seq(clk.posedge, reset=aresetn)
     def read():
-        reg_rdata.next = 0
-        if reg_addr == STATUS:
-            reg_rdata.next = running
-        elif reg_addr >= BASE:
-            reg_rdata.next = chosen
+        state.next = reg_addr == STATUS and running
+        high.next = reg_addr[0]
+        of_account.next = reg_addr[ACCOUNT_BIT]
+        of_counter.next = reg_addr[COUNTER_BIT]
 
-    return registers, counters, control, locate, read
+    @always_comb
+    def show():
+        reg_rdata.next = 0
+        if not of_counter:
+            reg_rdata.next = state
+        elif of_account:
+            if high:
+                reg_rdata.next = cycle_count[TOP:WORD]
+            else:
+                reg_rdata.next = cycle_count[WORD:]
+        elif high:
+            reg_rdata.next = event_count[TOP:WORD]
+        else:
+            reg_rdata.next = event_count[WORD:]
+
+    return registers, counters, accounts, control, locate, read, show

@@ -1,7 +1,8 @@
 """Register and counter map: the one list that RTL, driver, documentation and energy model share.
 
 Registers are 32 bit wide, at the address of their position in ``REGISTERS``. Counters are 64 bit: low word at
-``COUNTER_BASE + 2 * position``, high word one above.
+``COUNTER_BASE + 2 * position``, high word one above. ``EVENTS`` come first; the accounts of cycles by phase and cause
+(``accel/stalls.py``) stand at position ``ACCOUNT_BASE + (phase << CAUSE_BITS) + cause``.
 """
 
 REGISTERS: dict[str, str] = {
@@ -46,8 +47,8 @@ REGISTERS: dict[str, str] = {
     "history_base": "history port address",
 }
 
-COUNTER_BASE = 128
-COUNTERS: dict[str, str] = {
+COUNTER_BASE = 256
+EVENTS: dict[str, str] = {
     "cycles": "cycles while busy",
     "array_cycles": "cycles in which the array multiplies (R x C MACs)",
     "pass_cycles": "cycles of the residual / LayerNorm pass",
@@ -97,4 +98,24 @@ COUNTERS: dict[str, str] = {
 }
 
 ADDRESS = {name: position for position, name in enumerate(REGISTERS)}
-COUNTER_ADDRESS = {name: COUNTER_BASE + 2 * position for position, name in enumerate(COUNTERS)}
+
+# Where the cycles go, as the array's front sees it.
+PHASES = ("pass", "qkv", "attend", "projection", "fc1", "fc2")
+CAUSES = ("array", "weights", "operands", "drain", "vector", "controller")
+CAUSE_BITS = 3
+ACCOUNT_BITS = 6
+ACCOUNT_BASE = 64
+ACCOUNTS = {f"{phase}_{cause}": (phase, cause) for phase in PHASES for cause in CAUSES}
+
+
+def account_of(phase: str, cause: str) -> int:
+    """Number of the account that a cycle of this phase and cause is booked to."""
+    return (PHASES.index(phase) << CAUSE_BITS) + CAUSES.index(cause)
+
+
+COUNTERS: dict[str, str] = EVENTS | {
+    name: f"cycles of phase {phase}, cause {cause}" for name, (phase, cause) in ACCOUNTS.items()
+}
+COUNTER_ADDRESS = {name: COUNTER_BASE + 2 * position for position, name in enumerate(EVENTS)} | {
+    name: COUNTER_BASE + 2 * (ACCOUNT_BASE + account_of(*account)) for name, account in ACCOUNTS.items()
+}

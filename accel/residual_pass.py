@@ -59,10 +59,14 @@ def residual_pass(
     count,
     norm_context,
     moved,
+    activity,
     regs,
     config,
 ):
-    """The whole pass; ``start`` and ``done`` are pulses. See ``front_half`` and ``back_half`` for the ports."""
+    """The whole pass; ``start`` and ``done`` are pulses. See ``front_half`` and ``back_half`` for the ports.
+
+    activity: what the pass is doing, for ``accel/stalls.py``.
+    """
     ROWS = config.rows
     fifo_in, fifo_out = Stream(ROWS * X_BITS), Stream(ROWS * X_BITS)
     level = dim()
@@ -70,9 +74,10 @@ def residual_pass(
     norm_valid, norm_last, y_valid, norm_saturated, back_start, back_done, out_done = (flag() for _ in range(7))
     y = Signal(intbv(0)[ROWS * LN_BITS :])
     out_left = address()
+    front_lacks, back_lacks = flag(), flag()
     front = front_half(
         clk, aresetn, start, first_pass, last_pass, reused, moved, pop, cond_base, header, ports, x_in, cache, fifo_in,
-        stat_last, regs, config,
+        stat_last, front_lacks, regs, config,
     )  # fmt: skip
     queue = stream_fifo(clk, aresetn, fifo_in, fifo_out, level, depth=config.fifo_depth)
 
@@ -104,7 +109,8 @@ def residual_pass(
     )  # fmt: skip
     back = back_half(
         clk, aresetn, back_start, detect, with_history, decide, decided, back_done, tile_ready, norm_valid, norm_last,
-        y_valid, y, cond_base, header, ports, fifo_out, history, count, norm_context, regs, config,
+        y_valid, y, cond_base, header, ports, fifo_out, history, count, norm_context, back_lacks,
+        activity.normalizes, regs, config,
     )  # fmt: skip
 
     # The last pass is over when the host has taken every word.
@@ -121,4 +127,9 @@ def residual_pass(
     def finish():
         done.next = back_done or out_done
 
-    return front, queue, feed, drain, release, norm, back, count_out, finish
+    @always_comb
+    def tell():
+        activity.streams.next = ports.gate.enable or ports.x_in or pop
+        activity.lacks_words.next = front_lacks or back_lacks
+
+    return front, queue, feed, drain, release, norm, back, count_out, finish, tell

@@ -44,20 +44,27 @@ def timestep_sequencer(
     engine_done,
     writers_idle,
     history_idle,
+    fetch_weights,
     write_history,
+    decided,
+    reuse,
+    forced,
     at,
+    activity,
     regs,
 ):
     """Run one timestep on ``start`` (pulse); ``running`` until everything is written.
 
-    Pulses out: fetch (conditioning), take (its header), pass_begin (skip controller), pass_start, compute_start
-    (engine, weights and parameters), write_history (after the decisions). Pulses in: pass_done, engine_done.
+    Pulses out: fetch (conditioning), take (its header), pass_begin (skip controller), pass_start, fetch_weights (and
+    parameters), compute_start (engine), write_history (after the decisions). Pulses in: pass_done, engine_done.
+    Weights are asked for as soon as it is sure that some context computes: at the start of the pass in dense runs and
+    ``forced`` timesteps, else with the first decision (``decided``, not ``reuse``).
     """
     phases = enum("IDLE", "LOAD", "TAKE_OVER", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH")
     phase = Signal(phases.IDLE)
     next_block = dim()
     vector_beats, step, attention_entries, mlp_entries = dim(), address(), dim(), dim()
-    guard = flag()
+    guard, fetched = flag(), flag()
 
     @always_comb
     def sizes():
@@ -82,6 +89,9 @@ def timestep_sequencer(
             at.param_entries.next = attention_entries
         running.next = phase != phases.IDLE
         at.advances.next = phase == phases.ADVANCE
+        activity.computing.next = phase == phases.COMPUTE
+        activity.loads.next = phase == phases.LOAD and not loaded
+        activity.writes.next = phase == phases.FINISH or (phase == phases.LOAD and not history_idle)
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -89,6 +99,7 @@ def timestep_sequencer(
         take.next = 0
         pass_begin.next = 0
         pass_start.next = 0
+        fetch_weights.next = 0
         compute_start.next = 0
         write_history.next = 0
         guard.next = 0
@@ -114,12 +125,19 @@ def timestep_sequencer(
             phase.next = phases.OPEN_PASS
         elif phase == phases.OPEN_PASS:
             pass_start.next = 1
+            fetched.next = 0
             if not at.last_pass:
+                if not regs.policy or forced:
+                    fetch_weights.next = 1
+                    fetched.next = 1
                 fetch.next = 1
                 at.fetch_base.next = at.fetch_base + vector_beats + HEADER_BEATS
                 at.fetch_half.next = not at.fetch_half
             phase.next = phases.PASS
         elif phase == phases.PASS:
+            if decided and not reuse and not fetched:
+                fetch_weights.next = 1
+                fetched.next = 1
             if pass_done:
                 if at.last_pass:
                     phase.next = phases.FINISH

@@ -25,9 +25,11 @@ from accel.linear import PRODUCT_BITS, linear_sequencer
 from accel.memories import GroupRegisters, WritePort, bank_addresses, narrow_memory, wide_memory
 from accel.mlp import mlp_engine
 from accel.register_file import Events, RegisterValues, register_file
+from accel.registers import ACCOUNT_BITS
 from accel.residual_pass import PassPorts, residual_pass
 from accel.sequencer import Progress, timestep_sequencer
 from accel.skip_controller import skip_controller
+from accel.stalls import Activity, classify_cycle
 from accel.trace import trace_taps
 from accel.weights import param_loader, weight_streamer
 from model.formats import COUNT_BITS, INT8_BITS
@@ -131,10 +133,12 @@ def engines(
     cmd,
     attending,
     attention_runs,
+    activity,
     config,
 ):
     """Attention and MLP engine on the shared sequencer of the linear layers."""
     linear_start, linear_done, a_start, a_linear, m_start, m_linear, a_done, m_done = (flag() for _ in range(8))
+    a_settles, m_settles = flag(), flag()
     product, a_product, m_product = (Signal(intbv(0)[PRODUCT_BITS:]) for _ in range(3))
     linear_cmd = TileCommand()
     linear = linear_sequencer(
@@ -142,9 +146,9 @@ def engines(
     )
     attention = attention_engine(
         clk, aresetn, a_start, a_done, quiet, a_linear, a_product, linear_done, linear_cmd, active, softmax_done,
-        group, regs, cmd, attending, config,
+        group, regs, cmd, attending, activity, a_settles, config,
     )  # fmt: skip
-    mlp = mlp_engine(clk, aresetn, m_start, m_done, quiet, m_linear, m_product, linear_done)
+    mlp = mlp_engine(clk, aresetn, m_start, m_done, quiet, m_linear, m_product, linear_done, activity, m_settles)
 
     @always_comb
     def share():
@@ -153,6 +157,7 @@ def engines(
         linear_start.next = a_linear or m_linear
         engine_done.next = a_done or m_done
         attention_runs.next = at.attention
+        activity.settles.next = a_settles or m_settles
         if a_linear:
             product.next = a_product
         else:
@@ -217,6 +222,7 @@ def radit_top(
     weight_write, param_write, mod_write, cache_written, softmax_done, reuse, tile_moved = (flag() for _ in range(7))
     computes, reused = (Signal(intbv(0)[config.max_contexts :]) for _ in range(2))
     all_contexts = Signal(intbv(0)[config.max_contexts :])
+    activity, fetch_weights, account = Activity(), flag(), Signal(intbv(0)[ACCOUNT_BITS:])
     count = Signal(intbv(0)[COUNT_BITS:])
     context_number, index, param_count, cond_base = dim(), dim(), dim(), address()
     ring_head, ring_tail = address(), address()
@@ -230,11 +236,12 @@ def radit_top(
     CONTEXTS = config.max_contexts
 
     host = register_file(
-        clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, regs, events, running, start, new_image
+        clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, regs, events, account, running, start, new_image
     )
     sequence = timestep_sequencer(
         clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
-        compute_start, engine_done, branch_idle, history_idle, write_history, at, regs,
+        compute_start, engine_done, branch_idle, history_idle, fetch_weights, write_history, decided, reuse,
+        header.force, at, activity, regs,
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -272,7 +279,7 @@ def radit_top(
     stream = residual_pass(
         clk, aresetn, pass_start, at.first_pass, at.last_pass, regs.policy, with_history, reused, decide, decided,
         pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd, s_hist_rd, count, context_number, tile_moved,
-        regs, config,
+        activity, regs, config,
     )  # fmt: skip
     skip = skip_controller(
         clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, at.sub_block, header,
@@ -285,18 +292,18 @@ def radit_top(
     grouping = choose_group(at, regs, attention_runs, group)
     engine = engines(
         clk, aresetn, at, compute_start, engine_done, quiet, computes, softmax_done, group, regs, cmd,
-        attending, attention_runs, config,
+        attending, attention_runs, activity, config,
     )  # fmt: skip
     core = compute_core(
         clk, aresetn, start, attending, cmd, ring_head, ring_tail, param_count, cache_room, finish, reads, param_read,
-        branch, drained, numerators, softmax_done, quiet, header, group, events, config,
+        branch, drained, numerators, softmax_done, quiet, header, group, events, activity, config,
     )  # fmt: skip
     weights = weight_streamer(
-        clk, aresetn, start, compute_start, at.weight_addr, at.weight_words, ring_head, ring_tail, reads.weight,
+        clk, aresetn, start, fetch_weights, at.weight_addr, at.weight_words, ring_head, ring_tail, reads.weight,
         m_weight_cmd, s_weight, weight_write, config,
     )  # fmt: skip
     params = param_loader(
-        clk, aresetn, compute_start, at.param_addr, at.param_entries, param_count, param_read, m_param_cmd, s_param,
+        clk, aresetn, fetch_weights, at.param_addr, at.param_entries, param_count, param_read, m_param_cmd, s_param,
         param_write, config,
     )  # fmt: skip
 
@@ -321,6 +328,7 @@ def radit_top(
         clk, aresetn, history_start_write, computes, history_at, regs.sub_block_words, ports.code_write, history_idle,
         m_hist_wr_cmd, m_hist_wr, code_read, config,
     )  # fmt: skip
+    booking = classify_cycle(activity, at.attention, account)
     counting = count_events(
         ports,
         weight_write,
@@ -337,5 +345,6 @@ def radit_top(
     taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, at, trace, config)
     return (
         host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
-        params, cache_read, history_read, cache_write, gate_history, history_write, counting, taps,
+        params, cache_read, history_read, cache_write, gate_history, history_write, booking, counting,
+        taps,
     )  # fmt: skip

@@ -15,10 +15,12 @@ import numpy as np
 
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
-from accel.registers import COUNTERS
+from accel.registers import ACCOUNTS, COUNTERS
 from model.errors import UserError
 
-UNCOUNTED = frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split())
+UNCOUNTED = (
+    frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
+)
 MOD_HEADER_BEATS = 8
 
 
@@ -71,7 +73,7 @@ def expected_counts(dims: Dims, build: BuildConfig, computed: np.ndarray, policy
         UserError: the record's shape or content does not fit ``dims`` or the policy, or the model not the build.
     """
     check_fit(dims, build)
-    _check_record(dims, computed, policy_on)
+    check_record(dims, computed, policy_on)
     work = Work.of(computed)
     counts: Counter[str] = Counter(dict.fromkeys(COUNTERS.keys() - UNCOUNTED, 0))
     for unit in (attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
@@ -90,7 +92,12 @@ def add_counts(*parts: dict[str, int]) -> dict[str, int]:
     return dict(total)
 
 
-def _check_record(dims: Dims, computed: np.ndarray, policy_on: bool) -> None:
+def check_record(dims: Dims, computed: np.ndarray, policy_on: bool) -> None:
+    """Refuse a record of decisions that cannot be.
+
+    Raises:
+        UserError: its shape or content does not fit ``dims`` or the policy.
+    """
     wanted = (dims.sub_blocks, dims.contexts)
     if computed.ndim != 3 or computed.shape[1:] != wanted or computed.dtype != bool:
         raise UserError(

@@ -7,7 +7,7 @@ import pytest
 from model.errors import UserError
 from radit import main, parse_array, parse_policies, train
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "report"]
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -33,6 +33,8 @@ def test_help_lists_all_commands(capsys):
         (["quality", "--samples", "1"], ["--samples", "1", "2 or more"]),
         (["cosim", "--policy", "dense,none"], ["--policy", "'none'", "dense or radit"]),
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
+        (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
+        (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["cosim", "--color"], ["--color", "--help"]),
         (["cosi"], ["'cosi'", "'cosim'"]),

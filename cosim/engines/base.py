@@ -122,6 +122,11 @@ class Engine(ABC):
         self._is_running = False
         self._reset()
 
+    def record(self, cycles: int) -> None:
+        """Reset, and note every port in each cycle from there on, up to so many cycles. For an engine not yet used."""
+        self._record(cycles)
+        self.reset()
+
     @abstractmethod
     def close(self) -> None:
         """Give the simulator back."""
@@ -133,6 +138,14 @@ class Engine(ABC):
     @abstractmethod
     def set_waves(self, on: bool) -> None:
         """Pause or resume the waveform, where ``Setup.waves`` named one and the engine can."""
+
+    @abstractmethod
+    def take_record(self) -> dict[str, list[int]]:
+        """Every port but the clock -> its value just before each rising edge, from ``record`` on."""
+
+    @abstractmethod
+    def _record(self, cycles: int) -> None:
+        """From the next cycle on, note every port for as many cycles."""
 
     @abstractmethod
     def _reset(self) -> None: ...

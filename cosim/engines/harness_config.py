@@ -1,9 +1,11 @@
-"""The header that tells the C++ harness the ports, widths and trace taps of one build."""
+"""The header that tells the C++ harness the ports, widths and trace taps of one build, and how it records ports."""
 
 from itertools import groupby
 
+import numpy as np
+
 from accel.config import BuildConfig
-from accel.ports import X_BITS
+from accel.ports import X_BITS, Port, TopPorts
 from cosim.engines.base import trace_fields
 from cosim.engines.setup import by_priority
 
@@ -24,4 +26,27 @@ def harness_config(config: BuildConfig) -> str:
     lines.append(f"#define RADIT_X_BYTES {config.rows * X_BITS // 8}")
     lines.append(f"#define RADIT_FIELDS {len(fields)}")
     lines.append(f"#define RADIT_TAPS(TAP, FIELD) {' '.join(taps)}")
+    lines.append(f"#define RADIT_TOP_PORTS(X) {' '.join(f'X({port.name})' for port in _recorded(config))}")
     return "\n".join(lines) + "\n"
+
+
+def _recorded(config: BuildConfig) -> list[Port]:
+    return [port for port in TopPorts(config).table() if port.name != "clk"]
+
+
+def _stored_bytes(bits: int) -> int:
+    """Bytes of a port in Verilator's model: the smallest of 1, 2, 4, 8, or words of 4."""
+    return next((size for size in (1, 2, 4, 8) if bits <= 8 * size), -(-bits // 32) * 4)
+
+
+def record_columns(config: BuildConfig, rows: np.ndarray) -> dict[str, list[int]]:
+    """What cosim/harness/recorder.h appended, uint8: port -> its value by cycle."""
+    ports = _recorded(config)
+    sizes = [_stored_bytes(port.bits) for port in ports]
+    table = rows.reshape(-1, sum(sizes))
+    columns, start = {}, 0
+    for port, size in zip(ports, sizes, strict=True):
+        data = table[:, start : start + size].tobytes()
+        columns[port.name] = [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+        start += size
+    return columns

@@ -1,6 +1,6 @@
 """The memories and streams around the accelerator, for engines in Python.
 
-Says what ``cosim/harness/harness.h`` says, step for step: equal timing gives equal cycles.
+Says what ``cosim/harness/memory.h`` says, step for step: equal timing gives equal cycles.
 """
 
 from collections import deque

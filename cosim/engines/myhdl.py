@@ -1,6 +1,7 @@
 """The engine on MyHDL's own simulator: slow, but every signal and every line of Python can be inspected."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,8 @@ class MyhdlEngine(Engine):
 
     def __init__(self, config: BuildConfig, top: Callable, setup: Setup | None = None) -> None:
         super().__init__(config, setup or Setup())
+        if self.setup.threads > 1:
+            raise UserError("MyHDL simulates on one thread: choose the engine verilator, or leave threads at 1.")
         if Simulation._no_of_instances:
             raise RuntimeError("MyHDL simulates one accelerator at a time: close the other engine first")
         self._ports = ports = TopPorts(config)
@@ -90,10 +93,14 @@ class MyhdlEngine(Engine):
         self._host = HostStreams(len(self._benches), len(ports.s_x.tdata) // 8, self.setup.timing_of("x"))
         self._fields = trace_fields(config)
         self._taps = self._trace_taps()
+        self._signals = {name: signal for name, signal in ports.signals().items() if name != "clk"}
+        self._columns: dict[str, list[int]] = {}
+        self._to_note = 0  # cycles
         self._failure: EngineError | None = None
         self._advance = [ports.signals()[f"trace_advance_{part}"] for part in ("valid", "sub_block")]
         self._ended: int | None = None  # the sub-block that was over in the last cycle
-        self._simulation = self._elaborate(top)
+        with ThreadPoolExecutor(1) as thread:  # MyHDL inspects the call stack for every block: a thread's is short
+            self._simulation = thread.submit(self._elaborate, top).result()
         self.reset()
 
     def _trace_taps(self) -> list:
@@ -117,6 +124,8 @@ class MyhdlEngine(Engine):
 
         @always(clk.posedge)
         def surroundings():
+            if self._to_note:
+                self._note()
             if aresetn:
                 self._step()
 
@@ -159,6 +168,19 @@ class MyhdlEngine(Engine):
             if valid:
                 for signal, size, name in fields:
                     self._buffers[name] += int(signal).to_bytes(size, "little")
+
+    def _record(self, cycles: int) -> None:
+        self._to_note = cycles
+        self._columns = {name: [] for name in self._signals}
+
+    def _note(self) -> None:
+        for name, signal in self._signals.items():
+            self._columns[name].append(int(signal))
+        self._to_note -= 1
+
+    def take_record(self) -> dict[str, list[int]]:
+        self._to_note = 0
+        return self._columns
 
     def _reset(self) -> None:
         ports = self._ports

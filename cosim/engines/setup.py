@@ -1,5 +1,6 @@
 """How an engine is to run: the pace of the memories around the accelerator, trace, waveform, limits."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,12 +56,16 @@ class Setup:
     trace: bool = True  # record the trace taps
     waves: Path | None = None  # waveform file; .vcd, and .fst where the engine can
     max_cycles: int = 1_000_000_000  # of one timestep
+    threads: int = 1  # that simulate one accelerator, where the engine can
 
     def __post_init__(self) -> None:
         if self.bandwidth is not None and not 1 / RATE_UNIT <= self.bandwidth < 1 << 20:
             raise UserError(
                 f"memory bandwidth is {self.bandwidth}; give bytes per cycle from 1/{RATE_UNIT} to 1048575, or None."
             )
+        cores = os.cpu_count() or 1
+        if not 1 <= self.threads <= cores:
+            raise UserError(f"simulation threads is {self.threads}; give a number from 1 to {cores}, the cores here.")
 
     @property
     def rate(self) -> int:

@@ -12,11 +12,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from accel.config import BuildConfig
 from cosim.engines.harness_config import harness_config
@@ -26,12 +28,13 @@ from model.errors import UserError
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 CACHE = Path("build/verilated")
 LIBRARY = "radit.so"
+SECONDS = "seconds"  # file beside the library: how long it took to build
 VERILATE = (
     "--cc --prefix Vradit --savable -O3 --x-assign fast --x-initial fast --no-assert --output-split 20000 "
     "--unroll-count 256 -Wno-fatal -Wno-lint -Wno-style"
 ).split()
 COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
-FAST, SLOW = "-O3", "-O1"
+FAST, MEDIUM, SLOW = "-O3", "-O1", "-O0"  # every cycle; Verilator's library and waveforms; once
 LAST_LINES = 15
 
 
@@ -51,7 +54,7 @@ class Waves:
 
     @property
     def defines(self) -> tuple[str, ...]:
-        """For the model, the harness and Verilator's own sources."""
+        """The compiler's options."""
         vcd, fst = int(self.name == "vcd"), int(self.name == "fst")
         model = f"-DVM_TRACE={vcd | fst} -DVM_TRACE_VCD={vcd} -DVM_TRACE_FST={fst} -DVM_TRACE_SAIF=0".split()
         return (*model, f"-DRADIT_WAVES={vcd | fst}", f"-DRADIT_WAVES_VCD={vcd}", f"-DRADIT_WAVES_FST={fst}")
@@ -66,20 +69,33 @@ WAVES = {
 }
 
 
-def build_library(config: BuildConfig, verilog: Path, top: str, waves: str = "", cache: Path = CACHE) -> Path:
+def build_library(
+    config: BuildConfig, verilog: Path, top: str, waves: str = "", threads: int = 1, cache: Path = CACHE
+) -> Path:
     """The shared library of this Verilog, built if the cache has none.
 
-    ``waves`` is the suffix of the waveform file wanted: "", ".vcd" or ".fst". Safe with concurrent builders.
+    ``waves`` is the suffix of the waveform file wanted: "", ".vcd" or ".fst"; ``threads`` simulate one accelerator.
+    Safe with concurrent builders.
     """
     if waves not in WAVES:
         raise UserError(f"waveform format {waves!r} is unknown to Verilator; use a file name in .vcd or .fst.")
-    build = Build(config, verilog, top, WAVES[waves], find_verilator(), find_compiler())
+    build = Build(config, verilog, top, WAVES[waves], threads, find_verilator(), find_compiler())
     build.check_headers()
+    return built(build, cache)
+
+
+def built(build: "Build", cache: Path = CACHE) -> Path:
+    """What a build makes, from the cache or made now."""
     folder = cache.resolve() / build.key()
     with _only_one_builder(folder):
-        if not (folder / LIBRARY).is_file():
+        if not (folder / build.product).is_file():
             build.run(folder)
-    return folder / LIBRARY
+    return folder / build.product
+
+
+def build_seconds(product: Path) -> float:
+    """How long Verilator and the C++ compiler took for a product, when it was built."""
+    return float((product.parent / SECONDS).read_text())
 
 
 @contextmanager
@@ -92,25 +108,59 @@ def _only_one_builder(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Build:
-    """Everything that determines the library."""
+    """Everything that determines the library: the model and the harness around it."""
+
+    product: ClassVar[str] = LIBRARY
 
     config: BuildConfig
     verilog: Path
     top: str
     waves: Waves
+    threads: int
     verilator: Verilator
     compiler: str
+
+    @property
+    def verilate(self) -> tuple[str, ...]:
+        """Verilator's options."""
+        threads = ("--threads", str(self.threads)) if self.threads > 1 else ()
+        return (*VERILATE, *self.waves.verilate, *threads)
+
+    @property
+    def compile(self) -> tuple[str, ...]:
+        """The compiler's options for the model, the harness and Verilator's own sources."""
+        return (*COMPILE, *self.waves.defines, f"-DRADIT_THREADS={self.threads}")
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """C++ to compile with the model."""
+        return (HARNESS / "harness.cpp",)
+
+    @property
+    def runtime(self) -> tuple[str, ...]:
+        """Verilator's own sources."""
+        return ("verilated.cpp", "verilated_save.cpp", "verilated_threads.cpp", *self.waves.runtime)
+
+    @property
+    def link(self) -> tuple[str, ...]:
+        """The linker's options."""
+        return ("-shared", *self.waves.link)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Made for this build: name -> text."""
+        return {"harness_config.h": harness_config(self.config)}
 
     def key(self) -> str:
         """Hash of all inputs; comments of the Verilog, which hold its date, do not count."""
         lines = [line for line in self.verilog.read_text().splitlines() if not line.lstrip().startswith("//")]
-        parts = ["\n".join(lines), self.top, harness_config(self.config), self.tools()]
-        parts += [path.read_text() for path in sorted(HARNESS.iterdir())]
+        parts = ["\n".join(lines), self.top, *self.files.values(), self.tools()]
+        parts += [path.read_text() for source in self.sources for path in sorted(source.parent.iterdir())]
         return _digest(parts)
 
     def tools(self) -> str:
         """Versions and flags."""
-        flags = [*VERILATE, *COMPILE, FAST, SLOW, self.waves.name, str(self.verilator.version)]
+        flags = [*self.verilate, *self.compile, *self.link, FAST, MEDIUM, SLOW, str(self.verilator.version)]
         return " ".join([*flags, _compiler_version(self.compiler), platform.machine(), _processor()])
 
     def check_headers(self) -> None:
@@ -128,23 +178,26 @@ class Build:
         """Build into a folder beside, then rename."""
         shape = f"{self.config.rows}x{self.config.cols}"
         print(f"building the {shape} simulator with Verilator (once) ...", file=sys.stderr, flush=True)
+        started = time.monotonic()
         work = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        (work / "harness_config.h").write_text(harness_config(self.config))
+        for name, text in self.files.items():
+            (work / name).write_text(text)
         source = shutil.copy(self.verilog, work / "radit.v")
-        self._verilate(work, Path(source))
-        objects = self._compile(work, sorted(work.glob("*.cpp")) + [HARNESS / "harness.cpp"])
+        self._verilate(work, [*work.glob("*.vlt"), Path(source)])
+        objects = self._compile(work, [*sorted(work.glob("*.cpp")), *self.sources])
         objects += self._runtime(folder.parent)
-        _call([*shlex.split(self.compiler), "-shared", "-o", work / LIBRARY, *objects, *self.waves.link, "-lpthread"])
+        _call([*shlex.split(self.compiler), "-o", work / self.product, *objects, *self.link, "-lpthread"])
         for path in work.glob("*.o"):
             path.unlink()
+        (work / SECONDS).write_text(f"{time.monotonic() - started:.2f}\n")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(work, folder)
 
-    def _verilate(self, work: Path, source: Path) -> None:
-        command = [self.verilator.command, *VERILATE, *self.waves.verilate, "--top-module", self.top]
-        _call([*command, "--Mdir", work, source], environment=dict(self.verilator.environment))
+    def _verilate(self, work: Path, sources: list[Path]) -> None:
+        command = [self.verilator.command, *self.verilate, "--top-module", self.top]
+        _call([*command, "--Mdir", work, *sources], environment=dict(self.verilator.environment))
 
     def _runtime(self, cache: Path) -> list[Path]:
         """Verilator's own sources, compiled once for all libraries."""
@@ -154,25 +207,30 @@ class Build:
                 work = folder.with_name(f"{folder.name}.part")
                 shutil.rmtree(work, ignore_errors=True)
                 work.mkdir()
-                names = ("verilated.cpp", "verilated_save.cpp", "verilated_threads.cpp", *self.waves.runtime)
-                self._compile(work, [self.verilator.include / name for name in names])
+                self._compile(work, [self.verilator.include / name for name in self.runtime])
                 os.replace(work, folder)
         return sorted(folder.glob("*.o"))
 
     def _compile(self, work: Path, sources: Iterable[Path]) -> list[Path]:
         include = self.verilator.include
         folders = [f"-I{folder}" for folder in (work, HARNESS, include, include / "vltstd")]
-        common = [*shlex.split(self.compiler), *COMPILE, *self.waves.defines, *folders]
+        common = [*shlex.split(self.compiler), *self.compile, *folders]
 
         def compile_one(source: Path) -> Path:
-            is_slow = "Slow" in source.name or "__Trace" in source.name or source.parent == include
             target = work / f"{source.stem}.o"
-            _call([*common, SLOW if is_slow else FAST, "-c", source, "-o", target])
+            _call([*common, _effort(source, include), "-c", source, "-o", target])
             return target
 
         largest_first = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(compile_one, largest_first))
+
+
+def _effort(source: Path, include: Path) -> str:
+    """How much a source is optimized: a large model's slow parts would cost most of the build at more than -O0."""
+    if "__Trace" in source.name or source.parent == include:
+        return MEDIUM
+    return SLOW if "Slow" in source.name else FAST
 
 
 def _call(command: list, environment: dict[str, str] | None = None) -> None:

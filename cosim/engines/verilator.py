@@ -11,9 +11,10 @@ import numpy as np
 from accel.config import BuildConfig
 from accel.registers import ADDRESS
 from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
+from cosim.engines.harness_config import record_columns
 from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.state import REMEDY, read_state, write_state
-from cosim.engines.verilate import CACHE, BuildError, build_library
+from cosim.engines.verilate import CACHE, BuildError, build_library, build_seconds
 from model.errors import UserError
 
 CHUNK = 200_000  # cycles between two looks at Ctrl-C
@@ -68,6 +69,8 @@ SIGNATURES: dict[str, tuple] = {
     "tracing": (None, c_void_p, c_int),
     "take": (c_void_p, c_void_p, c_int, POINTER(c_uint64)),
     "free": (None, c_void_p),
+    "record": (None, c_void_p, c_uint64),
+    "take_record": (c_void_p, c_void_p, POINTER(c_uint64)),
     "waves": (c_int, c_void_p, ctypes.c_char_p),
     "dump": (None, c_void_p, c_int),
 }
@@ -117,7 +120,8 @@ class VerilatorEngine(Engine):
         super().__init__(config, setup or Setup())
         waves = self.setup.waves
         self._handle = None
-        library = build_library(config, verilog, top, waves.suffix if waves else "", cache)
+        library = build_library(config, verilog, top, waves.suffix if waves else "", self.setup.threads, cache)
+        self.build_seconds = build_seconds(library)  # when it was built
         self._key = library.parent.name
         self._c = Library(library)
         self._fields = trace_fields(config)
@@ -178,6 +182,14 @@ class VerilatorEngine(Engine):
             data = np.asarray(TakenBuffer(self._c, address, size.value)) if address else b""
             taken[field.name] = field.view(data)
         return Trace(**taken)
+
+    def _record(self, cycles: int) -> None:
+        self._c.record(self._handle, cycles)
+
+    def take_record(self) -> dict[str, list[int]]:
+        size = c_uint64()
+        address = self._c.take_record(self._handle, byref(size))
+        return record_columns(self.config, np.asarray(TakenBuffer(self._c, address, size.value)))
 
     def set_waves(self, on: bool) -> None:
         self._c.dump(self._handle, on)

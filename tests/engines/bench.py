@@ -1,6 +1,7 @@
 """The dummy accelerator in either engine, with memories of random words."""
 
 import dataclasses
+import os
 import warnings
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,7 @@ SETUPS = {
 
 
 EACH_SETUP = pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+TWO_CORES = pytest.mark.skipif(os.cpu_count() == 1, reason="one core")
 
 
 @cache

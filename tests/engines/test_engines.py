@@ -14,6 +14,7 @@ from tests.engines.bench import (
     REGISTERS,
     SETUPS,
     SMALL,
+    TWO_CORES,
     WORDS,
     assert_equal_runs,
     load,
@@ -73,6 +74,19 @@ def test_words_arrive_where_they_should(name, config, setup):
 @EACH_SHAPE
 def test_engines_need_the_same_cycles(config, setup):
     assert_equal_runs(timestep("myhdl", config, setup), timestep("verilator", config, setup))
+
+
+@TWO_CORES
+@pytest.mark.needs("verilator")
+def test_threads_change_nothing():
+    one, two = (timestep("verilator", SMALL, Setup(threads=threads)) for threads in (1, 2))
+    assert_equal_runs(one, two)
+
+
+@TWO_CORES
+def test_myhdl_has_one_thread():
+    with pytest.raises(UserError, match="MyHDL simulates on one thread: choose the engine verilator"):
+        open_engine("myhdl", SMALL, Setup(threads=2))
 
 
 @EACH_ENGINE
@@ -212,6 +226,12 @@ def test_memories_and_x_must_fit_the_ports(name):
 def test_timing_checks_itself(settings, sentence):
     with pytest.raises(UserError, match=sentence):
         MemoryTiming(**settings)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1 << 20])
+def test_threads_check_themselves(threads):
+    with pytest.raises(UserError, match=f"simulation threads is {threads}; give a number from 1 to "):
+        Setup(threads=threads)
 
 
 @pytest.mark.parametrize("bandwidth", [0.0, -3.0, 2.0**20])

@@ -15,6 +15,7 @@ from tests.engines.bench import (
     EACH_SETUP,
     SETUPS,
     SMALL,
+    TWO_CORES,
     WORDS,
     Run,
     assert_equal_runs,
@@ -67,6 +68,15 @@ def test_a_timestep_goes_on_in_another_process(tmp_path):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         memories = pool.apply(begin, (tmp_path / "state", setup, 3))
     assert_equal_runs(go_on(tmp_path / "state", setup, memories), timestep("verilator", SMALL, setup))
+
+
+@TWO_CORES
+@NEEDS_VERILATOR
+def test_a_timestep_of_two_threads_goes_on(tmp_path):
+    setup = Setup(threads=2)
+    assert_equal_runs(
+        go_on(tmp_path / "s", setup, begin(tmp_path / "s", setup, 2)), timestep("verilator", SMALL, setup)
+    )
 
 
 @NEEDS_VERILATOR

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 
 import pytest
 
@@ -68,15 +69,20 @@ def test_concurrent_builders_share_one_library(tmp_path):
 def test_the_key_ignores_the_date_and_nothing_else(tmp_path):
     text = verilog(SMALL).read_text()
 
-    def key(verilog_text, config=SMALL, waves=""):
+    def key(verilog_text, config=SMALL, waves="", threads=1):
         path = tmp_path / "top.v"
         path.write_text(verilog_text)
         tools = toolchain.find_verilator(), toolchain.find_compiler()
-        return verilate.Build(config, path, "dummy_top", verilate.WAVES[waves], *tools).key()
+        return verilate.Build(config, path, "dummy_top", verilate.WAVES[waves], threads, *tools).key()
 
     assert key(text) == key("// another date\n" + text)
-    others = [key(text + "\nwire more;"), key(text, BuildConfig(rows=8, cols=4)), key(text, waves=".vcd")]
-    assert len({key(text), *others}) == 4
+    others = [
+        key(text + "\nwire more;"),
+        key(text, BuildConfig(rows=8, cols=4)),
+        key(text, waves=".vcd"),
+        key(text, threads=2),
+    ]
+    assert len({key(text), *others}) == 5
 
 
 @pytest.mark.needs("verilator")
@@ -113,7 +119,7 @@ def test_the_converted_ports_are_those_of_the_table(config):
 
 def test_the_harness_header_names_only_existing_signals():
     names = {port.name for port in TopPorts(SMALL).table()}
-    words = harness_config(SMALL).replace("(", " ").replace(",", " ").split()
+    words = re.findall(r"\w+", harness_config(SMALL))
     assert {word for word in words if word.startswith("trace_")} == {n for n in names if n.startswith("trace_")}
 
 

@@ -33,10 +33,16 @@ NEW = {"s": 0.0, "d": 0.03, "j": 1.0}  # it stands still, drifts, jumps
 SKIPPING = radit(0.8, max_streak=3, first_dense=1, last_dense=0, streak_step=0.1, tight=0.75, loose=1.25)
 
 
+# Every array shape passes the same tests.
+ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
+EIGHTH = 8  # shapes are written for arrays of 8 lanes and scale with the wider side
+
+
 def small_build(rows: int, cols: int) -> BuildConfig:
-    """The build that all tests of this shape share."""
-    frames = 1 if rows == cols == 4 else 4
-    return BuildConfig(rows, cols, max_hidden=24, max_mlp=40, max_tokens=32, max_sub_blocks=4, frame_banks=frames)
+    """The build that all tests of this array share."""
+    times = max(rows, cols) // EIGHTH
+    sizes = {"max_hidden": 48 * times, "max_mlp": 96 * times, "max_tokens": 32 * times}
+    return BuildConfig(rows, cols, **sizes, max_sub_blocks=4, frame_banks=4)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,17 @@ class Shape:
     odd: Group = Group()
     seed: int = 0
     spread: float = 1.0
+    scales: bool = True  # with the array
+
+    def on(self, build: BuildConfig) -> "Shape":
+        """As many tiles on a larger array; what did not fill its tiles does not fill them there."""
+        times = build.wide // EIGHTH if self.scales else 1
+        return replace(self, tokens=self.tokens * times, hidden=self.hidden * times, mlp=self.mlp * times)
+
+    def uneven(self) -> "Shape":
+        """A few tokens and channels less."""
+        hidden = self.hidden - 4 * self.heads if self.hidden > 4 * self.heads else self.hidden
+        return replace(self, tokens=self.tokens - 1 or 1, hidden=hidden, mlp=max(4, self.mlp - 4))
 
 
 @dataclass(frozen=True)

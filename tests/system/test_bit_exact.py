@@ -7,18 +7,17 @@ import pytest
 
 from cosim.engines import MemoryTiming, Setup
 from model.skip import Policy, dense
-from tests.system.cosimulate import MOST_CYCLES, SKIPPING, Shape, Task, cosimulate, make_task, small_build
+from tests.system.cosimulate import ARRAYS, MOST_CYCLES, SKIPPING, Shape, Task, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")
 
-ARRAYS = [(4, 4), (4, 8), (8, 4), (8, 8)]
 SHAPES = {
     "largest": Shape(32, 24, 2, 40),
     "ragged": Shape(13, 20, 1, 28, seed=1),  # neither tokens nor channels fill the array
     "heads across tiles": Shape(24, 24, 4, 36, seed=2),  # 6 channels each
     "narrow heads": Shape(17, 12, 4, 20, seed=3),  # products shorter than their drain
     "one context": Shape(9, 20, 5, 12, seed=4, motion=("jssj",)),
-    "smallest": Shape(1, 4, 1, 4, depth=1, seed=6),
+    "smallest": Shape(1, 4, 1, 4, depth=1, seed=6, scales=False),
 }
 PORTS = ("weight", "mod", "param", "cache_rd", "hist_rd", "cache_wr", "hist_wr", "x")
 # One context stands still while the other jumps, then the other way round, then both stand still.
@@ -28,7 +27,8 @@ TURNS = Shape(13, 16, 2, 24, motion=("jsjss", "jjsss"), seed=7)
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_word_of_a_dense_run(rows, cols, name):
-    outcome = cosimulate("verilator", small_build(rows, cols), make_task(SHAPES[name]), dense())
+    build = small_build(rows, cols)
+    outcome = cosimulate("verilator", build, make_task(SHAPES[name].on(build)), dense())
     outcome.assert_exact()
     assert outcome.computed.all() and outcome.check.decisions_compared == 0
 
@@ -36,7 +36,8 @@ def test_every_word_of_a_dense_run(rows, cols, name):
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_word_and_decision_of_a_skipping_run(rows, cols, name):
-    outcome = cosimulate("verilator", small_build(rows, cols), make_task(SHAPES[name]), SKIPPING)
+    build = small_build(rows, cols)
+    outcome = cosimulate("verilator", build, make_task(SHAPES[name].on(build).uneven()), SKIPPING)
     outcome.assert_exact()
     assert outcome.check.decisions_compared == outcome.computed.size
     assert not outcome.computed.all()
@@ -44,7 +45,8 @@ def test_every_word_and_decision_of_a_skipping_run(rows, cols, name):
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 def test_a_context_skips_while_the_other_computes(rows, cols):
-    outcome = cosimulate("verilator", small_build(rows, cols), make_task(TURNS), SKIPPING)
+    build = small_build(rows, cols)
+    outcome = cosimulate("verilator", build, make_task(TURNS.on(build)), SKIPPING)
     outcome.assert_exact()
     first, second = outcome.computed[..., 0], outcome.computed[..., 1]
     assert (first & ~second).any() and (second & ~first).any()
@@ -54,7 +56,7 @@ def test_a_context_skips_while_the_other_computes(rows, cols):
 def test_the_longest_streak_ends_every_run_of_reuses():
     task = make_task(replace(TURNS, motion=("jsssssss", "jsssssss")))
     policy = Policy("radit", threshold=1.0, max_streak=2, last_dense=0)
-    outcome = cosimulate("verilator", small_build(4, 4), task, policy)
+    outcome = cosimulate("verilator", small_build(8, 8), task, policy)
     outcome.assert_exact()
     computed = outcome.computed.all((1, 2))
     assert computed.tolist() == [True, False, False, True, False, False, True, False]
@@ -72,7 +74,7 @@ def test_the_longest_streak_ends_every_run_of_reuses():
     ids=["at once", "far away", "narrow", "stalling"],
 )
 def test_slow_memories_change_cycles_only(setup):
-    task, build = make_task(TURNS), small_build(8, 4)
+    task, build = make_task(TURNS), small_build(32, 16)
     usual = cosimulate("verilator", build, task, SKIPPING)
     outcome = cosimulate("verilator", build, task, SKIPPING, setup)
     outcome.assert_exact()
@@ -81,7 +83,7 @@ def test_slow_memories_change_cycles_only(setup):
 
 
 def test_every_port_at_its_own_pace(rng):
-    build = small_build(4, 4)
+    build = small_build(8, 8)
     for shape in (replace(TURNS, hidden=4, mlp=8), Shape(17, 24, 6, 20, seed=8)):
         for _ in range(6):
             ports = {
@@ -99,7 +101,7 @@ def test_every_port_at_its_own_pace(rng):
 
 
 def test_nothing_of_an_image_reaches_the_next():
-    task, build = make_task(TURNS, images=2), small_build(4, 8)
+    task, build = make_task(TURNS, images=2), small_build(16, 32)
     both = cosimulate("verilator", build, task, SKIPPING)
     second = cosimulate("verilator", build, task.image(1), SKIPPING)
     both.assert_exact()
@@ -115,7 +117,7 @@ def saturating() -> Task:
     return replace(task, integer=replace(task.integer, header=header | shifts))
 
 
-@pytest.mark.parametrize("rows, cols", [(4, 8), (8, 4)])
+@pytest.mark.parametrize("rows, cols", [(16, 32), (32, 16)])
 def test_saturations_are_the_references(rows, cols):
     outcome = cosimulate("verilator", small_build(rows, cols), saturating(), SKIPPING)
     outcome.assert_exact()

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from myhdl import always
 
 import accel.export
 import radit
@@ -21,7 +20,6 @@ from accel.config import BuildConfig
 from accel.dims import Dims, Group
 from accel.export import SUFFIX, TOP, convert, export_build
 from accel.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
-from accel.ports import TopPorts
 from accel.top import radit_top
 from accel.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from cosim.driver import Driver
@@ -30,6 +28,7 @@ from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.open import exported_verilog
 from cosim.engines.toolchain import find_verilator
 from cosim.pack import dims_of
+from cosim.replay import VERILOG_PORT
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.errors import UserError
@@ -175,23 +174,9 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
     """Run the video in MyHDL, context 0 standing still; returns what every port was before each rising edge."""
     torch.set_num_threads(1)
     integer, dims = small_video()
-    trace: dict[str, list[int]] = {}
-
-    def recorded(config, **arguments):
-        watched = TopPorts(config)
-        vars(watched).update(arguments)
-        signals = {name: signal for name, signal in watched.signals().items() if name != "clk"}
-        trace.update({name: [] for name in signals})
-
-        @always(arguments["clk"].posedge)
-        def note():
-            for name, signal in signals.items():
-                trace[name].append(int(signal))
-
-        return radit_top(config, **arguments), note
-
     x = np.random.default_rng(1).normal(size=(2, 16, 8)) * 2**integer.x_frac
-    with MyhdlEngine(build, recorded, Setup(max_cycles=100_000)) as engine:
+    with MyhdlEngine(build, radit_top, Setup(max_cycles=100_000)) as engine:
+        engine.record(STEPS * 100_000)
         driver = Driver(engine, integer, EAGER.tables(integer), dims)
         driver.clear_counters()
         driver.start_image(integer.conditioning_tables(torch.arange(1), guidance=True), 0)
@@ -200,7 +185,7 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
             driver.finish()
             x[1] = -x[1]
         engine.counters()
-    return trace
+        return engine.take_record()
 
 
 def test_export_writes_all_and_says_so(exported):
@@ -211,7 +196,7 @@ def test_export_writes_all_and_says_so(exported):
     written = json.loads((out / MAP_FILE).read_text())
     assert written == json.loads(json.dumps(interface_map(BUILDS["4x4"])))
     verilog = (out / f"{TOP}.v").read_text()
-    ports = {name: (way, int(high or 0) + 1) for way, high, name in replay.VERILOG_PORT.findall(verilog)}
+    ports = {name: (way, int(high or 0) + 1) for way, high, name in VERILOG_PORT.findall(verilog)}
     assert ports == {port["name"]: (f"{port['direction']}put", port["bits"]) for port in written["ports"]}
     assert str(out) not in verilog and "Date" not in verilog.partition("module")[0]
 

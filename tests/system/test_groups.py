@@ -7,14 +7,13 @@ from accel.dims import Group
 from cosim.pack import token_order
 from model.groups import Groups
 from model.skip import dense
-from tests.system.cosimulate import SKIPPING, Shape, cosimulate, make_task, small_build
+from tests.system.cosimulate import ARRAYS, EIGHTH, SKIPPING, Shape, cosimulate, make_task, small_build
 
-ARRAYS = [(8, 8), (4, 8), (8, 4)]
 VIDEOS = [(2, 16), (2, 32), (4, 32)]  # frames, tokens: one or two supertiles in a frame
 
 
 def video(frames: int, tokens: int, **fields) -> Shape:
-    """Even blocks attend within a frame, odd ones over time."""
+    """Even blocks attend within a frame, odd ones over time. ``VIDEOS`` has tokens for 8 lanes."""
     groups = {"even": Group(keys=tokens // frames), "odd": Group(frames=frames)}
     return Shape(tokens, **({"hidden": 12, "heads": 2, "mlp": 20, "seed": frames} | groups | fields))
 
@@ -33,8 +32,9 @@ def over_time(frames: int, size: int) -> Groups:
 @pytest.mark.parametrize("frames, tokens", VIDEOS)
 def test_every_token_has_its_lane(rows, cols, frames, tokens):
     build = small_build(rows, cols)
+    wide, tokens = build.wide, tokens * build.wide // EIGHTH
+    size = tokens // frames
     order = token_order(make_task(video(frames, tokens)).dims, build)
-    wide, size = build.wide, tokens // frames
     for f in range(frames):
         for p in range(size):
             lane = (p + f * wide // frames) % wide
@@ -45,11 +45,13 @@ def test_every_token_has_its_lane(rows, cols, frames, tokens):
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 @pytest.mark.parametrize("frames, tokens", VIDEOS)
 def test_a_video_is_exact(rows, cols, frames, tokens):
+    build = small_build(rows, cols)
+    tokens *= build.wide // EIGHTH
     task = make_task(video(frames, tokens, hidden=24, heads=4, mlp=36))
     size = tokens // frames
     groups = in_frames(frames, size), over_time(frames, size)
     for policy in (dense(), SKIPPING):
-        outcome = cosimulate("verilator", small_build(rows, cols), task, policy, groups=groups)
+        outcome = cosimulate("verilator", build, task, policy, groups=groups)
         outcome.assert_exact()
     assert 0 < np.count_nonzero(outcome.computed) < outcome.computed.size
 
@@ -57,17 +59,21 @@ def test_a_video_is_exact(rows, cols, frames, tokens):
 @pytest.mark.needs("verilator")
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 def test_even_blocks_may_be_the_temporal_ones(rows, cols):
-    task = make_task(video(2, 32, even=Group(frames=2), odd=Group()))
-    groups = over_time(2, 16), Groups.single(32, 32)
-    cosimulate("verilator", small_build(rows, cols), task, SKIPPING, groups=groups).assert_exact()
+    build = small_build(rows, cols)
+    tokens = 4 * build.wide
+    task = make_task(video(2, tokens, even=Group(frames=2), odd=Group()))
+    groups = over_time(2, tokens // 2), Groups.single(tokens, tokens)
+    cosimulate("verilator", build, task, SKIPPING, groups=groups).assert_exact()
 
 
 @pytest.mark.needs("verilator")
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 def test_groups_of_consecutive_tokens(rows, cols):
-    task = make_task(video(2, 32, even=Group(keys=8), odd=Group(keys=16)))
-    groups = in_frames(4, 8), in_frames(2, 16)
-    cosimulate("verilator", small_build(rows, cols), task, SKIPPING, groups=groups).assert_exact()
+    build = small_build(rows, cols)
+    one, two = build.wide, 2 * build.wide
+    task = make_task(video(2, 4 * one, even=Group(keys=one), odd=Group(keys=two)))
+    groups = in_frames(4, one), in_frames(2, two)
+    cosimulate("verilator", build, task, SKIPPING, groups=groups).assert_exact()
 
 
 @pytest.mark.needs("verilator")

@@ -21,7 +21,7 @@ HIDDEN, CONTEXTS = SHAPE.hidden, 2
 
 
 def run(**planted) -> Outcome:
-    return cosimulate("verilator", small_build(4, 4), make_task(SHAPE), POLICY, **planted)
+    return cosimulate("verilator", small_build(8, 8), make_task(SHAPE), POLICY, **planted)
 
 
 def driven(timestep: int, change: Callable[[Driver], None]) -> Callable:
@@ -78,7 +78,7 @@ def test_swapped_contexts():
 
 def test_thresholds_of_the_timestep_before():
     on, off = replace(POLICY, schedule=(0.0, 1.0, 0.0, 1.0)), replace(POLICY, schedule=(1.0, 0.0, 1.0, 0.0))
-    outcome = cosimulate("verilator", small_build(4, 4), make_task(SHAPE), on, reference_policy=off)
+    outcome = cosimulate("verilator", small_build(8, 8), make_task(SHAPE), on, reference_policy=off)
     assert outcome.check.decisions_mismatched > 0
     assert outcome.problems[0] == (
         "image 0, timestep 1, block 0 (attention), stage reuse, context 0: expected 0, found 1."

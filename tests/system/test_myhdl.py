@@ -57,7 +57,7 @@ def test_a_block_of_the_shipped_model_computed_and_skipped():
 @pytest.mark.needs("verilator")
 def test_both_engines_take_the_same_cycles():
     task = make_task(Shape(9, 8, 2, 12, depth=1, motion=("js", "jj"), seed=2))
-    runs = [cosimulate(engine, small_build(8, 4), task, SKIPPING) for engine in ("myhdl", "verilator")]
+    runs = [cosimulate(engine, small_build(8, 8), task, SKIPPING) for engine in ("myhdl", "verilator")]
     for run in runs:
         run.assert_exact()
     assert runs[0].mixed > 0

@@ -1,0 +1,173 @@
+"""The cycle model: how many cycles a run takes, from the model's dimensions and its decisions, without simulating it.
+
+``predict`` walks the timestep's sequencer (``accel.sequencer``) over the sub-blocks; ``reports/units`` has one short
+function per unit of the machine. The result equals the RTL's counters cycle by cycle as long as the external memory
+delivers a word in every cycle (any latency); limited bandwidth and random pauses are met on average. All results are
+*modelled*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from accel.conditioning import HEADER_BEATS
+from accel.config import BuildConfig
+from accel.dims import Dims, check_fit
+from accel.registers import PHASES
+from model.formats import CODE_BITS
+from reports.counts import check_record
+from reports.units.engines import Engines
+from reports.units.memory import BEAT_BYTES, COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
+from reports.units.residual_pass import Pass, residual_pass
+
+__all__ = ["MemoryModel", "Prediction", "predict"]
+
+IDEAL = MemoryModel()
+GUARD = 1  # LOAD looks for the conditioning from its second cycle on
+LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
+DONE_TO_ENGINE = 2  # end of the pass -> start pulse of the engine
+DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts reuse
+ADVANCE_TO_LOAD = 1  # also from the engine's done pulse
+DONE_TO_FINISH = 1
+DECIDED_TO_FETCH = 1
+HISTORY_LOOKS = 2  # of it before and behind the contexts
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles by phase (``accel.registers.PHASES``), and of each timestep."""
+
+    phases: dict[str, int]
+    timesteps: tuple[int, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(self.phases.values())
+
+
+def predict(
+    dims: Dims,
+    build: BuildConfig,
+    computed: np.ndarray,
+    policy_on: bool,
+    memory: MemoryModel = IDEAL,
+    forced: np.ndarray | None = None,
+) -> Prediction:
+    """Cycles of one image batch.
+
+    Args:
+        computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
+        policy_on: register ``policy`` bit 0.
+        memory: external memory.
+        forced: bool [timestep]; timesteps that compute everything by order, whose weights are asked for early; by
+            default none.
+
+    Raises:
+        UserError: the record does not fit the model or the policy, or the model not the build.
+    """
+    check_fit(dims, build)
+    check_record(dims, computed, policy_on)
+    sequencer = TimestepSequencer(dims, build, policy_on, memory)
+    phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
+    timesteps = []
+    for index, decisions in enumerate(computed):
+        known = not policy_on or (forced is not None and bool(forced[index]))
+        spent = sequencer.timestep(decisions.tobytes(), index == 0, known)
+        phases.update(spent)
+        timesteps.append(sum(spent.values()))
+    return Prediction(dict(phases), tuple(timesteps))
+
+
+@dataclass
+class Progress:
+    """Where a timestep stands, in cycles from its first one.
+
+    Fields:
+        load: the LOAD state of the sub-block at hand.
+        fetched: the pulse that asked for its conditioning.
+        history, branch: first cycle in which the codes, and the branches, of the sub-blocks before are written.
+        reused: contexts whose branch the next pass takes from the cache.
+    """
+
+    load: float = 0.0
+    fetched: float = 0.0
+    history: float = 0.0
+    branch: float = 0.0
+    reused: tuple[int, ...] = ()
+
+
+class TimestepSequencer:
+    """``accel.sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
+
+    def __init__(self, dims: Dims, build: BuildConfig, policy_on: bool, memory: MemoryModel) -> None:
+        self._dims, self._build, self._policy_on, self._memory = dims, build, policy_on, memory
+        self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
+        self._beats = HEADER_BEATS + dims.contexts * dims.hidden
+        self.timestep = lru_cache(maxsize=None)(self._timestep)
+        self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, policy_on).run)
+        self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
+
+    def _timestep(self, decisions: bytes, first_step: bool, known: bool) -> dict[str, int]:
+        """Cycles by phase of a timestep.
+
+        Args:
+            decisions: bool [sub_block, context] as bytes, True where computed.
+            first_step: no codes are stored yet.
+            known: everything is computed, and it is known beforehand.
+        """
+        computed = np.frombuffer(decisions, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
+        phases = dict.fromkeys(PHASES, 0.0)
+        at = Progress()
+        for sub_block, decision in enumerate(computed):
+            for phase, cycles in self._sub_block(at, sub_block, decision, first_step, known).items():
+                phases[phase] += cycles
+        start = self._start(at)
+        done = start + self._pass(Pass(True, at.reused, self._policy_on, False)).done
+        phases["pass"] += max(done + DONE_TO_FINISH, at.history, at.branch) + 1 - at.load
+        return {phase: round(cycles) for phase, cycles in phases.items()}
+
+    def _sub_block(
+        self, at: Progress, sub_block: int, decision: np.ndarray, first_step: bool, known: bool
+    ) -> dict[str, float]:
+        """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
+        start = self._start(at)
+        todo = Pass(False, at.reused, self._policy_on, self._policy_on and not first_step)
+        times = self._pass(todo)
+        load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
+        active, at.reused = (tuple(int(ctx) for ctx in np.flatnonzero(part)) for part in (decision, ~decision))
+        if not active:
+            return {"pass": at.load - load}
+        engine = start + times.done + DONE_TO_ENGINE
+        asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
+        traffic = self._traffic(todo, -1 if known else active[0], len(active))
+        spans, written = self._engine(sub_block % 4, active, asked - engine, traffic)
+        at.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
+        at.branch, at.history = engine + written, engine + self._history(len(active))
+        return {"pass": at.load - load - sum(spans.values())} | spans
+
+    def _start(self, at: Progress) -> float:
+        """Start pulse of the pass."""
+        beats = self._beats * self._memory.spacing(BEAT_BYTES)
+        loaded = at.fetched + COMMAND_TO_STREAM + self._memory.latency + beats
+        return max(at.load + GUARD, loaded, at.history) + LOAD_TO_PASS
+
+    def _history(self, contexts: int) -> float:
+        """Cycles from the engine's start until the codes of ``contexts`` are written."""
+        if not self._policy_on:
+            return 0.0
+        pace = max(HISTORY_WORD, self._memory.spacing(self._code_bytes))
+        return HISTORY_LOOKS + self._build.max_contexts + contexts + contexts * self._words * pace
+
+    def _traffic(self, todo: Pass, decided: int, computed: int) -> Traffic:
+        """What comes before the weights once they are asked for, with context ``decided`` (-1: before the pass)."""
+        traffic: list[tuple[float, float]] = [(self._beats * BEAT_BYTES, BEAT_BYTES)] if decided < 0 else []
+        for ctx in range(decided + 1, self._dims.contexts):
+            word = self._code_bytes * todo.with_history + self._build.rows * (ctx in todo.cached)
+            traffic.append((self._words * word, word))
+        if self._policy_on:
+            traffic.append((computed * self._words * self._code_bytes, self._code_bytes / HISTORY_WORD))
+        return tuple(traffic)

@@ -1,0 +1,142 @@
+"""``accel.residual_pass``: the streaming pass, tile by tile, and the decisions in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accel.conditioning import HEADER_BEATS
+from accel.config import BuildConfig
+from accel.dims import Dims
+from accel.pass_back import SETTLE
+from accel.units.dtsm import LATENCY as DTSM_LATENCY
+from accel.units.fifo import LATENCY as FIFO_LATENCY
+from accel.units.layernorm import STAT_LATENCY
+from accel.units.residual import LATENCY as RESIDUAL_LATENCY
+from model.formats import CODE_BITS
+from reports.units.memory import BEAT_BYTES, COMMAND_TO_STREAM, MemoryModel
+
+START = 1  # start pulse -> the halves run
+COMMAND = 3  # start pulse -> first word of a reader whose first context is wanted, latency 0
+LOOK, ASK = 1, 1  # cycles of a reader per context, and per command
+TO_STATISTICS = RESIDUAL_LATENCY + 1  # a word read -> it enters the LayerNorm and the FIFO
+TO_OUTPUT = TO_STATISTICS + FIFO_LATENCY
+SUMMED = (
+    2  # the last word enters the LayerNorm -> its sums can be taken over, and so the tile before must have moved on
+)
+TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
+DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
+AHEAD = 2  # tiles whose statistics may be under way
+CREDIT_MARGIN = 2
+PULSE = 1
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass has to do.
+
+    Fields:
+        last: x goes to the host, nothing is normalized.
+        cached: contexts whose branch comes from the cache.
+        detect: the CCU works and a decision follows each context.
+        with_history: stored codes are read.
+    """
+
+    last: bool
+    cached: tuple[int, ...]
+    detect: bool
+    with_history: bool
+
+
+@dataclass(frozen=True)
+class PassTimes:
+    """Relative to the start pulse: the decision of each context, and the pulse at the end."""
+
+    decided: tuple[float, ...]
+    done: float
+
+
+def context_reader(wanted: tuple[int, ...], latency: int) -> dict[int, float]:
+    """First word of each wanted context at the earliest (``accel.branch_cache.context_reader``)."""
+    return {ctx: COMMAND + latency + ctx * LOOK + number * ASK for number, ctx in enumerate(wanted)}
+
+
+class Pace:
+    """What the reading front and the normalizing back, a tile behind, move from external memory at a time.
+
+    The next sub-block's conditioning is fetched meanwhile, and comes first.
+    """
+
+    def __init__(self, todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> None:
+        self._codes = build.rows * CODE_BITS / 8 if todo.with_history else 0.0
+        tiles = dims.row_tiles(build)
+        self._branch = [build.rows if ctx in todo.cached else 0 for ctx in range(dims.contexts) for _ in range(tiles)]
+        self._memory, self._crowded = memory, memory.beside(BEAT_BYTES)
+        beats = HEADER_BEATS + dims.contexts * dims.hidden
+        self._loaded = COMMAND_TO_STREAM + memory.latency + beats * memory.spacing(BEAT_BYTES)
+
+    def front(self, tile: int, cycle: float, words: int) -> float:
+        """The cycle in which ``words`` more of a tile are read."""
+        if not self._branch[tile]:
+            return cycle + words
+        return self._move(cycle, words, self._branch[tile] + (self._codes if tile else 0.0))
+
+    def back(self, tile: int, cycle: float, words: int) -> float:
+        """The cycle in which ``words`` more of a tile are normalized."""
+        if not self._codes:
+            return cycle + words
+        following = self._branch[tile + 1] if tile + 1 < len(self._branch) else 0
+        return self._move(cycle, words, self._codes + following)
+
+    def _move(self, cycle: float, words: int, word_bytes: float) -> float:
+        crowded = self._crowded.spacing(word_bytes)
+        early = min(float(words), max(0.0, (self._loaded - cycle) / crowded))
+        return cycle + early * crowded + (words - early) * self._memory.spacing(word_bytes)
+
+
+def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
+    """Times of one pass."""
+    cached = context_reader(todo.cached, memory.latency)
+    if todo.last:
+        return PassTimes((), _last_pass(cached, dims, build, memory))
+    history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory.latency)
+    pace, tiles, hidden = Pace(todo, dims, build, memory), dims.row_tiles(build), dims.hidden
+    starts: list[float] = []  # of each tile's normalization
+    moved: list[float] = []  # its statistics have moved on
+    decided: list[float] = []
+    read, free, gate = START - 1.0, 0.0, float(START)
+    for tile in range(dims.contexts * tiles):
+        ctx, row_tile = divmod(tile, tiles)
+        first = pace.front(tile, read, 1)
+        if row_tile == 0:
+            first, gate = max(first, cached.get(ctx, 0.0)), max(gate, history.get(ctx, 0.0))
+        if tile >= AHEAD:
+            first = max(first, moved[tile - AHEAD] + 1)
+        last = pace.front(tile, first, hidden - 1)
+        read = _last_read(tile, last, starts, hidden, build.fifo_depth - CREDIT_MARGIN)
+        taken = max(read + TO_STATISTICS + SUMMED, moved[-1] if moved else 0.0)
+        moved.append(max(taken + build.rows + TAKEN_TO_ROOTS, free) + 1)
+        starts.append(max(moved[-1], gate))
+        free = pace.back(tile, starts[-1], hidden - 1)
+        if todo.detect and row_tile == tiles - 1:
+            decided.append(free + DECIDE + DTSM_LATENCY)
+            gate = decided[-1] + PULSE
+    return PassTimes(tuple(decided), decided[-1] + PULSE if todo.detect else free + DECIDE)
+
+
+def _last_read(number: int, last: float, starts: list[float], hidden: int, credit: int) -> float:
+    """Cycle in which the last word of tile ``number`` is read, for want of FIFO room later than ``last``."""
+    lowest, highest = number * hidden - credit, number * hidden + hidden - 1 - credit
+    for tile in range(max(0, lowest // hidden), highest // hidden + 1):
+        if tile < number and highest >= 0:
+            last = max(last, starts[tile] + (number - tile + 1) * hidden - credit)
+    return last
+
+
+def _last_pass(cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel) -> float:
+    """The pass whose words go to the host: its done pulse."""
+    read = float(START - 1)
+    for ctx in range(dims.contexts):
+        pace = memory.spacing(build.rows) if ctx in cached else 1.0
+        first = max(read + pace, cached.get(ctx, 0.0))
+        read = first + (dims.sub_block_words(build) - 1) * pace
+    return read + TO_OUTPUT + PULSE

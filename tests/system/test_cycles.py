@@ -1,0 +1,85 @@
+"""The cycle model against the counters of the RTL: equal cycle by cycle, or near where the memory is the limit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from accel.config import BuildConfig
+from accel.dims import Group
+from accel.registers import ACCOUNTS, CAUSES, PHASES
+from cosim.engines import MemoryTiming, Setup
+from model.skip import Policy, dense
+from reports.cycles import MemoryModel, Prediction, predict
+from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
+
+pytestmark = pytest.mark.needs("verilator")
+
+CONFIGURATIONS = 10  # of each array
+LATENCIES = (0, 1, 30, 100, 400)
+MOST_CYCLES = 3_000_000
+TOLERANCE = 0.01  # with a limited memory
+
+
+def random_task(rng: np.random.Generator, build: BuildConfig) -> Task:
+    """Dimensions that may or may not fill the tiles, groups, contexts, and inputs that stand still, drift or jump."""
+    times, wide = build.wide // EIGHTH, build.wide
+    heads = int(rng.choice([1, 2, 3, 4]))
+    hidden = 4 * heads * int(rng.integers(1, 24 * times // (4 * heads) + 1))
+    motion = tuple("j" + "".join(rng.choice(list("sdj"), 2)) for _ in range(rng.integers(1, 3)))
+    shape = Shape(int(rng.integers(1, 32 * times)), hidden, heads, 4 * int(rng.integers(1, 10 * times)), motion=motion)
+    groups = {
+        "image": {},
+        "spatial": {"tokens": 4 * wide, "even": Group(keys=wide), "odd": Group(keys=2 * wide)},
+        "video": {"tokens": 4 * wide, "even": Group(keys=2 * wide), "odd": Group(frames=2)},
+    }[str(rng.choice(["image", "image", "spatial", "video"]))]
+    return make_task(replace(shape, depth=int(rng.integers(1, 3)), seed=int(rng.integers(5)), **groups))
+
+
+def random_policy(rng: np.random.Generator) -> Policy:
+    """Dense, or one that skips now and then."""
+    if rng.random() < 0.3:
+        return dense()
+    settings = {"max_streak": int(rng.integers(1, 4)), "first_dense": int(rng.integers(1, 3)), "last_dense": 0}
+    return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), **settings)
+
+
+def run(
+    task: Task, build: BuildConfig, policy: Policy, setup: Setup, memory: MemoryModel
+) -> tuple[Outcome, Prediction]:
+    """A checked run, and its prediction from the decisions."""
+    outcome = cosimulate("verilator", build, task, policy, replace(setup, max_cycles=MOST_CYCLES))
+    outcome.assert_exact()
+    forced = policy.tables(task.integer).force.numpy()
+    return outcome, predict(task.dims, build, outcome.computed, policy.name != "dense", memory, forced)
+
+
+def measured(outcome: Outcome) -> dict[str, int]:
+    """Cycles by phase."""
+    return {phase: sum(outcome.counters[f"{phase}_{cause}"] for cause in CAUSES) for phase in PHASES}
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+def test_every_cycle_is_predicted(rows, cols, rng):
+    build, computed = small_build(rows, cols), []
+    for _ in range(CONFIGURATIONS):
+        task, policy, latency = random_task(rng, build), random_policy(rng), int(rng.choice(LATENCIES))
+        outcome, prediction = run(task, build, policy, Setup(MemoryTiming(latency)), MemoryModel(latency))
+        assert prediction.phases == measured(outcome), (task.dims, policy, latency)
+        assert prediction.cycles == outcome.counters["cycles"]
+        assert sum(outcome.counters[name] for name in ACCOUNTS) == outcome.counters["cycles"]
+        computed.append(outcome.computed.mean())
+    assert min(computed) < 0.9 and max(computed) == 1.0
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+def test_a_limited_memory_is_met_within_a_hundredth(rows, cols, rng):
+    """Bandwidths from half a weight word per cycle on; sub-blocks must be long enough that one tile is no hundredth."""
+    build = small_build(rows, cols)
+    for bandwidth, stall in ((build.wide / 2, 0.0), (build.wide, 0.0), (2 * build.wide, 0.1), (None, 0.2)):
+        task = make_task(replace(Shape(32, 48, 2, 96, motion=("jssd", "jdss")), depth=2).on(build))
+        policy = Policy("radit", threshold=0.6, max_streak=2, last_dense=0)
+        setup = Setup(MemoryTiming(latency=50, stall=stall), bandwidth=bandwidth)
+        outcome, prediction = run(task, build, policy, setup, MemoryModel(50, bandwidth, stall))
+        assert not outcome.computed.all()
+        assert prediction.cycles == pytest.approx(outcome.counters["cycles"], rel=TOLERANCE)
