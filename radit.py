@@ -56,8 +56,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="digits (trained), dit-s-2, dit-b-2, dit-l-2 or dit-xl-2 (seeded weights), or a checkpoint file in the "
-        "official DiT naming (.safetensors or .pt).",
+        help="digits (trained), dit-s-2, dit-b-2, dit-l-2, dit-xl-2 or dit-xl-2-512 (seeded weights), or a checkpoint "
+        "file in the official DiT naming (.safetensors or .pt).",
     ),
 ]
 ImagesOption = Annotated[int, number("--images", 1, None, "Images to generate (count).")]

@@ -125,10 +125,10 @@ def _sentence(error: ValidationError) -> str:
     return f"DiTConfig field {field} is {problem['input']!r}: give it a value that is {wanted}."
 
 
-def _latent(hidden_size: int, depth: int, num_heads: int) -> DiTConfig:
-    """An ImageNet model over a 32 x 32 x 4 latent image (256 x 256 pixels), patches of 2 x 2."""
+def _latent(hidden_size: int, depth: int, num_heads: int, pixels: int = 256) -> DiTConfig:
+    """An ImageNet model over a latent image of an eighth of the pixels a side and 4 channels, patches of 2 x 2."""
     return DiTConfig(
-        input_size=32,
+        input_size=pixels // 8,
         patch_size=2,
         in_channels=4,
         hidden_size=hidden_size,
@@ -145,4 +145,5 @@ NAMED_MODELS: dict[str, DiTConfig] = {
     "dit-b-2": _latent(768, 12, 12),
     "dit-l-2": _latent(1024, 24, 16),
     "dit-xl-2": _latent(1152, 28, 16),
+    "dit-xl-2-512": _latent(1152, 28, 16, pixels=512),
 }
