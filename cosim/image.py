@@ -161,7 +161,7 @@ class _ImageRun:
             self.twin.leave(x, index)
         self.computed.append(~record.reuse[:, 0].numpy())
         for sub_block, computed in enumerate(self.computed[-1]):
-            self._count(sub_block, int(computed.sum()))
+            self._count(sub_block, int(computed.sum()), is_simulated=False)
 
     def _timestep(self, index: int, done: int) -> str:
         """One timestep on both sides, of which the engine has run ``done`` sub-blocks; returns what went wrong."""
@@ -181,7 +181,7 @@ class _ImageRun:
             if capture.sub_block >= done and not problem:
                 problem = self._sub_block(index, capture, words)
             if not problem:
-                self._count(capture.sub_block, int(capture.computed.sum()))
+                self._count(capture.sub_block, int(capture.computed.sum()), capture.sub_block >= done)
         self.computed.append(~record.reuse[:, 0].numpy())
         return problem or self._finish(index, x_out)
 
@@ -239,11 +239,12 @@ class _ImageRun:
         seconds = {name: spent for name, spent in self.watch.seconds.items() if name != "replay"}
         return Standing(timestep, sub_blocks, self.board.check, seconds, self.timestep_seconds)
 
-    def _count(self, sub_block: int, contexts: int) -> None:
-        """Book a sub-block that ``contexts`` computed."""
+    def _count(self, sub_block: int, contexts: int, is_simulated: bool) -> None:
+        """Book a sub-block that ``contexts`` computed, now or before an interruption."""
         macs = self.prepared.dit.config.macs()[sub_block % 2]
         self.macs += contexts * macs
-        self.tick(contexts * macs, (self.prepared.dims.contexts - contexts) * macs)
+        new = contexts * macs if is_simulated else 0
+        self.tick(new, self.prepared.dims.contexts * macs - new)
 
     @contextmanager
     def _engine_time(self) -> Iterator[None]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from datetime import timedelta
+
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 GIGA = 1e9
 
 
 class Rate(ProgressColumn):
-    """GMAC/s of the last half minute; of the whole run when it is over."""
+    """GMAC/s so far, and at this rate the time left if nothing more is skipped."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.2f} GMAC/s")
+        if not task.completed or not task.elapsed:
+            return Text("")
+        rate = task.completed / task.elapsed
+        left = timedelta(seconds=round((task.remaining or 0.0) / rate))
+        return Text(f"{rate:.2f} GMAC/s, {left} left")
 
 
 class MacBar:
@@ -26,11 +32,11 @@ class MacBar:
 
     def __init__(self, description: str, macs: int) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.1f}/{task.total:.1f} GMAC"),
-            Rate(), TimeElapsedColumn(), TimeRemainingColumn(), speed_estimate_period=30.0,
+            TextColumn("{task.description}"), BarColumn(bar_width=20),
+            TextColumn("{task.completed:.1f}/{task.total:.1f} GMAC"), TimeElapsedColumn(), Rate(Column(no_wrap=True)),
         )  # fmt: skip
-        self._left = macs
         self._task = self._progress.add_task(description, total=macs / GIGA)
+        self._done, self._left = 0, macs
 
     def __enter__(self) -> MacBar:
         self._progress.start()
@@ -41,7 +47,6 @@ class MacBar:
 
     def tick(self, simulated: int, skipped: int) -> None:
         """Book MACs that were simulated, and others that are not to come any more."""
+        self._done += simulated
         self._left -= simulated + skipped
-        self._progress.advance(self._task, simulated / GIGA)
-        done = self._progress.tasks[0].completed
-        self._progress.update(self._task, total=done + self._left / GIGA)
+        self._progress.update(self._task, completed=self._done / GIGA, total=(self._done + self._left) / GIGA)

@@ -75,7 +75,7 @@ def run(prepared: Prepared, policies: list[Policy], state: Path | None = None, r
     saved = _saved_run(prepared, tasks, state, resume)
     open_for(prepared).close()  # export and compile before the work is spread
     runs = {policy.name: PolicyRun(policy) for policy in policies}
-    with MacBar(f"{request.engine} co-simulation", len(tasks) * prepared.macs) as bar, _told_where(saved):
+    with MacBar(request.engine, len(tasks) * prepared.macs) as bar, _told_where(saved):
         for name, result in _results(prepared, tasks, bar.tick, saved):
             runs[name].results.append(result)
     if saved is not None:
