@@ -12,7 +12,8 @@ import numpy as np
 from reports import plots
 from reports.arrays import ReportArrays, load_arrays
 from reports.files import atomic_write
-from reports.summary import Comparison, PolicyResult, Quality, load_summary
+from reports.schema import Comparison, PolicyResult, Quality
+from reports.summary import load_summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_IMAGES = 10
