@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
 
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
@@ -25,7 +24,7 @@ from model.checkpoint import load_config
 from model.quality_run import stored_or_measured
 from model.skip import POLICIES, Policy, parse_policy
 from reports.account import cycles_as_predicted, summarize
-from reports.arrays import ReportArrays, load_arrays, write_arrays
+from reports.arrays import Decisions, ReportArrays, load_arrays, write_arrays
 from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
@@ -34,6 +33,7 @@ from reports.render import ARRAYS_FILE, SUMMARY_FILE, write_report
 from reports.schema import PolicyResult, Quality, Summary
 from reports.summary import load_summary, provenance, ratios, write_summary
 from reports.table import EnergyTable, load_table
+from reports.terminal import tell
 
 ZOOM = 16  # pixels of a written picture per pixel of the model
 
@@ -49,7 +49,7 @@ def run_demo(
     summary, arrays, equal = _measure(prepared, [policy() for policy in POLICIES.values()], with_quality=True)
     _write(out, summary, arrays)
     _copy_rtl(prepared.build, out / "rtl")
-    _tell(summary, equal, out, time.perf_counter() - started)
+    tell(summary, equal, out, time.perf_counter() - started)
     return equal
 
 
@@ -68,7 +68,7 @@ def run_cosim(
     started = time.perf_counter()
     summary, arrays, equal = _measure(prepare(request), chosen, with_quality=False, state=out / "state", resume=resume)
     _write(out, summary, arrays)
-    _tell(summary, equal, out, time.perf_counter() - started)
+    tell(summary, equal, out, time.perf_counter() - started)
     return equal
 
 
@@ -109,7 +109,7 @@ def _waves_file(out: Path) -> Path:
 
 def _measure(
     prepared: Prepared, policies: list[Policy], with_quality: bool, state: Path | None = None, resume: bool = False
-) -> tuple[Summary, ReportArrays | None, bool]:
+) -> tuple[Summary, Decisions | None, bool]:
     """Run the policies and fill the summary."""
     request = prepared.request
     quality = None
@@ -134,24 +134,27 @@ def _measure(
     return summary, arrays, equal
 
 
-def _arrays(runs: list[PolicyRun]) -> ReportArrays | None:
+def _arrays(runs: list[PolicyRun]) -> Decisions | None:
+    """Images and decisions, or decisions alone; nothing where a run stopped at a mismatch."""
     named = {one.policy.name: one.results for one in runs}
-    if "dense" not in named or "radit" not in named:
+    if "radit" not in named or any(one.problems for one in runs):
         return None
-    if any(one.problems for one in runs):
-        return None  # one stopped at a mismatch
+    reused = ~np.stack([result.computed for result in named["radit"]])
+    if "dense" not in named:
+        return Decisions(reused)
     pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
-    return ReportArrays(**pictures, reused=~np.stack([result.computed for result in named["radit"]]))
+    return ReportArrays(reused, **pictures)
 
 
-def _write(out: Path, summary: Summary, arrays: ReportArrays | None) -> None:
+def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
     """summary.json, arrays.npz, images/, report.html."""
     write_summary(out / SUMMARY_FILE, summary)
     if arrays is None:
         return
     write_arrays(out / ARRAYS_FILE, arrays)
-    _write_pictures(out / "images", arrays)
-    write_report(out, summary.comparison(), arrays)
+    if isinstance(arrays, ReportArrays):
+        _write_pictures(out / "images", arrays)
+        write_report(out, summary.comparison(), arrays)
 
 
 def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
@@ -166,31 +169,3 @@ def _copy_rtl(build: BuildConfig, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     source = exported_verilog(build, Path("build") / "rtl")
     shutil.copyfile(source, folder / source.name)
-
-
-def _tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
-    """The result in a few lines."""
-    console = Console()
-    for name, result in summary.results.items():
-        console.print(
-            f"{name:6} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
-            f"{result.energy_uj.nominal:,.0f} uJ ({result.energy_uj.low:,.0f} to {result.energy_uj.high:,.0f}), "
-            f"{result.gmac_per_second:.3g} GMAC/s",
-            highlight=False,
-        )
-    if summary.ratios:
-        r = summary.ratios
-        console.print(
-            f"dense / radit: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
-        )
-    check = summary.check
-    console.print(
-        f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
-        f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; "
-        f"images {'identical' if check.images_identical else 'DIFFER'}, "
-        f"counters {'equal' if check.counters_equal else 'DIFFER'}",
-        highlight=False,
-    )
-    if summary.quality:
-        console.print(f"quality: {summary.quality.origin}", highlight=False)
-    console.print(f"{'all equal' if equal else 'NOT EQUAL'}; results in {out} ({seconds:.0f} s)", highlight=False)

@@ -16,7 +16,28 @@ from reports.schema import Roofline
 from reports.units.memory import BEAT_BYTES, PARAM_BYTES
 
 STREAMS = ("x_in", "x_out")
-BANDWIDTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 512.0)
+BANDWIDTHS = (
+    0.25,
+    0.5,
+    1.0,
+    1.5,
+    2.0,
+    3.0,
+    4.0,
+    6.0,
+    8.0,
+    12.0,
+    16.0,
+    24.0,
+    32.0,
+    48.0,
+    64.0,
+    96.0,
+    128.0,
+    192.0,
+    256.0,
+    512.0,
+)
 
 
 def external_bytes(counters: Mapping[str, int], build: BuildConfig) -> dict[str, int]:

@@ -19,6 +19,7 @@ from reports.traffic import Run, roofline
 BUILD = BuildConfig()
 DIMS = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
 STEPS = 50
+GMAC_PER_SECOND = 0.02
 
 
 def decisions(rng: np.random.Generator) -> np.ndarray:
@@ -42,7 +43,7 @@ def run(computed: np.ndarray, policy_on: bool) -> PolicyResult:
     macs, dense_macs = model_macs(DIMS, computed), model_macs(DIMS, np.ones_like(computed))
     limits = roofline(Run(DIMS, BUILD, computed, policy_on), MemoryModel())
     model = CycleModel(predicted=cycles - 1000, measured=cycles)
-    return policy_result(counters, macs, dense_macs, BUILD, bill, limits, 0.02, model)
+    return policy_result(counters, macs, dense_macs, BUILD, bill, limits, GMAC_PER_SECOND, model)
 
 
 def summary(rng: np.random.Generator) -> Summary:
@@ -92,4 +93,4 @@ def arrays(rng: np.random.Generator, images: int = 10) -> ReportArrays:
     dense = np.stack([2 * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 6) - 1 for a, b in centres])[:, None]
     radit = dense + 0.02 * rng.standard_normal(dense.shape)
     reused = np.stack([~decisions(rng) for _ in range(images)])
-    return ReportArrays(dense, radit, reused)
+    return ReportArrays(reused, dense, radit)
