@@ -4,19 +4,35 @@ Every command imports what it needs when it runs, so that ``--help`` does not wa
 0 all is well, 1 something differs that should be equal, 2 bad input (one sentence on stderr says what and why).
 """
 
-import re
 import sys
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from model.errors import UserError
+from reports.options import (
+    ArrayOption,
+    BandwidthOption,
+    CfgOption,
+    Engine,
+    EngineOption,
+    ImagesOption,
+    LatencyOption,
+    MemorySeedOption,
+    ModelOption,
+    SeedOption,
+    StallOption,
+    StepsOption,
+    memory_of,
+    number,
+    parse_array,
+    parse_policies,
+    split_list,
+)
 
 BUILD = Path("build")
-POLICIES = ("dense", "radit")
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
@@ -28,48 +44,10 @@ app = typer.Typer(
 )
 
 
-class Engine(StrEnum):
-    myhdl = "myhdl"
-    verilator = "verilator"
-
-
 class Language(StrEnum):
     verilog = "verilog"
     vhdl = "vhdl"
     both = "both"
-
-
-def number(name: str, low: int, high: int | None, text: str, default: str | bool = True) -> Any:
-    """An option whose value must lie in low..high; the complaint names it and its value. ``default`` as the help shows
-    it."""
-
-    def check(value: float | None) -> float | None:
-        if value is not None and not (value >= low and (high is None or value <= high)):
-            raise UserError(f"{name} is {value}: give {f'{low} to {high}' if high else f'{low} or more'}.")
-        return value
-
-    return typer.Option(name, metavar=f"{low}..{high or ''}", callback=check, help=text, show_default=default)
-
-
-ModelOption = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        metavar="NAME|FILE",
-        help="digits (trained), dit-s-2, dit-b-2, dit-l-2, dit-xl-2 or dit-xl-2-512 (seeded weights), or a checkpoint "
-        "file in the official DiT naming (.safetensors or .pt).",
-    ),
-]
-ImagesOption = Annotated[int, number("--images", 1, None, "Images to generate (count).")]
-StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image (count).")]
-CfgOption = Annotated[float, number("--cfg", 1, 100, "Classifier-free guidance scale (factor; 1 is no guidance).")]
-SeedOption = Annotated[int, number("--seed", 0, 2**32 - 1, "Seed of all random numbers (integer).")]
-EngineOption = Annotated[
-    Engine, typer.Option("--engine", help="Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
-]
-ArrayOption = Annotated[
-    str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
-]
 
 
 @app.command()
@@ -80,13 +58,26 @@ def demo(
     seed: SeedOption = 0,
     array: ArrayOption = "16x16",
     engine: EngineOption = Engine.verilator,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    memory_seed: MemorySeedOption = 1,
     out: Annotated[Path, typer.Option(help="Folder for summary.json, report.html, images/, rtl/.")] = BUILD / "demo",
 ) -> int:
     """Generate digits through the hardware, dense and skipping; check every word; report cycles, energy, quality."""
     shape = parse_array(array)
     from reports.runs import run_demo
 
-    equal = run_demo(images=images, steps=steps, cfg=cfg, seed=seed, array=shape, engine=engine.value, out=out)
+    equal = run_demo(
+        images=images,
+        steps=steps,
+        cfg=cfg,
+        seed=seed,
+        array=shape,
+        engine=engine.value,
+        memory=memory_of(latency, bandwidth, stall, memory_seed),
+        out=out,
+    )
     return 0 if equal else 1
 
 
@@ -149,6 +140,10 @@ def cosim(
     images: ImagesOption = 1,
     seed: SeedOption = 0,
     cfg: CfgOption = 1.5,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    memory_seed: MemorySeedOption = 1,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = BUILD / "cosim",
     waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
     resume: Annotated[
@@ -178,6 +173,7 @@ def cosim(
         images=images,
         seed=seed,
         cfg=cfg,
+        memory=memory_of(latency, bandwidth, stall, memory_seed),
         out=out,
         waves=waves,
         resume=resume,
@@ -248,31 +244,6 @@ def report(
 
     rerun_report(run=run, table=table, readme=readme)
     return 0
-
-
-def parse_array(text: str) -> tuple[int, int]:
-    """Rows and columns of 'RxC'."""
-    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
-    if not match:
-        raise UserError(f"--array is '{text}': give two positive numbers as rows x columns, such as 16x16.")
-    return int(match[1]), int(match[2])
-
-
-def split_list(values: Iterable[str]) -> list[str]:
-    """'one,two' or repeated options -> the parts in the order given, each once."""
-    return list(dict.fromkeys(part.strip() for value in values for part in value.split(",")))
-
-
-def parse_policies(values: list[str]) -> list[str]:
-    """'dense,radit:threshold=0.3' or repeated options -> policies in the order given, each once."""
-    texts = split_list(values)
-    names = [text.partition(":")[0] for text in texts]
-    for name in names:
-        if name not in POLICIES:
-            raise UserError(f"--policy is '{name}': choose {' or '.join(POLICIES)}, or both with a comma between.")
-        if names.count(name) > 1:
-            raise UserError(f"--policy names {name} more than once: give it once, with one choice of settings.")
-    return texts
 
 
 def main(arguments: list[str] | None = None) -> int:

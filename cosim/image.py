@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cosim.ahead import one_ahead
 from cosim.driver import Driver
-from cosim.engines import Engine, EngineError, Setup, open_engine
+from cosim.engines import Engine, EngineError, open_engine
 from cosim.prepare import Prepared
 from cosim.scoreboard import Check, Scoreboard, Words
 from cosim.state import SavedRun, Standing
@@ -79,7 +79,7 @@ def generate_image(
 
 def open_for(prepared: Prepared) -> Engine:
     """The engine that a request asks for."""
-    return open_engine(prepared.request.engine, prepared.build, Setup(waves=prepared.request.waves))
+    return open_engine(prepared.request.engine, prepared.build, prepared.request.setup())
 
 
 class _ImageRun:

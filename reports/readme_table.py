@@ -11,7 +11,8 @@ from pathlib import Path
 
 from model.errors import UserError
 from reports.files import atomic_write
-from reports.summary import Comparison, load_summary
+from reports.schema import Comparison
+from reports.summary import load_summary
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

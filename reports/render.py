@@ -12,7 +12,8 @@ import numpy as np
 from reports import plots
 from reports.arrays import ReportArrays, load_arrays
 from reports.files import atomic_write
-from reports.summary import Comparison, PolicyResult, Quality, load_summary
+from reports.schema import Comparison, CycleModel, PolicyResult, Quality
+from reports.summary import load_summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_IMAGES = 10
@@ -49,14 +50,17 @@ def render(summary: Comparison, arrays: ReportArrays | None) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"count": count, "uj": uj}
+    environment.filters |= {"count": count, "uj": uj, "share": share}
     return environment.get_template("report.html.j2").render(
         s=summary,
         images=image_rows(arrays) if arrays else None,
         skip_map=plots.skip_map(arrays.reused) if arrays else None,
         reused=float(arrays.reused.mean()) if arrays else None,
-        cycle_bars=plots.cycle_bars(summary),
-        cycle_rows=cycle_rows(summary),
+        stall_bars=plots.stall_bars(summary),
+        stall_tables={name: stall_rows(result) for name, result in summary.results.items()},
+        cause_labels=plots.CAUSE_LABELS,
+        cycle_models={name: model_line(model) for name, model in summary.cycle_models.items()},
+        roofline=plots.roofline_plot(summary),
         energy_bars=plots.energy_bars(summary),
         energy_rows=energy_rows(summary),
         energy_ratio=energy_ratio(summary),
@@ -112,10 +116,25 @@ def image_rows(arrays: ReportArrays) -> dict[str, Any]:
     }
 
 
-def cycle_rows(summary: Comparison) -> list[tuple[str, float, float]]:
-    """(part, dense, radit) in million cycles."""
-    dense, radit = plots.cycle_parts(summary.dense), plots.cycle_parts(summary.radit)
-    return [(name, dense[name], radit[name]) for name in dense]
+def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
+    """(phase, share of the run's cycles by cause, cycles of the phase), and the same of all phases together."""
+    by_phase = dict(result.stalls)
+    by_phase["all"] = {cause: sum(part[cause] for part in result.stalls.values()) for cause in plots.CAUSE_LABELS}
+    return [
+        (phase, [part[cause] / max(1, result.cycles) for cause in plots.CAUSE_LABELS], sum(part.values()))
+        for phase, part in by_phase.items()
+    ]
+
+
+def model_line(model: CycleModel) -> str:
+    """Predicted against measured cycles in words."""
+    found = "equal" if model.predicted == model.measured else f"{model.error:+.3%}"
+    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({found})"
+
+
+def share(value: float) -> str:
+    """A share of 0 to 1 in percent; nothing where it is nothing."""
+    return "" if value == 0 else f"{value:.1%}" if value >= 0.001 else "<0.1%"
 
 
 def energy_rows(summary: Comparison) -> list[dict[str, Any]]:

@@ -10,62 +10,53 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
 
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
-from cosim.pack import dims_of
-from cosim.prepare import Prepared, Request, build_for, prepare
+from cosim.prepare import Prepared, Request, prepare
 from cosim.run import PolicyRun, run
-from cosim.scoreboard import Check as Comparison
-from model.calibrate import model_digest
-from model.checkpoint import find_checkpoint, load_config
+from cosim.sizes import build_for, dims_of
+from model.checkpoint import load_config
 from model.quality_run import stored_or_measured
 from model.skip import POLICIES, Policy, parse_policy
-from reports.arrays import ReportArrays, load_arrays, write_arrays
-from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from reports.account import cycles_as_predicted, summarize
+from reports.arrays import Decisions, ReportArrays, load_arrays, write_arrays
 from reports.energy import energy
-from reports.files import file_hash
 from reports.host import host_work
-from reports.memories import MemoryPlan, plan_memory
+from reports.memories import plan_memory
 from reports.readme_table import main as update_readme
 from reports.render import ARRAYS_FILE, SUMMARY_FILE, write_report
-from reports.summary import (
-    Array,
-    Check,
-    PolicyResult,
-    Quality,
-    Sampler,
-    Summary,
-    load_summary,
-    policy_result,
-    provenance,
-    ratios,
-    write_summary,
-)
-from reports.table import DEFAULT_TABLE, EnergyTable, load_table
+from reports.schema import PolicyResult, Quality, Summary
+from reports.summary import load_summary, provenance, ratios, write_summary
+from reports.table import EnergyTable, load_table
+from reports.terminal import tell
 
 ZOOM = 16  # pixels of a written picture per pixel of the model
 
 
-def run_demo(*, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, out: Path) -> bool:
+def run_demo(
+    *, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, memory: dict[str, Any],
+    out: Path,
+) -> bool:  # fmt: skip
     """Digits through the hardware, dense and skipping, with quality, energy and the Verilog; True if all is equal."""
-    request = Request("digits", steps, images, seed, cfg, array, engine)
+    request = Request("digits", steps, images, seed, cfg, array, engine, **memory)
     started = time.perf_counter()
     prepared = prepare(request)
     summary, arrays, equal = _measure(prepared, [policy() for policy in POLICIES.values()], with_quality=True)
     _write(out, summary, arrays)
     _copy_rtl(prepared.build, out / "rtl")
-    _tell(summary, equal, out, time.perf_counter() - started)
+    tell(summary, equal, out, time.perf_counter() - started)
     return equal
 
 
 def run_cosim(
     *, model: str, blocks: int | None, policies: list[str], engine: str, array: tuple[int, int], steps: int,
-    timesteps: int | None, images: int, seed: int, cfg: float, out: Path, waves: bool, resume: bool,
+    timesteps: int | None, images: int, seed: int, cfg: float, memory: dict[str, Any], out: Path, waves: bool,
+    resume: bool,
 ) -> bool:  # fmt: skip
     """Any model through the hardware under one or two policies; True if all is equal.
 
@@ -73,11 +64,11 @@ def run_cosim(
     """
     chosen = [parse_policy(text) for text in policies]
     file = _waves_file(out) if waves else None
-    request = Request(model, steps, images, seed, cfg, array, engine, file, timesteps, blocks)
+    request = Request(model, steps, images, seed, cfg, array, engine, file, timesteps, blocks, **memory)
     started = time.perf_counter()
     summary, arrays, equal = _measure(prepare(request), chosen, with_quality=False, state=out / "state", resume=resume)
     _write(out, summary, arrays)
-    _tell(summary, equal, out, time.perf_counter() - started)
+    tell(summary, equal, out, time.perf_counter() - started)
     return equal
 
 
@@ -102,11 +93,9 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     build = build_for(dims, summary.array.rows, summary.array.cols)
     plan = plan_memory(dims, build)
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
-    for name in POLICIES:
-        result = getattr(summary, name)
-        if result is not None:
-            bill = energy(result.counters, build, table, plan, host_work=work).summary()
-            setattr(summary, name, PolicyResult.model_validate(result.model_dump() | bill))
+    for name, result in summary.results.items():
+        bill = energy(result.counters, build, table, plan, host_work=work).summary()
+        setattr(summary, name, PolicyResult.model_validate(result.model_dump() | bill))
     if summary.dense and summary.radit:
         summary.ratios = ratios(summary.dense, summary.radit)
     summary.provenance = provenance(table, plan.describe(), summary.provenance.hashes, summary.provenance.command)
@@ -120,7 +109,7 @@ def _waves_file(out: Path) -> Path:
 
 def _measure(
     prepared: Prepared, policies: list[Policy], with_quality: bool, state: Path | None = None, resume: bool = False
-) -> tuple[Summary, ReportArrays | None, bool]:
+) -> tuple[Summary, Decisions | None, bool]:
     """Run the policies and fill the summary."""
     request = prepared.request
     quality = None
@@ -138,103 +127,34 @@ def _measure(
     for problem in (problem for one in runs for problem in one.problems):
         print(f"radit: {problem}", file=sys.stderr)
     since = time.perf_counter()
-    summary = _summarize(prepared, runs, table, quality, seconds)
-    equal = summary.check.passed and not any(one.problems for one in runs)
+    summary = summarize(prepared, runs, table, quality, seconds)
+    equal = cycles_as_predicted(summary) and summary.check.passed and not any(one.problems for one in runs)
     arrays = _arrays(runs)
     seconds["report"] = time.perf_counter() - since
     return summary, arrays, equal
 
 
-def _summarize(
-    prepared: Prepared, runs: list[PolicyRun], table: EnergyTable, quality: Quality | None, seconds: dict[str, float]
-) -> Summary:
-    request, build = prepared.request, prepared.build
-    plan = plan_memory(prepared.dims, build)
-    results = {one.policy.name: _account(prepared, one, table, plan) for one in runs}
-    rtl = exported_verilog(build, Path("build") / "rtl")
-    checkpoint = find_checkpoint(request.model)
-    hashes = {
-        **({"checkpoint": file_hash(checkpoint)} if checkpoint else {}),
-        "model": model_digest(prepared.dit),
-        "integer model": prepared.digest,
-        "rtl": file_hash(rtl),
-        "energy table": file_hash(DEFAULT_TABLE),
-        **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
-    }
-    both = "dense" in results and "radit" in results and not any(one.problems for one in runs)
-    return Summary(
-        model=request.model,
-        sampler=Sampler(steps=request.steps, cfg=request.cfg, images=request.images, seed=request.seed),
-        blocks=request.blocks,
-        timesteps=request.timesteps,
-        engine=request.engine,
-        array=Array(rows=build.rows, cols=build.cols),
-        dense=results.get("dense"),
-        radit=results.get("radit"),
-        ratios=ratios(results["dense"], results["radit"]) if both else None,
-        check=_check(prepared, runs),
-        quality=quality,
-        seconds=seconds,
-        provenance=provenance(table, plan.describe(), hashes, " ".join(["radit", *sys.argv[1:]])),
-    )
-
-
-def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:
-    """Cycles, MACs and energy of one policy."""
-    request, dims, build = prepared.request, prepared.dims, prepared.build
-    counters = add_counts(*(result.counters for result in one.results))
-    work = host_work(prepared.dit.config, request.count, request.images, dims.contexts)
-    report = energy(counters, build, table, plan, host_work=work)
-    macs = sum(result.macs for result in one.results)
-    dense_macs = sum(model_macs(dims, np.ones_like(result.computed)) for result in one.results)
-    return policy_result(counters, macs, dense_macs, build, report)
-
-
-def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
-    """All runs against the reference, and the counters against the independent count."""
-    total = Comparison()
-    equal = True
-    for one in runs:
-        total.add(one.check)
-        for result in one.results:
-            equal &= not result.problem and counters_equal(prepared, one.policy, result.computed, result.counters)
-    return Check(
-        words_compared=total.words_compared,
-        words_mismatched=total.words_mismatched,
-        decisions_compared=total.decisions_compared,
-        decisions_mismatched=total.decisions_mismatched,
-        images_identical=all(result.identical for one in runs for result in one.results),
-        counters_equal=equal,
-    )
-
-
-def counters_equal(prepared: Prepared, policy: Policy, computed: np.ndarray, counters: dict[str, int]) -> bool:
-    """The RTL's counters are what the integer model's record implies; differences go to stderr."""
-    expected = expected_counts(prepared.dims, prepared.build, computed, policy.name != "dense")
-    wrong = {name: (counters[name], count) for name, count in expected.items() if counters[name] != count}
-    for name, (found, count) in wrong.items():
-        print(f"radit: {policy.name}: counter {name} is {found}, the integer model implies {count}.", file=sys.stderr)
-    return not wrong and set(counters) == set(expected) | UNCOUNTED
-
-
-def _arrays(runs: list[PolicyRun]) -> ReportArrays | None:
+def _arrays(runs: list[PolicyRun]) -> Decisions | None:
+    """Images and decisions, or decisions alone; nothing where a run stopped at a mismatch."""
     named = {one.policy.name: one.results for one in runs}
-    if "dense" not in named or "radit" not in named:
+    if "radit" not in named or any(one.problems for one in runs):
         return None
-    if any(one.problems for one in runs):
-        return None  # one stopped at a mismatch
+    reused = ~np.stack([result.computed for result in named["radit"]])
+    if "dense" not in named:
+        return Decisions(reused)
     pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
-    return ReportArrays(**pictures, reused=~np.stack([result.computed for result in named["radit"]]))
+    return ReportArrays(reused, **pictures)
 
 
-def _write(out: Path, summary: Summary, arrays: ReportArrays | None) -> None:
+def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
     """summary.json, arrays.npz, images/, report.html."""
     write_summary(out / SUMMARY_FILE, summary)
     if arrays is None:
         return
     write_arrays(out / ARRAYS_FILE, arrays)
-    _write_pictures(out / "images", arrays)
-    write_report(out, summary.comparison(), arrays)
+    if isinstance(arrays, ReportArrays):
+        _write_pictures(out / "images", arrays)
+        write_report(out, summary.comparison(), arrays)
 
 
 def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
@@ -249,32 +169,3 @@ def _copy_rtl(build: BuildConfig, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     source = exported_verilog(build, Path("build") / "rtl")
     shutil.copyfile(source, folder / source.name)
-
-
-def _tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
-    """The result in a few lines."""
-    console = Console()
-    for name in ("dense", "radit"):
-        result = getattr(summary, name)
-        if result:
-            console.print(
-                f"{name:6} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
-                f"{result.energy_uj.nominal:,.0f} uJ ({result.energy_uj.low:,.0f} to {result.energy_uj.high:,.0f})",
-                highlight=False,
-            )
-    if summary.ratios:
-        r = summary.ratios
-        console.print(
-            f"dense / radit: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
-        )
-    check = summary.check
-    console.print(
-        f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
-        f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; "
-        f"images {'identical' if check.images_identical else 'DIFFER'}, "
-        f"counters {'equal' if check.counters_equal else 'DIFFER'}",
-        highlight=False,
-    )
-    if summary.quality:
-        console.print(f"quality: {summary.quality.origin}", highlight=False)
-    console.print(f"{'all equal' if equal else 'NOT EQUAL'}; results in {out} ({seconds:.0f} s)", highlight=False)

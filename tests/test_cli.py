@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 from model.errors import UserError
-from radit import main, parse_array, parse_policies, train
+from radit import cosim, demo, main, train
+from reports.options import parse_array, parse_policies
 
 COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "report"]
 
@@ -32,6 +33,8 @@ def test_help_lists_all_commands(capsys):
         (["demo", "--cfg", "nan"], ["--cfg", "nan", "1 to 100"]),
         (["quality", "--samples", "1"], ["--samples", "1", "2 or more"]),
         (["cosim", "--policy", "dense,none"], ["--policy", "'none'", "dense or radit"]),
+        (["cosim", "--bandwidth", "0"], ["--bandwidth", "0", "0.01 or more"]),
+        (["demo", "--stall", "1"], ["--stall", "1", "0 to 0.99"]),
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
@@ -66,6 +69,15 @@ def test_policies():
     assert parse_policies(["radit", "dense", "radit"]) == ["radit", "dense"]
     with pytest.raises(UserError, match="--policy is ''"):
         parse_policies([""])
+
+
+@pytest.mark.parametrize("command", [demo, cosim])
+def test_memory_defaults_are_those_of_a_request(command):
+    from cosim.prepare import Request
+
+    shown, used = inspect.signature(command).parameters, inspect.signature(Request).parameters
+    names = ("latency", "bandwidth", "stall", "memory_seed")
+    assert [shown[name].default for name in names] == [used[name].default for name in names]
 
 
 def test_training_defaults_are_those_of_the_shipped_checkpoint():

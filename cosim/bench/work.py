@@ -19,8 +19,7 @@ from cosim.bench.vectors import Vectors
 from cosim.bench.watch import ReplayError
 from cosim.driver import Driver
 from cosim.engines import Engine, EngineError, Failure, Setup, open_engine
-from cosim.pack import dims_of
-from cosim.prepare import build_for
+from cosim.sizes import build_for, dims_of
 from model.calibrate import calibrate
 from model.checkpoint import load_config
 from model.dit import DiT

@@ -13,7 +13,7 @@ from accel.dims import check_fit
 from cosim.bench import cocotb_sim, icarus, measure
 from cosim.bench.measure import Task
 from cosim.bench.work import build_for_all, make_work, record
-from cosim.pack import dims_of
+from cosim.sizes import dims_of
 from model.checkpoint import load_config, save_checkpoint
 from model.config import DiTConfig
 from model.seeded import seeded_dit

@@ -7,15 +7,19 @@ from accel.dims import Dims
 from model.config import DiTConfig
 from reports.arrays import ReportArrays
 from reports.counts import UNCOUNTED, expected_counts, model_macs
+from reports.cycles import MemoryModel
 from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
-from reports.summary import Array, Check, PolicyResult, Quality, Sampler, Summary, policy_result, provenance, ratios
+from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
+from reports.summary import policy_result, provenance, ratios, whole_run
 from reports.table import load_table
+from reports.traffic import Run, roofline
 
 BUILD = BuildConfig()
 DIMS = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
 STEPS = 50
+GMAC_PER_SECOND = 0.02
 
 
 def decisions(rng: np.random.Generator) -> np.ndarray:
@@ -32,10 +36,14 @@ def run(computed: np.ndarray, policy_on: bool) -> PolicyResult:
     passes = STEPS * 13 * 600
     cycles = int(counters["array_cycles"] * 1.06) + passes
     counters = dict.fromkeys(UNCOUNTED, 0) | {"cycles": cycles, "pass_cycles": passes} | counters
+    counters |= {"pass_vector": passes, "fc1_array": counters["array_cycles"]}
+    counters["qkv_weights"] = cycles - passes - counters["array_cycles"]
     work = host_work(DiTConfig(), STEPS, images=1)
     bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD), work)
-    dense = np.ones_like(computed)
-    return policy_result(counters, model_macs(DIMS, computed), model_macs(DIMS, dense), BUILD, bill)
+    macs, dense_macs = model_macs(DIMS, computed), model_macs(DIMS, np.ones_like(computed))
+    limits = roofline(Run(DIMS, BUILD, computed, policy_on), MemoryModel())
+    model = CycleModel(predicted=cycles - 1000, measured=cycles)
+    return policy_result(counters, macs, dense_macs, BUILD, bill, limits, GMAC_PER_SECOND, model)
 
 
 def summary(rng: np.random.Generator) -> Summary:
@@ -47,6 +55,8 @@ def summary(rng: np.random.Generator) -> Summary:
         sampler=Sampler(steps=STEPS, cfg=1.5, images=10, seed=1),
         engine="verilator",
         array=Array(rows=BUILD.rows, cols=BUILD.cols),
+        memory=Memory(latency=100, bandwidth=32.0, stall=0.0, seed=1),
+        **whole_run([dense, radit]),
         dense=dense,
         radit=radit,
         ratios=ratios(dense, radit),
@@ -83,4 +93,4 @@ def arrays(rng: np.random.Generator, images: int = 10) -> ReportArrays:
     dense = np.stack([2 * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 6) - 1 for a, b in centres])[:, None]
     radit = dense + 0.02 * rng.standard_normal(dense.shape)
     reused = np.stack([~decisions(rng) for _ in range(images)])
-    return ReportArrays(dense, radit, reused)
+    return ReportArrays(reused, dense, radit)

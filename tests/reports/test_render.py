@@ -18,7 +18,20 @@ def test_page_is_self_contained_and_complete(rng):
     assert "<script" not in page and "<link" not in page
     for words in ("Bit-exact", "123\u202f456\u202f789", "Where it skips", "modelled", "measured", "assumed", "CACTI"):
         assert words in page
-    assert page.count("<img") == 3 * 10 + 3
+    assert page.count("<img") == 3 * 10 + 4
+
+
+def test_page_shows_where_the_cycles_go(rng):
+    summary = made_up.summary(rng)
+    page = render(summary, None)
+    for result in summary.results.values():
+        cycles = f"{result.cycles:,}".replace(",", "\u202f")
+        assert f"{cycles} measured ({-1000 / result.cycles:+.3%})" in page
+        assert f"{sum(part['array'] for part in result.stalls.values()) / result.cycles:.1%}" in page
+        assert f"{result.roofline.bytes_per_peak_cycle:.2g} bytes per cycle" in page
+    assert "32 bytes per cycle for all ports together" in page
+    summary.memory.bandwidth = None
+    assert "unlimited bandwidth" in render(summary, None)
 
 
 def test_failed_check_is_loud(rng):

@@ -8,17 +8,22 @@ import pytest
 from pydantic import ValidationError
 
 from model.errors import UserError
-from reports.arrays import ReportArrays, load_arrays, write_arrays
+from reports.account import cycles_as_predicted
+from reports.arrays import Decisions, ReportArrays, load_arrays, load_decisions, write_arrays
 from reports.files import atomic_write, file_hash
-from reports.summary import load_summary, write_summary
+from reports.schema import SCHEMA_VERSION, CycleModel
+from reports.summary import load_summary, whole_run, write_summary
 from tests.reports import made_up
 
+MEASURED = {"stalls", "gmac_per_second", "cycle_model"}
 CONTRACT = {
-    "": {"model", "sampler", "engine", "array", "dense", "radit", "ratios", "check", "quality", "seconds"},
+    "": {"model", "sampler", "engine", "array", "memory", "dense", "radit", "ratios", "check", "quality", "seconds"}
+    | MEASURED,
     "sampler": {"steps", "cfg", "images", "seed"},
     "array": {"rows", "cols"},
-    "dense": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"},
-    "radit": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"},
+    "memory": {"latency", "bandwidth", "stall", "seed"},
+    "dense": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"} | MEASURED,
+    "radit": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"} | MEASURED,
     "ratios": {"cycles", "macs", "energy_nominal"},
     "check": set(
         "words_compared words_mismatched decisions_compared decisions_mismatched images_identical "
@@ -44,6 +49,50 @@ def test_has_the_contracts_fields(tmp_path, summary):
     assert written["dense"]["energy_uj"].keys() == {"low", "nominal", "high"}
     assert written["dense"]["mac_skip_rate"] == 0 < written["radit"]["mac_skip_rate"] < 1
     assert written["ratios"]["cycles"] == pytest.approx(written["dense"]["cycles"] / written["radit"]["cycles"])
+
+
+def test_the_whole_run_is_the_sum_of_its_policies(summary):
+    dense, radit = summary.dense, summary.radit
+    assert sum(sum(causes.values()) for causes in summary.stalls.values()) == dense.cycles + radit.cycles
+    assert summary.stalls["fc1"]["array"] == dense.stalls["fc1"]["array"] + radit.stalls["fc1"]["array"] > 0
+    assert summary.cycle_model.measured == dense.cycles + radit.cycles
+    assert summary.gmac_per_second == pytest.approx(made_up.GMAC_PER_SECOND)  # both were simulated at this speed
+    radit.gmac_per_second *= 2
+    seconds = dense.macs / dense.gmac_per_second + radit.macs / radit.gmac_per_second
+    assert whole_run([dense, radit])["gmac_per_second"] == pytest.approx((dense.macs + radit.macs) / seconds)
+    radit.cycle_model = None
+    assert whole_run([dense, radit])["cycle_model"] is None
+
+
+@pytest.mark.parametrize("change, words", [(1, "stalls add up to"), (None, "must have the phases")])
+def test_cycles_that_are_not_accounted_for_are_refused(summary, change, words):
+    stalls = summary.radit.stalls["pass"]
+    stalls["vector"] += change or 0
+    if change is None:
+        del stalls["vector"]
+    with pytest.raises(ValidationError, match=words):
+        summary.model_validate(summary.model_dump())
+
+
+@pytest.mark.parametrize(
+    "bandwidth, stall, error, agrees",
+    [(None, 0, 0, True), (None, 0, 1, False), (None, 0.1, 99, True), (32, 0, 99, True), (32, 0, -101, False)],
+)
+def test_the_cycle_model_must_agree(summary, capsys, bandwidth, stall, error, agrees):
+    summary.memory.bandwidth, summary.memory.stall = bandwidth, stall
+    summary.dense.cycle_model = CycleModel(predicted=10_000, measured=10_000)
+    summary.radit.cycle_model = CycleModel(predicted=10_000 + error, measured=10_000)
+    assert cycles_as_predicted(summary) == agrees
+    told = capsys.readouterr().err
+    assert told == "" if agrees else "radit: radit: the RTL took 10000 cycles" in told and "dense" not in told
+
+
+def test_another_schema_is_named(tmp_path, summary):
+    path = tmp_path / "summary.json"
+    write_summary(path, summary)
+    path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 1'))
+    with pytest.raises(UserError, match="schema_version 1, not 2; run `radit demo` again"):
+        load_summary(path)
 
 
 def test_survives_a_round_trip(tmp_path, summary):
@@ -110,6 +159,15 @@ def test_arrays_survive_a_round_trip(tmp_path, rng):
     write_arrays(tmp_path / "arrays.npz", arrays)
     loaded = load_arrays(tmp_path / "arrays.npz")
     assert all(np.array_equal(getattr(arrays, name), getattr(loaded, name)) for name in ("dense", "radit", "reused"))
+    assert np.array_equal(load_decisions(tmp_path / "arrays.npz"), arrays.reused)
+
+
+def test_decisions_may_be_alone(tmp_path, rng):
+    decisions = Decisions(made_up.arrays(rng).reused)
+    write_arrays(tmp_path / "arrays.npz", decisions)
+    assert np.array_equal(load_decisions(tmp_path / "arrays.npz"), decisions.reused)
+    with pytest.raises(UserError, match="dense"):
+        load_arrays(tmp_path / "arrays.npz")
 
 
 def test_broken_arrays_are_named(tmp_path):
@@ -117,7 +175,7 @@ def test_broken_arrays_are_named(tmp_path):
     with pytest.raises(UserError, match="arrays.npz cannot be read"):
         load_arrays(tmp_path / "arrays.npz")
     with pytest.raises(UserError, match="images have shapes"):
-        ReportArrays(np.zeros((1, 1, 8, 8)), np.zeros((2, 1, 8, 8)), np.zeros((1, 2, 2, 2), bool))
+        ReportArrays(np.zeros((1, 2, 2, 2), bool), np.zeros((1, 1, 8, 8)), np.zeros((2, 1, 8, 8)))
 
 
 def test_hash_depends_on_content_and_order(tmp_path):

@@ -12,8 +12,9 @@ from accel.config import BuildConfig
 from accel.dims import Dims, Group
 from cosim.driver import Driver
 from cosim.engines import Setup, Trace, open_engine
-from cosim.pack import dims_of, groups_of
+from cosim.pack import groups_of
 from cosim.scoreboard import Check, Scoreboard, Words
+from cosim.sizes import dims_of
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.groups import Groups

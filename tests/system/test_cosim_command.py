@@ -6,10 +6,15 @@ import pytest
 
 import radit
 from cosim import driver
+from reports import cycles
+from reports.arrays import load_decisions
 
 pytestmark = pytest.mark.needs("verilator")
 SMALL = ["--model", "digits", "--array", "8x8", "--steps", "3"]
-PER_POLICY = {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"}
+PER_POLICY = {
+    *("cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"),
+    *("stalls", "gmac_per_second", "cycle_model", "external_bytes", "roofline"),
+}
 CHECK = {
     *("words_compared", "words_mismatched", "decisions_compared", "decisions_mismatched"),
     *("images_identical", "counters_equal"),
@@ -23,6 +28,10 @@ def test_both_policies_give_a_complete_summary_and_report(tmp_path):
     for policy in ("dense", "radit"):
         assert PER_POLICY <= summary[policy].keys()
         assert set(summary[policy]["energy_uj"]) == {"low", "nominal", "high"}
+        booked = sum(sum(causes.values()) for causes in summary[policy]["stalls"].values())
+        assert booked == summary[policy]["cycles"] == summary[policy]["cycle_model"]["measured"]
+    assert summary["memory"] == {"latency": 100, "bandwidth": 32, "stall": 0, "seed": 1}
+    assert summary["cycle_model"]["measured"] == summary["dense"]["cycles"] + summary["radit"]["cycles"]
     check = summary["check"]
     assert CHECK <= check.keys()
     assert check["words_compared"] > 2 * 2 * 3 * 100_000
@@ -49,6 +58,7 @@ def test_a_mismatch_is_explained_and_fails(tmp_path, monkeypatch, capsys):
     assert "expected" in told and "radit cosim --model digits --policy dense" in told and "--waves" in told
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["check"]["words_mismatched"] > 0 and not summary["check"]["images_identical"]
+    assert summary["cycle_model"] is None and summary["dense"]["cycle_model"] is None
 
 
 def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
@@ -58,9 +68,22 @@ def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
     assert "nothing" in capsys.readouterr().err
 
 
-def test_without_guidance_one_context_runs(tmp_path):
+def test_without_guidance_one_context_runs(tmp_path, capsys):
+    """A single policy on an unlimited memory: its cycles are predicted, and the terminal says where they go."""
     command = ["cosim", *SMALL, "--policy", "radit", "--cfg", "1", "--images", "1", "--out", str(tmp_path)]
-    assert radit.main(command) == 0
+    assert radit.main([*command, "--bandwidth", "inf", "--latency", "7"]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["dense"] is None and summary["ratios"] is None
     assert summary["check"]["decisions_compared"] == 3 * 12
+    assert summary["memory"] == {"latency": 7, "bandwidth": None, "stall": 0, "seed": 1}
+    assert summary["cycle_model"] == {key: summary["radit"]["cycles"] for key in ("predicted", "measured")}
+    assert "qkv" in capsys.readouterr().out
+    assert load_decisions(tmp_path / "arrays.npz").shape == (1, 3, 12, 1)
+
+
+def test_a_wrong_prediction_fails(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cycles, "LOAD_TO_PASS", cycles.LOAD_TO_PASS + 1)
+    command = ["cosim", *SMALL, "--blocks", "1", "--timesteps", "1", "--policy", "dense", "--out", str(tmp_path)]
+    assert radit.main([*command, "--bandwidth", "inf"]) == 1
+    assert "the cycle model predicts" in capsys.readouterr().err
+    assert radit.main(command) == 0  # within a hundredth

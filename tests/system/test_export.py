@@ -27,8 +27,8 @@ from cosim.engines.base import Setup
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.open import exported_verilog
 from cosim.engines.toolchain import find_verilator
-from cosim.pack import dims_of
 from cosim.replay import VERILOG_PORT
+from cosim.sizes import dims_of
 from model.calibrate import calibrate
 from model.config import DiTConfig
 from model.errors import UserError

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from accel.config import BuildConfig
-from cosim.pack import dims_of
+from cosim.sizes import dims_of
 from model.calibrate import load_or_calibrate
 from model.checkpoint import find_checkpoint, load_model
 from model.generate import Host

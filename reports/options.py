@@ -1,0 +1,99 @@
+"""Options that several commands share: their types, limits and help texts, and how their texts are read."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import UserError
+
+POLICIES = ("dense", "radit")
+UNLIMITED = float("inf")
+
+
+class Engine(StrEnum):
+    myhdl = "myhdl"
+    verilator = "verilator"
+
+
+def number(name: str, low: int, high: int | None, text: str, default: str | bool = True) -> Any:
+    """An option whose value must lie in low..high; the complaint names it and its value. ``default`` as the help shows
+    it."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not (value >= low and (high is None or value <= high)):
+            raise UserError(f"{name} is {value}: give {f'{low} to {high}' if high else f'{low} or more'}.")
+        return value
+
+    return typer.Option(name, metavar=f"{low}..{high or ''}", callback=check, help=text, show_default=default)
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help="digits (trained), dit-s-2, dit-b-2, dit-l-2, dit-xl-2 or dit-xl-2-512 (seeded weights), or a checkpoint "
+        "file in the official DiT naming (.safetensors or .pt).",
+    ),
+]
+ImagesOption = Annotated[int, number("--images", 1, None, "Images to generate (count).")]
+StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image (count).")]
+CfgOption = Annotated[float, number("--cfg", 1, 100, "Classifier-free guidance scale (factor; 1 is no guidance).")]
+SeedOption = Annotated[int, number("--seed", 0, 2**32 - 1, "Seed of all random numbers (integer).")]
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
+]
+ArrayOption = Annotated[
+    str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
+]
+
+LatencyOption = Annotated[
+    int, number("--latency", 0, 100_000, "External memory: from a read command to its first word (cycles).")
+]
+BandwidthOption = Annotated[
+    float,
+    number(
+        "--bandwidth",
+        0.01,
+        None,
+        "External memory: what all ports share (bytes per cycle; inf: a word in every cycle at every port).",
+    ),
+]
+StallOption = Annotated[
+    float, number("--stall", 0, 0.99, "External memory: random pauses of each port (probability per cycle).")
+]
+MemorySeedOption = Annotated[int, number("--memory-seed", 0, 2**32 - 1, "Seed of those pauses (integer).")]
+
+
+def parse_array(text: str) -> tuple[int, int]:
+    """Rows and columns of 'RxC'."""
+    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
+    if not match:
+        raise UserError(f"--array is '{text}': give two positive numbers as rows x columns, such as 16x16.")
+    return int(match[1]), int(match[2])
+
+
+def memory_of(latency: int, bandwidth: float, stall: float, memory_seed: int) -> dict[str, Any]:
+    """The external memory as `cosim.prepare.Request` takes it: a bandwidth of None is unlimited."""
+    limit = None if bandwidth == UNLIMITED else bandwidth
+    return {"latency": latency, "bandwidth": limit, "stall": stall, "memory_seed": memory_seed}
+
+
+def split_list(values: Iterable[str]) -> list[str]:
+    """'one,two' or repeated options -> the parts in the order given, each once."""
+    return list(dict.fromkeys(part.strip() for value in values for part in value.split(",")))
+
+
+def parse_policies(values: list[str]) -> list[str]:
+    """'dense,radit:threshold=0.3' or repeated options -> policies in the order given, each once."""
+    texts = split_list(values)
+    names = [text.partition(":")[0] for text in texts]
+    for name in names:
+        if name not in POLICIES:
+            raise UserError(f"--policy is '{name}': choose {' or '.join(POLICIES)}, or both with a comma between.")
+        if names.count(name) > 1:
+            raise UserError(f"--policy names {name} more than once: give it once, with one choice of settings.")
+    return texts

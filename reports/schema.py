@@ -1,0 +1,277 @@
+"""The schema of ``summary.json``, on which other tools rely.
+
+Cycles, MACs and checks are *measured* in the RTL simulation, energies *modelled*; field ``basis`` says which is which.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from accel.registers import CAUSES, PHASES
+from model.errors import UserError
+
+SCHEMA_VERSION = 2
+BASIS = {
+    "cycles": "measured",
+    "counters": "measured",
+    "macs": "measured",
+    "mac_utilization": "measured",
+    "mac_skip_rate": "measured",
+    "stalls": "measured",
+    "gmac_per_second": "measured",
+    "cycle_model": "modelled and measured",
+    "external_bytes": "measured",
+    "roofline": "modelled",
+    "check": "measured",
+    "quality": "measured",
+    "seconds": "measured",
+    "energy_uj": "modelled",
+    "energy_breakdown_uj": "modelled",
+    "host": "assumed",
+    "memory_plan": "assumed",
+}
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Sampler(_Part):
+    """Sampler settings: steps of DDIM, guidance factor, images, seed of the noise."""
+
+    steps: Annotated[int, Field(ge=1)]
+    cfg: Amount
+    images: Annotated[int, Field(ge=1)]
+    seed: int
+
+
+class Array(_Part):
+    """MAC array, in cells."""
+
+    rows: int
+    cols: int
+
+
+class Memory(_Part):
+    """External memory of the simulation: latency in cycles, bandwidth in bytes per cycle that all ports share (None:
+    unlimited), probability of a pause per cycle and port, and the seed of the pauses."""
+
+    latency: Count
+    bandwidth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    stall: Share
+    seed: int
+
+
+class Bounds(_Part):
+    """uJ."""
+
+    low: Amount
+    nominal: Amount
+    high: Amount
+
+
+class CycleModel(_Part):
+    """Cycles from dimensions and decisions alone (``reports/cycles.py``), and those of the simulated RTL."""
+
+    predicted: Count
+    measured: Count
+
+    @property
+    def error(self) -> float:
+        """Of the prediction, relative to what was measured."""
+        return self.predicted / self.measured - 1 if self.measured else 0.0
+
+
+class Roofline(_Part):
+    """What the external memory allows; the host's x streams do not count.
+
+    Fields:
+        bytes_per_peak_cycle: bytes moved per cycle of an array that is never idle: the bandwidth below which the
+            memory is the limit.
+        macs_per_byte: MACs of the model per byte moved (arithmetic intensity).
+        bandwidth, utilization: the cycle model's MAC utilization at other bandwidths, bytes per cycle.
+    """
+
+    bytes_per_peak_cycle: Amount
+    macs_per_byte: Amount
+    bandwidth: list[Amount]
+    utilization: list[Share]
+
+    @model_validator(mode="after")
+    def _check_points(self) -> Roofline:
+        if len(self.bandwidth) != len(self.utilization):
+            raise ValueError(f"{len(self.bandwidth)} bandwidths have {len(self.utilization)} utilizations")
+        return self
+
+
+def _complete(stalls: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    if stalls.keys() != set(PHASES) or any(part.keys() != set(CAUSES) for part in stalls.values()):
+        raise ValueError(f"must have the phases {', '.join(PHASES)}, each with the causes {', '.join(CAUSES)}")
+    return stalls
+
+
+Stalls = Annotated[dict[str, dict[str, Count]], AfterValidator(_complete)]  # cycles by phase and cause
+
+
+def booked(stalls: dict[str, dict[str, int]]) -> int:
+    """Cycles of all phases and causes."""
+    return sum(sum(causes.values()) for causes in stalls.values())
+
+
+class PolicyResult(_Part):
+    """One run, whole: all images and timesteps.
+
+    Fields:
+        cycles: clock cycles the accelerator was busy.
+        macs: MACs of the model in the computed sub-blocks, without padding.
+        mac_utilization: macs over the array's peak in ``cycles``.
+        mac_skip_rate: share of the dense run's MACs that was not computed.
+        stalls: cycles by phase and cause (accel/stalls.py); they add up to ``cycles``, unless the run stopped in the
+            middle of a timestep, where the clock goes on while the counters are read.
+        gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
+        cycle_model: None: the run stopped at a mismatch.
+        external_bytes: bytes over the memory ports and the x streams, by cause.
+        roofline: of the first image.
+        energy_uj, energy_breakdown_uj: uJ, total and by component.
+        counters: every counter of accel/registers.py.
+    """
+
+    cycles: Count
+    macs: Count
+    mac_utilization: Share
+    mac_skip_rate: Share
+    stalls: Stalls
+    gmac_per_second: Amount
+    cycle_model: CycleModel | None
+    external_bytes: dict[str, Count]
+    roofline: Roofline
+    energy_uj: Bounds
+    energy_breakdown_uj: dict[str, Bounds]
+    counters: dict[str, Count]
+
+    @model_validator(mode="after")
+    def _check_cycles(self) -> PolicyResult:
+        if self.cycle_model and booked(self.stalls) != self.cycles:
+            raise ValueError(f"stalls add up to {booked(self.stalls)} cycles, not to {self.cycles}")
+        return self
+
+
+class Ratios(_Part):
+    """Dense over radit."""
+
+    cycles: Amount
+    macs: Amount
+    energy_nominal: Amount
+
+
+class Check(_Part):
+    """RTL against the integer reference, both runs."""
+
+    words_compared: Count
+    words_mismatched: Count
+    decisions_compared: Count
+    decisions_mismatched: Count
+    images_identical: bool
+    counters_equal: bool
+
+    @property
+    def passed(self) -> bool:
+        mismatches = self.words_mismatched + self.decisions_mismatched
+        return self.words_compared > 0 and not mismatches and self.images_identical and self.counters_equal
+
+
+class Quality(_Part):
+    """Frechet distances (no unit), accuracies (share), mean squared pixel differences (pixels from -1 to 1).
+
+    Fields:
+        fd_noise: spread of the distance over re-seeded dense runs.
+        mse_fewer_steps_same_macs: of the dense sampler with as many steps as the skipped MACs leave.
+        fewer_steps: those steps.
+        mac_reduction: MACs dense over skipping of the samples.
+        origin: stored with the checkpoint, or recomputed in this run.
+    """
+
+    samples: Count
+    fd_float: Amount
+    fd_int8: Amount
+    fd_radit: Amount
+    fd_noise: Amount
+    accuracy_float: Share
+    accuracy_int8: Share
+    accuracy_radit: Share
+    mse_radit_to_dense: Amount
+    mse_fewer_steps_same_macs: Amount
+    fewer_steps: Count = 0
+    mac_reduction: Amount = 0.0
+    origin: str = ""
+
+
+class Provenance(_Part):
+    """What the numbers rest on."""
+
+    created: str
+    command: str = ""
+    versions: dict[str, str]
+    hashes: dict[str, str]
+    energy_table: str
+    energy_sources: list[dict[str, Any]]
+    memory_plan: str
+
+
+class Summary(_Part):
+    """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run."""
+
+    schema_version: int = SCHEMA_VERSION
+    model: str
+    sampler: Sampler
+    blocks: Count | None = None  # the model's first ones; None: all
+    timesteps: Count | None = None  # the sampler's first ones; None: all
+    engine: str
+    array: Array
+    memory: Memory
+    dense: PolicyResult | None = None  # None: the policy was not run
+    radit: PolicyResult | None = None
+    ratios: Ratios | None = None
+    stalls: Stalls
+    gmac_per_second: Amount
+    cycle_model: CycleModel | None
+    check: Check
+    quality: Quality | None = None
+    seconds: dict[str, Amount]
+    basis: dict[str, str] = BASIS
+    provenance: Provenance
+
+    @property
+    def results(self) -> dict[str, PolicyResult]:
+        """Of the policies that were run."""
+        return {name: result for name, result in (("dense", self.dense), ("radit", self.radit)) if result}
+
+    @property
+    def cycle_models(self) -> dict[str, CycleModel]:
+        """Of the policies that ran to their end."""
+        return {name: result.cycle_model for name, result in self.results.items() if result.cycle_model}
+
+    def comparison(self) -> Comparison:
+        """The same, known to hold both runs.
+
+        Raises:
+            UserError: one of the policies was not run.
+        """
+        for name in ("dense", "radit"):
+            if getattr(self, name) is None:
+                raise UserError(f"summary field {name} is missing; run with --policy dense,radit.")
+        return Comparison.model_validate(self.model_dump())
+
+
+class Comparison(Summary):
+    """A summary of both runs."""
+
+    dense: PolicyResult
+    radit: PolicyResult
+    ratios: Ratios

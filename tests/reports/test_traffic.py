@@ -1,0 +1,57 @@
+"""reports/traffic.py: bytes by cause against a case counted by hand, and curves below their roofline."""
+
+import numpy as np
+import pytest
+
+from accel.registers import COUNTERS
+from reports.cycles import MemoryModel
+from reports.traffic import STREAMS, Run, external_bytes, roofline
+from tests.reports.made_up import BUILD, DIMS, decisions
+from tests.reports.test_counts import BUILD as SMALL_BUILD
+from tests.reports.test_counts import BY_HAND
+
+
+def test_bytes_by_hand():
+    """R = 4, W = 8; x and branches are int16 and int8 words of R lanes, codes 4 bits."""
+    found = external_bytes(BY_HAND | {"cache_reads": 3, "history_reads": 5, "code_reads": 7}, SMALL_BUILD)
+    assert found == {
+        "weights": 8 * ((2 + 2 + 3 + 2) * 12 + 3 * 12 + 2 * 20),
+        "parameters": 8 * (3 * 12 + 20 + 12),
+        "conditioning": 8 * 3 * (8 + 2 * 12),
+        "branch_cache_read": 4 * 3,
+        "branch_cache_write": 0,
+        "code_history_read": 2 * 5,
+        "code_history_write": 2 * 7,
+        "x_in": 8 * 48,
+        "x_out": 8 * 48,
+    }
+
+
+def test_every_external_word_is_counted_once():
+    nothing = dict.fromkeys(COUNTERS, 0)
+    moved = {name for name in COUNTERS if sum(external_bytes(nothing | {name: 1}, BUILD).values())}
+    assert moved == set(
+        "weight_writes param_writes mod_writes cache_reads cache_writes history_reads code_reads x_in_words "
+        "x_out_words".split()
+    )
+
+
+@pytest.mark.parametrize("policy_on", [False, True])
+def test_no_curve_is_above_its_roofline(rng, policy_on):
+    computed = decisions(rng)
+    run = Run(DIMS, BUILD, computed if policy_on else np.ones_like(computed), policy_on)
+    line = roofline(run, MemoryModel())
+    curve = np.array(line.utilization)
+    roof = np.minimum(1, np.array(line.bandwidth) / line.bytes_per_peak_cycle)
+    assert (curve <= roof * 1.02).all() and (np.diff(curve) >= -1e-3).all()
+    assert curve[0] > 0.9 * roof[0] and curve[-1] > 0.85  # the memory's limit, and the machine's
+    assert line.macs_per_byte == pytest.approx(BUILD.rows * BUILD.cols / line.bytes_per_peak_cycle)
+
+
+def test_x_streams_are_no_memory_traffic():
+    run = Run(DIMS, BUILD, np.ones((1, 12, 2), bool), policy_on=False)
+    weights = 6 * (4 * 64 * 64 + 2 * 64 * 256)  # int8, once for both contexts
+    conditioning = 8 * 13 * (8 + 2 * 64)
+    parameters = 8 * 6 * (3 * 64 + 256 + 64)
+    assert run.memory_bytes == weights + conditioning + parameters
+    assert set(STREAMS) <= external_bytes(dict.fromkeys(COUNTERS, 1), BUILD).keys()
