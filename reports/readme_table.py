@@ -25,7 +25,8 @@ def results_table(summary: Comparison) -> str:
     s = summary
     lines = [
         f"{s.sampler.images} images x {s.sampler.steps} DDIM steps, guidance {s.sampler.cfg:g}, model `{s.model}`, "
-        f"{s.array.rows}x{s.array.cols} array, {_memory(s)}, engine {s.engine}, seed {s.sampler.seed}. Totals of the run.",
+        f"{s.array.rows}x{s.array.cols} array, {_memory(s)}, engine {s.engine}, seed {s.sampler.seed}. "
+        "Totals of the run.",
         "",
         "| | dense | RADiT | dense / RADiT | |",
         "|---|---:|---:|---:|---|",
