@@ -128,8 +128,7 @@ def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
 
 def model_line(model: CycleModel) -> str:
     """Predicted against measured cycles in words."""
-    found = "equal" if model.predicted == model.measured else f"{model.error:+.3%}"
-    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({found})"
+    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({model.found})"
 
 
 def share(value: float) -> str:

@@ -92,6 +92,11 @@ class CycleModel(Part):
         """Of the prediction, relative to what was measured."""
         return self.predicted / self.measured - 1 if self.measured else 0.0
 
+    @property
+    def found(self) -> str:
+        """The error in words."""
+        return "equal" if self.predicted == self.measured else f"{self.error:+.3%}"
+
 
 class Roofline(Part):
     """What the external memory allows; the host's x streams do not count.

@@ -54,8 +54,7 @@ def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
             f"dense / radit: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
         )
     for name, model in summary.cycle_models.items():
-        found = "equal" if model.predicted == model.measured else f"{model.error:+.3%}"
-        console.print(f"{name:6} cycle model: {model.predicted:,} cycles predicted, {found}", highlight=False)
+        console.print(f"{name:6} cycle model: {model.predicted:,} cycles predicted, {model.found}", highlight=False)
     check = summary.check
     console.print(
         f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
