@@ -33,7 +33,7 @@ DEFAULT_TAIL = 0.0
 DEFAULT_SEED = 20_000
 DEFAULT_CFG = 1.5
 CACHE = Path("build") / "calibration"
-MOST_GMACS = 500.0  # of a calibration that is not stored, unless one image takes more: seconds on two cores
+MOST_GMACS = 250.0  # of a calibration that is not stored, unless one image takes more: seconds on two cores
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class Policy:
                 raise UserError(f"Policy field {name} is {getattr(self, name)}: give it a value from {low} to {high}.")
         if not 0.0 < self.small < self.large:
             raise UserError(f"Policy fields small and large are {self.small} and {self.large}: give 0 < small < large.")
+        if isinstance(self.schedule, tuple) and not all(0.0 <= knot < math.inf for knot in self.schedule):
+            raise UserError(f"Policy schedule has the knots {self.schedule}: give factors of 0 or more.")
         if isinstance(self.schedule, str) and self.schedule not in SCHEDULES:
             raise UserError(f"Policy schedule is {self.schedule!r}: use {', '.join(SCHEDULES)} or a tuple of knots.")
 

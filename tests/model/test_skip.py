@@ -130,6 +130,7 @@ def test_settings_replace_the_defaults_and_nothing_else():
         ("radit:threshold=nan", "threshold is nan: give it a value from 0.0 to 1.0"),
         ("radit:max_streak=2.5", "max_streak is '2.5': give a whole number"),
         ("radit:schedule=square", "schedule is 'square': give linear, cosine or knots"),
+        ("radit:schedule=1/nan", "knots .1.0, nan.: give factors of 0 or more"),
         ("radit:first_dense=0", "first_dense is 0: give it a value from 1"),
         ("radit:", "'': give one of threshold"),
     ],

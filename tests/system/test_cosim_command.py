@@ -6,6 +6,8 @@ import pytest
 
 import radit
 from cosim import driver
+from cosim.prepare import Request
+from model.config import NAMED_MODELS
 from reports import cycles
 from reports.arrays import load_decisions
 
@@ -66,6 +68,42 @@ def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
     assert radit.main(["cosim", "--model", "nothing", "--out", str(tmp_path)]) == 2
     assert (tmp_path / "summary.json").read_text() == "earlier"
     assert "nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--model", "nothing"], "Model nothing is unknown: use one of digits, dit-s-2"),
+        (["--model", "dit-s-2", "--blocks", "13"], "blocks is 13: give 1 to 12"),
+        (["--blocks", "7"], "blocks is 7: give 1 to 6"),
+        (["--timesteps", "51"], "timesteps is 51: choose 1 to 50"),
+        (["--policy", "radit:threshold=2"], "threshold is 2.0: give it a value from 0.0 to 1.0"),
+        (["--policy", "radit,radit:threshold=0.2"], "--policy names radit more than once"),
+        (["--policy", "dense,radit", "--resume"], "--resume continues one image under one policy on verilator"),
+    ],
+)
+def test_bad_requests_are_one_sentence(tmp_path, capsys, options, words):
+    assert radit.main(["cosim", *options, "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert words in said[-1]
+
+
+def test_a_part_of_the_model_and_of_the_run(tmp_path):
+    options = ["--model", "digits", "--array", "8x8", "--blocks", "2", "--timesteps", "1", "--policy", "dense"]
+    assert radit.main(["cosim", *options, "--out", str(tmp_path)]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["blocks"], summary["timesteps"], summary["sampler"]["steps"]) == (2, 1, 50)
+    assert summary["dense"]["macs"] == 2 * 2 * sum(NAMED_MODELS["digits"].macs())
+
+
+def test_the_command_to_rerun_names_every_option():
+    request = Request("dit-s-2", 50, 4, 3, 2.0, (16, 32), "verilator", timesteps=2, blocks=5)
+    again = request.command("radit:threshold=0.3", 1)
+    assert again == (
+        "radit cosim --model dit-s-2 --policy radit:threshold=0.3 --engine verilator --array 16x32 --steps 50 "
+        "--blocks 5 --timesteps 2 --images 2 --seed 3 --cfg 2 "
+        "--latency 100 --bandwidth 32 --stall 0 --memory-seed 1 --waves"
+    )
 
 
 def test_without_guidance_one_context_runs(tmp_path, capsys):
