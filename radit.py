@@ -75,7 +75,7 @@ def demo(
         seed=seed,
         array=shape,
         engine=engine.value,
-        memory=memory_of(latency, bandwidth, stall, memory_seed),
+        memory=memory_of(latency, bandwidth, stall, memory_seed=memory_seed),
         out=out,
     )
     return 0 if equal else 1
@@ -173,7 +173,7 @@ def cosim(
         images=images,
         seed=seed,
         cfg=cfg,
-        memory=memory_of(latency, bandwidth, stall, memory_seed),
+        memory=memory_of(latency, bandwidth, stall, memory_seed=memory_seed),
         out=out,
         waves=waves,
         resume=resume,
@@ -226,6 +226,51 @@ def bench(
     from reports.bench_run import run_bench
 
     return 0 if run_bench(models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out) else 1
+
+
+@app.command()
+def project(
+    model: ModelOption = "dit-xl-2",
+    array: ArrayOption = "64x64",
+    clock_mhz: Annotated[float, number("--clock-mhz", 0.001, 100_000, "Clock (MHz).")] = 500.0,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    skip_rate: Annotated[
+        float | None,
+        number(
+            "--skip-rate",
+            0,
+            1,
+            "Also project a run that reuses this share of all sub-blocks after the first timestep (0 to 1), spread "
+            "evenly over sub-blocks, contexts and timesteps.",
+            "dense alone",
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also project the decisions of this run of radit cosim or radit demo."),
+    ] = None,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    out: Annotated[Path, typer.Option(help="Folder for project.json.")] = BUILD / "project",
+) -> int:
+    """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
+    shape = parse_array(array)
+    from reports.project import run_project
+
+    run_project(
+        model=model,
+        array=shape,
+        clock_mhz=clock_mhz,
+        steps=steps,
+        cfg=cfg,
+        skip_rate=skip_rate,
+        trace=trace,
+        memory=memory_of(latency, bandwidth, stall),
+        out=out,
+    )
+    return 0
 
 
 @app.command()

@@ -1,19 +1,20 @@
 """Seeded weights whose statistics resemble trained ones: for named models without shipped weights, and for tests.
 
 They are not trained weights: their images mean nothing, and neither does their quality. What they imitate of a trained
-DiT is what quantization and skipping have to cope with (p = 0 .. 1 from the first block to the last):
+DiT is what quantization and skipping have to cope with:
 
-| part | imitated |
-|---|---|
-| adaLN | nothing is zero: shift and scale of tenths, gates that grow with depth and differ by channel; most of it the same for all timesteps and labels, the rest moves smoothly over the timesteps and differs a little by label |
-| residual stream | grows over the blocks; one channel in 128 is an outlier that every MLP pushes on, and adaLN turns it down |
-| attention | heads of different sharpness; keys resemble queries, so that like attends to like |
-| MLP | biases below zero: most hidden features are near zero, few are large |
-| output | the embedding writes the image into a few channels that pass all blocks, the last layer reads them: the predicted noise resembles the noise in the image, so that images change little between timesteps |
+- adaLN: nothing is zero. Shift and scale are tenths; gates grow with depth and differ by channel. Most of it is the
+  same for all timesteps and labels, the rest moves smoothly over the timesteps and differs a little by label.
+- Residual stream: it grows over the blocks. One channel in 128 is an outlier that every MLP pushes on and adaLN
+  turns down.
+- Attention: heads of different sharpness; keys resemble queries, so that like attends to like.
+- MLP: biases below zero, so that most hidden features are near zero and few are large.
+- Output: the embedding writes the image into a few channels that pass all blocks, the last layer reads them. The
+  predicted noise resembles the noise in the image, so that images change little between timesteps.
 
 Every tensor has a random stream of its own, named by the seed and the tensor: the weights depend neither on threads nor
 on order.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ import numpy as np
 from model.errors import UserError
 from reports.files import atomic_write
 
+ARRAYS_FILE = "arrays.npz"
+
 
 @dataclass(frozen=True)
 class Decisions:

@@ -76,10 +76,10 @@ def parse_array(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def memory_of(latency: int, bandwidth: float, stall: float, memory_seed: int) -> dict[str, Any]:
-    """The external memory as `cosim.prepare.Request` takes it: a bandwidth of None is unlimited."""
-    limit = None if bandwidth == UNLIMITED else bandwidth
-    return {"latency": latency, "bandwidth": limit, "stall": stall, "memory_seed": memory_seed}
+def memory_of(latency: int, bandwidth: float, stall: float, **seed: int) -> dict[str, Any]:
+    """The external memory as `cosim.prepare.Request` and `reports.cycles.MemoryModel` take it."""
+    limit = None if bandwidth == UNLIMITED else bandwidth  # None: unlimited
+    return {"latency": latency, "bandwidth": limit, "stall": stall, **seed}
 
 
 def split_list(values: Iterable[str]) -> list[str]:

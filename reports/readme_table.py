@@ -25,7 +25,8 @@ def results_table(summary: Comparison) -> str:
     s = summary
     lines = [
         f"{s.sampler.images} images x {s.sampler.steps} DDIM steps, guidance {s.sampler.cfg:g}, model `{s.model}`, "
-        f"{s.array.rows}x{s.array.cols} array, engine {s.engine}, seed {s.sampler.seed}. Totals of the run.",
+        f"{s.array.rows}x{s.array.cols} array, {_memory(s)}, engine {s.engine}, seed {s.sampler.seed}. "
+        "Totals of the run.",
         "",
         "| | dense | RADiT | dense / RADiT | |",
         "|---|---:|---:|---:|---|",
@@ -35,6 +36,11 @@ def results_table(summary: Comparison) -> str:
         _check_line(s),
     ]
     return "\n".join(lines)
+
+
+def _memory(s: Comparison) -> str:
+    limit = f"of {s.memory.bandwidth:g} bytes per cycle" if s.memory.bandwidth else "without limit"
+    return f"memory {limit} at a latency of {s.memory.latency} cycles"
 
 
 def _cost_rows(s: Comparison) -> list[str]:

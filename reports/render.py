@@ -10,14 +10,14 @@ import jinja2
 import numpy as np
 
 from reports import plots
-from reports.arrays import ReportArrays, load_arrays
+from reports.arrays import ARRAYS_FILE, ReportArrays, load_arrays
 from reports.files import atomic_write
 from reports.schema import Comparison, CycleModel, PolicyResult, Quality
 from reports.summary import load_summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_IMAGES = 10
-SUMMARY_FILE, ARRAYS_FILE, REPORT_FILE = "summary.json", "arrays.npz", "report.html"
+SUMMARY_FILE, REPORT_FILE = "summary.json", "report.html"
 COMPONENT_LABELS = {
     "residual_layernorm": "residual add, LayerNorm, modulation",
     "memory_a": "A memory",
@@ -128,8 +128,7 @@ def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
 
 def model_line(model: CycleModel) -> str:
     """Predicted against measured cycles in words."""
-    found = "equal" if model.predicted == model.measured else f"{model.error:+.3%}"
-    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({found})"
+    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({model.found})"
 
 
 def share(value: float) -> str:

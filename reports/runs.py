@@ -24,12 +24,12 @@ from model.checkpoint import load_config
 from model.quality_run import stored_or_measured
 from model.skip import POLICIES, Policy, parse_policy
 from reports.account import cycles_as_predicted, summarize
-from reports.arrays import Decisions, ReportArrays, load_arrays, write_arrays
+from reports.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays, write_arrays
 from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
 from reports.readme_table import main as update_readme
-from reports.render import ARRAYS_FILE, SUMMARY_FILE, write_report
+from reports.render import SUMMARY_FILE, write_report
 from reports.schema import PolicyResult, Quality, Summary
 from reports.summary import load_summary, provenance, ratios, write_summary
 from reports.table import EnergyTable, load_table

@@ -38,11 +38,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Sampler(_Part):
+class Sampler(Part):
     """Sampler settings: steps of DDIM, guidance factor, images, seed of the noise."""
 
     steps: Annotated[int, Field(ge=1)]
@@ -51,24 +51,29 @@ class Sampler(_Part):
     seed: int
 
 
-class Array(_Part):
+class Array(Part):
     """MAC array, in cells."""
 
     rows: int
     cols: int
 
 
-class Memory(_Part):
-    """External memory of the simulation: latency in cycles, bandwidth in bytes per cycle that all ports share (None:
-    unlimited), probability of a pause per cycle and port, and the seed of the pauses."""
+class ExternalMemory(Part):
+    """Latency in cycles, bandwidth in bytes per cycle that all ports share (None: unlimited), and the probability of a
+    pause per cycle and port."""
 
     latency: Count
     bandwidth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     stall: Share
+
+
+class Memory(ExternalMemory):
+    """The same with the seed of the pauses."""
+
     seed: int
 
 
-class Bounds(_Part):
+class Bounds(Part):
     """uJ."""
 
     low: Amount
@@ -76,7 +81,7 @@ class Bounds(_Part):
     high: Amount
 
 
-class CycleModel(_Part):
+class CycleModel(Part):
     """Cycles from dimensions and decisions alone (``reports/cycles.py``), and those of the simulated RTL."""
 
     predicted: Count
@@ -87,8 +92,13 @@ class CycleModel(_Part):
         """Of the prediction, relative to what was measured."""
         return self.predicted / self.measured - 1 if self.measured else 0.0
 
+    @property
+    def found(self) -> str:
+        """The error in words."""
+        return "equal" if self.predicted == self.measured else f"{self.error:+.3%}"
 
-class Roofline(_Part):
+
+class Roofline(Part):
     """What the external memory allows; the host's x streams do not count.
 
     Fields:
@@ -124,35 +134,43 @@ def booked(stalls: dict[str, dict[str, int]]) -> int:
     return sum(sum(causes.values()) for causes in stalls.values())
 
 
-class PolicyResult(_Part):
-    """One run, whole: all images and timesteps.
+class Costs(Part):
+    """What a run takes.
 
     Fields:
-        cycles: clock cycles the accelerator was busy.
+        cycles: clock cycles the accelerator is busy.
         macs: MACs of the model in the computed sub-blocks, without padding.
         mac_utilization: macs over the array's peak in ``cycles``.
-        mac_skip_rate: share of the dense run's MACs that was not computed.
-        stalls: cycles by phase and cause (accel/stalls.py); they add up to ``cycles``, unless the run stopped in the
-            middle of a timestep, where the clock goes on while the counters are read.
-        gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
-        cycle_model: None: the run stopped at a mismatch.
+        mac_skip_rate: share of the dense run's MACs that is not computed.
         external_bytes: bytes over the memory ports and the x streams, by cause.
         roofline: of the first image.
         energy_uj, energy_breakdown_uj: uJ, total and by component.
-        counters: every counter of accel/registers.py.
     """
 
     cycles: Count
     macs: Count
     mac_utilization: Share
     mac_skip_rate: Share
-    stalls: Stalls
-    gmac_per_second: Amount
-    cycle_model: CycleModel | None
     external_bytes: dict[str, Count]
     roofline: Roofline
     energy_uj: Bounds
     energy_breakdown_uj: dict[str, Bounds]
+
+
+class PolicyResult(Costs):
+    """One run, whole: all images and timesteps.
+
+    Fields:
+        stalls: cycles by phase and cause (accel/stalls.py); they add up to ``cycles``, unless the run stopped in the
+            middle of a timestep, where the clock goes on while the counters are read.
+        gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
+        cycle_model: None: the run stopped at a mismatch.
+        counters: every counter of accel/registers.py.
+    """
+
+    stalls: Stalls
+    gmac_per_second: Amount
+    cycle_model: CycleModel | None
     counters: dict[str, Count]
 
     @model_validator(mode="after")
@@ -162,15 +180,15 @@ class PolicyResult(_Part):
         return self
 
 
-class Ratios(_Part):
-    """Dense over radit."""
+class Ratios(Part):
+    """Dense over skipping."""
 
     cycles: Amount
     macs: Amount
     energy_nominal: Amount
 
 
-class Check(_Part):
+class Check(Part):
     """RTL against the integer reference, both runs."""
 
     words_compared: Count
@@ -186,7 +204,7 @@ class Check(_Part):
         return self.words_compared > 0 and not mismatches and self.images_identical and self.counters_equal
 
 
-class Quality(_Part):
+class Quality(Part):
     """Frechet distances (no unit), accuracies (share), mean squared pixel differences (pixels from -1 to 1).
 
     Fields:
@@ -212,7 +230,7 @@ class Quality(_Part):
     origin: str = ""
 
 
-class Provenance(_Part):
+class Provenance(Part):
     """What the numbers rest on."""
 
     created: str
@@ -224,7 +242,7 @@ class Provenance(_Part):
     memory_plan: str
 
 
-class Summary(_Part):
+class Summary(Part):
     """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run."""
 
     schema_version: int = SCHEMA_VERSION

@@ -15,7 +15,7 @@ from accel.registers import CAUSES, PHASES
 from model.errors import UserError
 from reports.energy import EnergyReport
 from reports.files import atomic_write, versions
-from reports.schema import SCHEMA_VERSION, CycleModel, PolicyResult, Provenance, Ratios, Roofline, Summary
+from reports.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Roofline, Summary
 from reports.table import EnergyTable
 from reports.traffic import external_bytes
 
@@ -67,8 +67,8 @@ def whole_run(results: Iterable[PolicyResult]) -> dict[str, Any]:
     }
 
 
-def ratios(dense: PolicyResult, radit: PolicyResult) -> Ratios:
-    """Dense over radit: cycles, MACs, nominal energy."""
+def ratios(dense: Costs, radit: Costs) -> Ratios:
+    """Dense over skipping: cycles, MACs, nominal energy."""
     return Ratios(
         cycles=dense.cycles / radit.cycles,
         macs=dense.macs / radit.macs,
@@ -103,10 +103,9 @@ def load_summary(path: Path) -> Summary:
     """
     try:
         stored = json.loads(path.read_text())
-        made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else SCHEMA_VERSION
-        if made != SCHEMA_VERSION:
-            raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}; run `radit demo` again.")
-        return Summary.model_validate(stored)
+        made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else None
+        if made in (None, SCHEMA_VERSION):
+            return Summary.model_validate(stored)
     except OSError as error:
         raise UserError(f"summary {path} cannot be read ({error.strerror}); run `radit demo` first.") from None
     except ValidationError as error:
@@ -117,3 +116,4 @@ def load_summary(path: Path) -> Summary:
         ) from None
     except ValueError as error:
         raise UserError(f"summary {path} is not JSON ({error}); run `radit demo` again.") from None
+    raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}; run `radit demo` again.")

@@ -89,12 +89,12 @@ class Run:
         return sum(size for cause, size in external_bytes(counts, self.build).items() if cause not in STREAMS)
 
 
-def roofline(run: Run, memory: MemoryModel) -> Roofline:
+def roofline(run: Run, memory: MemoryModel, bandwidths: tuple[float, ...] = BANDWIDTHS) -> Roofline:
     """Where the memory limits a run, and the predicted utilization at other bandwidths. *Modelled*."""
     peak, moved = run.peak_cycles, run.memory_bytes
     return Roofline(
         bytes_per_peak_cycle=moved / peak,
         macs_per_byte=peak * run.build.rows * run.build.cols / moved,
-        bandwidth=list(BANDWIDTHS),
-        utilization=[peak / run.cycles(replace(memory, bandwidth=rate)) for rate in BANDWIDTHS],
+        bandwidth=list(bandwidths),
+        utilization=[peak / run.cycles(replace(memory, bandwidth=rate)) for rate in bandwidths],
     )
