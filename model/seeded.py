@@ -1,19 +1,21 @@
 """Seeded weights whose statistics resemble trained ones: for named models without shipped weights, and for tests.
 
 They are not trained weights: their images mean nothing, and neither does their quality. What they imitate of a trained
-DiT is what quantization and skipping have to cope with (p = 0 .. 1 from the first block to the last):
+DiT is what quantization and skipping have to cope with:
 
-| part | imitated |
-|---|---|
-| adaLN | nothing is zero: shift and scale of tenths, gates that grow with depth and differ by channel; most of it the same for all timesteps and labels, the rest moves smoothly over the timesteps and differs a little by label |
-| residual stream | grows over the blocks; one channel in 128 is an outlier that every MLP pushes on, and adaLN turns it down |
-| attention | heads of different sharpness; keys resemble queries, so that like attends to like |
-| MLP | biases below zero: most hidden features are near zero, few are large |
-| output | the embedding writes the image into a few channels that pass all blocks, the last layer reads them: the predicted noise resembles the noise in the image, so that images change little between timesteps |
+- adaLN: nothing is zero. Shift and scale are tenths; gates grow with depth and differ by channel. Most of it is the
+  same for all timesteps and labels, the rest moves smoothly over the timesteps, in some sub-blocks more than in
+  others, and differs a little by label.
+- Residual stream: it grows over the blocks. One channel in 128 is an outlier that every MLP pushes on and adaLN
+  turns down.
+- Attention: heads of different sharpness; keys resemble queries, so that like attends to like.
+- MLP: biases below zero, so that most hidden features are near zero and few are large.
+- Output: the embedding writes the image into a few channels that pass all blocks, the last layer reads them. The
+  predicted noise resembles the noise in the image, so that images change little between timesteps.
 
 Every tensor has a random stream of its own, named by the seed and the tensor: the weights depend neither on threads nor
 on order.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ SMALL = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classe
 SILU_RMS = 0.6  # of SiLU on standard normal values
 # adaLN: what is constant, and what moves with timestep and label (standard deviations; of gates relative to their mean)
 CONSTANT = {"shift": 0.2, "scale": 0.3, "gate": 0.5}
-MOVING = {"shift": 0.1, "scale": 0.12, "gate": 0.15}
+MOVING = {"shift": 0.05, "scale": 0.06, "gate": 0.1}
+LIVELIEST = 8.0  # a sub-block's vectors move up to so many times more, or less
 FIRST_GATE, LAST_GATE = 0.15, 1.0  # mean over the channels
 LABEL_SIZE = 0.4  # of a label's embedding; the timestep's is 1
 SMOOTH_TIMESTEPS = 250  # the conditioning hardly changes within a small part of so many diffusion steps
@@ -120,7 +123,9 @@ class _Recipe:
         width = self.config.hidden_size
         match part:
             case "adaLN_modulation.1.weight":
-                value *= self._adaln_rows(MOVING, block) * (width**-0.5 / SILU_RMS)
+                exponents = self._stream(f"{name} by sub-block").uniform(-1.0, 1.0, 2)
+                lively = np.repeat(LIVELIEST**exponents, 3 * width)[:, None].astype(np.float32)
+                value *= lively * self._adaln_rows(MOVING, block) * (width**-0.5 / SILU_RMS)
                 value.reshape(2, 3, width, width)[:, 2, self.carriers] = 0.0  # their gates
             case "adaLN_modulation.1.bias":
                 value *= self._adaln_rows(CONSTANT, block)[:, 0]

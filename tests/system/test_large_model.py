@@ -6,8 +6,7 @@ import pytest
 
 import radit
 from accel.config import BuildConfig
-from cosim.pack import dims_of
-from cosim.prepare import build_for
+from cosim.sizes import build_for, dims_of
 from model.config import NAMED_MODELS, DiTConfig
 
 COMMAND = "cosim --model dit-s-2 --blocks 1 --timesteps 2 --array 16x16 --policy radit:threshold=0.1:first_dense=1"

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.needs("verilator")
 # Both contexts compute at timesteps 0 and 3 and reuse everything in between.
 SHAPE = Shape(13, 16, 2, 24, motion=("jssj", "jssj"), seed=7)
 POLICY = Policy("radit", threshold=0.5, max_streak=3, last_dense=1)
-HIDDEN, CONTEXTS = SHAPE.hidden, 2
+HIDDEN, CONTEXTS, ROWS = SHAPE.hidden, 2, 8
 
 
 def run(**planted) -> Outcome:
-    return cosimulate("verilator", small_build(8, 8), make_task(SHAPE), POLICY, **planted)
+    return cosimulate("verilator", small_build(ROWS, ROWS), make_task(SHAPE), POLICY, **planted)
 
 
 def driven(timestep: int, change: Callable[[Driver], None]) -> Callable:
@@ -148,7 +148,7 @@ def test_missing_words_are_found():
         seen.trace = replace(seen.trace, prob_data=seen.trace.prob_data[:-1])
 
     outcome = run(bend=seen_at(0, 2, cut))
-    assert outcome.check.words_mismatched == 4
+    assert outcome.check.words_mismatched == ROWS
     assert outcome.problems[0].endswith("found None.") and "block 1 (attention), stage prob" in outcome.problems[0]
 
 
@@ -158,8 +158,8 @@ def test_surplus_words_are_found(sub_block):
         seen.trace = replace(seen.trace, x_data=np.tile(seen.trace.x_data, (2, 1)))
 
     outcome = run(bend=seen_at(0, sub_block, double))
-    words = CONTEXTS * 16 // 4 * HIDDEN  # of x: 13 tokens padded to 16
-    assert outcome.check.words_mismatched == 4 * words
+    words = CONTEXTS * 16 // ROWS * HIDDEN  # of x: 13 tokens padded to 16
+    assert outcome.check.words_mismatched == ROWS * words
     assert f"block {sub_block // 2} " in outcome.problems[0]
     assert f"stage x, word {words}, lane 0: expected None, found " in outcome.problems[0]
 
