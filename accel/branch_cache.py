@@ -67,9 +67,7 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
 
     base: cache address that ``finish.cache_address`` counts from. room: one more tile fits. idle: all written.
     """
-    ROWS, COLS = config.rows, config.cols
-    DEPTH = 1 << (4 * COLS - 1).bit_length()
-    FULL = DEPTH - 2 * COLS  # unwritten words when another tile starts; the one before it may finish in this cycle
+    ROWS, DEPTH, FULL = config.rows, config.branch_depth, config.branch_room
     WORD = ADDRESS_BITS
     BURST = WORD + DIM_BITS
     bursts_in, bursts_out = Stream(BURST), Stream(BURST)

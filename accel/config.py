@@ -104,6 +104,21 @@ class BuildConfig:
         return max(3 * self.max_hidden, self.max_mlp + self.max_hidden)
 
     @property
+    def branch_depth(self) -> int:
+        """Words between the drain and the branch cache: four tiles of C columns."""
+        return 1 << (4 * self.cols - 1).bit_length()
+
+    @property
+    def branch_room(self) -> int:
+        """Unwritten branch words up to which another tile may start; the one before it may finish in that cycle."""
+        return self.branch_depth - 2 * self.cols
+
+    @property
+    def fifo_credit(self) -> int:
+        """Words of x that may be between the pass's read and its normalization."""
+        return self.fifo_depth - 2
+
+    @property
     def fifo_depth(self) -> int:
         """Words between the residual add and the normalization: one tile and the latency between them."""
         return 1 << (self.max_hidden + 2 * self.rows + 64 - 1).bit_length()

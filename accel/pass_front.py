@@ -41,7 +41,7 @@ def front_half(
     """
     ROWS = config.rows
     CONTEXTS = config.max_contexts
-    CREDIT = config.fifo_depth - 2
+    CREDIT = config.fifo_credit
     parts = config.wide // ROWS
     at = Position()
     running, fire, cached, tile_ok, x_ok, branch_ok, use_x, restart = (flag() for _ in range(8))

@@ -21,7 +21,7 @@ class BranchWriter:
     """``accel.branch_cache.branch_writer``: room for another branch tile, while the policy is on."""
 
     def __init__(self, build: BuildConfig, memory: MemoryModel) -> None:
-        self._full = 2 * build.cols
+        self._full = build.branch_room
         self._spacing = memory.spacing(build.rows)
         self._bursts: deque[tuple[float, int, float]] = deque()  # finish, words, cycle in which the first one leaves
         self.idle = float("-inf")  # first cycle in which all is written

@@ -6,11 +6,12 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from accel.config import BuildConfig
+from accel.ports import MOD_BITS, PARAM_BITS
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
-PARAM_BYTES = 8
-BEAT_BYTES = 8  # of conditioning
+PARAM_BYTES = PARAM_BITS // 8
+BEAT_BYTES = MOD_BITS // 8  # of conditioning
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
 

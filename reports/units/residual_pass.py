@@ -26,7 +26,6 @@ SUMMED = (
 TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
 AHEAD = 2  # tiles whose statistics may be under way
-CREDIT_MARGIN = 2
 PULSE = 1
 
 
@@ -112,7 +111,7 @@ def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryMode
         if tile >= AHEAD:
             first = max(first, moved[tile - AHEAD] + 1)
         last = pace.front(tile, first, hidden - 1)
-        read = _last_read(tile, last, starts, hidden, build.fifo_depth - CREDIT_MARGIN)
+        read = _last_read(tile, last, starts, hidden, build.fifo_credit)
         taken = max(read + TO_STATISTICS + SUMMED, moved[-1] if moved else 0.0)
         moved.append(max(taken + build.rows + TAKEN_TO_ROOTS, free) + 1)
         starts.append(max(moved[-1], gate))
