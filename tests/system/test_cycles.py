@@ -73,6 +73,17 @@ def test_every_cycle_is_predicted(rows, cols, rng):
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("heads", [1, 4])
+def test_tiles_shorter_than_their_sequencer_are_predicted(rows, cols, heads):
+    """Four channels: products of 4 cycles and 4 columns, faster than the sequencer of the linear layers."""
+    build = small_build(rows, cols)
+    task = make_task(Shape(3 * build.wide + 1, 4, heads, 4, motion=("jsd", "jjs"), seed=1))
+    for policy in (dense(), Policy("radit", threshold=0.6, max_streak=2, last_dense=0)):
+        outcome, prediction = run(task, build, policy, Setup(MemoryTiming(latency=0)), MemoryModel(0))
+        assert prediction.phases == measured(outcome)
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
 def test_a_limited_memory_is_met_within_a_hundredth(rows, cols, rng):
     """Bandwidths from half a weight word per cycle on; sub-blocks must be long enough that one tile is no hundredth."""
     build = small_build(rows, cols)
