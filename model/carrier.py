@@ -19,7 +19,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from model.formats import ACT_BITS, ACT_FRAC, INT8_MAX, LN_BITS, SCORE_FRAC, WIDE_BITS, X_BITS
+from model.formats import ACT_BITS, ACT_FRAC, INT8_MAX, LN_BITS, SCORE_FRAC, SLOPE_FRAC, WIDE_BITS, X_BITS
 from model.ops.ccu import encode
 from model.ops.gelu import gelu, to_int8
 from model.ops.layernorm import SHIFT_OFFSET
@@ -129,6 +129,12 @@ def modulate(y: Tensor, scale: Tensor, shift: Tensor, mod_shift: int, tally: Tal
 def quantize(act: Tensor, tally: Tally) -> Tensor:
     """act Q9.6 -> int8 values."""
     return tally.clip("act", torch.mul(act, 2.0**-ACT_FRAC).add_(HALF).floor_())
+
+
+def forecast(latest: Tensor, before: Tensor, slope: Tensor) -> Tensor:
+    """latest, before (.., T, D), slope (..) Q3.8 -> forecast branch (.., T, D)."""
+    moved = torch.addcmul(latest + HALF, latest - before, slope[..., None, None] * 2.0**-SLOPE_FRAC).floor_()
+    return moved.clamp_(-INT8_MAX, INT8_MAX)
 
 
 def gelu_table(h_mult: int, h_shift: int) -> Tensor:

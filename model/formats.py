@@ -42,7 +42,13 @@ COUNT_BITS = 24  # changed codes of one sub-block input
 # Dynamic Threshold Scaling Module.
 THRESHOLD_BITS = 16  # share of changed codes, Q0.16
 FACTOR_BITS = 8  # streak scale Q0.8, fluctuation factors Q1.7
-STREAK_BITS = 6
+STREAK_BITS = 6  # reuses in a row; timesteps between two computed branches, up to 63
+
+# Forecast of a reused branch.
+GAIN_BITS = 8  # damping of the slope, Q1.7
+INVERSE_BITS = 13  # 1 / gap, Q1.12
+SLOPE_BITS = 11  # coefficient of the slope, Q3.8
+SLOPE_FRAC = 8
 
 # Softmax: scores in log2 units, probabilities 0 .. 127 relative to the row's maximum.
 SCORE_FRAC = 6

@@ -29,7 +29,7 @@ from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
 from model.ops.ccu import changed
 from model.ops.dtsm import DtsmState, decide
-from model.ops.reuse import reuse as forecast
+from model.ops.reuse import coefficient
 from model.skip import PolicyTables
 
 
@@ -126,6 +126,7 @@ class Reference:
         detect = self.policy.detect
         count = subs if detect else 0
         self.cache = [torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in range(count)]
+        self.before = [torch.zeros_like(cached) for cached in self.cache]
         self.history = [torch.zeros(shape, dtype=torch.uint8, device=self.device) for _ in range(count)]
 
     def step(
@@ -210,14 +211,25 @@ class Reference:
         stages: Stages | None,
     ) -> Tensor:
         """Branch (N, contexts, T, D): computed where not reused, then cached together with the codes."""
-        computed = (~reuse).to(a.device)
+        reused, computed = reuse.to(a.device), (~reuse).to(a.device)
         given = a[computed]
         fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
         if codes is None:
             return fresh.view(a.shape)
+        self.before[s][computed] = self.cache[s][computed]
         self.cache[s][computed] = fresh
         self.history[s][computed] = codes[computed]
-        return forecast(self.cache[s])
+        return self._forecast(s, index, reused)
+
+    def _forecast(self, s: int, index: int, reused: Tensor) -> Tensor:
+        """Branch (N, contexts, T, D): the computed one, or the forecast where reused."""
+        state, gain = self.state[s], int(self.policy.gains[index, s])
+        if not gain or not reused.any():
+            return self.cache[s]
+        slope = coefficient(state.streak, state.gap, gain).to(reused.device)[reused]
+        branch = self.cache[s].clone()
+        branch[reused] = carrier.forecast(branch[reused], self.before[s][reused], slope)
+        return branch
 
 
 def _captured(

@@ -5,7 +5,17 @@ Each table is defined by the formula beside it, evaluated at the midpoint of its
 
 import math
 
-from model.formats import EXP_ROM_FRAC, GELU_FRAC, INT8_MAX, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SCORE_FRAC
+from model.formats import (
+    EXP_ROM_FRAC,
+    GELU_FRAC,
+    INT8_MAX,
+    INVERSE_BITS,
+    PHI_ENTRIES,
+    PHI_FRAC,
+    PHI_STEP_BITS,
+    SCORE_FRAC,
+    STREAK_BITS,
+)
 
 # 1/sqrt(m), Q1.15, for m = (index + 1/2) / 256, index 64 .. 255.
 RSQRT_FIRST = 64
@@ -14,6 +24,9 @@ RSQRT_ROM = tuple(round(2**15 / math.sqrt((i + 0.5) / 256)) for i in range(RSQRT
 # 1/m, Q1.15, for m = (index + 1/2) / 256, index 128 .. 255.
 RECIP_FIRST = 128
 RECIP_ROM = tuple(round(2**15 / ((i + 0.5) / 256)) for i in range(RECIP_FIRST, 256))
+
+# 1/gap, Q1.12, for a gap of 0 .. 63 timesteps; 0 for gap 0.
+GAP_INVERSE = (0,) + tuple(round((1 << (INVERSE_BITS - 1)) / gap) for gap in range(1, 1 << STREAK_BITS))
 
 # 127 * 2**-f with 8 extra bits, f = index / 64.
 EXP_ROM = tuple(round(INT8_MAX * 2**EXP_ROM_FRAC * 2 ** (-i / (1 << SCORE_FRAC))) for i in range(1 << SCORE_FRAC))

@@ -52,6 +52,7 @@ class PolicyTables:
         thresholds: (steps, S) int64, Q0.16 share of changed codes.
         force: (steps,) bool, timesteps that compute everything.
         boundaries: (steps, S, 7) int64, Q9.6 in units of the timestep's int8 step, ascending.
+        gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         registers: run-time registers of the DTSM.
     """
 
@@ -59,6 +60,7 @@ class PolicyTables:
     thresholds: Tensor
     force: Tensor
     boundaries: Tensor
+    gains: Tensor
     registers: DtsmRegisters
 
 
@@ -76,6 +78,7 @@ class Policy:
         max_streak: longest run of reuses, 0 .. 63.
         first_dense, last_dense: timesteps at the start and at the end that compute everything.
         small, large: range limits r1 and r2 of the encoding rules.
+        gain: of the forecast's slope, 0 .. 1.99; 0 reuses the cached branch as it is.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Policy:
     last_dense: int = 1
     small: float = 0.4
     large: float = 1.2
+    gain: float = 0.0
 
     def __post_init__(self) -> None:
         limits = {
@@ -98,6 +102,7 @@ class Policy:
             "streak_step": (0.0, 1.0 - 2.0**-FACTOR_BITS),
             "tight": (0.0, 2.0 - 1.0 / FACTOR_ONE),
             "loose": (0.0, 2.0 - 1.0 / FACTOR_ONE),
+            "gain": (0.0, 2.0 - 1.0 / FACTOR_ONE),
             "max_streak": (0, (1 << STREAK_BITS) - 1),
             "first_dense": (1, math.inf),
             "last_dense": (0, math.inf),
@@ -142,7 +147,8 @@ class Policy:
         )
         boundaries = code_boundaries(integer, self.small, self.large)
         thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
-        return PolicyTables(self.name != "dense", thresholds, force, boundaries, registers)
+        gains = torch.full((steps, subs), round(self.gain * FACTOR_ONE))
+        return PolicyTables(self.name != "dense", thresholds, force, boundaries, gains, registers)
 
 
 def dense() -> Policy:
@@ -165,6 +171,7 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "last_dense": 1,
     "small": 0.4,
     "large": 1.2,
+    "gain": 0.0,
 }
 
 

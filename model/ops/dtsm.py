@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
-from model.formats import FACTOR_BITS, THRESHOLD_BITS
+from model.formats import FACTOR_BITS, STREAK_BITS, THRESHOLD_BITS
 
 AVERAGE_SHIFT = 2
+GAP_MAX = (1 << STREAK_BITS) - 1
 THRESHOLD_MAX = (1 << THRESHOLD_BITS) - 1
 
 
@@ -25,12 +26,13 @@ class DtsmState:
     streak: torch.Tensor  # reuses since the last computation
     last_count: torch.Tensor  # distance to the last computed input, one step ago
     average: torch.Tensor  # running average of the distance's change per step
+    gap: torch.Tensor  # timesteps between the last two computations; 0: there was one at most
 
     @classmethod
     def cleared(cls, *shape: int) -> "DtsmState":
         """The state at the start of an image."""
         zero = torch.zeros(shape, dtype=torch.int64)
-        return cls(torch.zeros(shape, dtype=torch.bool), zero, zero.clone(), zero.clone())
+        return cls(torch.zeros(shape, dtype=torch.bool), zero, zero.clone(), zero.clone(), zero.clone())
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ def decide(
         reuse = torch.zeros_like(reuse)
     moved = average + ((delta - average) >> AVERAGE_SHIFT)
     zero = torch.zeros_like(count)
+    apart = torch.where(state.valid, (state.streak + 1).clamp(max=GAP_MAX), zero)
     following = DtsmState(
         valid=torch.ones_like(state.valid),
         streak=torch.where(reuse, state.streak + 1, zero),
         last_count=torch.where(reuse, count, zero),
         average=torch.where(state.valid, moved, zero),
+        gap=torch.where(reuse, state.gap, apart),
     )
     return reuse, following

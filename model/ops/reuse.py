@@ -1,12 +1,29 @@
-"""What a skipped sub-block gives to the residual add: order 0, the cached branch itself.
+"""What a reused sub-block gives to the residual add: a forecast from its last two computed branches.
 
-``cached int8 -> int8``. A forecast (``F + k * (F - F_prev) / gap``) takes this function's place; the data
-path (``accel/units/reuse.py``) stands between branch cache and gate for it.
+``F + c (F - F')``, where F is the latest computed branch and F' the one before it: ``int8 + (Q3.8 * int9 -+half-> )
+-> int8``, saturated to -127 .. 127. The coefficient ``c = gain * k / gap`` (Q3.8, saturated) is one number per sub-block and
+context: k timesteps since F, ``gap`` timesteps between F' and F, gain Q1.7 from the header (0: plain reuse of F,
+1: first-order extrapolation). With one branch cached (gap 0) c is 0.
+Source of the forecast: J. Liu et al., "From Reusing to Forecasting" (TaylorSeer), 2025, order 1; the gain is ours.
 """
 
 import torch
 
+from model.formats import GAIN_BITS, INT8_MAX, INVERSE_BITS, SLOPE_BITS, SLOPE_FRAC
+from model.roms import GAP_INVERSE
 
-def reuse(cached: torch.Tensor) -> torch.Tensor:
-    """cached branch (.., T, D) int8 -> branch used in this timestep (.., T, D) int8."""
-    return cached
+COEFFICIENT_SHIFT = (GAIN_BITS - 1) + (INVERSE_BITS - 1) - SLOPE_FRAC
+COEFFICIENT_MAX = (1 << SLOPE_BITS) - 1
+
+
+def coefficient(steps: torch.Tensor, gap: torch.Tensor, gain: int) -> torch.Tensor:
+    """steps k (..) 1 .. 63, gap (..) 0 .. 63, gain Q1.7 -> c (..) Q3.8, cut (floor) and saturated."""
+    inverse = torch.tensor(GAP_INVERSE)[gap]
+    return ((steps * gain * inverse) >> COEFFICIENT_SHIFT).clamp(max=COEFFICIENT_MAX)
+
+
+def reuse(latest: torch.Tensor, before: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+    """latest F and before F' (.., T, D) int8, slope c (..) Q3.8 -> branch used in this timestep (.., T, D) int8."""
+    step = slope[..., None, None] * (latest - before)
+    moved = latest + ((step + (1 << (SLOPE_FRAC - 1))) >> SLOPE_FRAC)
+    return moved.clamp(-INT8_MAX, INT8_MAX)
