@@ -250,6 +250,13 @@ def project(
         Path | None,
         typer.Option(metavar="FOLDER", help="Also project the decisions of this run of radit cosim or radit demo."),
     ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option(
+            "--forecast/--no-forecast",
+            help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
+        ),
+    ] = False,
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
@@ -267,6 +274,7 @@ def project(
         cfg=cfg,
         skip_rate=skip_rate,
         trace=trace,
+        forecast=forecast,
         memory=memory_of(latency, bandwidth, stall),
         out=out,
     )

@@ -130,6 +130,7 @@ def attend_sequencer(clk, aresetn, start, done, active, softmax_done, group, reg
             cmd.last_use.next = 0
             cmd.param_base.next = 0
             cmd.cache_address.next = 0
+            cmd.cache_other.next = 0
             cmd.a_tile.next = 0
             cmd.parity.next = 0
             cmd.col_first.next = 0

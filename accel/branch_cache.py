@@ -1,8 +1,10 @@
 """Traffic with the branch cache and the code history, both in external memory.
 
-Reader: one command per reused context, whose branch then streams into the pass. Writer: one burst per drained
-branch tile, through a FIFO that the array waits for. History: one read command per pass; after the decisions, the
-codes of every computed context are written from the code buffer, beside the engine's work.
+The cache has two slots per sub-block and context, which newly computed branches take in turn, so that the last two of
+them are there for a forecast. Readers: one command per reused context, whose latest branch then streams into the pass,
+and, where the branch is a forecast, one for the branch before it. Writer: one burst per drained branch tile, through a
+FIFO that the array waits for. History: one read command per pass; after the decisions, the codes of every computed
+context are written from the code buffer, beside the engine's work.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum
@@ -18,35 +20,47 @@ PENDING_BURSTS = 16
 
 
 @block
-def context_reader(clk, aresetn, start, wanted, base, words, cmd, config):
-    """On ``start`` ask for ``words`` words per context in ``wanted`` (bits), contexts lying one after the other."""
+def context_reader(clk, aresetn, start, wanted, in_other, base, other, words, cmd, config):
+    """On ``start`` ask for ``words`` words per context in ``wanted`` (bits), contexts lying one after the other.
+
+    in_other: bits, contexts whose words are those that lie from ``other`` on, not from ``base`` on.
+    """
     CONTEXTS = config.max_contexts
     phases = enum("IDLE", "LOOK", "ASK")
     phase = Signal(phases.IDLE)
     ctx = dim()
-    here = flag()
-    at = address()
+    here, elsewhere = flag(), flag()
+    at, first = address(), address()
 
     @always_comb
     def look():
         here.next = 0
+        elsewhere.next = 0
         for i in range(CONTEXTS):
-            if ctx == i and wanted[i]:
-                here.next = 1
+            if ctx == i:
+                here.next = wanted[i]
+                elsewhere.next = in_other[i]
         cmd.tvalid.next = phase == phases.ASK
+
+    @always_comb
+    def choose():
+        if elsewhere:
+            first.next = other
+        else:
+            first.next = base
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
         if phase == phases.IDLE:
             if start:
                 ctx.next = 0
-                at.next = base
+                at.next = 0
                 phase.next = phases.LOOK
         elif phase == phases.LOOK:
             if ctx == CONTEXTS:
                 phase.next = phases.IDLE
             elif here:
-                cmd.taddr.next = at
+                cmd.taddr.next = first + at
                 cmd.tlen.next = words
                 phase.next = phases.ASK
             else:
@@ -58,14 +72,15 @@ def context_reader(clk, aresetn, start, wanted, base, words, cmd, config):
                 at.next = at + words
                 phase.next = phases.LOOK
 
-    return look, sequence
+    return look, choose, sequence
 
 
 @block
-def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, dst, written, config):
+def branch_writer(clk, aresetn, enable, base, other, finish, drained, room, idle, cmd, dst, written, config):
     """Write drained branch tiles to the cache while ``enable``.
 
-    base: cache address that ``finish.cache_address`` counts from. room: one more tile fits. idle: all written.
+    base, other: cache addresses that ``finish.cache_address`` counts from, by slot. room: one more tile fits. idle:
+    all written.
     """
     ROWS, DEPTH, FULL = config.rows, config.branch_depth, config.branch_room
     WORD = ADDRESS_BITS
@@ -79,7 +94,10 @@ def branch_writer(clk, aresetn, enable, base, finish, drained, room, idle, cmd, 
 
     @always_comb
     def place():
-        at.next = base + finish.cache_address
+        if finish.cache_other:
+            at.next = other + finish.cache_address
+        else:
+            at.next = base + finish.cache_address
 
     @always_comb
     def push():

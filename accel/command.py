@@ -60,12 +60,14 @@ class TileCommand:
         self.job_first = flag()  # score: first and last tile of a row of scores
         self.job_last = flag()
         self.parity = flag()  # values: which half of the probability memory
-        self.cache_address = address()  # branch: offset in the branch cache
+        self.cache_address = address()  # branch: offset in a slot of the branch cache
+        self.cache_other = flag()  # branch: goes to the other slot
 
 
 COPIED = (
     "valid row_source row_base row_step row_part col_source col_base col_step col_part a_tile k_len last_use kind "
-    "dst_base dst_step dst_part col_first col_count param_base key_first job_first job_last parity cache_address"
+    "dst_base dst_step dst_part col_first col_count param_base key_first job_first job_last parity cache_address "
+    "cache_other"
 ).split()
 
 

@@ -59,7 +59,7 @@ class Finish:
 
     FIELDS = (
         "kind dst_base dst_step dst_part a_tile col_first col_count param_base key_first job_first job_last parity "
-        "cache_address"
+        "cache_address cache_other"
     ).split()
 
     def __init__(self, cmd) -> None:

@@ -28,11 +28,12 @@ PRODUCT_BITS = 3
 
 
 @block
-def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, regs, cmd, config):
+def linear_sequencer(clk, aresetn, start, product, done, active, slots, cache_offset, regs, cmd, config):
     """Emit the tile commands of one product.
 
     start: pulse, with ``product``; done: pulse after the last command was accepted. active: bit per context that
-    computes. cache_offset: word address of context 0's branch in the cache. regs: the dimension registers.
+    computes. slots: bit per context, the slot of the cache that its branch goes to. cache_offset: word address of
+    context 0's branch in a slot. regs: the dimension registers.
     """
     ROWS, COLS = config.rows, config.cols
     LOG_ROWS, LOG_COLS = log2_exact(ROWS), log2_exact(COLS)
@@ -53,14 +54,16 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
     context_rows, context_supers, context_tokens, context_cache = (address() for _ in range(4))
     out_rows, out_supers, out_tokens, tile_cache, tile_tokens, output_rows = (address() for _ in range(6))
     super_tile, part, out_wide = dim(), dim(), dim()
-    computes = flag()
+    computes, to_other = flag(), flag()
 
     @always_comb
     def look_up():
         computes.next = 0
+        to_other.next = 0
         for i in range(CONTEXTS):
-            if ctx == i and active[i]:
-                computes.next = 1
+            if ctx == i:
+                computes.next = active[i]
+                to_other.next = slots[i]
         cmd.valid.next = phase == phases.OFFER
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -136,6 +139,7 @@ def linear_sequencer(clk, aresetn, start, product, done, active, cache_offset, r
             cmd.parity.next = 0
             cmd.key_first.next = 0
             cmd.cache_address.next = context_cache + tile_cache + out_first
+            cmd.cache_other.next = to_other
             cmd.row_part.next = part
             cmd.col_part.next = part
             if remaining < out_size:

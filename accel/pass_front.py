@@ -1,15 +1,23 @@
-"""Front half of the streaming pass: read x and branch, add, write x back, feed the FIFO."""
+"""Front half of the streaming pass: read x and branch, add, write x back, feed the FIFO.
+
+A word of a reused branch comes through the forecast (``accel/units/reuse.py``); x, gate and a branch of this timestep
+are read so much later that they meet it.
+"""
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from accel.command import dim, flag
-from accel.drain import delay
+from accel.drain import delay, register, travel
 from accel.gemm import part_mux
 from accel.units.residual import LATENCY as RESIDUAL_LATENCY
 from accel.units.residual import residual_unit
+from accel.units.reuse import LATENCY as REUSE_LATENCY
 from accel.units.reuse import reuse_unit
 from accel.walker import Position, walker
 from model.formats import GATE_BITS, INT8_BITS, X_BITS
+
+FIRE_TO_READ = REUSE_LATENCY - 1  # a memory answers in the cycle after
+FIRE_TO_SUM = REUSE_LATENCY + RESIDUAL_LATENCY
 
 
 @block
@@ -20,6 +28,9 @@ def front_half(
     first_pass,
     last_pass,
     reused,
+    forecasts,
+    slope,
+    front_context,
     moved,
     pop,
     cond_base,
@@ -27,8 +38,10 @@ def front_half(
     ports,
     x_in,
     cache,
+    previous,
     fifo,
     stat_last,
+    takes_word,
     lacks_words,
     regs,
     config,
@@ -36,15 +49,17 @@ def front_half(
     """Read x and branch, add, write x back and feed the FIFO.
 
     start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. reused: bit per context whose
-    branch comes from the cache. moved: a tile's statistics moved on. pop: a word left the FIFO. stat_last: the
-    word entering the FIFO is a tile's last. lacks_words: it waits for the host or the branch cache.
+    branch comes from the cache, forecasts: those of them whose branch before comes on ``previous``, slope: of the
+    forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word left the FIFO.
+    stat_last: the word entering the FIFO is a tile's last. takes_word: a word starts its way; lacks_words: it waits for
+    the host or the branch cache.
     """
     ROWS = config.rows
     CONTEXTS = config.max_contexts
     CREDIT = config.fifo_credit
     parts = config.wide // ROWS
     at = Position()
-    running, fire, cached, tile_ok, x_ok, branch_ok, use_x, restart = (flag() for _ in range(8))
+    running, fire, cached, forecast, tile_ok, x_ok, branch_ok = (flag() for _ in range(7))
     ahead = Signal(intbv(0)[4:])
     in_fifo = dim()
     walk = walker(clk, aresetn, start, fire, cond_base, regs, at, config)
@@ -52,15 +67,18 @@ def front_half(
     @always_comb
     def source():
         cached.next = 0
+        forecast.next = 0
         for i in range(CONTEXTS):
-            if at.context == i and reused[i] and not first_pass:
-                cached.next = 1
+            if at.context == i and not first_pass:
+                cached.next = reused[i]
+                forecast.next = forecasts[i]
+        front_context.next = at.context
         tile_ok.next = not at.first_channel or ahead < 2 or last_pass
         x_ok.next = not first_pass or x_in.tvalid
 
     @always_comb
     def allow():
-        branch_ok.next = not cached or cache.tvalid
+        branch_ok.next = (not cached or cache.tvalid) and (not forecast or previous.tvalid)
 
     @always_comb
     def go():
@@ -71,14 +89,11 @@ def front_half(
     def take():
         x_in.tready.next = fire and first_pass
         cache.tready.next = fire and cached
+        previous.tready.next = fire and forecast
+        takes_word.next = fire
         ports.x_in.next = fire and first_pass
         ports.cache_read.next = fire and cached
-        ports.x_read.enable.next = fire and not first_pass
-        ports.a_read.enable.next = fire and not first_pass and not cached
-        ports.gate.enable.next = fire and not first_pass
-        ports.x_read.addr.next = at.row_addr
-        ports.a_read.addr.next = at.super_addr
-        ports.gate.addr.next = at.cond_addr
+        ports.slope_read.next = fire and forecast
 
     @always_seq(clk.posedge, reset=aresetn)
     def run():
@@ -98,29 +113,48 @@ def front_half(
         elif pop and not fire:
             in_fifo.next = in_fifo - 1
 
-    # One cycle later: words from the memories.
+    # Beside the forecast: what x, gate and a branch of this timestep are to be read with.
+    fires = [fire, *(flag() for _ in range(FIRE_TO_READ))]
+    read, read_cached = fires[FIRE_TO_READ], flag()
+    beside = (
+        [register(clk, fires[i], fires[i + 1]) for i in range(FIRE_TO_READ)],
+        travel(clk, fires[:FIRE_TO_READ], cached, read_cached),
+        travel(clk, fires[:FIRE_TO_READ], at.row_addr, ports.x_read.addr),
+        travel(clk, fires[:FIRE_TO_READ], at.super_addr, ports.a_read.addr),
+        travel(clk, fires[:FIRE_TO_READ], at.cond_addr, ports.gate.addr),
+    )
+
+    @always_comb
+    def look():
+        ports.x_read.enable.next = read and not first_pass
+        ports.a_read.enable.next = read and not first_pass and not read_cached
+        ports.gate.enable.next = read and not first_pass
+
+    # One cycle later: words from the memories, and from the forecast.
     valid_1, cached_1, use_branch_1, last_1 = (flag() for _ in range(4))
     part_1 = dim()
     x_host, x_1 = Signal(intbv(0)[ROWS * X_BITS :]), Signal(intbv(0)[ROWS * X_BITS :])
     own, again, branch_1 = (Signal(intbv(0)[ROWS * INT8_BITS :]) for _ in range(3))
     gate_1 = Signal(intbv(0, min=-(1 << (GATE_BITS - 1)), max=1 << (GATE_BITS - 1)))
     again_valid, reuse_take = flag(), flag()
+    found = (
+        travel(clk, fires, at.part, part_1),
+        travel(clk, fires, at.last_channel, last_1),
+        travel(clk, fires, x_in.tdata, x_host),
+    )
 
     @always_seq(clk.posedge, reset=aresetn)
     def fetch():
-        valid_1.next = fire
-        if fire:
-            cached_1.next = cached
+        valid_1.next = read
+        if read:
+            cached_1.next = read_cached
             use_branch_1.next = not first_pass
-            last_1.next = at.last_channel
-            part_1.next = at.part
-            x_host.next = x_in.tdata
 
     @always_comb
     def take_cached():
         reuse_take.next = fire and cached
 
-    forecast = reuse_unit(clk, reuse_take, cache.tdata, again_valid, again)
+    extrapolate = reuse_unit(clk, reuse_take, cache.tdata, previous.tdata, slope, again_valid, again, lanes=ROWS)
     pick = part_mux(ports.a_read.data, part_1, own, parts, ROWS * INT8_BITS)
 
     @always_comb
@@ -141,7 +175,7 @@ def front_half(
         clk, valid_1, x_1, branch_1, use_branch_1, gate_1, header.gate_shift, new_valid, x_new, saturated, lanes=ROWS
     )
     tags = (
-        delay(clk, at.row_addr, ports.x_write.addr, RESIDUAL_LATENCY + 1),
+        delay(clk, ports.x_read.addr, ports.x_write.addr, RESIDUAL_LATENCY + 1),
         delay(clk, last_1, stat_last, RESIDUAL_LATENCY),
     )
 
@@ -154,4 +188,7 @@ def front_half(
         ports.residual.next = new_valid
         ports.residual_saturated.next = new_valid and saturated
 
-    return walk, source, allow, go, take, run, fetch, take_cached, forecast, pick, choose, add, tags, deliver
+    return (
+        walk, source, allow, go, take, run, beside, look, found, fetch, take_cached, extrapolate, pick, choose, add,
+        tags, deliver,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from myhdl import ResetSignal, Signal
 
 from accel.config import BuildConfig
 from accel.stream import Command, Stream, Tap, Taps, word
+from model.formats import SLOPE_BITS
 
 REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32
@@ -63,6 +64,7 @@ def memory_ports(config: BuildConfig) -> tuple[MemoryPort, ...]:
         MemoryPort("mod", False, MOD_BITS),
         MemoryPort("param", False, PARAM_BITS),
         MemoryPort("cache_rd", False, 8 * config.rows),
+        MemoryPort("prev_rd", False, 8 * config.rows),
         MemoryPort("hist_rd", False, 4 * config.rows),
         MemoryPort("cache_wr", True, 8 * config.rows),
         MemoryPort("hist_wr", True, 4 * config.rows),
@@ -77,7 +79,12 @@ def trace_taps(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
         "prob": (Field("data", rows, 8, False),),
         "x": (Field("data", rows, X_BITS, True),),
         "act": (Field("data", rows, 8, True),),
-        "decide": (Field("index", 1, 16, False), Field("count", 1, 24, False), Field("reuse", 1, 1, False)),
+        "decide": (
+            Field("index", 1, 16, False),
+            Field("count", 1, 24, False),
+            Field("reuse", 1, 1, False),
+            Field("slope", 1, SLOPE_BITS, False),
+        ),
         "advance": (Field("sub_block", 1, 16, False),),
     }
 

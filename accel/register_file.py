@@ -12,7 +12,7 @@ from accel.stalls import cycle_accounts
 REGISTER_BITS = {
     **dict.fromkeys(REGISTERS, 16),
     **dict.fromkeys("sub_block_words attention_words mlp_words".split(), 24),
-    **dict.fromkeys("weight_base mod_base param_base cache_base history_base".split(), 32),
+    **dict.fromkeys("weight_base mod_base param_base cache_base cache_base_other history_base".split(), 32),
     **dict.fromkeys([f"log_{what}_{parity}" for what in ("frames", "interleave") for parity in ("even", "odd")], 4),
     "policy": 1,
     "streak_step": 9,

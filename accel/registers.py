@@ -43,7 +43,8 @@ REGISTERS: dict[str, str] = {
     "mlp_words": "weight words of an MLP sub-block",
     "mod_base": "mod port address of this timestep",
     "param_base": "param port address of this timestep",
-    "cache_base": "cache port address",
+    "cache_base": "cache port address of slot 0",
+    "cache_base_other": "cache port address of slot 1; that of slot 0 where no timestep forecasts",
     "history_base": "history port address",
 }
 
@@ -88,7 +89,8 @@ EVENTS: dict[str, str] = {
     "code_reads": "code buffer reads of R x 4 bit = words written to the history",
     "code_writes": "code buffer writes of R x 4 bit",
     "history_reads": "words read from the history (R x 4 bit)",
-    "cache_reads": "words read from the branch cache (R int8)",
+    "cache_reads": "words read from the branch cache (R int8), latest branches",
+    "slope_reads": "words read from the branch cache (R int8), branches before the latest = words forecast",
     "cache_writes": "words written to the branch cache (R int8)",
     "x_in_words": "words of x from the host (R 16-bit)",
     "x_out_words": "words of x to the host (R 16-bit)",

@@ -1,8 +1,8 @@
 """The streaming pass between two sub-blocks, at one word (R tokens of one channel) per cycle.
 
-``x (memory or host) + gate * branch (A memory, branch cache or none) -> x -> FIFO -> LayerNorm -> modulate ->
-int8 into A memory, Q9.6 into the CCU``. The front half reads and adds; the FIFO holds a tile while its statistics
-form; the back half normalizes, one tile behind. Between contexts the back half waits for the decision.
+``x (memory or host) + gate * branch (A memory, forecast from the branch cache, or none) -> x -> FIFO -> LayerNorm ->
+modulate -> int8 into A memory, Q9.6 into the CCU``. The front half reads and adds; the FIFO holds a tile while its
+statistics form; the back half normalizes, one tile behind. Between contexts the back half waits for the decision.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
@@ -30,7 +30,7 @@ class PassPorts:
         self.gate = ReadPort(GATE_BITS)
         self.modulation = ReadPort(2 * MOD_BITS)
         self.code_write = WritePort(rows * CODE_BITS)
-        for name in ("residual", "fifo_read", "x_in", "x_out", "cache_read", "history_read", "ccu"):
+        for name in ("residual", "fifo_read", "x_in", "x_out", "cache_read", "slope_read", "history_read", "ccu"):
             setattr(self, name, flag())
         for unit in ("residual", "norm", "modulate"):
             setattr(self, f"{unit}_saturated", flag())
@@ -46,6 +46,9 @@ def residual_pass(
     detect,
     with_history,
     reused,
+    forecasts,
+    slope,
+    front_context,
     decide,
     decided,
     done,
@@ -55,6 +58,7 @@ def residual_pass(
     x_in,
     x_out,
     cache,
+    previous,
     history,
     count,
     norm_context,
@@ -74,10 +78,10 @@ def residual_pass(
     norm_valid, norm_last, y_valid, norm_saturated, back_start, back_done, out_done = (flag() for _ in range(7))
     y = Signal(intbv(0)[ROWS * LN_BITS :])
     out_left = address()
-    front_lacks, back_lacks = flag(), flag()
+    takes_word, front_lacks, back_lacks = flag(), flag(), flag()
     front = front_half(
-        clk, aresetn, start, first_pass, last_pass, reused, moved, pop, cond_base, header, ports, x_in, cache, fifo_in,
-        stat_last, front_lacks, regs, config,
+        clk, aresetn, start, first_pass, last_pass, reused, forecasts, slope, front_context, moved, pop, cond_base,
+        header, ports, x_in, cache, previous, fifo_in, stat_last, takes_word, front_lacks, regs, config,
     )  # fmt: skip
     queue = stream_fifo(clk, aresetn, fifo_in, fifo_out, level, depth=config.fifo_depth)
 
@@ -129,7 +133,7 @@ def residual_pass(
 
     @always_comb
     def tell():
-        activity.streams.next = ports.gate.enable or ports.x_in or pop
+        activity.streams.next = takes_word or pop
         activity.lacks_words.next = front_lacks or back_lacks
 
     return front, queue, feed, drain, release, norm, back, count_out, finish, tell

@@ -32,7 +32,7 @@ from accel.skip_controller import skip_controller
 from accel.stalls import Activity, classify_cycle
 from accel.trace import trace_taps
 from accel.weights import param_loader, weight_streamer
-from model.formats import COUNT_BITS, INT8_BITS
+from model.formats import COUNT_BITS, INT8_BITS, SLOPE_BITS
 
 
 @block
@@ -127,6 +127,7 @@ def engines(
     engine_done,
     quiet,
     active,
+    slots,
     softmax_done,
     group,
     regs,
@@ -142,7 +143,7 @@ def engines(
     product, a_product, m_product = (Signal(intbv(0)[PRODUCT_BITS:]) for _ in range(3))
     linear_cmd = TileCommand()
     linear = linear_sequencer(
-        clk, aresetn, linear_start, product, linear_done, active, at.offset, regs, linear_cmd, config
+        clk, aresetn, linear_start, product, linear_done, active, slots, at.offset, regs, linear_cmd, config
     )
     attention = attention_engine(
         clk, aresetn, a_start, a_done, quiet, a_linear, a_product, linear_done, linear_cmd, active, softmax_done,
@@ -194,6 +195,7 @@ def count_events(
         events.code_writes.next = ports.code_write.enable
         events.history_reads.next = ports.history_read
         events.cache_reads.next = ports.cache_read
+        events.slope_reads.next = ports.slope_read
         events.cache_writes.next = cache_written
         events.x_in_words.next = ports.x_in
         events.x_out_words.next = ports.x_out
@@ -208,7 +210,7 @@ def count_events(
 def radit_top(
     config: BuildConfig, clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy,
     m_weight_cmd, s_weight, m_mod_cmd, s_mod, m_param_cmd, s_param,
-    m_cache_rd_cmd, s_cache_rd, m_hist_rd_cmd, s_hist_rd,
+    m_cache_rd_cmd, s_cache_rd, m_prev_rd_cmd, s_prev_rd, m_hist_rd_cmd, s_hist_rd,
     m_cache_wr_cmd, m_cache_wr, m_hist_wr_cmd, m_hist_wr,
     s_x, m_x, trace,
 ):  # fmt: skip
@@ -220,13 +222,14 @@ def radit_top(
     any_computes, engine_done, branch_idle, history_idle, passing, with_history = (flag() for _ in range(6))
     decide, decided, attending, attention_runs, quiet, cache_room, code_read = (flag() for _ in range(7))
     weight_write, param_write, mod_write, cache_written, softmax_done, reuse, tile_moved = (flag() for _ in range(7))
-    computes, reused = (Signal(intbv(0)[config.max_contexts :]) for _ in range(2))
+    computes, reused, forecasts, slots, slots_before = (Signal(intbv(0)[config.max_contexts :]) for _ in range(5))
+    slope, slope_before = (Signal(intbv(0)[SLOPE_BITS:]) for _ in range(2))
     all_contexts = Signal(intbv(0)[config.max_contexts :])
     activity, fetch_weights, account = Activity(), flag(), Signal(intbv(0)[ACCOUNT_BITS:])
     count = Signal(intbv(0)[COUNT_BITS:])
-    context_number, index, param_count, cond_base = dim(), dim(), dim(), address()
+    context_number, front_context, index, param_count, cond_base = dim(), dim(), dim(), dim(), address()
     ring_head, ring_tail = address(), address()
-    cache_at, history_at = address(), address()
+    cache_at, cache_other_at, history_at = address(), address(), address()
     history_start, cache_start = flag(), flag()
     ports, reads, cmd = PassPorts(config), OperandPorts(config), TileCommand()
     finish, drained = Finish(cmd), Drained(config.rows)
@@ -265,6 +268,7 @@ def radit_top(
         if at.half:
             cond_base.next = HALF
         cache_at.next = regs.cache_base + at.offset_before
+        cache_other_at.next = regs.cache_base_other + at.offset_before
         history_at.next = regs.history_base + at.offset
         all_contexts.next = 0
         for i in range(CONTEXTS):
@@ -277,13 +281,14 @@ def radit_top(
         m_mod_cmd, s_mod, mod_write, config,
     )  # fmt: skip
     stream = residual_pass(
-        clk, aresetn, pass_start, at.first_pass, at.last_pass, regs.policy, with_history, reused, decide, decided,
-        pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd, s_hist_rd, count, context_number, tile_moved,
-        activity, regs, config,
+        clk, aresetn, pass_start, at.first_pass, at.last_pass, regs.policy, with_history, reused, forecasts,
+        slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd,
+        s_prev_rd, s_hist_rd, count, context_number, tile_moved, activity, regs, config,
     )  # fmt: skip
     skip = skip_controller(
         clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, at.sub_block, header,
-        new_image, decided, reuse, computes, reused, any_computes, index, regs, config,
+        new_image, front_context, decided, reuse, slope, computes, slots, reused, forecasts, slots_before, slope_before,
+        any_computes, index, regs, config,
     )  # fmt: skip
     x_memory = narrow_memory(clk, ports.x_write, ports.x_read, config.x_depth)
     a_mem = a_memory(clk, passing, ports, reads, branch, group, events, config)
@@ -291,7 +296,7 @@ def radit_top(
     # Engines and array.
     grouping = choose_group(at, regs, attention_runs, group)
     engine = engines(
-        clk, aresetn, at, compute_start, engine_done, quiet, computes, softmax_done, group, regs, cmd,
+        clk, aresetn, at, compute_start, engine_done, quiet, computes, slots, softmax_done, group, regs, cmd,
         attending, attention_runs, activity, config,
     )  # fmt: skip
     core = compute_core(
@@ -309,14 +314,20 @@ def radit_top(
 
     # Branch cache and history.
     cache_read = context_reader(
-        clk, aresetn, cache_start, reused, cache_at, regs.sub_block_words, m_cache_rd_cmd, config
-    )
-    history_read = context_reader(
-        clk, aresetn, history_start, all_contexts, history_at, regs.sub_block_words, m_hist_rd_cmd, config
-    )
+        clk, aresetn, cache_start, reused, slots_before, cache_at, cache_other_at, regs.sub_block_words,
+        m_cache_rd_cmd, config,
+    )  # fmt: skip
+    previous_read = context_reader(  # the branch before the latest: in the other slot
+        clk, aresetn, cache_start, forecasts, slots_before, cache_other_at, cache_at, regs.sub_block_words,
+        m_prev_rd_cmd, config,
+    )  # fmt: skip
+    history_read = context_reader(  # one slot
+        clk, aresetn, history_start, all_contexts, slots, history_at, history_at, regs.sub_block_words,
+        m_hist_rd_cmd, config,
+    )  # fmt: skip
     cache_write = branch_writer(
-        clk, aresetn, regs.policy, regs.cache_base, finish, drained, cache_room, branch_idle, m_cache_wr_cmd,
-        m_cache_wr, cache_written, config,
+        clk, aresetn, regs.policy, regs.cache_base, regs.cache_base_other, finish, drained, cache_room, branch_idle,
+        m_cache_wr_cmd, m_cache_wr, cache_written, config,
     )  # fmt: skip
     history_start_write = flag()
 
@@ -342,9 +353,9 @@ def radit_top(
         running,
         events,
     )
-    taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, at, trace, config)
+    taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, at, trace, config)
     return (
         host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
-        params, cache_read, history_read, cache_write, gate_history, history_write, booking, counting,
+        params, cache_read, previous_read, history_read, cache_write, gate_history, history_write, booking, counting,
         taps,
     )  # fmt: skip

@@ -35,16 +35,18 @@ class Driver:
         self.engine, self.dims = engine, dims
         build = engine.config
         words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
+        slots = 2 if policy.gains.any() else 1  # of the branch cache
         self.order = token_order(dims, build)
         self.headers = pack_headers(integer, policy)
         self.params = pack_params(integer)
         self.weights = pack_weights(integer, build)
-        self.cache = np.zeros((words, build.rows), np.int8)
+        self.cache = np.zeros((slots * words, build.rows), np.int8)
         self.history = np.zeros((words, build.rows * 4 // 8), np.uint8)
         self.conditioning = np.zeros(0, np.uint16)
         for port, memory in (
             *(("weight", self.weights), ("param", self.params)),
-            *(("cache_rd", self.cache), ("cache_wr", self.cache), ("hist_rd", self.history), ("hist_wr", self.history)),
+            *((port, self.cache) for port in ("cache_rd", "prev_rd", "cache_wr")),
+            *((port, self.history) for port in ("hist_rd", "hist_wr")),
         ):
             engine.bind_memory(port, memory)
         shape = registers(dims, build)
@@ -56,6 +58,7 @@ class Driver:
             "max_streak": policy.registers.max_streak,
         }
         bases = dict.fromkeys(("weight_base", "cache_base", "history_base"), 0)
+        bases["cache_base_other"] = (slots - 1) * words
         for name, value in {**shape, **chosen, **bases}.items():
             engine.write_register(name, value)
 

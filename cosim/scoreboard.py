@@ -20,7 +20,7 @@ from model.reference import StageCapture
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
-DECISIONS = ("changed codes", "reuse")
+DECISIONS = ("changed codes", "reuse", "slope")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 
 
@@ -237,22 +237,22 @@ class Scoreboard:
     def _compare_decisions(self, check: Check, at: Place, capture: StageCapture, trace: Trace) -> Place | None:
         """Count the decisions and their metric; returns the first that differs."""
         due = self.dims.contexts if capture.codes is not None else 0
-        reuse, counts = (part[0].numpy()[:due] for part in (~capture.computed, capture.counts))
+        parts = (
+            (capture.counts, trace.decide_count),
+            (~capture.computed, trace.decide_reuse),
+            (capture.slopes, trace.decide_slope),
+        )
         found = len(trace.decide_index)
         same = min(due, found)
-        miscounted = counts[:same] != trace.decide_count[:same]
-        wrong = (
-            miscounted
-            | (reuse[:same] != trace.decide_reuse[:same].astype(bool))
-            | (capture.sub_block * self.dims.contexts + np.arange(same) != trace.decide_index[:same])
-        )
+        pairs = [(expected[0, :due].numpy().astype(np.int64), shown) for expected, shown in parts]
+        differs = np.stack([expected[:same] != shown[:same] for expected, shown in pairs])
+        misplaced = capture.sub_block * self.dims.contexts + np.arange(same) != trace.decide_index[:same]
+        wrong = differs.any(0) | misplaced
         check.decisions_compared += same
         check.decisions_mismatched += int(wrong.sum()) + abs(due - found)
         if not wrong.any() and due == found:
             return None
         context = int(np.argmax(wrong)) if wrong.any() else same
-        by_count = context < same and bool(miscounted[context])
-        pair = (counts, trace.decide_count) if by_count else (reuse, trace.decide_reuse)
-        values = [int(part[context]) if context < len(part) else None for part in pair]
-        stage = DECISIONS[0 if by_count else 1]
-        return replace(at, stage=stage, word=context, expected=values[0], found=values[1])
+        part = int(np.argmax(differs[:, context])) if context < same and differs[:, context].any() else 1
+        values = [int(side[context]) if context < len(side) else None for side in pairs[part]]
+        return replace(at, stage=DECISIONS[part], word=context, expected=values[0], found=values[1])

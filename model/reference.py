@@ -5,7 +5,7 @@ Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16
     x = residual_add(x, branch of s - 1, gate of s - 1)        (not for s = 0)
     y = layernorm(x)        act = modulate(y, scale, shift)        a = quantize(act)
     codes = encode(act, boundaries);  reuse = decide(changed(codes, stored codes), ..)    per image and context
-    branch = cached branch where reused, else engine(a)
+    branch = reuse(latest branch, the one before, slope) where reused, else engine(a)
 
 and one more residual_add after the last one. Attention: q, k = requant(a W, per channel); v = requant(a W, one
 multiplier); score = requant_wide(q k); numerators, sum = softmax(score); o = requant(numerators v, recip(sum));
@@ -58,8 +58,9 @@ class StageCapture:
         sub_block: its number, s.
         computed: (N, contexts) bool.
         counts: (N, contexts) int64, changed codes; 0 for a dense policy.
+        slopes: (N, contexts) int64, coefficient of the forecast, Q3.8; 0 where computed or reused as it is.
         x, act: (N, contexts, T, D) int16, residual stream seen by the sub-block, modulated Q9.6.
-        a, branch: (N, contexts, T, D) int8, quantized input, output used (computed or cached).
+        a, branch: (N, contexts, T, D) int8, quantized input, output used (computed, cached or forecast).
         codes: (N, contexts, T, D) uint8, only under a policy that detects.
         stages: q, k, v, o (K, T, D) int8; score, int16, and prob, int8, (K, heads, groups, n, n), query before key;
             h (K, T, M) int8.
@@ -68,6 +69,7 @@ class StageCapture:
     sub_block: int
     computed: Tensor
     counts: Tensor
+    slopes: Tensor
     x: Tensor
     act: Tensor
     a: Tensor
@@ -172,7 +174,8 @@ class Reference:
             branch = self._branch(a, reuse, codes, s, index, tally, stages)
             reuses.append(reuse)
             counts.append(count)
-            yield None if stages is None else _captured(s, ~reuse, count, x, act, a, branch, codes, stages)
+            slopes = self._slopes(s, index, reuse)
+            yield None if stages is None else _captured(s, ~reuse, count, slopes, x, act, a, branch, codes, stages)
         assert branch is not None
         x = self._add(x, branch, len(self.integer.sub_blocks) - 1, index, tables, tally)
         return x.cpu(), StepRecord(torch.stack(reuses), torch.stack(counts), tally.saturated, tally.clipped)
@@ -211,7 +214,7 @@ class Reference:
         stages: Stages | None,
     ) -> Tensor:
         """Branch (N, contexts, T, D): computed where not reused, then cached together with the codes."""
-        reused, computed = reuse.to(a.device), (~reuse).to(a.device)
+        computed = (~reuse).to(a.device)
         given = a[computed]
         fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
         if codes is None:
@@ -219,16 +222,20 @@ class Reference:
         self.before[s][computed] = self.cache[s][computed]
         self.cache[s][computed] = fresh
         self.history[s][computed] = codes[computed]
-        return self._forecast(s, index, reused)
+        return self._forecast(s, self._slopes(s, index, reuse).to(a.device))
 
-    def _forecast(self, s: int, index: int, reused: Tensor) -> Tensor:
-        """Branch (N, contexts, T, D): the computed one, or the forecast where reused."""
-        state, gain = self.state[s], int(self.policy.gains[index, s])
-        if not gain or not reused.any():
+    def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
+        """Coefficients of the forecast (N, contexts), 0 where not reused; after the decision."""
+        state = self.state[s]
+        return coefficient(state.streak, state.gap, int(self.policy.gains[index, s])) * reuse
+
+    def _forecast(self, s: int, slopes: Tensor) -> Tensor:
+        """Branch (N, contexts, T, D): the latest computed one, or the forecast where it has a slope."""
+        moving = slopes > 0
+        if not moving.any():
             return self.cache[s]
-        slope = coefficient(state.streak, state.gap, gain).to(reused.device)[reused]
         branch = self.cache[s].clone()
-        branch[reused] = carrier.forecast(branch[reused], self.before[s][reused], slope)
+        branch[moving] = carrier.forecast(branch[moving], self.before[s][moving], slopes[moving])
         return branch
 
 
@@ -236,6 +243,7 @@ def _captured(
     s: int,
     computed: Tensor,
     counts: Tensor,
+    slopes: Tensor,
     x: Tensor,
     act: Tensor,
     a: Tensor,
@@ -248,4 +256,4 @@ def _captured(
     codes = None if codes is None else codes.cpu()
     x, act = (part.to(torch.int16).cpu() for part in (x, act))
     a, branch = (part.to(torch.int8).cpu() for part in (a, branch))
-    return StageCapture(s, computed, counts, x, act, a, branch, codes, kept)
+    return StageCapture(s, computed, counts, slopes, x, act, a, branch, codes, kept)

@@ -34,7 +34,8 @@ def summarize(
 ) -> Summary:
     """The whole summary of the policies' runs."""
     request, build = prepared.request, prepared.build
-    plan = plan_memory(prepared.dims, build)
+    forecasts = any(one.policy.tables(prepared.integer).gains.any() for one in runs)
+    plan = plan_memory(prepared.dims, build, cached_tensors=2 if forecasts else 1)
     results = {one.policy.name: _account(prepared, one, table, plan) for one in runs}
     rtl = exported_verilog(build, Path("build") / "rtl")
     checkpoint = find_checkpoint(request.model)
@@ -93,7 +94,9 @@ def _memory(prepared: Prepared) -> MemoryModel:
 def _run_of(prepared: Prepared, one: PolicyRun, result: ImageResult) -> Run:
     """An image as the models see it."""
     tables = one.policy.tables(prepared.integer)
-    return Run(prepared.dims, prepared.build, result.computed, tables.detect, tables.force.numpy())
+    return Run(
+        prepared.dims, prepared.build, result.computed, tables.detect, tables.force.numpy(), tables.gains.numpy()
+    )
 
 
 def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:
@@ -139,7 +142,8 @@ def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
 
 def counters_equal(prepared: Prepared, policy: Policy, computed: np.ndarray, counters: dict[str, int]) -> bool:
     """The RTL's counters are what the integer model's record implies; differences go to stderr."""
-    expected = expected_counts(prepared.dims, prepared.build, computed, policy.name != "dense")
+    tables = policy.tables(prepared.integer)
+    expected = expected_counts(prepared.dims, prepared.build, computed, tables.detect, tables.gains.numpy())
     wrong = {name: (counters[name], count) for name, count in expected.items() if counters[name] != count}
     for name, (found, count) in wrong.items():
         print(f"radit: {policy.name}: counter {name} is {found}, the integer model implies {count}.", file=sys.stderr)

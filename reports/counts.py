@@ -17,6 +17,7 @@ from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
 from accel.registers import ACCOUNTS, COUNTERS
 from model.errors import UserError
+from reports.forecasts import slopes
 
 UNCOUNTED = (
     frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
@@ -34,6 +35,7 @@ class Work:
         mlp: computed (timestep, MLP sub-block, context).
         attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
         reused: (timestep, sub-block, context) that took a cached branch.
+        forecast: those of them that also took the branch before, for a forecast.
     """
 
     timesteps: int
@@ -42,6 +44,7 @@ class Work:
     attention_fetches: int
     mlp_fetches: int
     reused: int
+    forecast: int = 0
 
     @property
     def computed(self) -> int:
@@ -49,8 +52,8 @@ class Work:
         return sum(self.attention) + self.mlp
 
     @classmethod
-    def of(cls, computed: np.ndarray) -> Work:
-        """From the record of decisions, bool [timestep, sub_block, context]."""
+    def of(cls, computed: np.ndarray, gains: np.ndarray | None = None) -> Work:
+        """From the record of decisions, bool [timestep, sub_block, context], and the gains [timestep, sub_block]."""
         fetched: np.ndarray = np.any(computed, axis=2)
         return cls(
             timesteps=computed.shape[0],
@@ -59,22 +62,26 @@ class Work:
             attention_fetches=int(fetched[:, 0::2].sum()),
             mlp_fetches=int(fetched[:, 1::2].sum()),
             reused=int((~computed).sum()),
+            forecast=int((slopes(computed, gains) > 0).sum()),
         )
 
 
-def expected_counts(dims: Dims, build: BuildConfig, computed: np.ndarray, policy_on: bool) -> dict[str, int]:
+def expected_counts(
+    dims: Dims, build: BuildConfig, computed: np.ndarray, policy_on: bool, gains: np.ndarray | None = None
+) -> dict[str, int]:
     """Every counter but ``UNCOUNTED`` after one image batch (a run from START with "new image" to its last timestep).
 
     Args:
         computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
         policy_on: register ``policy`` bit 0; off, everything is computed and nothing is detected or cached.
+        gains: int [timestep, sub_block], Q1.7 gain of the forecast; None: reused branches are taken as they are.
 
     Raises:
         UserError: the record's shape or content does not fit ``dims`` or the policy, or the model not the build.
     """
     check_fit(dims, build)
     check_record(dims, computed, policy_on)
-    work = Work.of(computed)
+    work = Work.of(computed, gains)
     counts: Counter[str] = Counter(dict.fromkeys(COUNTERS.keys() - UNCOUNTED, 0))
     for unit in (attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
         counts.update(unit(dims, build, work))
@@ -283,9 +290,13 @@ def detection(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 
 def branch_cache(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Computed branches are written, reused ones read."""
+    """Computed branches are written, reused ones read, with the branch before where they are forecasts."""
     words = dims.sub_block_words(build)
-    return {"cache_writes": work.computed * words, "cache_reads": work.reused * words}
+    return {
+        "cache_writes": work.computed * words,
+        "cache_reads": work.reused * words,
+        "slope_reads": work.forecast * words,
+    }
 
 
 def model_macs(dims: Dims, computed: np.ndarray) -> int:

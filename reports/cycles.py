@@ -20,6 +20,7 @@ from accel.dims import Dims, check_fit
 from accel.registers import PHASES
 from model.formats import CODE_BITS
 from reports.counts import check_record
+from reports.forecasts import slopes
 from reports.units.engines import Engines
 from reports.units.memory import BEAT_BYTES, COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
 from reports.units.residual_pass import Pass, residual_pass
@@ -56,6 +57,7 @@ def predict(
     policy_on: bool,
     memory: MemoryModel = IDEAL,
     forced: np.ndarray | None = None,
+    gains: np.ndarray | None = None,
 ) -> Prediction:
     """Cycles of one image batch.
 
@@ -65,6 +67,7 @@ def predict(
         memory: external memory.
         forced: bool [timestep]; timesteps that compute everything by order, whose weights are asked for early; by
             default none.
+        gains: int [timestep, sub_block], Q1.7 gain of the forecast; None: all 0.
 
     Raises:
         UserError: the record does not fit the model or the policy, or the model not the build.
@@ -74,12 +77,17 @@ def predict(
     sequencer = TimestepSequencer(dims, build, policy_on, memory)
     phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
     timesteps = []
-    for index, decisions in enumerate(computed):
+    for index, (decisions, forecast) in enumerate(zip(computed, slopes(computed, gains) > 0, strict=True)):
         known = not policy_on or (forced is not None and bool(forced[index]))
-        spent = sequencer.timestep(decisions.tobytes(), index == 0, known)
+        spent = sequencer.timestep(decisions.tobytes(), forecast.tobytes(), index == 0, known)
         phases.update(spent)
         timesteps.append(sum(spent.values()))
     return Prediction(dict(phases), tuple(timesteps))
+
+
+def _contexts(wanted: np.ndarray) -> tuple[int, ...]:
+    """Numbers of the contexts of which a bool [context] is True."""
+    return tuple(int(ctx) for ctx in np.flatnonzero(wanted))
 
 
 @dataclass
@@ -91,6 +99,7 @@ class Progress:
         fetched: the pulse that asked for its conditioning.
         history, branch: first cycle in which the codes, and the branches, of the sub-blocks before are written.
         reused: contexts whose branch the next pass takes from the cache.
+        forecast: those of them whose branch before it takes as well.
     """
 
     load: float = 0.0
@@ -98,6 +107,7 @@ class Progress:
     history: float = 0.0
     branch: float = 0.0
     reused: tuple[int, ...] = ()
+    forecast: tuple[int, ...] = ()
 
 
 class TimestepSequencer:
@@ -111,22 +121,27 @@ class TimestepSequencer:
         self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, policy_on).run)
         self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
 
-    def _timestep(self, decisions: bytes, first_step: bool, known: bool) -> dict[str, int]:
+    def _timestep(self, decisions: bytes, forecasts: bytes, first_step: bool, known: bool) -> dict[str, int]:
         """Cycles by phase of a timestep.
 
         Args:
             decisions: bool [sub_block, context] as bytes, True where computed.
+            forecasts: the same, True where reused with a slope.
             first_step: no codes are stored yet.
             known: everything is computed, and it is known beforehand.
         """
-        computed = np.frombuffer(decisions, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
+        computed, forecast = (
+            np.frombuffer(part, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
+            for part in (decisions, forecasts)
+        )
         phases = dict.fromkeys(PHASES, 0.0)
         at = Progress()
         for sub_block, decision in enumerate(computed):
             for phase, cycles in self._sub_block(at, sub_block, decision, first_step, known).items():
                 phases[phase] += cycles
+            at.forecast = _contexts(forecast[sub_block])
         start = self._start(at)
-        done = start + self._pass(Pass(True, at.reused, self._policy_on, False)).done
+        done = start + self._pass(Pass(True, at.reused, at.forecast, self._policy_on, False)).done
         phases["pass"] += max(done + DONE_TO_FINISH, at.history, at.branch) + 1 - at.load
         return {phase: round(cycles) for phase, cycles in phases.items()}
 
@@ -135,10 +150,10 @@ class TimestepSequencer:
     ) -> dict[str, float]:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
         start = self._start(at)
-        todo = Pass(False, at.reused, self._policy_on, self._policy_on and not first_step)
+        todo = Pass(False, at.reused, at.forecast, self._policy_on, self._policy_on and not first_step)
         times = self._pass(todo)
         load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
-        active, at.reused = (tuple(int(ctx) for ctx in np.flatnonzero(part)) for part in (decision, ~decision))
+        active, at.reused = _contexts(decision), _contexts(~decision)
         if not active:
             return {"pass": at.load - load}
         engine = start + times.done + DONE_TO_ENGINE
@@ -166,7 +181,7 @@ class TimestepSequencer:
         """What comes before the weights once they are asked for, with context ``decided`` (-1: before the pass)."""
         traffic: list[tuple[float, float]] = [(self._beats * BEAT_BYTES, BEAT_BYTES)] if decided < 0 else []
         for ctx in range(decided + 1, self._dims.contexts):
-            word = self._code_bytes * todo.with_history + self._build.rows * (ctx in todo.cached)
+            word = self._code_bytes * todo.with_history + todo.branch_bytes(ctx, self._build.rows)
             traffic.append((self._words * word, word))
         if self._policy_on:
             traffic.append((computed * self._words * self._code_bytes, self._code_bytes / HISTORY_WORD))

@@ -121,11 +121,18 @@ def external_streams(bill: Bill) -> Parts:
 
 
 def branch_cache(bill: Bill) -> Parts:
-    """Branches of computed sub-blocks written, those of reused ones read."""
-    cache, words = bill.memory.cache, bill.counters["cache_reads"] + bill.counters["cache_writes"]
+    """Branches of computed sub-blocks written, those of reused ones read, with those before them for a forecast."""
+    cache, reads = bill.memory.cache, ("cache_reads", "slope_reads")
     if bill.memory.cache_on_chip:
-        return {"branch_cache": bill.reads(cache, "cache_reads") + bill.writes(cache, "cache_writes")}
+        read = sum((bill.reads(cache, counter) for counter in reads), Range())
+        return {"branch_cache": read + bill.writes(cache, "cache_writes")}
+    words = sum(bill.counters[counter] for counter in (*reads, "cache_writes"))
     return {"branch_cache": bill.external(words * cache.width_bits)}
+
+
+def reuse(bill: Bill) -> Parts:
+    """Reused branches on their way to the residual add; the multiplier works for a forecast only."""
+    return {"reuse": bill.lanes("reuse_lane", "cache_reads") + bill.lanes("forecast_lane", "slope_reads")}
 
 
 def detection(bill: Bill) -> Parts:
@@ -191,7 +198,7 @@ def energy(
         raise UserError(f"counter {min(missing)} is missing from the run's counters; read all of accel/registers.py.")
     bill = Bill(counters, build, table, memory)
     parts: Parts = mac_array(bill, idle_cycles)
-    for unit in (vector_units, memories, external_streams, branch_cache, detection):
+    for unit in (vector_units, memories, external_streams, branch_cache, reuse, detection):
         parts |= unit(bill)
     parts |= host(bill, host_work)
     in_uj = {name: value * (1 / PJ_PER_UJ) for name, value in parts.items()}

@@ -30,7 +30,7 @@ ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
     "weights, external": ("external_weights",),
     "conditioning and parameters, external": ("external_conditioning",),
     "detection (CCU, DTSM, history)": ("detection",),
-    "branch cache": ("branch_cache",),
+    "branch cache and forecast": ("branch_cache", "reuse"),
     "x streams": ("x_streams",),
     "host": ("host",),
 }

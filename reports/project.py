@@ -17,6 +17,7 @@ from accel.registers import COUNTERS, PHASES
 from cosim.sizes import build_for, dims_of
 from model.config import NAMED_MODELS, DiTConfig
 from model.errors import UserError
+from model.formats import GAIN_BITS
 from reports.counts import add_counts, expected_counts, model_macs
 from reports.cycles import MemoryModel, Prediction, predict
 from reports.decisions import evenly, recorded
@@ -31,6 +32,7 @@ from reports.table import EnergyTable, load_table
 from reports.terminal import projection_table
 from reports.traffic import Run, external_bytes, roofline
 
+FULL_GAIN = 1 << (GAIN_BITS - 1)  # 1: along the whole slope
 BANDWIDTHS = tuple(2.0**octave for octave in range(10))  # bytes per cycle
 
 
@@ -47,7 +49,7 @@ class Machine:
 
 def run_project(
     *, model: str, array: tuple[int, int], clock_mhz: float, steps: int, cfg: float, skip_rate: float | None,
-    trace: Path | None, memory: dict[str, Any], out: Path,
+    trace: Path | None, forecast: bool, memory: dict[str, Any], out: Path,
 ) -> Projection:  # fmt: skip
     """Project a model, dense and with skips; the result goes to the terminal and to ``out``/project.json.
 
@@ -56,18 +58,24 @@ def run_project(
     """
     if skip_rate is not None and trace is not None:
         raise UserError("--skip-rate and --trace both say what is skipped: give one of them.")
+    if forecast and skip_rate is None and trace is None:
+        raise UserError("--forecast says how branches are reused, but none is: give --skip-rate or --trace as well.")
     config, contexts = config_of(model), 1 if cfg == 1.0 else 2
     dims = dims_of(config, contexts)
     build = build_for(dims, *array)
-    machine = Machine(build, clock_mhz, MemoryModel(**memory), plan_memory(dims, build), load_table())
+    plan = plan_memory(dims, build, cached_tensors=2 if forecast else 1)
+    machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, load_table())
     everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
     dense, skipping, origin = project(config, dims, machine, everything, policy_on=False), None, None
+    gains = np.full((steps, dims.sub_blocks), FULL_GAIN) if forecast else None
     if skip_rate is not None:
         origin = f"rate {skip_rate:g} after the first timestep, spread evenly over sub-blocks, contexts and timesteps"
-        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps), policy_on=True)
+        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps), True, gains)
     elif trace is not None:
         origin = f"record of {trace}"
-        skipping = project(config, dims, machine, recorded(trace, dims, steps), policy_on=True)
+        skipping = project(config, dims, machine, recorded(trace, dims, steps), True, gains)
+    if forecast:
+        origin = f"{origin}; reused branches are forecasts"
     result = Projection(
         model=model,
         tokens=dims.tokens,
@@ -106,12 +114,23 @@ def config_of(model: str) -> DiTConfig:
     return load_config(model)
 
 
-def project(config: DiTConfig, dims: Dims, machine: Machine, computed: np.ndarray, policy_on: bool) -> Projected:
-    """Mean over the images of decisions bool (images, timesteps, sub_blocks, contexts), True where computed."""
+def project(
+    config: DiTConfig,
+    dims: Dims,
+    machine: Machine,
+    computed: np.ndarray,
+    policy_on: bool,
+    gains: np.ndarray | None = None,
+) -> Projected:
+    """Mean over the images of decisions bool (images, timesteps, sub_blocks, contexts), True where computed.
+
+    gains: int (timesteps, sub_blocks), Q1.7 gain of the forecast; None: reused branches are taken as they are.
+    """
     build, images, steps = machine.build, len(computed), computed.shape[1]
     forced = np.arange(steps) == 0
-    predictions = [predict(dims, build, record, policy_on, machine.memory, forced) for record in computed]
-    counters = _mean(dims, build, computed, policy_on, predictions)
+    predictions = [predict(dims, build, record, policy_on, machine.memory, forced, gains) for record in computed]
+    counts = [expected_counts(dims, build, record, policy_on, gains) for record in computed]
+    counters = _mean(counts, predictions)
     macs = round(sum(model_macs(dims, record) for record in computed) / images)
     cycles = counters["cycles"]
     bill = energy(counters, build, machine.table, machine.plan, host_work(config, steps, 1, dims.contexts))
@@ -123,18 +142,16 @@ def project(config: DiTConfig, dims: Dims, machine: Machine, computed: np.ndarra
         mac_skip_rate=1 - macs / model_macs(dims, np.ones_like(computed[0])),
         phases={name: sum(one.phases[name] for one in predictions) / images / cycles for name in PHASES},
         external_bytes=external_bytes(counters, build),
-        roofline=roofline(Run(dims, build, computed[0], policy_on, forced), machine.memory, BANDWIDTHS),
+        roofline=roofline(Run(dims, build, computed[0], policy_on, forced, gains), machine.memory, BANDWIDTHS),
         **bill.summary(),
     )
 
 
-def _mean(
-    dims: Dims, build: BuildConfig, computed: np.ndarray, policy_on: bool, predictions: list[Prediction]
-) -> dict[str, int]:
+def _mean(counts: list[dict[str, int]], predictions: list[Prediction]) -> dict[str, int]:
     """Counters of an image, rounded; those without a formula, which cost no energy, are 0."""
-    total = add_counts(*(expected_counts(dims, build, record, policy_on) for record in computed))
+    total = add_counts(*counts)
     total["cycles"] = sum(one.cycles for one in predictions)
-    return dict.fromkeys(COUNTERS, 0) | {name: round(count / len(computed)) for name, count in total.items()}
+    return dict.fromkeys(COUNTERS, 0) | {name: round(count / len(counts)) for name, count in total.items()}
 
 
 def show(result: Projection, console: Console) -> None:

@@ -91,7 +91,8 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
-    plan = plan_memory(dims, build)
+    forecasts = any(result.counters.get("slope_reads") for result in summary.results.values())
+    plan = plan_memory(dims, build, cached_tensors=2 if forecasts else 1)
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     for name, result in summary.results.items():
         bill = energy(result.counters, build, table, plan, host_work=work).summary()

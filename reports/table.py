@@ -19,7 +19,8 @@ from model.errors import UserError
 DEFAULT_TABLE = Path(__file__).parent / "tables" / "default.toml"
 PRIMITIVES = ("mac_int8", "mac_held", "mac_idle_clock", "multiply_bit2", "add_bit", "register_bit", "external_bit")
 ACTIONS = (
-    "requant_lane residual_lane norm_lane modulate_lane rsqrt_op recip_op exp_lane gelu_lane ccu_lane dtsm_op host_mac"
+    "requant_lane residual_lane reuse_lane forecast_lane norm_lane modulate_lane rsqrt_op recip_op exp_lane gelu_lane "
+    "ccu_lane dtsm_op host_mac"
 ).split()
 RATIOS = ("host_overhead", "sram_write")
 

@@ -48,6 +48,7 @@ def external_bytes(counters: Mapping[str, int], build: BuildConfig) -> dict[str,
         "parameters": ("param_writes", PARAM_BYTES),
         "conditioning": ("mod_writes", BEAT_BYTES),
         "branch_cache_read": ("cache_reads", rows),
+        "branch_cache_previous_read": ("slope_reads", rows),
         "branch_cache_write": ("cache_writes", rows),
         "code_history_read": ("history_reads", rows * CODE_BITS // 8),
         "code_history_write": ("code_reads", rows * CODE_BITS // 8),
@@ -65,6 +66,7 @@ class Run:
         computed: bool [timestep, sub_block, context].
         policy_on: detect, cache and reuse.
         forced: bool [timestep], computed by order; None: none.
+        gains: int [timestep, sub_block], Q1.7 gain of the forecast; None: all 0.
     """
 
     dims: Dims
@@ -72,10 +74,11 @@ class Run:
     computed: np.ndarray
     policy_on: bool
     forced: np.ndarray | None = None
+    gains: np.ndarray | None = None
 
     def cycles(self, memory: MemoryModel) -> int:
         """Predicted."""
-        return predict(self.dims, self.build, self.computed, self.policy_on, memory, self.forced).cycles
+        return predict(self.dims, self.build, self.computed, self.policy_on, memory, self.forced, self.gains).cycles
 
     @property
     def peak_cycles(self) -> float:
@@ -85,7 +88,7 @@ class Run:
     @property
     def memory_bytes(self) -> int:
         """Moved through the memory ports."""
-        counts = expected_counts(self.dims, self.build, self.computed, self.policy_on)
+        counts = expected_counts(self.dims, self.build, self.computed, self.policy_on, self.gains)
         return sum(size for cause, size in external_bytes(counts, self.build).items() if cause not in STREAMS)
 
 

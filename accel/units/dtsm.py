@@ -4,19 +4,37 @@
 ``count << 16 < theta * total``, a result is cached, nothing forces a computation and ``streak < max_streak``. factor is
 ``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``.
 
-Per entry (sub-block and context) a memory keeps streak, last count and average; ``new_image`` forgets all entries in
-one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold and forced are stable from ``start``
-through ``done``, the registers streak_step, tight, loose and max_streak always; the next start comes after done.
-Latency: start to done ``LATENCY`` cycles; ``reuse`` is valid with done and held until the next one.
-Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
-Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``.
+A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
+computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut,
+saturated). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot`` says in which of
+its two slots of the cache the latest branch lies, or is to be written when it is computed now: the first one of an
+image in slot 0, every other in the slot that the one before did not take.
+
+Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
+entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced and gain are
+stable from ``start`` through ``done``, the registers streak_step, tight, loose and max_streak always; the next start
+comes after done.
+Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
+one. Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
+Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``, ``coefficient`` of
+``model/ops/reuse.py``.
 """
 
 from myhdl import always, always_comb, always_seq, block, concat, intbv
 
 from accel.units.lanes import bit, signed, unsigned
 from accel.units.ram import word_ram
-from model.formats import COUNT_BITS, FACTOR_BITS, STREAK_BITS, THRESHOLD_BITS
+from model.formats import (
+    COUNT_BITS,
+    FACTOR_BITS,
+    GAIN_BITS,
+    INVERSE_BITS,
+    SLOPE_BITS,
+    SLOPE_CUT,
+    STREAK_BITS,
+    THRESHOLD_BITS,
+)
+from model.roms import GAP_INVERSE
 
 LATENCY = 9
 AVERAGE_SHIFT = 2
@@ -24,26 +42,32 @@ STREAK_STEP_BITS = FACTOR_BITS + 1
 LOSS_BITS = STREAK_BITS + STREAK_STEP_BITS
 SCALED_BITS = THRESHOLD_BITS + STREAK_STEP_BITS
 FACTORED_BITS = SCALED_BITS  # 8 bits cut, 8 bits of factor
-STATE_BITS = STREAK_BITS + 2 * COUNT_BITS
+STEPS_BITS = STREAK_BITS + 1  # timesteps since the last computation, this one included
+GAINED_BITS = STEPS_BITS + GAIN_BITS
+SLOPED_BITS = GAINED_BITS + INVERSE_BITS
+STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 
 @block
 def dtsm_unit(
-    clk, aresetn, start, index, count, total, threshold, forced, streak_step, tight, loose, max_streak, new_image,
-    done, reuse, entries,
+    clk, aresetn, start, index, count, total, threshold, forced, gain, streak_step, tight, loose, max_streak, new_image,
+    done, reuse, slope, slot, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
     steps = [start, *(bit() for _ in range(LATENCY))]
     known, reused, written = bit(), bit(), steps[LATENCY]
-    streak = unsigned(STREAK_BITS)
+    last_slot, at_slot = bit(), bit()
+    streak, gap = unsigned(STREAK_BITS), unsigned(STREAK_BITS)
+    since = unsigned(STEPS_BITS)
+    forecast, chosen = unsigned(SLOPE_BITS), unsigned(SLOPE_BITS)
     last_count = unsigned(COUNT_BITS)
     average, delta, base, following = [signed(COUNT_BITS + 1) for _ in range(4)]
     growing = bit()
     theta = unsigned(THRESHOLD_BITS)
     sequence = [follow(clk, aresetn, steps[i], steps[i + 1]) for i in range(LATENCY)]
     memory = state_memory(
-        clk, aresetn, new_image, start, steps[1], written, index, count, reused, following,
-        known, streak, last_count, average, entries,
+        clk, aresetn, new_image, start, steps[1], written, index, count, reused, following, since, at_slot,
+        known, streak, last_count, average, gap, last_slot, entries,
     )  # fmt: skip
     fluctuation = measure(
         clk, steps[2], steps[3], steps[4], steps[5], count, last_count, average, delta, base, growing, following
@@ -52,14 +76,20 @@ def dtsm_unit(
         clk, steps[2], steps[3], steps[4], steps[5], steps[6], threshold, streak, streak_step, growing, tight, loose,
         theta,
     )  # fmt: skip
-    decision = compare(clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, reused)
+    extrapolation = extrapolate(clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, since, forecast)
+    decision = compare(
+        clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, forecast, last_slot, reused,
+        chosen, at_slot,
+    )  # fmt: skip
 
     @always_comb
     def present():
         done.next = written
         reuse.next = reused
+        slope.next = chosen
+        slot.next = at_slot
 
-    return sequence, memory, fluctuation, scaling, decision, present
+    return sequence, memory, fluctuation, scaling, extrapolation, decision, present
 
 
 @block
@@ -73,16 +103,18 @@ def follow(clk, aresetn, src, dst):
 
 @block
 def state_memory(
-    clk, aresetn, new_image, read, unpack, write, index, count, reused, following,
-    known, streak, last_count, average, entries,
+    clk, aresetn, new_image, read, unpack, write, index, count, reused, following, since, at_slot,
+    known, streak, last_count, average, gap, last_slot, entries,
 ):  # fmt: skip
     """What is remembered per entry; an entry that is not ``known`` reads as zeros."""
+    SLOT = STATE_BITS - 1
+    GAP_LOW = SLOT - STREAK_BITS
     STREAK_LOW = 2 * COUNT_BITS
     COUNT_LOW = COUNT_BITS
-    TOP = STATE_BITS
+    LONGEST = (1 << STREAK_BITS) - 1
     known_bits = unsigned(entries)
     state, next_state = unsigned(STATE_BITS), unsigned(STATE_BITS)
-    next_streak = unsigned(STREAK_BITS)
+    next_streak, next_gap = unsigned(STREAK_BITS), unsigned(STREAK_BITS)
     next_count, next_average = unsigned(COUNT_BITS), unsigned(COUNT_BITS)
     ram = word_ram(clk, write, index, next_state, read, index, state, entries)
 
@@ -101,8 +133,12 @@ def state_memory(
             streak.next = 0
             last_count.next = 0
             average.next = 0
+            gap.next = 0
+            last_slot.next = 0
             if known:
-                streak.next = state[TOP:STREAK_LOW]
+                last_slot.next = state[SLOT]
+                gap.next = state[SLOT:GAP_LOW]
+                streak.next = state[GAP_LOW:STREAK_LOW]
                 last_count.next = state[STREAK_LOW:COUNT_LOW]
                 average.next = state[COUNT_LOW:]
 
@@ -111,18 +147,57 @@ def state_memory(
         next_streak.next = 0
         next_count.next = 0
         next_average.next = 0
+        next_gap.next = 0
         if write:
             if reused:
                 next_streak.next = streak + 1
                 next_count.next = count
+                next_gap.next = gap
+            elif known:
+                next_gap.next = LONGEST
+                if since < LONGEST:
+                    next_gap.next = since
             if known:
                 next_average.next = following[COUNT_LOW:]
 
     @always_comb
     def join():
-        next_state.next = concat(next_streak, next_count, next_average)
+        next_state.next = concat(at_slot, next_gap, next_streak, next_count, next_average)
 
     return ram, remember, recall, update, join
+
+
+@block
+def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, since, forecast):
+    """``forecast = gain * since / gap``, where ``since`` counts the timesteps since the last computation."""
+    INVERSE = tuple(int(value) for value in GAP_INVERSE)
+    LOW = SLOPE_CUT
+    HIGH = LOW + SLOPE_BITS
+    TOP = SLOPED_BITS
+    HIGHEST = (1 << SLOPE_BITS) - 1
+    inverse = unsigned(INVERSE_BITS)
+    gained = unsigned(GAINED_BITS)
+    sloped = unsigned(SLOPED_BITS)
+
+    @always(clk.posedge)
+    def look_up():
+        if step_2:
+            inverse.next = INVERSE[gap]
+
+    @always(clk.posedge)
+    def scale():
+        if step_2:
+            since.next = streak + 1
+        if step_3:
+            gained.next = since * gain
+        if step_4:
+            sloped.next = gained * inverse
+        if step_5:
+            forecast.next = sloped[HIGH:LOW]
+            if sloped[TOP:HIGH] != 0:
+                forecast.next = HIGHEST
+
+    return look_up, scale
 
 
 @block
@@ -192,8 +267,11 @@ def scale_threshold(
 
 
 @block
-def compare(clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, reused):
-    """The share of changed codes against theta, and the conditions on a reuse."""
+def compare(
+    clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, forecast, last_slot, reused, chosen,
+    at_slot,
+):  # fmt: skip
+    """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
     WEIGHTED_BITS = COUNT_BITS + THRESHOLD_BITS
     weighted, limit = unsigned(WEIGHTED_BITS), unsigned(WEIGHTED_BITS)
     allowed = bit()
@@ -206,6 +284,13 @@ def compare(clk, step_7, step_8, theta, total, count, known, streak, max_streak,
             limit.next = theta * total
             allowed.next = known and not forced and streak < max_streak
         if step_8:
-            reused.next = allowed and weighted < limit
+            if allowed and weighted < limit:
+                reused.next = True
+                chosen.next = forecast
+                at_slot.next = last_slot
+            else:
+                reused.next = False
+                chosen.next = 0
+                at_slot.next = known and not last_slot
 
     return decide

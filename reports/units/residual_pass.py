@@ -8,17 +8,17 @@ from accel.conditioning import HEADER_BEATS
 from accel.config import BuildConfig
 from accel.dims import Dims
 from accel.pass_back import SETTLE
+from accel.pass_front import FIRE_TO_SUM
 from accel.units.dtsm import LATENCY as DTSM_LATENCY
 from accel.units.fifo import LATENCY as FIFO_LATENCY
 from accel.units.layernorm import STAT_LATENCY
-from accel.units.residual import LATENCY as RESIDUAL_LATENCY
 from model.formats import CODE_BITS
 from reports.units.memory import BEAT_BYTES, COMMAND_TO_STREAM, MemoryModel
 
 START = 1  # start pulse -> the halves run
 COMMAND = 3  # start pulse -> first word of a reader whose first context is wanted, latency 0
 LOOK, ASK = 1, 1  # cycles of a reader per context, and per command
-TO_STATISTICS = RESIDUAL_LATENCY + 1  # a word read -> it enters the LayerNorm and the FIFO
+TO_STATISTICS = FIRE_TO_SUM  # a word starts its way -> it enters the LayerNorm and the FIFO
 TO_OUTPUT = TO_STATISTICS + FIFO_LATENCY
 SUMMED = (
     2  # the last word enters the LayerNorm -> its sums can be taken over, and so the tile before must have moved on
@@ -36,14 +36,20 @@ class Pass:
     Fields:
         last: x goes to the host, nothing is normalized.
         cached: contexts whose branch comes from the cache.
+        forecast: those of them whose branch before comes as well.
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
     """
 
     last: bool
     cached: tuple[int, ...]
+    forecast: tuple[int, ...]
     detect: bool
     with_history: bool
+
+    def branch_bytes(self, ctx: int, rows: int) -> int:
+        """Bytes from the cache for each word of a context."""
+        return rows * ((ctx in self.cached) + (ctx in self.forecast))
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,10 @@ class PassTimes:
 
 
 def context_reader(wanted: tuple[int, ...], latency: int) -> dict[int, float]:
-    """First word of each wanted context at the earliest (``accel.branch_cache.context_reader``)."""
+    """First word of each wanted context at the earliest (``accel.branch_cache.context_reader``).
+
+    That of the branches before, of which fewer are wanted, is never later than that of the latest ones.
+    """
     return {ctx: COMMAND + latency + ctx * LOOK + number * ASK for number, ctx in enumerate(wanted)}
 
 
@@ -68,7 +77,7 @@ class Pace:
     def __init__(self, todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> None:
         self._codes = build.rows * CODE_BITS / 8 if todo.with_history else 0.0
         tiles = dims.row_tiles(build)
-        self._branch = [build.rows if ctx in todo.cached else 0 for ctx in range(dims.contexts) for _ in range(tiles)]
+        self._branch = [todo.branch_bytes(ctx, build.rows) for ctx in range(dims.contexts) for _ in range(tiles)]
         self._memory, self._crowded = memory, memory.beside(BEAT_BYTES)
         beats = HEADER_BEATS + dims.contexts * dims.hidden
         self._loaded = COMMAND_TO_STREAM + memory.latency + beats * memory.spacing(BEAT_BYTES)
@@ -96,7 +105,7 @@ def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryMode
     """Times of one pass."""
     cached = context_reader(todo.cached, memory.latency)
     if todo.last:
-        return PassTimes((), _last_pass(cached, dims, build, memory))
+        return PassTimes((), _last_pass(todo, cached, dims, build, memory))
     history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory.latency)
     pace, tiles, hidden = Pace(todo, dims, build, memory), dims.row_tiles(build), dims.hidden
     starts: list[float] = []  # of each tile's normalization
@@ -131,11 +140,12 @@ def _last_read(number: int, last: float, starts: list[float], hidden: int, credi
     return last
 
 
-def _last_pass(cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel) -> float:
+def _last_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel) -> float:
     """The pass whose words go to the host: its done pulse."""
     read = float(START - 1)
     for ctx in range(dims.contexts):
-        pace = memory.spacing(build.rows) if ctx in cached else 1.0
+        moved = todo.branch_bytes(ctx, build.rows)
+        pace = memory.spacing(moved) if moved else 1.0
         first = max(read + pace, cached.get(ctx, 0.0))
         read = first + (dims.sub_block_words(build) - 1) * pace
     return read + TO_OUTPUT + PULSE

@@ -30,6 +30,8 @@ REGISTERS = {
     "weight_base": 7,
     "attention_words": 50,
     "cache_base": 20,
+    "cache_base_other": 31,
+    "heads": 12,
     "history_base": 3,
     "sub_block_words": 21,
     "mlp_words": 33,  # as the distance from the history's words to their copy
@@ -105,6 +107,12 @@ class Run:
     trace: Trace
     cycles: int
     traffic: dict[str, Traffic]
+    checksum: int  # of the previous branches
+
+
+def measures(engine: Engine) -> tuple[int, dict[str, Traffic], int]:
+    """Cycles, traffic and the checksum of a timestep, as ``Run`` wants them."""
+    return engine.cycles, engine.traffic(), engine.read_register("heads")
 
 
 def timestep(name: str, config: BuildConfig, setup: Setup, **registers: int) -> Run:
@@ -114,7 +122,7 @@ def timestep(name: str, config: BuildConfig, setup: Setup, **registers: int) -> 
         before = {port: words.copy() for port, words in memories.items()}
         x_in = random_x(config)
         x_out = engine.run_timestep(x_in)
-        return Run(before, memories, x_in, x_out, engine.take_trace(), engine.cycles, engine.traffic())
+        return Run(before, memories, x_in, x_out, engine.take_trace(), *measures(engine))
 
 
 def assert_equal_traces(first: Trace, second: Trace) -> None:
@@ -127,6 +135,7 @@ def assert_equal_traces(first: Trace, second: Trace) -> None:
 def assert_equal_runs(first: Run, second: Run) -> None:
     """The same words, traces, cycles and traffic."""
     assert first.cycles == second.cycles and first.traffic == second.traffic
+    assert first.checksum == second.checksum
     assert np.array_equal(first.x_out, second.x_out)
     assert all(np.array_equal(words, second.after[port]) for port, words in first.after.items())
     assert_equal_traces(first.trace, second.trace)

@@ -2,8 +2,9 @@
 
 START makes it copy ``attention_words`` words of the weight memory to the cache (in commands of at most CHUNK
 words), copy ``sub_block_words`` words of the history ``mlp_words`` further, read ``hidden`` conditioning beats,
-``mlp`` parameter beats and ``codes_total`` cache words, and echo ``contexts`` words of x. Each trace tap shows
-one of these streams, and every SUB_BLOCK words of x end a sub-block. ``policy`` 1 makes the x output break the
+``mlp`` parameter beats, ``codes_total`` cache words and ``heads`` words of previous branches (register ``heads`` reads
+as the XOR of their low words), and echo ``contexts`` words of x. Each trace tap shows
+one of the other streams, and every SUB_BLOCK words of x end a sub-block. ``policy`` 1 makes the x output break the
 handshake rule: it changes the payload while it waits.
 """
 
@@ -21,6 +22,8 @@ REGISTER_BITS = {
     "weight_base": 32,
     "attention_words": LENGTH_BITS,
     "cache_base": 32,
+    "cache_base_other": 32,
+    "heads": LENGTH_BITS,
     "history_base": 32,
     "sub_block_words": LENGTH_BITS,
     "mlp_words": LENGTH_BITS,
@@ -127,9 +130,9 @@ def register(clk, aresetn, reg_write, reg_addr, reg_wdata, position, value):
 
 
 @block
-def control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, words):
+def control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, words, checksum):
     """The START bit, and what the dummy lets the host read."""
-    WORDS = ADDRESS["attention_words"]
+    WORDS, CHECKSUM = ADDRESS["attention_words"], ADDRESS["heads"]
     cycles = word(64)
 
     @always_comb
@@ -149,6 +152,8 @@ def control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start
             reg_rdata.next = busy
         elif reg_addr == WORDS:
             reg_rdata.next = words
+        elif reg_addr == CHECKSUM:
+            reg_rdata.next = checksum
         elif reg_addr == CYCLES:
             reg_rdata.next = cycles[32:]
         elif reg_addr == CYCLES + 1:
@@ -226,9 +231,29 @@ def divide(clk, aresetn, start, trace_x, advance):
 
 
 @block
+def swallow(clk, aresetn, start, source, checksum):
+    """Take every word and XOR the low parts."""
+    BITS = len(checksum)
+
+    @always_comb
+    def take():
+        source.tready.next = source.tvalid
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def add():
+        if start:
+            checksum.next = 0
+        elif source.tvalid:
+            checksum.next = checksum ^ source.tdata[BITS:]
+
+    return take, add
+
+
+@block
 def observe(weight, conditioning, decide, drain_tap):
     """Weights on the drain tap; swallow the conditioning and show it on the decision tap."""
     BITS = min(len(weight.tdata), len(drain_tap.data))
+    LOW, HIGH = 41, 41 + len(decide.slope)
 
     @always_comb
     def show_weight():
@@ -243,6 +268,7 @@ def observe(weight, conditioning, decide, drain_tap):
         decide.index.next = conditioning.tdata[16:]
         decide.count.next = conditioning.tdata[40:16]
         decide.reuse.next = conditioning.tdata[40]
+        decide.slope.next = conditioning.tdata[HIGH:LOW]
 
     return show_weight, show_mod
 
@@ -265,6 +291,8 @@ def dummy_top(
     s_param,
     m_cache_rd_cmd,
     s_cache_rd,
+    m_prev_rd_cmd,
+    s_prev_rd,
     m_hist_rd_cmd,
     s_hist_rd,
     m_cache_wr_cmd,
@@ -278,15 +306,15 @@ def dummy_top(
     """Wiring only; see the head of the file."""
     start = word(1)
     r = {name: word(bits) for name, bits in REGISTER_BITS.items()}
-    history_copy = word(32)
-    w0, w1, w2, w3, w4, w5, w6, w7 = (word(1) for _ in range(8))
+    history_copy, checksum = word(32), word(32)
+    w0, w1, w2, w3, w4, w5, w6, w7, w8 = (word(1) for _ in range(9))
     policy = r["policy"]
     history_base, mlp_words = r["history_base"], r["mlp_words"]
 
     registers = [
         register(clk, aresetn, reg_write, reg_addr, reg_wdata, ADDRESS[name], value) for name, value in r.items()
     ]
-    host = control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, r["attention_words"])
+    host = control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, r["attention_words"], checksum)
     common = (clk, aresetn, start)
     words, history = r["attention_words"], r["sub_block_words"]
     transfers = (
@@ -294,6 +322,7 @@ def dummy_top(
         transfer(*common, r["mod_base"], r["hidden"], m_mod_cmd, s_mod, w1),
         transfer(*common, r["param_base"], r["mlp"], m_param_cmd, s_param, w2),
         transfer(*common, r["cache_base"], r["codes_total"], m_cache_rd_cmd, s_cache_rd, w3),
+        transfer(*common, r["cache_base_other"], r["heads"], m_prev_rd_cmd, s_prev_rd, w8),
         transfer(*common, history_base, history, m_hist_rd_cmd, s_hist_rd, w4),
         transfer(*common, r["cache_base"], words, m_cache_wr_cmd, m_cache_wr, w5),
         transfer(*common, history_copy, history, m_hist_wr_cmd, m_hist_wr, w6),
@@ -303,6 +332,7 @@ def dummy_top(
     copy_history = copy(s_hist_rd, m_hist_wr)
     drain_param = drain(s_param, trace.prob.valid, trace.prob.data)
     drain_cache = drain(s_cache_rd, trace.act.valid, trace.act.data)
+    sum_previous = swallow(clk, aresetn, start, s_prev_rd, checksum)
     echo = echo_x(clk, aresetn, s_x, m_x, policy, trace.x)
     sub_blocks = divide(clk, aresetn, start, trace.x, trace.advance)
     look = observe(s_weight, s_mod, trace.decide, trace.drain)
@@ -313,8 +343,8 @@ def dummy_top(
 
     @always_comb
     def be_busy():
-        busy.next = w0 or w1 or w2 or w3 or w4 or w5 or w6 or w7
+        busy.next = w0 or w1 or w2 or w3 or w4 or w5 or w6 or w7 or w8
 
-    taps = (drain_param, drain_cache, look)
+    taps = (drain_param, drain_cache, sum_previous, look)
     x_path = (x_count, echo, sub_blocks)
     return registers, host, transfers, copy_weights, copy_history, taps, x_path, sum_up, be_busy

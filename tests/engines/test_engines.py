@@ -32,6 +32,7 @@ COPIED = {  # the register that says how many words a port moves
     "mod": "hidden",
     "param": "mlp",
     "cache_rd": "codes_total",
+    "prev_rd": "heads",
     "hist_rd": "sub_block_words",
     "cache_wr": "attention_words",
     "hist_wr": "sub_block_words",
@@ -66,6 +67,9 @@ def test_words_arrive_where_they_should(name, config, setup):
     assert np.array_equal(trace.decide_index, beats & 0xFFFF)
     assert np.array_equal(trace.decide_count, beats >> 16 & 0xFFFFFF)
     assert np.array_equal(trace.decide_reuse, beats >> 40 & 1)
+    assert np.array_equal(trace.decide_slope, beats >> 41 & 0x7FF)
+    previous = before["prev_rd"][r["cache_base_other"] :][: r["heads"], :4]
+    assert run.checksum == np.bitwise_xor.reduce(previous.copy().view(np.uint32)[:, 0])
     assert np.array_equal(trace.advance_sub_block, np.arange(len(run.x_in) // SUB_BLOCK))
 
 

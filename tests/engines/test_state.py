@@ -20,6 +20,7 @@ from tests.engines.bench import (
     Run,
     assert_equal_runs,
     load,
+    measures,
     open_engine,
     random_x,
     timestep,
@@ -50,7 +51,7 @@ def go_on(path: Path, setup: Setup, memories: dict[str, np.ndarray]) -> Run:
             engine.bind_memory(port, words)
         engine.restore(path)
         x_out = engine.finish_timestep()
-        return Run(before, memories, random_x(SMALL), x_out, engine.take_trace(), engine.cycles, engine.traffic())
+        return Run(before, memories, random_x(SMALL), x_out, engine.take_trace(), *measures(engine))
 
 
 @NEEDS_VERILATOR

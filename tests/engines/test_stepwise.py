@@ -12,6 +12,7 @@ from tests.engines.bench import (
     Run,
     assert_equal_runs,
     load,
+    measures,
     open_engine,
     random_x,
     timestep,
@@ -40,7 +41,7 @@ def test_steps_make_the_same_timestep(name, setup):
             assert len(traces[-1].x_data) == SUB_BLOCK
         x_out = engine.finish_timestep()
         traces.append(engine.take_trace())
-        stepped = Run(whole.before, memories, whole.x_in, x_out, joined(traces), engine.cycles, engine.traffic())
+        stepped = Run(whole.before, memories, whole.x_in, x_out, joined(traces), *measures(engine))
     assert ended == list(range(len(whole.x_in) // SUB_BLOCK))
     assert_equal_runs(whole, stepped)
 
@@ -49,7 +50,7 @@ def test_steps_make_the_same_timestep(name, setup):
 def test_a_step_ends_with_the_cycle_of_its_pulse(name):
     """x alone passes one word per cycle, so that sub-blocks are SUB_BLOCK cycles apart."""
     with open_engine(name, SMALL, Setup(trace=False)) as engine:
-        load(engine, attention_words=0, sub_block_words=0, hidden=0, mlp=0, codes_total=0)
+        load(engine, attention_words=0, sub_block_words=0, hidden=0, mlp=0, codes_total=0, heads=0)
         engine.start_timestep(random_x(SMALL))
         ends = [engine.cycles for _ in iter(engine.run_sub_block, None)]
         assert np.diff(ends).tolist() == [SUB_BLOCK] * (len(ends) - 1)

@@ -58,6 +58,7 @@ BY_HAND = {
     "code_writes": 0,
     "history_reads": 0,
     "cache_reads": 0,
+    "slope_reads": 0,
     "cache_writes": 0,
     "x_in_words": 48,
     "x_out_words": 48,

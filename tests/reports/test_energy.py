@@ -64,8 +64,11 @@ def test_detection_and_cache_are_lines_of_their_own():
     off = dict.fromkeys(COUNTERS, 0)
     only = energy(off | dict.fromkeys(("ccu_words", "dtsm_ops", "code_reads", "history_reads"), 9), BUILD, TABLE, PLAN)
     assert {name for name, part in only.components_uj.items() if part.nominal} == {"detection"}
-    cache = energy(off | {"cache_reads": 9, "cache_writes": 9}, BUILD, TABLE, PLAN)
+    cache = energy(off | {"cache_writes": 9}, BUILD, TABLE, PLAN)
     assert {name for name, part in cache.components_uj.items() if part.nominal} == {"branch_cache"}
+    for reads in ("cache_reads", "slope_reads"):
+        reused = energy(off | {reads: 9}, BUILD, TABLE, PLAN)
+        assert {name for name, part in reused.components_uj.items() if part.nominal} == {"branch_cache", "reuse"}
 
 
 def test_history_then_cache_move_out_when_they_do_not_fit():

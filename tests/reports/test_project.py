@@ -53,6 +53,23 @@ def test_a_skip_rate_saves_about_its_share(tmp_path, capsys):
     assert "spread evenly" in found.decisions and "spread evenly" in capsys.readouterr().out
 
 
+def test_forecasts_read_the_branches_before(tmp_path, capsys):
+    """Twice the cache, a second read of nearly every reused branch, and time only where the memory is the limit."""
+    usual = (*DIGITS, "--skip-rate", "0.5", "--bandwidth")
+    plain, forecast = (run(tmp_path, *usual, "inf", *option).skipping for option in ((), ("--forecast",)))
+    first, before = (forecast.external_bytes[f"branch_cache_{which}read"] for which in ("", "previous_"))
+    assert 0.9 * first < before < first and plain.external_bytes["branch_cache_previous_read"] == 0
+    assert forecast.cycles == plain.cycles and forecast.energy_uj.nominal > plain.energy_uj.nominal
+    assert "reused branches are forecasts" in capsys.readouterr().out
+    plain, forecast = (run(tmp_path, *usual, "1", *option).skipping for option in ((), ("--forecast",)))
+    assert forecast.cycles > plain.cycles
+
+
+def test_a_forecast_of_nothing_is_refused(tmp_path, capsys):
+    assert radit.main([*DIGITS, "--forecast", "--out", str(tmp_path)]) == 2
+    assert "give --skip-rate or --trace as well" in capsys.readouterr().err
+
+
 def test_a_smaller_bandwidth_takes_longer(tmp_path):
     wide, narrow = (run(tmp_path, *DIGITS, "--steps", "4", "--bandwidth", text).dense for text in ("32", "1.5"))
     assert narrow.cycles > 1.2 * wide.cycles and narrow.roofline == wide.roofline

@@ -13,12 +13,15 @@ from tests.reports.test_counts import BY_HAND
 
 def test_bytes_by_hand():
     """R = 4, W = 8; x and branches are int16 and int8 words of R lanes, codes 4 bits."""
-    found = external_bytes(BY_HAND | {"cache_reads": 3, "history_reads": 5, "code_reads": 7}, SMALL_BUILD)
+    found = external_bytes(
+        BY_HAND | {"cache_reads": 3, "slope_reads": 2, "history_reads": 5, "code_reads": 7}, SMALL_BUILD
+    )
     assert found == {
         "weights": 8 * ((2 + 2 + 3 + 2) * 12 + 3 * 12 + 2 * 20),
         "parameters": 8 * (3 * 12 + 20 + 12),
         "conditioning": 8 * 3 * (8 + 2 * 12),
         "branch_cache_read": 4 * 3,
+        "branch_cache_previous_read": 4 * 2,
         "branch_cache_write": 0,
         "code_history_read": 2 * 5,
         "code_history_write": 2 * 7,
@@ -31,8 +34,8 @@ def test_every_external_word_is_counted_once():
     nothing = dict.fromkeys(COUNTERS, 0)
     moved = {name for name in COUNTERS if sum(external_bytes(nothing | {name: 1}, BUILD).values())}
     assert moved == set(
-        "weight_writes param_writes mod_writes cache_reads cache_writes history_reads code_reads x_in_words "
-        "x_out_words".split()
+        "weight_writes param_writes mod_writes cache_reads slope_reads cache_writes history_reads code_reads "
+        "x_in_words x_out_words".split()
     )
 
 

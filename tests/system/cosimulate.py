@@ -34,6 +34,8 @@ NEW = {"s": 0.0, "d": 0.03, "j": 1.0}  # it stands still, drifts, jumps
 SKIPPING = radit(0.8, max_streak=3, first_dense=1, last_dense=0, streak_step=0.1, tight=0.75, loose=1.25)
 
 
+FORECASTING = replace(SKIPPING, gain=1.0)
+
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
 EIGHTH = 8  # shapes are written for arrays of 8 lanes and scale with the wider side
@@ -238,7 +240,8 @@ def cosimulate(
         outcome.counters = machine.counters()
     outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()
     per_image = np.split(outcome.computed, len(task.inputs))
-    outcome.expected = add_counts(*(expected_counts(dims, build, part, tables.detect) for part in per_image))
+    gains = tables.gains.numpy()
+    outcome.expected = add_counts(*(expected_counts(dims, build, part, tables.detect, gains) for part in per_image))
     for record in records:
         for name, count in record.saturated.items():
             outcome.saturated[name] = outcome.saturated.get(name, 0) + count

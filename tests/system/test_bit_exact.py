@@ -5,9 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cosim.driver import Driver
 from cosim.engines import MemoryTiming, Setup
 from model.skip import Policy, dense
-from tests.system.cosimulate import ARRAYS, MOST_CYCLES, SKIPPING, Shape, Task, cosimulate, make_task, small_build
+from reports.forecasts import slopes
+from tests.system.cosimulate import (
+    ARRAYS,
+    FORECASTING,
+    MOST_CYCLES,
+    SKIPPING,
+    Shape,
+    Task,
+    cosimulate,
+    make_task,
+    small_build,
+)
 
 pytestmark = pytest.mark.needs("verilator")
 
@@ -19,9 +31,11 @@ SHAPES = {
     "one context": Shape(9, 20, 5, 12, seed=4, motion=("jssj",)),
     "smallest": Shape(1, 4, 1, 4, depth=1, seed=6, scales=False),
 }
-PORTS = ("weight", "mod", "param", "cache_rd", "hist_rd", "cache_wr", "hist_wr", "x")
+PORTS = ("weight", "mod", "param", "cache_rd", "prev_rd", "hist_rd", "cache_wr", "hist_wr", "x")
 # One context stands still while the other jumps, then the other way round, then both stand still.
 TURNS = Shape(13, 16, 2, 24, motion=("jsjss", "jjsss"), seed=7)
+# Both compute twice or more, then stand still together or alone.
+TWICE = replace(TURNS, motion=("jsjssjs", "jjsjsss"))
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
@@ -41,6 +55,19 @@ def test_every_word_and_decision_of_a_skipping_run(rows, cols, name):
     outcome.assert_exact()
     assert outcome.check.decisions_compared == outcome.computed.size
     assert not outcome.computed.all()
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("gain", [0.3, 1.0, 1.9])
+def test_every_word_and_slope_of_forecasts(rows, cols, gain):
+    build, policy = small_build(rows, cols), replace(FORECASTING, gain=gain)
+    task = make_task(TWICE.on(build).uneven())
+    outcome = cosimulate("verilator", build, task, policy)
+    outcome.assert_exact()
+    slope = slopes(outcome.computed, policy.tables(task.integer).gains.numpy())
+    first, second = slope[..., 0], slope[..., 1]
+    assert (first != second).any() and ((first > 0) & (second > 0)).any()
+    assert ((slope == 0) & ~outcome.computed).any() and ((first > 0) & outcome.computed[..., 1]).any()
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
@@ -74,17 +101,18 @@ def test_the_longest_streak_ends_every_run_of_reuses():
     ids=["at once", "far away", "narrow", "stalling"],
 )
 def test_slow_memories_change_cycles_only(setup):
-    task, build = make_task(TURNS), small_build(32, 16)
-    usual = cosimulate("verilator", build, task, SKIPPING)
-    outcome = cosimulate("verilator", build, task, SKIPPING, setup)
+    task, build = make_task(TWICE), small_build(32, 16)
+    usual = cosimulate("verilator", build, task, FORECASTING)
+    outcome = cosimulate("verilator", build, task, FORECASTING, setup)
     outcome.assert_exact()
+    assert outcome.counters["slope_reads"] > 0
     assert outcome.cycles != usual.cycles
     assert outcome.check == usual.check and outcome.counted == usual.counted
 
 
 def test_every_port_at_its_own_pace(rng):
     build = small_build(8, 8)
-    for shape in (replace(TURNS, hidden=4, mlp=8), Shape(17, 24, 6, 20, seed=8)):
+    for shape in (replace(TWICE, hidden=4, mlp=8), Shape(17, 24, 6, 20, motion=TWICE.motion, seed=8)):
         for _ in range(6):
             ports = {
                 port: MemoryTiming(
@@ -96,14 +124,22 @@ def test_every_port_at_its_own_pace(rng):
                 for port in PORTS
             }
             setup = Setup(ports=ports, bandwidth=rng.choice([None, 2.0, 9.0]), max_cycles=MOST_CYCLES)
-            outcome = cosimulate("verilator", build, make_task(shape), SKIPPING, setup)
+            outcome = cosimulate("verilator", build, make_task(shape), FORECASTING, setup)
             outcome.assert_exact()
 
 
-def test_nothing_of_an_image_reaches_the_next():
-    task, build = make_task(TURNS, images=2), small_build(16, 32)
-    both = cosimulate("verilator", build, task, SKIPPING)
-    second = cosimulate("verilator", build, task.image(1), SKIPPING)
+@pytest.mark.parametrize("policy", [SKIPPING, FORECASTING], ids=["plain", "forecast"])
+def test_nothing_of_an_image_reaches_the_next(policy, rng):
+    """Whatever cache and history hold when an image starts."""
+
+    def scramble(driver: Driver, timestep: int) -> None:
+        if timestep == 0:
+            for memory in (driver.cache, driver.history):
+                memory[:] = rng.integers(-100, 100, memory.shape).astype(memory.dtype)
+
+    task, build = make_task(TWICE, images=2), small_build(16, 32)
+    both = cosimulate("verilator", build, task, policy, spoil=scramble)
+    second = cosimulate("verilator", build, task.image(1), policy)
     both.assert_exact()
     assert both.cycles[len(both.cycles) // 2 :] == second.cycles
     assert np.array_equal(np.split(both.computed, 2)[1], second.computed)

@@ -26,7 +26,7 @@ def random_task(rng: np.random.Generator, build: BuildConfig) -> Task:
     times, wide = build.wide // EIGHTH, build.wide
     heads = int(rng.choice([1, 2, 3, 4]))
     hidden = 4 * heads * int(rng.integers(1, 24 * times // (4 * heads) + 1))
-    motion = tuple("j" + "".join(rng.choice(list("sdj"), 2)) for _ in range(rng.integers(1, 3)))
+    motion = tuple("j" + "".join(rng.choice(list("sdj"), 4)) for _ in range(rng.integers(1, 3)))
     shape = Shape(int(rng.integers(1, 32 * times)), hidden, heads, 4 * int(rng.integers(1, 10 * times)), motion=motion)
     groups = {
         "image": {},
@@ -41,7 +41,7 @@ def random_policy(rng: np.random.Generator) -> Policy:
     if rng.random() < 0.3:
         return dense()
     settings = {"max_streak": int(rng.integers(1, 4)), "first_dense": int(rng.integers(1, 3)), "last_dense": 0}
-    return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), **settings)
+    return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), gain=float(rng.choice([0.0, 1.0])), **settings)
 
 
 def run(
@@ -50,8 +50,9 @@ def run(
     """A checked run, and its prediction from the decisions."""
     outcome = cosimulate("verilator", build, task, policy, replace(setup, max_cycles=MOST_CYCLES))
     outcome.assert_exact()
-    forced = policy.tables(task.integer).force.numpy()
-    return outcome, predict(task.dims, build, outcome.computed, policy.name != "dense", memory, forced)
+    tables = policy.tables(task.integer)
+    order = (tables.force.numpy(), tables.gains.numpy())
+    return outcome, predict(task.dims, build, outcome.computed, tables.detect, memory, *order)
 
 
 def measured(outcome: Outcome) -> dict[str, int]:
@@ -61,7 +62,7 @@ def measured(outcome: Outcome) -> dict[str, int]:
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 def test_every_cycle_is_predicted(rows, cols, rng):
-    build, computed = small_build(rows, cols), []
+    build, computed, forecast = small_build(rows, cols), [], 0
     for _ in range(CONFIGURATIONS):
         task, policy, latency = random_task(rng, build), random_policy(rng), int(rng.choice(LATENCIES))
         outcome, prediction = run(task, build, policy, Setup(MemoryTiming(latency)), MemoryModel(latency))
@@ -69,7 +70,8 @@ def test_every_cycle_is_predicted(rows, cols, rng):
         assert prediction.cycles == outcome.counters["cycles"]
         assert sum(outcome.counters[name] for name in ACCOUNTS) == outcome.counters["cycles"]
         computed.append(outcome.computed.mean())
-    assert min(computed) < 0.9 and max(computed) == 1.0
+        forecast += outcome.counters["slope_reads"]
+    assert min(computed) < 0.9 and max(computed) == 1.0 and forecast > 0
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
@@ -88,9 +90,9 @@ def test_a_limited_memory_is_met_within_a_hundredth(rows, cols, rng):
     """Bandwidths from half a weight word per cycle on; sub-blocks must be long enough that one tile is no hundredth."""
     build = small_build(rows, cols)
     for bandwidth, stall in ((build.wide / 2, 0.0), (build.wide, 0.0), (2 * build.wide, 0.1), (None, 0.2)):
-        task = make_task(replace(Shape(32, 48, 2, 96, motion=("jssd", "jdss")), depth=2).on(build))
-        policy = Policy("radit", threshold=0.6, max_streak=2, last_dense=0)
+        task = make_task(replace(Shape(32, 48, 2, 96, motion=("jssds", "jdsjs")), depth=2).on(build))
+        policy = Policy("radit", threshold=0.6, max_streak=2, last_dense=0, gain=1.0)
         setup = Setup(MemoryTiming(latency=50, stall=stall), bandwidth=bandwidth)
         outcome, prediction = run(task, build, policy, setup, MemoryModel(50, bandwidth, stall))
-        assert not outcome.computed.all()
+        assert not outcome.computed.all() and outcome.counters["slope_reads"] > 0
         assert prediction.cycles == pytest.approx(outcome.counters["cycles"], rel=TOLERANCE)

@@ -5,8 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from myhdl import block
 
-from accel.conditioning import HEADER_BEATS
+from accel import pass_front
+from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
+from accel.config import BuildConfig
+from accel.units import dtsm
+from accel.units.reuse import reuse_unit
 from cosim.driver import Driver
 from cosim.scoreboard import STAGES, Place
 from model.skip import Policy
@@ -83,6 +88,123 @@ def test_thresholds_of_the_timestep_before():
     assert outcome.problems[0] == (
         "image 0, timestep 1, block 0 (attention), stage reuse, context 0: expected 0, found 1."
     )
+
+
+# All compute at timesteps 0 and 2; before the last, timesteps 3 and 4 are forecasts of slope 1/2 and 1.
+MOVING = replace(SHAPE, motion=("jsjssj", "jsjssj"))
+FORECASTS = replace(POLICY, gain=1.0)
+
+
+def run_forecasts(engine: str = "verilator", **planted) -> Outcome:
+    return cosimulate(engine, small_build(ROWS, ROWS), make_task(MOVING), FORECASTS, **planted)
+
+
+def slots(driver: Driver) -> np.ndarray:
+    """The cache by slot, sub-block, context and word."""
+    return driver.cache.reshape(2, 4, CONTEXTS, -1, ROWS)
+
+
+def test_without_a_defect_forecasts_are_right():
+    outcome = run_forecasts()
+    outcome.assert_exact()
+    assert outcome.computed.all((1, 2)).tolist() == [True, False, True, False, False, True]
+    assert outcome.counters["cache_reads"] > outcome.counters["slope_reads"] > 0
+
+
+def test_the_other_slot():
+    def swap(driver: Driver) -> None:
+        driver.engine.write_register("cache_base", len(driver.cache) // 2)
+        driver.engine.write_register("cache_base_other", 0)
+
+    outcome = run_forecasts(spoil=driven(3, swap))
+    assert outcome.problems[0].startswith("image 0, timestep 3, block 0 (MLP), stage x, word 0, ")
+
+
+def test_one_slot_for_both():
+    def join(driver: Driver) -> None:
+        driver.engine.write_register("cache_base_other", 0)
+
+    outcome = run_forecasts(spoil=driven(0, join))
+    assert outcome.problems[0].startswith("image 0, timestep 3, block 0 (MLP), stage x, word 0, ")
+
+
+def test_a_stale_previous_branch():
+    """As if timestep 2 had overwritten the older branch of one sub-block with the newer one."""
+
+    def spoil(driver: Driver) -> None:
+        cache = slots(driver)
+        cache[0, 1, 0] = cache[1, 1, 0]
+
+    outcome = run_forecasts(spoil=driven(3, spoil))
+    assert outcome.problems[0].startswith("image 0, timestep 3, block 1 (attention), stage x, word 0, ")
+
+
+def test_previous_branches_of_the_other_context():
+    def swap(driver: Driver) -> None:
+        older = slots(driver)[0]
+        older[:] = older[:, ::-1].copy()
+
+    outcome = run_forecasts(spoil=driven(4, swap))
+    assert outcome.problems[0].startswith("image 0, timestep 4, block 0 (MLP), stage x, word 0, ")
+
+
+@pytest.mark.parametrize("gain, found", [(0.0, 0), (0.5, 64)])
+def test_another_gain(gain, found):
+    outcome = run_forecasts(spoil=driven(3, regain(gain)))
+    assert outcome.check.decisions_mismatched > 0
+    assert outcome.problems[0] == (
+        f"image 0, timestep 3, block 0 (attention), stage slope, context 0: expected 128, found {found}."
+    )
+
+
+def regain(gain: float) -> Callable[[Driver], None]:
+    """Another gain in every header."""
+    beat, field, _ = HEADER_FIELDS["slope_gain"]
+
+    def change(driver: Driver) -> None:
+        headers = driver.conditioning.reshape(6, -1, HEADER_BEATS + CONTEXTS * HIDDEN, 4)
+        headers[:, :, beat, field] = round(128 * gain)
+
+    return change
+
+
+# Defects in the hardware itself, on one block of a smaller model.
+SMALLEST = Shape(5, 8, 2, 8, depth=1, motion=("jjs", "jjs"), seed=2)
+
+
+def broken(monkeypatch, module, name: str, value) -> Outcome:
+    """Simulated with something else in the place of a module's constant or unit."""
+    monkeypatch.setattr(module, name, value)
+    build = BuildConfig(4, 4, max_hidden=8, max_mlp=8, max_tokens=8, max_sub_blocks=2)
+    return cosimulate("myhdl", build, make_task(SMALLEST), replace(FORECASTS, last_dense=0))
+
+
+def test_the_hardware_without_a_defect_is_right(monkeypatch):
+    outcome = broken(monkeypatch, dtsm, "GAP_INVERSE", dtsm.GAP_INVERSE)
+    outcome.assert_exact()
+    assert outcome.counters["slope_reads"] > 0
+
+
+def test_a_wrong_gap(monkeypatch):
+    outcome = broken(monkeypatch, dtsm, "GAP_INVERSE", (0, 0, *dtsm.GAP_INVERSE[1:-1]))
+    assert outcome.problems[0] == (
+        "image 0, timestep 2, block 0 (attention), stage slope, context 0: expected 256, found 0."
+    )
+
+
+def test_an_inverted_slope(monkeypatch):
+    @block
+    def backwards(clk, src_valid, latest, previous, slope, dst_valid, branch, lanes):
+        return reuse_unit(clk, src_valid, previous, latest, slope, dst_valid, branch, lanes)
+
+    outcome = broken(monkeypatch, pass_front, "reuse_unit", backwards)
+    assert outcome.problems[0].startswith("image 0, timestep 2, block 0 (MLP), stage x, word 0, ")
+
+
+def test_a_forecast_too_early(monkeypatch):
+    """x, gate and branch meet the forecast of the word after theirs."""
+    outcome = broken(monkeypatch, pass_front, "FIRE_TO_READ", pass_front.FIRE_TO_READ + 1)
+    assert "timestep 2, block 0 (MLP), stage x, word 0, " in outcome.problems[0]
 
 
 def test_an_inverted_decision():

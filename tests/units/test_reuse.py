@@ -1,22 +1,80 @@
-"""The forecast's place: RTL against golden."""
+"""Forecast of a reused branch: RTL against golden on MyHDL, converted Verilog and converted VHDL."""
 
 import pytest
 import torch
 
 from accel.units.reuse import LATENCY, reuse_unit
-from model.formats import INT8_BITS
-from model.ops.reuse import reuse
+from model.formats import GAIN_BITS, INT8_BITS, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC, STREAK_BITS
+from model.ops.reuse import COEFFICIENT_MAX, coefficient, reuse
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, run_everywhere, unpack, word
 
+ONE = 1 << SLOPE_FRAC
+CASES = [  # F, F', slope: ties of both signs, both limits and the values beside them, the largest product
+    (0, -1, ONE // 2),
+    (0, 1, ONE // 2),
+    (5, 4, ONE // 2 - 1),
+    (5, 6, ONE // 2 + 1),
+    (127, 126, ONE // 2 - 1),
+    (127, 126, ONE // 2),
+    (-127, -126, ONE // 2),
+    (-127, -126, ONE // 2 + 1),
+    (64, 1, ONE),
+    (64, 0, ONE),
+    (-64, -1, ONE),
+    (-64, 0, ONE),
+    (127, -127, COEFFICIENT_MAX),
+    (-127, 127, COEFFICIENT_MAX),
+    (127, 127, COEFFICIENT_MAX),
+    (-127, 127, 1),
+    (127, -127, 0),
+    (-127, 127, 0),
+]
 
-@pytest.mark.parametrize("lanes", [4, 16])
-def test_matches_golden(lanes, rng):
+
+def make_bench(lanes):
     width = lanes * INT8_BITS
-    bench = Bench(reuse_unit, dict(src_valid=flag(), cached=word(width), dst_valid=flag(), branch=word(width)))
-    tokens = [mixed(rng, INT8_BITS, lanes) for _ in range(100)]
-    vectors = Vectors(bench, [dict(cached=pack(t, INT8_BITS)) for t in tokens], gaps=0.3)
+    ports = dict(src_valid=flag(), latest=word(width), previous=word(width), slope=word(SLOPE_BITS))
+    return Bench(reuse_unit, ports | dict(dst_valid=flag(), branch=word(width)), lanes=lanes)
+
+
+def draw(rng, lanes, count):
+    """(F, F', slope) per word: the cases above in turn, then random ones."""
+    words = [([latest] * lanes, [before] * lanes, slope) for latest, before, slope in CASES]
+    for slope in mixed(rng, SLOPE_BITS, count, signed=False):
+        latest, before = ([max(-127, value) for value in mixed(rng, INT8_BITS, lanes)] for _ in range(2))
+        words.append((latest, before, slope if rng.random() < 0.7 else int(rng.choice([0, ONE // 3, ONE]))))
+    return words
+
+
+def golden(latest, before, slope):
+    return reuse(torch.tensor(latest)[None], torch.tensor(before)[None], torch.tensor(slope))[0].tolist()
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.4])
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_matches_golden(lanes, gaps, rng):
+    bench, drawn = make_bench(lanes), draw(rng, lanes, 150)
+    words = [
+        dict(latest=pack(latest, INT8_BITS), previous=pack(before, INT8_BITS), slope=slope)
+        for latest, before, slope in drawn
+    ]
+    vectors = Vectors(bench, words, gaps=gaps)
     bench.simulate(vectors)
     assert vectors.latency() == LATENCY
     found = [unpack(value, INT8_BITS, lanes) for (value,) in vectors.results("branch")]
-    assert found == reuse(torch.tensor(tokens)).tolist()
+    assert found == [golden(*values) for values in drawn]
+    assert all(word == latest for word, (latest, _, slope) in zip(found, drawn, strict=True) if not slope)
+    assert any(127 in word and latest != word for word, (latest, _, _) in zip(found, drawn, strict=True))
     run_everywhere(bench)
+
+
+def test_coefficient_is_the_share_of_the_way_within_its_last_bit():
+    """gain * k / gap, cut, with an inverse that is half a bit off at most; saturated just below 8."""
+    steps, gap = torch.meshgrid(torch.arange(1, 1 << STREAK_BITS), torch.arange(1, 1 << STREAK_BITS), indexing="ij")
+    for gain in (1, 64, 128, (1 << GAIN_BITS) - 1):
+        found = coefficient(steps, gap, gain).double()
+        exact = (gain / (1 << (GAIN_BITS - 1)) * steps.double() / gap * ONE).clamp(max=COEFFICIENT_MAX)
+        off = steps * gain / (1 << (SLOPE_CUT + 1))
+        assert ((found - exact).abs() <= 1 + off).all() and found.max() <= COEFFICIENT_MAX
+    assert not coefficient(steps, torch.zeros_like(gap), 128).any() and not coefficient(steps, gap, 0).any()
+    assert coefficient(torch.tensor(2), torch.tensor(2), 128) == ONE
