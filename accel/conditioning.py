@@ -31,6 +31,7 @@ HEADER_FIELDS = {
     "h_mult": (4, 2, MULT_BITS),
     "h_shift": (4, 3, SHIFT_BITS),
     "eps": (5, 0, 32),
+    "follow": (5, 2, 1),
 }
 
 

@@ -53,7 +53,7 @@ def skip_controller(
     entries = config.max_sub_blocks * config.max_contexts
     unit_index = Signal(intbv(0)[bits_for(entries) :])
     BITS = len(unit_index)
-    unit_done, slot = flag(), flag()
+    unit_done, slot, lead = flag(), flag(), flag()
     product = dim()
     slopes, kept_slopes = ([Signal(intbv(0)[SLOPE_BITS:]) for _ in range(CONTEXTS)] for _ in range(2))
 
@@ -69,9 +69,16 @@ def skip_controller(
     def cut():
         unit_index.next = index[BITS:]
 
+    @always_comb
+    def look_back():
+        lead.next = 0
+        for i in range(CONTEXTS):
+            if context_number == i and reused[i]:
+                lead.next = 1
+
     unit = dtsm_unit(
         clk=clk, aresetn=aresetn, start=decide, index=unit_index, count=count, total=regs.codes_total,
-        threshold=header.threshold, forced=header.force, gain=header.slope_gain, streak_step=regs.streak_step,
+        threshold=header.threshold, forced=header.force, follows=header.follow, lead=lead, gain=header.slope_gain, streak_step=regs.streak_step,
         tight=regs.tight, loose=regs.loose, max_streak=regs.max_streak, new_image=new_image, done=unit_done,
         reuse=reuse, slope=slope, slot=slot, entries=entries,
     )  # fmt: skip
@@ -105,4 +112,4 @@ def skip_controller(
         decided.next = unit_done
         any_computes.next = computes != 0
 
-    return number, add, cut, unit, remember, look_up, tell
+    return number, add, cut, look_back, unit, remember, look_up, tell

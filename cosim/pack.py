@@ -64,6 +64,7 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     put("threshold", policy.thresholds, own)
     put("force", policy.force.long().unsqueeze(1), own)
     put("slope_gain", policy.gains, own)
+    put("follow", policy.follow.long(), own)
     for level in range(policy.boundaries.shape[2]):
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     beat, field, _ = HEADER_FIELDS["eps"]

@@ -124,6 +124,7 @@ class Reference:
         subs, width = len(self.integer.sub_blocks), self.integer.config.hidden_size
         shape = (images, contexts, self.tokens, width)
         self.images, self.contexts = images, contexts
+        self._lead = torch.zeros(images, contexts, dtype=torch.bool)
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
         detect = self.policy.detect
         count = subs if detect else 0
@@ -200,7 +201,9 @@ class Reference:
         count = changed(codes, self.history[s]).cpu()
         total = codes.shape[2] * codes.shape[3]
         threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
-        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, policy.registers)
+        lead = self._lead if bool(policy.follow[index, s]) else None
+        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, policy.registers, lead)
+        self._lead = reuse
         return codes, count, reuse
 
     def _branch(

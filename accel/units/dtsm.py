@@ -2,7 +2,8 @@
 
 ``theta = ((threshold * (256 - streak * streak_step) >> 8) * factor) >> 7`` (Q0.16, saturated); reuse iff
 ``count << 16 < theta * total``, a result is cached, nothing forces a computation and ``streak < max_streak``. factor is
-``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``.
+``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``. A
+sub-block that ``follows`` takes ``lead``, the decision of the one before it, instead of the comparison.
 
 A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
 computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut,
@@ -11,7 +12,7 @@ its two slots of the cache the latest branch lies, or is to be written when it i
 image in slot 0, every other in the slot that the one before did not take.
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
-entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced and gain are
+entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows, lead and gain are
 stable from ``start`` through ``done``, the registers streak_step, tight, loose and max_streak always; the next start
 comes after done.
 Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
@@ -50,8 +51,8 @@ STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 @block
 def dtsm_unit(
-    clk, aresetn, start, index, count, total, threshold, forced, gain, streak_step, tight, loose, max_streak, new_image,
-    done, reuse, slope, slot, entries,
+    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, gain, streak_step, tight, loose,
+    max_streak, new_image, done, reuse, slope, slot, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
     steps = [start, *(bit() for _ in range(LATENCY))]
@@ -78,8 +79,8 @@ def dtsm_unit(
     )  # fmt: skip
     extrapolation = extrapolate(clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, since, forecast)
     decision = compare(
-        clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, forecast, last_slot, reused,
-        chosen, at_slot,
+        clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, follows, lead, forecast,
+        last_slot, reused, chosen, at_slot,
     )  # fmt: skip
 
     @always_comb
@@ -268,14 +269,21 @@ def scale_threshold(
 
 @block
 def compare(
-    clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, forecast, last_slot, reused, chosen,
-    at_slot,
+    clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
+    reused, chosen, at_slot,
 ):  # fmt: skip
     """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
     WEIGHTED_BITS = COUNT_BITS + THRESHOLD_BITS
     weighted, limit = unsigned(WEIGHTED_BITS), unsigned(WEIGHTED_BITS)
-    allowed = bit()
+    allowed, alike = bit(), bit()
     SHIFT = THRESHOLD_BITS
+
+    @always_comb
+    def agree():
+        if follows:
+            alike.next = lead
+        else:
+            alike.next = weighted < limit
 
     @always(clk.posedge)
     def decide():
@@ -284,7 +292,7 @@ def compare(
             limit.next = theta * total
             allowed.next = known and not forced and streak < max_streak
         if step_8:
-            if allowed and weighted < limit:
+            if allowed and alike:
                 reused.next = True
                 chosen.next = forecast
                 at_slot.next = last_slot
@@ -293,4 +301,4 @@ def compare(
                 chosen.next = 0
                 at_slot.next = known and not last_slot
 
-    return decide
+    return agree, decide

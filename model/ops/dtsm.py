@@ -2,7 +2,7 @@
 
 ``theta = (table * (256 - streak * streak_step) >> 8) * factor >> 7`` (Q0.16, saturated); reuse iff
 ``count << 16 < theta * total``, a result is cached, nothing forces a computation and the streak is not
-exhausted. ``factor`` (Q1.7) is ``tight`` when the distance to the last computed input grew in this step by
+exhausted. A sub-block that follows takes the decision of the one before it instead of the comparison. ``factor`` (Q1.7) is ``tight`` when the distance to the last computed input grew in this step by
 more than its running average, ``loose`` otherwise: the features' fluctuation.
 All values are int64 tensors of one shape (..), bool where named so.
 """
@@ -53,13 +53,22 @@ def threshold(table: int, streak: torch.Tensor, growing: torch.Tensor, regs: Dts
 
 
 def decide(
-    state: DtsmState, count: torch.Tensor, total: int, table: int, force: bool, regs: DtsmRegisters
+    state: DtsmState,
+    count: torch.Tensor,
+    total: int,
+    table: int,
+    force: bool,
+    regs: DtsmRegisters,
+    lead: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, DtsmState]:
-    """Return (reuse, next state) where ``count`` of ``total`` codes changed since the last computation."""
+    """Return (reuse, next state) where ``count`` of ``total`` codes changed since the last computation.
+
+    ``lead``, bool, takes the place of the comparison in a sub-block that follows the one before it.
+    """
     delta = (count - state.last_count).abs()
     average = torch.where(state.average == 0, delta, state.average)
     theta = threshold(table, state.streak, delta > average, regs)
-    reuse = (count << THRESHOLD_BITS) < theta * total
+    reuse = (count << THRESHOLD_BITS) < theta * total if lead is None else lead
     reuse = reuse & state.valid & (state.streak < regs.max_streak)
     if force:
         reuse = torch.zeros_like(reuse)

@@ -13,7 +13,7 @@ from model.ops.reuse import coefficient
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
 ENTRIES = 5
-NAMES = ("index", "count", "total", "threshold", "forced", "gain")
+NAMES = ("index", "count", "total", "threshold", "forced", "gain", "follows", "lead")
 REGISTERS = [
     DtsmRegisters(streak_step=16, tight=96, loose=128, max_streak=4),
     DtsmRegisters(streak_step=0, tight=255, loose=1, max_streak=63),
@@ -27,12 +27,12 @@ def make_bench():
     ports |= dict(total=word(COUNT_BITS), threshold=word(THRESHOLD_BITS), forced=flag(), gain=word(GAIN_BITS))
     ports |= dict(streak_step=word(STREAK_STEP_BITS), tight=word(FACTOR_BITS), loose=word(FACTOR_BITS))
     ports |= dict(max_streak=word(STREAK_BITS), new_image=flag(), done=flag(), reuse=flag())
-    ports |= dict(slope=word(SLOPE_BITS), slot=flag())
+    ports |= dict(slope=word(SLOPE_BITS), slot=flag(), follows=flag(), lead=flag())
     return Bench(dtsm_unit, ports, entries=ENTRIES)
 
 
 def draw(rng, count):
-    """Requests (new_image, index, count, total, threshold, forced, gain): counts that change slowly or quickly."""
+    """Requests (new_image, *NAMES): counts that change slowly or quickly."""
     requests, level = [], [0] * ENTRIES
     total = (1 << COUNT_BITS) - 1
     for i in range(count):
@@ -48,7 +48,8 @@ def draw(rng, count):
         if rng.random() < 0.3:  # at the border: theta * total is close to count << 16
             share = min((1 << THRESHOLD_BITS) - 1, (level[entry] << THRESHOLD_BITS) // total + int(rng.integers(0, 2)))
         gain = int(rng.choice([0, 1, 100, 128, (1 << GAIN_BITS) - 1]))
-        requests.append((i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain))
+        follows, lead = bool(rng.random() < 0.25), bool(rng.random() < 0.5)
+        requests.append((i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead))
     return requests
 
 
@@ -63,10 +64,11 @@ class Decision:
 
 def golden(requests, regs):
     state, slots, decisions = [], [], []
-    for new_image, entry, count, total, threshold, forced, gain in requests:
+    for new_image, entry, count, total, threshold, forced, gain, follows, lead in requests:
         if new_image:
             state, slots = [DtsmState.cleared() for _ in range(ENTRIES)], [True] * ENTRIES
-        reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs)
+        led = torch.tensor(lead) if follows else None
+        reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs, led)
         slots[entry] ^= not reuse
         slope = int(coefficient(state[entry].streak, state[entry].gap, gain)) if reuse else 0
         decisions.append(Decision(bool(reuse), slope, bool(slots[entry])))
@@ -125,7 +127,7 @@ def test_matches_golden(regs, rng):
 
 def test_longest_streak():
     """63 reuses in a row, on two entries in turn, then one computation; without a slope in the first run of reuses."""
-    requests = [(i == 0, i % 2, 0, 1000, 40_000, False, 128) for i in range(134)]
+    requests = [(i == 0, i % 2, 0, 1000, 40_000, False, 128, False, False) for i in range(134)]
     bench, expected = run(requests, DtsmRegisters(max_streak=63), [0] * len(requests))
     reuses = [decision.reuse for decision in expected]
     assert reuses == [False] * 2 + [True] * 126 + [False] * 2 + [True] * 4
@@ -138,7 +140,7 @@ def test_longest_streak():
 def test_slope_saturates_after_two_computations_in_a_row():
     """A gap of one timestep, then ever longer streaks: gain * k reaches the largest slope."""
     forced = [i in (0, 1, 40, 41) for i in range(60)]
-    requests = [(i == 0, 1, 0, 1000, 40_000, force, 255) for i, force in enumerate(forced)]
+    requests = [(i == 0, 1, 0, 1000, 40_000, force, 255, False, False) for i, force in enumerate(forced)]
     bench, expected = run(requests, DtsmRegisters(max_streak=63), [0] * len(requests))
     slopes = [decision.slope for decision in expected]
     assert (
