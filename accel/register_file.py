@@ -8,6 +8,7 @@ from accel.command import flag
 from accel.config import log2_exact
 from accel.registers import ACCOUNT_BASE, ADDRESS, EVENTS, REGISTERS
 from accel.stalls import cycle_accounts
+from model.formats import SLOPE_BITS
 
 REGISTER_BITS = {
     **dict.fromkeys(REGISTERS, 16),
@@ -19,6 +20,7 @@ REGISTER_BITS = {
     "tight": 8,
     "loose": 8,
     "max_streak": 6,
+    "slope_max": SLOPE_BITS,
     "codes_total": 24,
 }
 WORD_BITS = 32

@@ -36,6 +36,7 @@ REGISTERS: dict[str, str] = {
     "tight": "DTSM: factor when the features move fast, Q1.7",
     "loose": "DTSM: factor when they are calm, Q1.7",
     "max_streak": "DTSM: longest run of reuses",
+    "slope_max": "DTSM: largest slope of a forecast, Q3.8",
     "codes_total": "codes of one context's input (padded tokens x D)",
     "sub_block_words": "row_tiles x D: words of one context's branch",
     "weight_base": "weight port address of sub-block 0",

@@ -56,6 +56,7 @@ class Driver:
             "tight": policy.registers.tight,
             "loose": policy.registers.loose,
             "max_streak": policy.registers.max_streak,
+            "slope_max": policy.registers.slope_max,
         }
         bases = dict.fromkeys(("weight_base", "cache_base", "history_base"), 0)
         bases["cache_base_other"] = (slots - 1) * words

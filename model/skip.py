@@ -35,9 +35,9 @@ import torch
 from torch import Tensor
 
 from model.errors import UserError
-from model.formats import ACT_BITS, ACT_FRAC, CODE_LEVELS, FACTOR_BITS, STREAK_BITS
+from model.formats import ACT_BITS, ACT_FRAC, CODE_LEVELS, FACTOR_BITS, SLOPE_FRAC, STREAK_BITS
 from model.integer import IntegerDiT
-from model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
+from model.ops.dtsm import SLOPE_LIMIT, THRESHOLD_MAX, DtsmRegisters
 
 SCHEDULES = ("linear", "cosine")
 FACTOR_ONE = 1 << (FACTOR_BITS - 1)
@@ -81,6 +81,8 @@ class Policy:
         first_dense, last_dense: timesteps at the start and at the end that compute everything.
         small, large: range limits r1 and r2 of the encoding rules.
         gain: of the forecast's slope, 0 .. 1.99; 0 reuses the cached branch as it is.
+        reach: largest coefficient of the slope, 1/256 .. 8: a forecast goes at most so many gaps of the last two computed
+            branches beyond the latest.
         together: the first sub-block of a timestep decides for all of its context, so that none computes on the
             input that a forecast of another one left; false: each decides for itself.
     """
@@ -99,6 +101,7 @@ class Policy:
     small: float = 0.4
     large: float = 1.2
     gain: float = 0.0
+    reach: float = 8.0
     together: bool = False
 
     def __post_init__(self) -> None:
@@ -111,6 +114,7 @@ class Policy:
             "max_streak": (0, (1 << STREAK_BITS) - 1),
             "first_dense": (1, math.inf),
             "last_dense": (0, math.inf),
+            "reach": (2.0**-SLOPE_FRAC, 8.0),
             "start": (0.0, math.inf),
             "end": (0.0, math.inf),
         }
@@ -149,6 +153,7 @@ class Policy:
             tight=round(self.tight * FACTOR_ONE),
             loose=round(self.loose * FACTOR_ONE),
             max_streak=self.max_streak,
+            slope_max=min(round(self.reach * (1 << SLOPE_FRAC)), SLOPE_LIMIT),
         )
         boundaries = code_boundaries(integer, self.small, self.large)
         thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
@@ -179,6 +184,7 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "small": 0.4,
     "large": 1.2,
     "gain": 0.0,
+    "reach": 8.0,
     "together": False,
 }
 
@@ -195,6 +201,7 @@ FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
     "max_streak": 8,
     "first_dense": 3,
     "gain": 1.0,
+    "reach": 1.5,
     "together": True,
 }
 DEFAULTS = {"radit": RADIT_DEFAULTS, "forecast": FORECAST_DEFAULTS}

@@ -7,13 +7,13 @@ sub-block that ``follows`` takes ``lead``, the decision of the one before it, in
 
 A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
 computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut,
-saturated). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot`` says in which of
+at most the register slope_max). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot`` says in which of
 its two slots of the cache the latest branch lies, or is to be written when it is computed now: the first one of an
 image in slot 0, every other in the slot that the one before did not take.
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
 entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows, lead and gain are
-stable from ``start`` through ``done``, the registers streak_step, tight, loose and max_streak always; the next start
+stable from ``start`` through ``done``, the registers streak_step, tight, loose, max_streak and slope_max always; the next start
 comes after done.
 Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
 one. Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
@@ -52,7 +52,7 @@ STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 @block
 def dtsm_unit(
     clk, aresetn, start, index, count, total, threshold, forced, follows, lead, gain, streak_step, tight, loose,
-    max_streak, new_image, done, reuse, slope, slot, entries,
+    max_streak, slope_max, new_image, done, reuse, slope, slot, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
     steps = [start, *(bit() for _ in range(LATENCY))]
@@ -77,7 +77,7 @@ def dtsm_unit(
         clk, steps[2], steps[3], steps[4], steps[5], steps[6], threshold, streak, streak_step, growing, tight, loose,
         theta,
     )  # fmt: skip
-    extrapolation = extrapolate(clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, since, forecast)
+    extrapolation = extrapolate(clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, slope_max, since, forecast)
     decision = compare(
         clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, follows, lead, forecast,
         last_slot, reused, chosen, at_slot,
@@ -169,13 +169,12 @@ def state_memory(
 
 
 @block
-def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, since, forecast):
-    """``forecast = gain * since / gap``, where ``since`` counts the timesteps since the last computation."""
+def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, slope_max, since, forecast):
+    """``forecast = gain * since / gap``, at most ``slope_max``, where ``since`` counts the timesteps since the last computation."""
     INVERSE = tuple(int(value) for value in GAP_INVERSE)
     LOW = SLOPE_CUT
     HIGH = LOW + SLOPE_BITS
     TOP = SLOPED_BITS
-    HIGHEST = (1 << SLOPE_BITS) - 1
     inverse = unsigned(INVERSE_BITS)
     gained = unsigned(GAINED_BITS)
     sloped = unsigned(SLOPED_BITS)
@@ -195,8 +194,8 @@ def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, since, f
             sloped.next = gained * inverse
         if step_5:
             forecast.next = sloped[HIGH:LOW]
-            if sloped[TOP:HIGH] != 0:
-                forecast.next = HIGHEST
+            if sloped[TOP:LOW] > slope_max:
+                forecast.next = slope_max
 
     return look_up, scale
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
-from model.formats import FACTOR_BITS, STREAK_BITS, THRESHOLD_BITS
+from model.formats import FACTOR_BITS, SLOPE_BITS, STREAK_BITS, THRESHOLD_BITS
 
 AVERAGE_SHIFT = 2
+SLOPE_LIMIT = (1 << SLOPE_BITS) - 1
 GAP_MAX = (1 << STREAK_BITS) - 1
 THRESHOLD_MAX = (1 << THRESHOLD_BITS) - 1
 
@@ -37,12 +38,14 @@ class DtsmState:
 
 @dataclass(frozen=True)
 class DtsmRegisters:
-    """Run-time registers: streak_step (Q0.8), tight and loose (Q1.7), max_streak (0: never reuse)."""
+    """Run-time registers: streak_step (Q0.8), tight and loose (Q1.7), max_streak (0: never reuse), slope_max (Q3.8, the
+    largest coefficient of a forecast)."""
 
     streak_step: int = 0
     tight: int = 128
     loose: int = 128
     max_streak: int = 0
+    slope_max: int = SLOPE_LIMIT
 
 
 def threshold(table: int, streak: torch.Tensor, growing: torch.Tensor, regs: DtsmRegisters) -> torch.Tensor:

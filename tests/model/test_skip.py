@@ -121,7 +121,7 @@ def test_settings_replace_the_defaults_and_nothing_else():
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("none", "'none': choose dense or radit"),
+        ("none", "'none': choose dense, radit, forecast"),
         ("dense:threshold=0.3", "dense computes everything and has no settings"),
         ("radit:treshold=0.3", "'treshold=0.3': give one of threshold, schedule"),
         ("radit:name=dense", "'name=dense': give one of"),

@@ -15,7 +15,7 @@ from tests.units.bench import Bench, flag, reset, run_everywhere, word
 ENTRIES = 5
 NAMES = ("index", "count", "total", "threshold", "forced", "gain", "follows", "lead")
 REGISTERS = [
-    DtsmRegisters(streak_step=16, tight=96, loose=128, max_streak=4),
+    DtsmRegisters(streak_step=16, tight=96, loose=128, max_streak=4, slope_max=300),
     DtsmRegisters(streak_step=0, tight=255, loose=1, max_streak=63),
     DtsmRegisters(streak_step=300, tight=128, loose=255, max_streak=2),
     DtsmRegisters(streak_step=40, tight=128, loose=128, max_streak=0),
@@ -27,7 +27,7 @@ def make_bench():
     ports |= dict(total=word(COUNT_BITS), threshold=word(THRESHOLD_BITS), forced=flag(), gain=word(GAIN_BITS))
     ports |= dict(streak_step=word(STREAK_STEP_BITS), tight=word(FACTOR_BITS), loose=word(FACTOR_BITS))
     ports |= dict(max_streak=word(STREAK_BITS), new_image=flag(), done=flag(), reuse=flag())
-    ports |= dict(slope=word(SLOPE_BITS), slot=flag(), follows=flag(), lead=flag())
+    ports |= dict(slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag())
     return Bench(dtsm_unit, ports, entries=ENTRIES)
 
 
@@ -70,7 +70,7 @@ def golden(requests, regs):
         led = torch.tensor(lead) if follows else None
         reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs, led)
         slots[entry] ^= not reuse
-        slope = int(coefficient(state[entry].streak, state[entry].gap, gain)) if reuse else 0
+        slope = int(coefficient(state[entry].streak, state[entry].gap, gain, regs.slope_max)) if reuse else 0
         decisions.append(Decision(bool(reuse), slope, bool(slots[entry])))
     return decisions
 
@@ -88,7 +88,7 @@ def run(requests, regs, pauses):
         for cycle in range(12):
             bench.aresetn.next = cycle >= 2
             yield bench.clk.posedge
-        for name in ("streak_step", "tight", "loose", "max_streak"):
+        for name in ("streak_step", "tight", "loose", "max_streak", "slope_max"):
             bench.ports[name].next = getattr(regs, name)
         for request, pause in zip(requests, pauses, strict=True):
             if request[0]:
