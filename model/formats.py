@@ -49,6 +49,7 @@ GAIN_BITS = 8  # damping of the slope, Q1.7
 INVERSE_BITS = 13  # 1 / gap, Q1.12
 SLOPE_BITS = 11  # coefficient of the slope, Q3.8
 SLOPE_FRAC = 8
+SLOPE_MAX = (1 << SLOPE_BITS) - 1
 SLOPE_CUT = (GAIN_BITS - 1) + (INVERSE_BITS - 1) - SLOPE_FRAC  # bits of gain * steps * inverse below the slope
 
 # Softmax: scores in log2 units, probabilities 0 .. 127 relative to the row's maximum.

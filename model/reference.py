@@ -230,7 +230,10 @@ class Reference:
     def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
         """Coefficients of the forecast (N, contexts), 0 where not reused; after the decision."""
         state = self.state[s]
-        return coefficient(state.streak, state.gap, int(self.policy.gains[index, s]), self.policy.registers.slope_max) * reuse
+        return (
+            coefficient(state.streak, state.gap, int(self.policy.gains[index, s]), self.policy.registers.slope_max)
+            * reuse
+        )
 
     def _forecast(self, s: int, slopes: Tensor) -> Tensor:
         """Branch (N, contexts, T, D): the latest computed one, or the forecast where it has a slope."""

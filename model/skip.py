@@ -35,9 +35,9 @@ import torch
 from torch import Tensor
 
 from model.errors import UserError
-from model.formats import ACT_BITS, ACT_FRAC, CODE_LEVELS, FACTOR_BITS, SLOPE_FRAC, STREAK_BITS
+from model.formats import ACT_BITS, ACT_FRAC, CODE_LEVELS, FACTOR_BITS, SLOPE_FRAC, SLOPE_MAX, STREAK_BITS
 from model.integer import IntegerDiT
-from model.ops.dtsm import SLOPE_LIMIT, THRESHOLD_MAX, DtsmRegisters
+from model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
 
 SCHEDULES = ("linear", "cosine")
 FACTOR_ONE = 1 << (FACTOR_BITS - 1)
@@ -81,8 +81,8 @@ class Policy:
         first_dense, last_dense: timesteps at the start and at the end that compute everything.
         small, large: range limits r1 and r2 of the encoding rules.
         gain: of the forecast's slope, 0 .. 1.99; 0 reuses the cached branch as it is.
-        reach: largest coefficient of the slope, 1/256 .. 8: a forecast goes at most so many gaps of the last two computed
-            branches beyond the latest.
+        reach: largest coefficient of the slope, 1/256 .. 8: how many gaps of the last two computed branches a forecast
+            may go beyond the latest.
         together: the first sub-block of a timestep decides for all of its context, so that none computes on the
             input that a forecast of another one left; false: each decides for itself.
     """
@@ -153,7 +153,7 @@ class Policy:
             tight=round(self.tight * FACTOR_ONE),
             loose=round(self.loose * FACTOR_ONE),
             max_streak=self.max_streak,
-            slope_max=min(round(self.reach * (1 << SLOPE_FRAC)), SLOPE_LIMIT),
+            slope_max=min(round(self.reach * (1 << SLOPE_FRAC)), SLOPE_MAX),
         )
         boundaries = code_boundaries(integer, self.small, self.large)
         thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()

@@ -2,19 +2,19 @@
 
 ``theta = ((threshold * (256 - streak * streak_step) >> 8) * factor) >> 7`` (Q0.16, saturated); reuse iff
 ``count << 16 < theta * total``, a result is cached, nothing forces a computation and ``streak < max_streak``. factor is
-``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``. A
-sub-block that ``follows`` takes ``lead``, the decision of the one before it, instead of the comparison.
+``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``.
+A sub-block that ``follows`` takes ``lead``, the decision of the one before it, instead of the comparison.
 
 A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
 computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut,
-at most the register slope_max). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot`` says in which of
-its two slots of the cache the latest branch lies, or is to be written when it is computed now: the first one of an
-image in slot 0, every other in the slot that the one before did not take.
+at most the register slope_max). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot``
+says in which of its two slots of the cache the latest branch lies, or is to be written when it is computed now: the
+first one of an image in slot 0, every other in the slot that the one before did not take.
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
-entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows, lead and gain are
-stable from ``start`` through ``done``, the registers streak_step, tight, loose, max_streak and slope_max always; the next start
-comes after done.
+entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows,
+lead and gain are stable from ``start`` through ``done``, the registers streak_step, tight, loose, max_streak and
+slope_max always; the next start comes after done.
 Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
 one. Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
 Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``, ``coefficient`` of
@@ -77,7 +77,9 @@ def dtsm_unit(
         clk, steps[2], steps[3], steps[4], steps[5], steps[6], threshold, streak, streak_step, growing, tight, loose,
         theta,
     )  # fmt: skip
-    extrapolation = extrapolate(clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, slope_max, since, forecast)
+    extrapolation = extrapolate(
+        clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, slope_max, since, forecast
+    )
     decision = compare(
         clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, follows, lead, forecast,
         last_slot, reused, chosen, at_slot,
@@ -170,7 +172,7 @@ def state_memory(
 
 @block
 def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, slope_max, since, forecast):
-    """``forecast = gain * since / gap``, at most ``slope_max``, where ``since`` counts the timesteps since the last computation."""
+    """``forecast = gain * since / gap``, at most ``slope_max``; ``since``: timesteps since the last computation."""
     INVERSE = tuple(int(value) for value in GAP_INVERSE)
     LOW = SLOPE_CUT
     HIGH = LOW + SLOPE_BITS

@@ -2,8 +2,9 @@
 
 ``theta = (table * (256 - streak * streak_step) >> 8) * factor >> 7`` (Q0.16, saturated); reuse iff
 ``count << 16 < theta * total``, a result is cached, nothing forces a computation and the streak is not
-exhausted. A sub-block that follows takes the decision of the one before it instead of the comparison. ``factor`` (Q1.7) is ``tight`` when the distance to the last computed input grew in this step by
-more than its running average, ``loose`` otherwise: the features' fluctuation.
+exhausted. ``factor`` (Q1.7) is ``tight`` when the distance to the last computed input grew in this step by
+more than its running average, ``loose`` otherwise: the features' fluctuation. A sub-block that follows takes the
+decision of the one before it instead of the comparison.
 All values are int64 tensors of one shape (..), bool where named so.
 """
 
@@ -11,10 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
-from model.formats import FACTOR_BITS, SLOPE_BITS, STREAK_BITS, THRESHOLD_BITS
+from model.formats import FACTOR_BITS, SLOPE_MAX, STREAK_BITS, THRESHOLD_BITS
 
 AVERAGE_SHIFT = 2
-SLOPE_LIMIT = (1 << SLOPE_BITS) - 1
 GAP_MAX = (1 << STREAK_BITS) - 1
 THRESHOLD_MAX = (1 << THRESHOLD_BITS) - 1
 
@@ -45,7 +45,7 @@ class DtsmRegisters:
     tight: int = 128
     loose: int = 128
     max_streak: int = 0
-    slope_max: int = SLOPE_LIMIT
+    slope_max: int = SLOPE_MAX
 
 
 def threshold(table: int, streak: torch.Tensor, growing: torch.Tensor, regs: DtsmRegisters) -> torch.Tensor:

@@ -1,23 +1,19 @@
 """What a reused sub-block gives to the residual add: a forecast from its last two computed branches.
 
 ``F + c (F - F')``, where F is the latest computed branch and F' the one before it: ``int8 + (Q3.8 * int9 -+half-> ) ->
-int8``, saturated to -127 .. 127. The coefficient ``c = gain * k / gap`` (Q3.8, limited by a register) is one number per sub-block
-and context: k timesteps since F, ``gap`` timesteps between F' and F, gain Q1.7 from the header (0: plain reuse of F,
+int8``, saturated to -127 .. 127. The coefficient ``c = gain * k / gap`` (Q3.8, limited by a register) is one number
+per sub-block and context: k timesteps since F, ``gap`` timesteps between F' and F, gain Q1.7 from the header (0: plain reuse of F,
 1: first-order extrapolation). With one branch cached (gap 0) c is 0.
 Source of the forecast: J. Liu et al., "From Reusing to Forecasting" (TaylorSeer), 2025, order 1; the gain is ours.
 """
 
 import torch
 
-from model.formats import INT8_MAX, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC
+from model.formats import INT8_MAX, SLOPE_CUT, SLOPE_FRAC, SLOPE_MAX
 from model.roms import GAP_INVERSE
 
-COEFFICIENT_MAX = (1 << SLOPE_BITS) - 1
 
-
-def coefficient(
-    steps: torch.Tensor, gap: torch.Tensor, gain: int, slope_max: int = COEFFICIENT_MAX
-) -> torch.Tensor:
+def coefficient(steps: torch.Tensor, gap: torch.Tensor, gain: int, slope_max: int = SLOPE_MAX) -> torch.Tensor:
     """steps k (..) 1 .. 63, gap (..) 0 .. 63, gain Q1.7 -> c (..) Q3.8, cut (floor), at most slope_max Q3.8."""
     inverse = torch.tensor(GAP_INVERSE)[gap]
     return ((steps * gain * inverse) >> SLOPE_CUT).clamp(max=slope_max)

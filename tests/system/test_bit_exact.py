@@ -14,6 +14,7 @@ from tests.system.cosimulate import (
     FORECASTING,
     MOST_CYCLES,
     SKIPPING,
+    TOGETHER,
     Shape,
     Task,
     cosimulate,
@@ -68,6 +69,18 @@ def test_every_word_and_slope_of_forecasts(rows, cols, gain):
     first, second = slope[..., 0], slope[..., 1]
     assert (first != second).any() and ((first > 0) & (second > 0)).any()
     assert ((slope == 0) & ~outcome.computed).any() and ((first > 0) & outcome.computed[..., 1]).any()
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+def test_the_first_sub_block_decides_for_its_context(rows, cols):
+    build = small_build(rows, cols)
+    task = make_task(TWICE.on(build))
+    alone = cosimulate("verilator", build, task, FORECASTING)
+    outcome = cosimulate("verilator", build, task, TOGETHER)
+    outcome.assert_exact()
+    assert (outcome.computed == outcome.computed[:, :1]).all()
+    assert (alone.computed != alone.computed[:, :1]).any(), "sub-blocks agree anyway: the test shows nothing"
+    assert (outcome.computed[..., 0] != outcome.computed[..., 1]).any() and not outcome.computed.all()
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)

@@ -157,6 +157,31 @@ def test_another_gain(gain, found):
     )
 
 
+def test_a_sub_block_that_does_not_follow():
+    """The second sub-block decides for itself: its own input changed, the first one's did not pass the threshold."""
+
+    def leave(driver: Driver) -> None:
+        beat, field, _ = HEADER_FIELDS["follow"]
+        headers = driver.conditioning.reshape(6, -1, HEADER_BEATS + CONTEXTS * HIDDEN, 4)
+        assert headers[:, 1:-1, beat, field].all() and not headers[:, 0, beat, field].any()
+        headers[:, :, beat, field] = 0
+        beat, field, _ = HEADER_FIELDS["threshold"]
+        headers[:, 1:, beat, field] = 0
+
+    policy = replace(FORECASTS, together=True)
+    task, build = make_task(MOVING), small_build(ROWS, ROWS)
+    cosimulate("verilator", build, task, policy).assert_exact()
+    outcome = cosimulate("verilator", build, task, policy, spoil=driven(1, leave))
+    assert outcome.check.decisions_mismatched > 0
+    assert outcome.problems[0] == ("image 0, timestep 1, block 0 (MLP), stage reuse, context 0: expected 1, found 0.")
+
+
+def test_a_forecast_that_reaches_too_far():
+    near = replace(FORECASTS, reach=0.5)
+    outcome = cosimulate("verilator", small_build(ROWS, ROWS), make_task(MOVING), FORECASTS, reference_policy=near)
+    assert outcome.check.decisions_mismatched > 0 and "stage slope" in outcome.problems[0]
+
+
 def regain(gain: float) -> Callable[[Driver], None]:
     """Another gain in every header."""
     beat, field, _ = HEADER_FIELDS["slope_gain"]

@@ -49,7 +49,9 @@ def draw(rng, count):
             share = min((1 << THRESHOLD_BITS) - 1, (level[entry] << THRESHOLD_BITS) // total + int(rng.integers(0, 2)))
         gain = int(rng.choice([0, 1, 100, 128, (1 << GAIN_BITS) - 1]))
         follows, lead = bool(rng.random() < 0.25), bool(rng.random() < 0.5)
-        requests.append((i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead))
+        requests.append(
+            (i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead)
+        )
     return requests
 
 
