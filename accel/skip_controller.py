@@ -79,9 +79,9 @@ def skip_controller(
     unit = dtsm_unit(
         clk=clk, aresetn=aresetn, start=decide, index=unit_index, count=count, total=regs.codes_total,
         threshold=header.threshold, forced=header.force, follows=header.follow, lead=lead,
-        gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose, max_streak=regs.max_streak, slope_max=regs.slope_max,
-        new_image=new_image, done=unit_done,
-        reuse=reuse, slope=slope, slot=slot, entries=entries,
+        gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
+        max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=new_image, done=unit_done, reuse=reuse,
+        slope=slope, slot=slot, entries=entries,
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)

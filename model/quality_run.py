@@ -37,12 +37,13 @@ from model.quality import accuracy, frechet_to_digits, mse
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise, sample
-from model.skip import POLICIES, radit
+from model.skip import POLICIES, forecast, radit
 
 SAMPLES = 1000
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
+BAR = 0.6  # share of the steps whose paired error is the bar of equal quality: 30 of 50
 PIECE = 25  # images of one task
 MODULES = "calibrate carrier classifier config data dit engines formats generate groups integer quality quality_run "
 MODULES += "quantize reference roms sampler skip"
@@ -124,7 +125,7 @@ def settings_digest(settings: Settings) -> str:
     dit = load_model(settings.model)
     integer = _integer(dit, settings.model, settings.steps)
     facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
-    facts += [integer.digest(), radit().digest(), code_digest()]
+    facts += [integer.digest(), radit().digest(), forecast().digest(), code_digest()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -155,7 +156,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     return {
         "hash": settings_digest(settings),
         "settings": vars(settings),
-        "policy": repr(radit()),
+        "policies": [repr(radit()), repr(forecast())],
         "result": result,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -166,11 +167,11 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.steps)
     seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
-    first = _generate(settings, [*seeds, "dense", "radit"], progress)
-    skipped = torch.cat([reuse for _, reuse in first["radit"]], 2)
-    reduction = RunRecord(skipped, skipped, {}, {}).mac_reduction(integer)
+    first = _generate(settings, [*seeds, "dense", "radit", "forecast"], progress)
+    reduction, ours = (_reduction(first[name], integer) for name in ("radit", "forecast"))
     fewer = max(1, math.ceil(settings.steps / reduction))
     short = _generate(replace(settings, steps=fewer), ["dense"], progress)
+    bar = _generate(replace(settings, steps=max(1, round(BAR * settings.steps))), ["dense"], progress)
     images = {name: torch.cat([image for image, _ in parts]) for name, parts in first.items()}
     distances = {name: frechet_to_digits(image, judge) for name, image in images.items()}
     spread = [distances[name] for name in seeds]
@@ -186,8 +187,19 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
         "mse_radit_to_dense": mse(images["radit"], images["dense"]),
         "mse_fewer_steps_same_macs": mse(torch.cat([image for image, _ in short["dense"]]), images["dense"]),
         "mac_reduction": reduction,
+        "fd_forecast": distances["forecast"],
+        "accuracy_forecast": accuracy(images["forecast"], labels, judge),
+        "mse_forecast_to_dense": mse(images["forecast"], images["dense"]),
+        "mac_reduction_forecast": ours,
+        "mse_30_of_50": mse(torch.cat([image for image, _ in bar["dense"]]), images["dense"]),
         "fewer_steps": fewer,
     }
+
+
+def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
+    """MACs of a dense run over those of a variant."""
+    reuse = torch.cat([reuse for _, reuse in parts], 2)
+    return RunRecord(reuse, reuse, {}, {}).mac_reduction(integer)
 
 
 Part = tuple[Tensor, Tensor]  # images (n, C, H, W), reuse (steps, S, n, contexts)

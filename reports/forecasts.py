@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.formats import SLOPE_BITS, SLOPE_CUT, STREAK_BITS
+from model.formats import SLOPE_CUT, SLOPE_MAX, STREAK_BITS
 from model.roms import GAP_INVERSE
 
 LONGEST = (1 << STREAK_BITS) - 1
@@ -31,5 +31,5 @@ def slopes(computed: np.ndarray, gains: np.ndarray | None) -> np.ndarray:
         streak = np.where(fresh, 0, streak + 1)
         valid |= fresh
         product = streak * gains[index][:, None] * INVERSE[gap]
-        found[index] = np.minimum(product >> SLOPE_CUT, (1 << SLOPE_BITS) - 1)
+        found[index] = np.minimum(product >> SLOPE_CUT, SLOPE_MAX)
     return found

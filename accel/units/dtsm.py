@@ -6,8 +6,8 @@
 A sub-block that ``follows`` takes ``lead``, the decision of the one before it, instead of the comparison.
 
 A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
-computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut,
-at most the register slope_max). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot``
+computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut, at
+most the register slope_max). It is 0 where nothing is reused, gain is 0, or one branch was computed at most. ``slot``
 says in which of its two slots of the cache the latest branch lies, or is to be written when it is computed now: the
 first one of an image in slot 0, every other in the slot that the one before did not take.
 

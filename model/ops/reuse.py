@@ -2,8 +2,8 @@
 
 ``F + c (F - F')``, where F is the latest computed branch and F' the one before it: ``int8 + (Q3.8 * int9 -+half-> ) ->
 int8``, saturated to -127 .. 127. The coefficient ``c = gain * k / gap`` (Q3.8, limited by a register) is one number
-per sub-block and context: k timesteps since F, ``gap`` timesteps between F' and F, gain Q1.7 from the header (0: plain reuse of F,
-1: first-order extrapolation). With one branch cached (gap 0) c is 0.
+per sub-block and context: k timesteps since F, ``gap`` timesteps between F' and F, gain Q1.7 from the header (0: plain
+reuse of F, 1: first-order extrapolation). With one branch cached (gap 0) c is 0.
 Source of the forecast: J. Liu et al., "From Reusing to Forecasting" (TaylorSeer), 2025, order 1; the gain is ours.
 """
 

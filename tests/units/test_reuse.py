@@ -5,7 +5,7 @@ import torch
 
 from accel.units.reuse import LATENCY, reuse_unit
 from model.formats import GAIN_BITS, INT8_BITS, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC, STREAK_BITS
-from model.ops.reuse import COEFFICIENT_MAX, coefficient, reuse
+from model.ops.reuse import SLOPE_MAX, coefficient, reuse
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, run_everywhere, unpack, word
 
 ONE = 1 << SLOPE_FRAC
@@ -22,9 +22,9 @@ CASES = [  # F, F', slope: ties of both signs, both limits and the values beside
     (64, 0, ONE),
     (-64, -1, ONE),
     (-64, 0, ONE),
-    (127, -127, COEFFICIENT_MAX),
-    (-127, 127, COEFFICIENT_MAX),
-    (127, 127, COEFFICIENT_MAX),
+    (127, -127, SLOPE_MAX),
+    (-127, 127, SLOPE_MAX),
+    (127, 127, SLOPE_MAX),
     (-127, 127, 1),
     (127, -127, 0),
     (-127, 127, 0),
@@ -73,8 +73,8 @@ def test_coefficient_is_the_share_of_the_way_within_its_last_bit():
     steps, gap = torch.meshgrid(torch.arange(1, 1 << STREAK_BITS), torch.arange(1, 1 << STREAK_BITS), indexing="ij")
     for gain in (1, 64, 128, (1 << GAIN_BITS) - 1):
         found = coefficient(steps, gap, gain).double()
-        exact = (gain / (1 << (GAIN_BITS - 1)) * steps.double() / gap * ONE).clamp(max=COEFFICIENT_MAX)
+        exact = (gain / (1 << (GAIN_BITS - 1)) * steps.double() / gap * ONE).clamp(max=SLOPE_MAX)
         off = steps * gain / (1 << (SLOPE_CUT + 1))
-        assert ((found - exact).abs() <= 1 + off).all() and found.max() <= COEFFICIENT_MAX
+        assert ((found - exact).abs() <= 1 + off).all() and found.max() <= SLOPE_MAX
     assert not coefficient(steps, torch.zeros_like(gap), 128).any() and not coefficient(steps, gap, 0).any()
     assert coefficient(torch.tensor(2), torch.tensor(2), 128) == ONE
