@@ -188,20 +188,20 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "together": False,
 }
 
-# Ours, tuned on 32 images of other noise than any evaluation: a first-order forecast, decided once per timestep
+# Ours, tuned on 96 images of other noise than any evaluation: a first-order forecast, decided once per timestep
 # and context by the first sub-block, looser in the noisy timesteps.
 FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
-    "threshold": 0.15,
-    "schedule": (1.0, 0.5),
+    "threshold": 0.155,
+    "schedule": (1.0, 0.95, 0.8, 0.63, 0.38),
     "start": 1.0,
     "end": 1.0,
     "streak_step": 0.0,
     "tight": 1.0,
     "loose": 1.0,
-    "max_streak": 8,
-    "first_dense": 3,
+    "max_streak": 6,
+    "first_dense": 2,
     "gain": 1.0,
-    "reach": 1.5,
+    "reach": 1.25,
     "together": True,
 }
 DEFAULTS = {"radit": RADIT_DEFAULTS, "forecast": FORECAST_DEFAULTS}
