@@ -46,7 +46,7 @@ def summarize(
         "energy table": file_hash(DEFAULT_TABLE),
         **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
     }
-    stopped = any(one.problems for one in runs)
+    compared = all_ratios({} if any(one.problems for one in runs) else results)
     return Summary(
         model=request.model,
         sampler=Sampler(steps=request.steps, cfg=request.cfg, images=request.images, seed=request.seed),
@@ -57,8 +57,11 @@ def summarize(
         memory=Memory(
             latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed
         ),
-        **results,
-        **({} if stopped else all_ratios(results)),
+        dense=results.get("dense"),
+        radit=results.get("radit"),
+        forecast=results.get("forecast"),
+        ratios=compared["ratios"],
+        forecast_ratios=compared["forecast_ratios"],
         **whole_run(results.values()),
         check=_check(prepared, runs),
         quality=quality,

@@ -25,7 +25,7 @@ CHECK = {
 
 
 def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
-    policies = ["dense", "radit", "forecast:first_dense=2:last_dense=0:threshold=1"]
+    policies = ["dense", "radit", "forecast:first_dense=2:last_dense=0:threshold=1:schedule=1/1"]
     assert radit.main(["cosim", *SMALL, "--policy", ",".join(policies), "--images", "2", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert {"model", "sampler", "engine", "array", "ratios", "forecast_ratios", "check", "seconds"} <= summary.keys()
