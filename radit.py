@@ -64,7 +64,8 @@ def demo(
     memory_seed: MemorySeedOption = 1,
     out: Annotated[Path, typer.Option(help="Folder for summary.json, report.html, images/, rtl/.")] = BUILD / "demo",
 ) -> int:
-    """Generate digits through the hardware, dense and skipping; check every word; report cycles, energy, quality."""
+    """Generate digits through the hardware, dense and under both skipping policies; check every word; report cycles,
+    energy, quality."""
     shape = parse_array(array)
     from reports.runs import run_demo
 
@@ -125,9 +126,10 @@ def cosim(
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="dense|radit[:FIELD=VALUE..]",
-            help="Compute everything, or skip; repeat the option or use a comma for both. Settings such as "
-            "radit:threshold=0.3:first_dense=1 replace radit's own (model/skip.py).",
+            metavar="dense|radit|forecast[:FIELD=VALUE..]",
+            help="Compute everything, skip as the paper does, or skip and forecast what is reused; repeat the option "
+            "or use commas for several. Settings such as radit:threshold=0.3:first_dense=1 replace the policy's own "
+            "(model/skip.py).",
             show_default="radit",
         ),
     ] = None,

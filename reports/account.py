@@ -20,9 +20,9 @@ from reports.cycles import MemoryModel
 from reports.energy import energy
 from reports.files import file_hash
 from reports.host import host_work
-from reports.memories import MemoryPlan, plan_memory
+from reports.memories import MemoryPlan, describe_plans, plan_memory
 from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
-from reports.summary import policy_result, provenance, ratios, whole_run
+from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import DEFAULT_TABLE, EnergyTable
 from reports.traffic import Run, roofline
 
@@ -34,9 +34,8 @@ def summarize(
 ) -> Summary:
     """The whole summary of the policies' runs."""
     request, build = prepared.request, prepared.build
-    forecasts = any(one.policy.tables(prepared.integer).gains.any() for one in runs)
-    plan = plan_memory(prepared.dims, build, cached_tensors=2 if forecasts else 1)
-    results = {one.policy.name: _account(prepared, one, table, plan) for one in runs}
+    plans = {one.policy.name: _plan(prepared, one.policy) for one in runs}
+    results = {one.policy.name: _account(prepared, one, table, plans[one.policy.name]) for one in runs}
     rtl = exported_verilog(build, Path("build") / "rtl")
     checkpoint = find_checkpoint(request.model)
     hashes = {
@@ -47,7 +46,7 @@ def summarize(
         "energy table": file_hash(DEFAULT_TABLE),
         **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
     }
-    both = "dense" in results and "radit" in results and not any(one.problems for one in runs)
+    compared = all_ratios({} if any(one.problems for one in runs) else results)
     return Summary(
         model=request.model,
         sampler=Sampler(steps=request.steps, cfg=request.cfg, images=request.images, seed=request.seed),
@@ -60,13 +59,21 @@ def summarize(
         ),
         dense=results.get("dense"),
         radit=results.get("radit"),
-        ratios=ratios(results["dense"], results["radit"]) if both else None,
+        forecast=results.get("forecast"),
+        ratios=compared["ratios"],
+        forecast_ratios=compared["forecast_ratios"],
         **whole_run(results.values()),
         check=_check(prepared, runs),
         quality=quality,
         seconds=seconds,
-        provenance=provenance(table, plan.describe(), hashes, " ".join(["radit", *sys.argv[1:]])),
+        provenance=provenance(table, describe_plans(plans), hashes, " ".join(["radit", *sys.argv[1:]])),
     )
+
+
+def _plan(prepared: Prepared, policy: Policy) -> MemoryPlan:
+    """Where a policy's branch cache and history live; forecasts need two branches of each sub-block."""
+    forecasts = policy.tables(prepared.integer).gains.any()
+    return plan_memory(prepared.dims, prepared.build, cached_tensors=2 if forecasts else 1)
 
 
 def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:

@@ -1,36 +1,47 @@
-"""``arrays.npz``, beside summary.json: the decisions of a run, and its images where both policies were run."""
+"""``arrays.npz``, beside summary.json: the decisions of a run, and its images where dense and radit were both run.
+
+Arrays in the file: ``reused`` and ``forecast_reused``, decisions of radit and of forecast; ``dense``, ``radit`` and
+``forecast``, images. Those of a policy that was not run are absent.
+"""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from model.errors import UserError
 from reports.files import atomic_write
+from reports.schema import POLICY_LABELS
 
 ARRAYS_FILE = "arrays.npz"
+REUSED = {"radit": "reused", "forecast": "forecast_reused"}  # names in the file
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decisions of the skipping run.
+    """Decisions of skipping runs.
 
     Fields:
-        reused: (N, timesteps, sub_blocks, contexts), bool.
+        reused: by policy, bool (N, timesteps, sub_blocks, contexts).
     """
 
-    reused: np.ndarray
+    reused: dict[str, np.ndarray]
 
     def __post_init__(self) -> None:
-        if self.reused.ndim != 4 or self.reused.dtype != bool or not len(self.reused):
-            raise UserError(
-                f"decisions are {self.reused.dtype}{self.reused.shape}; "
-                "give bool (images, timesteps, sub_blocks, contexts)."
-            )
+        for name, made in self.reused.items():
+            if made.ndim != 4 or made.dtype != bool or not len(made):
+                raise UserError(
+                    f"decisions of {name} are {made.dtype}{made.shape}; "
+                    "give bool (images, timesteps, sub_blocks, contexts)."
+                )
+
+    def named(self) -> dict[str, np.ndarray]:
+        """The arrays as the file names them."""
+        return {REUSED[policy]: made for policy, made in self.reused.items()}
 
 
 @dataclass(frozen=True)
@@ -38,24 +49,25 @@ class ReportArrays(Decisions):
     """What the report draws.
 
     Fields:
-        dense, radit: images (N, C, H, W), pixels from -1 to 1, of the same noise.
+        images: by policy, (N, C, H, W), pixels from -1 to 1, of the same noise; those of dense and radit at least.
     """
 
-    dense: np.ndarray
-    radit: np.ndarray
+    images: dict[str, np.ndarray]
 
     def __post_init__(self) -> None:
-        if self.dense.ndim != 4 or self.dense.shape != self.radit.shape or not len(self.dense):
-            raise UserError(
-                f"images have shapes {self.dense.shape} dense and {self.radit.shape} radit; give (N, C, H, W) of both."
-            )
+        shapes = {name: made.shape for name, made in self.images.items()}
+        if len(set(shapes.values())) != 1 or any(len(shape) != 4 or not shape[0] for shape in shapes.values()):
+            raise UserError(f"images have shapes {shapes}; give the same (N, C, H, W) of all policies.")
         super().__post_init__()
+
+    def named(self) -> dict[str, np.ndarray]:
+        return super().named() | self.images
 
 
 def write_arrays(path: Path, arrays: Decisions) -> None:
     """Write the arrays whole or not at all."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **asdict(arrays))
+    np.savez_compressed(buffer, **arrays.named())  # type: ignore[arg-type]
     atomic_write(path, buffer.getvalue())
 
 
@@ -65,21 +77,33 @@ def load_arrays(path: Path) -> ReportArrays:
     Raises:
         UserError: the file is missing, broken or incomplete.
     """
-    return ReportArrays(**_read(path, ("reused", "dense", "radit")))
+    stored = _read(path)
+    for name in ("reused", "dense", "radit", *(["forecast_reused"] if "forecast" in stored else [])):
+        if name not in stored:
+            raise UserError(f"arrays {path} lack {name}; run `radit demo` again.")
+    images = {name: stored[name] for name in POLICY_LABELS if name in stored}
+    return ReportArrays({policy: stored[REUSED[policy]] for policy in images if policy in REUSED}, images)
 
 
-def load_decisions(path: Path) -> np.ndarray:
+def load_decisions(path: Path, policy: str = "radit") -> np.ndarray:
     """Read the decisions alone: bool (N, timesteps, sub_blocks, contexts), True where a branch was reused.
+
+    Those of ``policy``, or of the other skipping policy where only that was run.
 
     Raises:
         UserError: the file is missing, broken or incomplete.
     """
-    return Decisions(**_read(path, ("reused",))).reused
+    stored = _read(path)
+    found = {name: stored[kept] for name, kept in REUSED.items() if kept in stored}
+    if not found:
+        raise UserError(f"arrays {path} lack {' and '.join(REUSED.values())}; run `radit demo` again.")
+    reused = Decisions(found).reused
+    return reused[policy] if policy in reused else next(iter(reused.values()))
 
 
-def _read(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
-    except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
+            return dict(stored)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"arrays {path} cannot be read ({error}); run `radit demo` again.") from None

@@ -27,13 +27,15 @@ def evenly(rate: float, dims: Dims, steps: int) -> np.ndarray:
     return computed
 
 
-def recorded(folder: Path, dims: Dims, steps: int) -> np.ndarray:
+def recorded(folder: Path, dims: Dims, steps: int, policy: str = "radit") -> np.ndarray:
     """Decisions bool (images, steps, sub_blocks, contexts), True where computed, of a finished co-simulation.
+
+    Those of ``policy``, or of the other skipping policy where only that was run.
 
     Raises:
         UserError: there is no record, or it is of another model, number of timesteps or contexts.
     """
-    computed = ~load_decisions(folder / ARRAYS_FILE)
+    computed = ~load_decisions(folder / ARRAYS_FILE, policy)
     wanted = (steps, dims.sub_blocks, dims.contexts)
     if computed.shape[1:] != wanted:
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accel.config import BuildConfig
@@ -83,3 +84,13 @@ def plan_memory(
     history_fits = history.capacity_kib <= cache_sram_kib
     left = cache_sram_kib - (history.capacity_kib if history_fits else 0)
     return MemoryPlan(cache, history, cache.capacity_kib <= left, history_fits, cache_sram_kib)
+
+
+def describe_plans(plans: Mapping[str, MemoryPlan]) -> str:
+    """The plans of several policies for the report: once where they are the same, else with the policies' names."""
+    texts: dict[str, list[str]] = {}
+    for name, plan in plans.items():
+        texts.setdefault(plan.describe(), []).append(name)
+    if len(texts) == 1:
+        return next(iter(texts))
+    return ". ".join(f"{', '.join(names)}: {text}" for text, names in texts.items())

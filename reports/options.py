@@ -9,7 +9,7 @@ import typer
 
 from model.errors import UserError
 
-POLICIES = ("dense", "radit")
+POLICIES = ("dense", "radit", "forecast")
 UNLIMITED = float("inf")
 
 
@@ -93,7 +93,9 @@ def parse_policies(values: list[str]) -> list[str]:
     names = [text.partition(":")[0] for text in texts]
     for name in names:
         if name not in POLICIES:
-            raise UserError(f"--policy is '{name}': choose {' or '.join(POLICIES)}, or both with a comma between.")
+            raise UserError(
+                f"--policy is '{name}': choose {', '.join(POLICIES)}, or several of them with commas between."
+            )
         if names.count(name) > 1:
             raise UserError(f"--policy names {name} more than once: give it once, with one choice of settings.")
     return texts

@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from accel.registers import CAUSES
-from reports.schema import Comparison, PolicyResult
+from reports.schema import POLICY_LABELS, Comparison, PolicyResult
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 COLORS = (
@@ -42,6 +42,7 @@ CAUSE_LABELS = {
     "vector": "waits for vector units",
     "controller": "waits for the controller",
 }
+POLICY_COLORS = dict(zip(POLICY_LABELS, (COLORS[i] for i in (0, 2, 6)), strict=True))
 CAUSE_COLORS = dict(zip(CAUSE_LABELS, (COLORS[i] for i in (0, 4, 6, 2, 1, 9)), strict=True))
 STYLE = {
     "font.family": "sans-serif",
@@ -123,16 +124,17 @@ def _bare(axis: Axes) -> None:
     axis.set_axisbelow(True)
 
 
-def _stack(axis: Axes, parts: dict[str, list[float]], colors: list[str]) -> np.ndarray:
-    """Two horizontal stacked bars, dense above radit; returns their lengths."""
-    start = np.zeros(2)
+def _stack(axis: Axes, policies: list[str], parts: dict[str, list[float]], colors: list[str]) -> np.ndarray:
+    """A horizontal stacked bar per policy, the first on top; returns their lengths."""
+    places = range(len(policies))
+    start = np.zeros(len(policies))
     for (name, values), color in zip(parts.items(), colors, strict=True):
         if max(values) > 0:
             axis.barh(
-                (0, 1), values, left=start, color=color, label=name, height=0.55, edgecolor="white", linewidth=0.6
+                places, values, left=start, color=color, label=name, height=0.55, edgecolor="white", linewidth=0.6
             )
         start += values
-    axis.set_yticks((0, 1), ("dense", "radit"))
+    axis.set_yticks(places, [POLICY_LABELS[name] for name in policies])
     axis.invert_yaxis()
     _bare(axis)
     return start
@@ -144,17 +146,17 @@ def cause_cycles(result: PolicyResult) -> dict[str, float]:
 
 
 def stall_bars(summary: Comparison) -> str:
-    """Cycles of both runs, stacked by cause."""
-    dense, radit = cause_cycles(summary.dense), cause_cycles(summary.radit)
+    """Cycles of all runs, stacked by cause."""
+    runs = {name: cause_cycles(result) for name, result in summary.results.items()}
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
-        parts = {CAUSE_LABELS[cause]: [dense[cause], radit[cause]] for cause in CAUSES}
-        _stack(axis, parts, [CAUSE_COLORS[cause] for cause in CAUSES])
+        parts = {CAUSE_LABELS[cause]: [run[cause] for run in runs.values()] for cause in CAUSES}
+        _stack(axis, list(runs), parts, [CAUSE_COLORS[cause] for cause in CAUSES])
         axis.set_xlabel("million cycles, measured in the RTL simulation")
         figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
 
-    return _svg(10, 2.5, draw)
+    return _svg(10, 1.5 + 0.5 * len(runs), draw)
 
 
 def roofline_plot(summary: Comparison) -> str:
@@ -162,8 +164,8 @@ def roofline_plot(summary: Comparison) -> str:
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
-        for (name, result), color in zip(summary.results.items(), (COLORS[0], COLORS[2]), strict=True):
-            line = result.roofline
+        for policy, result in summary.results.items():
+            line, name, color = result.roofline, POLICY_LABELS[policy], POLICY_COLORS[policy]
             grid = np.geomspace(line.bandwidth[0], line.bandwidth[-1], 200)
             roof = np.minimum(1.0, grid / line.bytes_per_peak_cycle)
             axis.plot(grid, roof, color=color, linewidth=1, linestyle=(0, (5, 3)), label=f"{name}: roofline")
@@ -179,7 +181,7 @@ def roofline_plot(summary: Comparison) -> str:
         axis.set_ylabel("MAC utilization")
         _bare(axis)
         axis.grid(axis="y", color=GRID, linewidth=0.8)
-        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
+        figure.legend(loc="outside upper left", ncols=len(summary.results), frameon=False, fontsize=9)
 
     return _svg(10, 4.4, draw)
 
@@ -194,21 +196,23 @@ def energy_groups(result: PolicyResult) -> dict[str, float]:
 
 
 def energy_bars(summary: Comparison) -> str:
-    """Nominal energy of both runs, stacked by component group, whiskers from the low to the high total."""
-    dense, radit = energy_groups(summary.dense), energy_groups(summary.radit)
-    names = list(dict.fromkeys([*dense, *radit]))
+    """Nominal energy of all runs, stacked by component group, whiskers from the low to the high total."""
+    runs = {name: energy_groups(result) for name, result in summary.results.items()}
+    groups = list(dict.fromkeys(group for run in runs.values() for group in run))
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
-        parts = {name: [dense.get(name, 0.0), radit.get(name, 0.0)] for name in names}
-        ends = _stack(axis, parts, [*COLORS, MUTED][: len(parts)])
-        bounds = [summary.dense.energy_uj, summary.radit.energy_uj]
+        parts = {group: [run.get(group, 0.0) for run in runs.values()] for group in groups}
+        ends = _stack(axis, list(runs), parts, [*COLORS, MUTED][: len(parts)])
+        bounds = [result.energy_uj for result in summary.results.values()]
         spread = [
             [e - b.low for e, b in zip(ends, bounds, strict=True)],
             [b.high - e for e, b in zip(ends, bounds, strict=True)],
         ]
-        axis.errorbar(ends, (0, 1), xerr=np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1.2, capsize=5)
+        axis.errorbar(
+            ends, range(len(ends)), xerr=np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1.2, capsize=5
+        )
         axis.set_xlabel("uJ, modelled: bar nominal, whisker low to high of the energy table")
         figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=9)
 
-    return _svg(10, 3.2, draw)
+    return _svg(10, 2.2 + 0.5 * len(runs), draw)

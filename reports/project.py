@@ -73,7 +73,8 @@ def run_project(
         skipping = project(config, dims, machine, evenly(skip_rate, dims, steps), True, gains)
     elif trace is not None:
         origin = f"record of {trace}"
-        skipping = project(config, dims, machine, recorded(trace, dims, steps), True, gains)
+        decisions = recorded(trace, dims, steps, "forecast" if forecast else "radit")
+        skipping = project(config, dims, machine, decisions, True, gains)
     if forecast:
         origin = f"{origin}; reused branches are forecasts"
     result = Projection(

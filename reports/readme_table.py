@@ -7,11 +7,12 @@ from it; without an argument, from the copy there is. ``stale`` is what the test
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from model.errors import UserError
 from reports.files import atomic_write
-from reports.schema import Comparison
+from reports.schema import POLICY_LABELS, Comparison, PolicyResult
 from reports.summary import load_summary
 
 ROOT = Path(__file__).parents[1]
@@ -28,8 +29,8 @@ def results_table(summary: Comparison) -> str:
         f"{s.array.rows}x{s.array.cols} array, {_memory(s)}, engine {s.engine}, seed {s.sampler.seed}. "
         "Totals of the run.",
         "",
-        "| | dense | RADiT | dense / RADiT | |",
-        "|---|---:|---:|---:|---|",
+        _row("", [POLICY_LABELS[name] for name in s.results], [f"dense / {POLICY_LABELS[n]}" for n in s.dense_over]),
+        f"|---|{'---:|' * (len(s.results) + len(s.dense_over))}---|",
         *_cost_rows(s),
         *_quality_rows(s),
         "",
@@ -43,17 +44,26 @@ def _memory(s: Comparison) -> str:
     return f"memory {limit} at a latency of {s.memory.latency} cycles"
 
 
+def _row(name: str, values: list[str], ratios: list[str], basis: str = "") -> str:
+    """A line of the table: a value per policy, then dense over every skipping policy."""
+    return f"| {' | '.join([name, *values, *ratios, basis])} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
 def _cost_rows(s: Comparison) -> list[str]:
-    dense, radit = s.dense, s.radit
-    energies = [f"{e.nominal:,.0f} ({e.low:,.0f} - {e.high:,.0f})" for e in (dense.energy_uj, radit.energy_uj)]
-    shares = [100 * dense.mac_utilization, 100 * radit.mac_utilization]
+    def row(name: str, text: Callable[[PolicyResult], str], ratio: str = "", basis: str = "measured") -> str:
+        ratios = [f"{getattr(each, ratio):.2f}" if ratio else "" for each in s.dense_over.values()]
+        return _row(name, [text(result) for result in s.results.values()], ratios, basis)
+
+    def energy(result: PolicyResult) -> str:
+        bounds = result.energy_uj
+        return f"{bounds.nominal:,.0f} ({bounds.low:,.0f} - {bounds.high:,.0f})"
+
+    table = f"modelled, table {s.provenance.energy_table}"
     return [
-        f"| cycles, million | {dense.cycles / 1e6:,.3f} | {radit.cycles / 1e6:,.3f} | {s.ratios.cycles:.2f} "
-        "| measured |",
-        f"| MACs, million | {dense.macs / 1e6:,.0f} | {radit.macs / 1e6:,.0f} | {s.ratios.macs:.2f} | measured |",
-        f"| MAC utilization | {shares[0]:.1f} % | {shares[1]:.1f} % | | measured |",
-        f"| energy, uJ: nominal (low - high) | {energies[0]} | {energies[1]} | {s.ratios.energy_nominal:.2f} "
-        f"| modelled, table {s.provenance.energy_table} |",
+        row("cycles, million", lambda result: f"{result.cycles / 1e6:,.3f}", "cycles"),
+        row("MACs, million", lambda result: f"{result.macs / 1e6:,.0f}", "macs"),
+        row("MAC utilization", lambda result: f"{100 * result.mac_utilization:.1f} %"),
+        row("energy, uJ: nominal (low - high)", energy, "energy_nominal", table),
     ]
 
 
@@ -61,13 +71,21 @@ def _quality_rows(s: Comparison) -> list[str]:
     q = s.quality
     if q is None:
         return []
+
+    def row(name: str, pattern: str, values: Mapping[str, float | None]) -> str:
+        found = [values[policy] for policy in s.results]
+        cells = ["" if value is None else pattern.format(value) for value in found]
+        return _row(name, cells, [""] * len(s.dense_over), "measured")
+
+    bars = f"fewer steps, same MACs: {q.mse_fewer_steps_same_macs:.2g}"
+    bars += f"; 30 of 50 steps: {q.mse_30_of_50:.2g}" if q.mse_30_of_50 is not None else ""
+    distance = f"Frechet distance, {q.samples:,} samples (float {q.fd_float:.3g}; re-seeding +-{q.fd_noise:.2g})"
+    accuracies = {"dense": q.accuracy_int8, "radit": q.accuracy_radit, "forecast": q.accuracy_forecast}
+    errors = {"dense": 0.0, "radit": q.mse_radit_to_dense, "forecast": q.mse_forecast_to_dense}
     return [
-        f"| Frechet distance, {q.samples:,} samples (float {q.fd_float:.3g}; re-seeding +-{q.fd_noise:.2g}) "
-        f"| {q.fd_int8:.3g} | {q.fd_radit:.3g} | | measured |",
-        f"| label accuracy (float {q.accuracy_float:.1%}) | {q.accuracy_int8:.1%} | {q.accuracy_radit:.1%} | "
-        "| measured |",
-        f"| mean squared error to dense (fewer steps, same MACs: {q.mse_fewer_steps_same_macs:.2g}) "
-        f"| 0 | {q.mse_radit_to_dense:.2g} | | measured |",
+        row(distance, "{:.3g}", {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}),
+        row(f"label accuracy (float {q.accuracy_float:.1%})", "{:.1%}", accuracies),
+        row(f"mean squared error to dense ({bars})", "{:.2g}", errors),
     ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from reports import plots
 from reports.arrays import ARRAYS_FILE, ReportArrays, load_arrays
 from reports.files import atomic_write
-from reports.schema import Comparison, CycleModel, PolicyResult, Quality
+from reports.schema import POLICY_LABELS, Comparison, CycleModel, PolicyResult, Quality
 from reports.summary import load_summary
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,13 +40,13 @@ class QualityRow:
     """One line of the quality table; ``verdict`` is "", "yes" or "no"."""
 
     name: str
-    values: tuple[str, ...]  # float, int8 dense, int8 skipping
+    values: tuple[str, ...]  # float, then int8 under every policy
     claim: str = ""
     verdict: str = ""
 
 
 def render(summary: Comparison, arrays: ReportArrays | None) -> str:
-    """The page; without arrays it has no images and no skip map."""
+    """The page; without arrays it has no images and no skip maps."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -54,8 +54,10 @@ def render(summary: Comparison, arrays: ReportArrays | None) -> str:
     return environment.get_template("report.html.j2").render(
         s=summary,
         images=image_rows(arrays) if arrays else None,
-        skip_map=plots.skip_map(arrays.reused) if arrays else None,
-        reused=float(arrays.reused.mean()) if arrays else None,
+        labels=POLICY_LABELS,
+        skip_maps={name: (plots.skip_map(made), float(made.mean())) for name, made in arrays.reused.items()}
+        if arrays
+        else {},
         stall_bars=plots.stall_bars(summary),
         stall_tables={name: stall_rows(result) for name, result in summary.results.items()},
         cause_labels=plots.CAUSE_LABELS,
@@ -63,8 +65,8 @@ def render(summary: Comparison, arrays: ReportArrays | None) -> str:
         roofline=plots.roofline_plot(summary),
         energy_bars=plots.energy_bars(summary),
         energy_rows=energy_rows(summary),
-        energy_ratio=energy_ratio(summary),
-        quality_rows=quality_rows(summary.quality) if summary.quality else None,
+        energy_ratios={name: energy_ratio(summary.dense, summary.results[name]) for name in summary.dense_over},
+        quality_rows=quality_rows(summary.quality, list(summary.results)) if summary.quality else None,
         counter_rows=counter_rows(summary),
     )
 
@@ -100,20 +102,16 @@ def uj(value: float) -> str:
 
 
 def image_rows(arrays: ReportArrays) -> dict[str, Any]:
-    """Data URIs of the first images: dense, radit, difference; and what the difference's colours mean."""
-    dense, radit = arrays.dense[:MAX_IMAGES], arrays.radit[:MAX_IMAGES]
-    difference = radit.astype(np.float64) - dense
-    limit = float(np.abs(difference).max())
-    return {
-        "rows": (
-            ("dense", [plots.image_uri(image) for image in dense]),
-            ("skipping", [plots.image_uri(image) for image in radit]),
-            ("difference", [plots.difference_uri(image, limit) for image in difference]),
-        ),
-        "limit": limit,
-        "shown": len(dense),
-        "total": len(arrays.dense),
-    }
+    """Data URIs of the first images of every policy and their differences to dense; and what the colours mean."""
+    shown = {name: images[:MAX_IMAGES] for name, images in arrays.images.items()}
+    dense = shown["dense"].astype(np.float64)
+    differences = {name: images - dense for name, images in shown.items() if name != "dense"}
+    limit = max(float(np.abs(difference).max()) for difference in differences.values())
+    rows = [(POLICY_LABELS[name], [plots.image_uri(image) for image in images]) for name, images in shown.items()]
+    for name, difference in differences.items():
+        label = f"{POLICY_LABELS[name]} − dense"
+        rows.append((label, [plots.difference_uri(image, limit) for image in difference]))
+    return {"rows": rows, "limit": limit, "shown": len(dense), "total": len(arrays.images["dense"])}
 
 
 def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
@@ -137,16 +135,21 @@ def share(value: float) -> str:
 
 
 def energy_rows(summary: Comparison) -> list[dict[str, Any]]:
-    """Groups of components with their bounds in both runs, and the components of groups that have several."""
+    """Groups of components with their bounds in every run, and the components of groups that have several."""
     rows = []
     named = {name for names in plots.ENERGY_GROUPS.values() for name in names}
     other = tuple(name for name in summary.dense.energy_breakdown_uj if name not in named)
     for group, names in [*plots.ENERGY_GROUPS.items(), *([("other", other)] if other else [])]:
         rows.append(_energy_row(group, names, summary, head=True))
         parts = [_energy_row(_label(name), (name,), summary, head=False) for name in names]
-        parts = [row for row in parts if row["dense"][1] or row["radit"][1]]
+        parts = [row for row in parts if _spent(row)]
         rows += parts if len(parts) > 1 else []
-    return [row for row in rows if row["dense"][1] or row["radit"][1]]
+    return [row for row in rows if _spent(row)]
+
+
+def _spent(row: dict[str, Any]) -> bool:
+    """True where a run has nominal energy in this row."""
+    return any(nominal for _, nominal, _ in row["bounds"].values())
 
 
 def _label(component: str) -> str:
@@ -159,52 +162,62 @@ def _energy_row(label: str, names: tuple[str, ...], summary: Comparison, head: b
         parts = [result.energy_breakdown_uj[name] for name in names if name in result.energy_breakdown_uj]
         return sum(p.low for p in parts), sum(p.nominal for p in parts), sum(p.high for p in parts)
 
-    return {"label": label, "head": head, "dense": bounds(summary.dense), "radit": bounds(summary.radit)}
+    return {"label": label, "head": head, "bounds": {name: bounds(run) for name, run in summary.results.items()}}
 
 
-def energy_ratio(summary: Comparison) -> tuple[float, float]:
-    """Smallest and largest dense / radit energy over the low, nominal and high columns of the table."""
-    dense, radit = summary.dense.energy_uj, summary.radit.energy_uj
-    each = [getattr(dense, bound) / getattr(radit, bound) for bound in ("low", "nominal", "high")]
+def energy_ratio(dense: PolicyResult, skipping: PolicyResult) -> tuple[float, float]:
+    """Smallest and largest dense / skipping energy over the low, nominal and high columns of the table."""
+    bounds = ("low", "nominal", "high")
+    each = [getattr(dense.energy_uj, bound) / getattr(skipping.energy_uj, bound) for bound in bounds]
     return min(each), max(each)
 
 
-def quality_rows(q: Quality) -> list[QualityRow]:
-    """The quality table: float, int8 dense, int8 skipping, and the claims that the numbers carry."""
+def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
+    """The quality table: float and int8 under the policies, and the claims that the numbers carry."""
+    distances = {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}
+    accuracies = {"dense": q.accuracy_int8, "radit": q.accuracy_radit, "forecast": q.accuracy_forecast}
 
-    def verdict(holds: bool) -> str:
-        return "yes" if holds else "no"
+    reductions = {"radit": q.mac_reduction or None, "forecast": q.mac_reduction_forecast}
 
-    noise = f"re-seeding spread {q.fd_noise:.3g}"
-    return [
-        QualityRow(
-            "Frechet distance to the real digits", tuple(f"{v:.4g}" for v in (q.fd_float, q.fd_int8, q.fd_radit))
-        ),
-        QualityRow(
-            "change of the distance, int8 against float",
-            ("", f"{q.fd_int8 - q.fd_float:+.3g}", ""),
-            noise,
-            verdict(abs(q.fd_int8 - q.fd_float) <= q.fd_noise),
-        ),
-        QualityRow(
-            "change of the distance, skipping against int8 dense",
-            ("", "", f"{q.fd_radit - q.fd_int8:+.3g}"),
-            noise,
-            verdict(abs(q.fd_radit - q.fd_int8) <= q.fd_noise),
-        ),
-        QualityRow(
-            "accuracy of the classifier on the labels",
-            tuple(f"{v:.1%}" for v in (q.accuracy_float, q.accuracy_int8, q.accuracy_radit)),
-        ),
-        QualityRow(
-            "mean squared pixel error to int8 dense",
-            ("", "", f"{q.mse_radit_to_dense:.3g}"),
-            f"fewer steps at the same MACs: {q.mse_fewer_steps_same_macs:.3g}",
-            verdict(q.mse_radit_to_dense < q.mse_fewer_steps_same_macs),
-        ),
+    def row(name: str, whole: float | None, pattern: str, values: dict[str, float | None], **claim: str) -> QualityRow:
+        cells = [whole, *(values.get(policy) for policy in policies)]
+        return QualityRow(name, tuple("" if v is None else pattern.format(v) for v in cells), **claim)
+
+    def change(policy: str, against: float, words: str) -> QualityRow | None:
+        found = distances[policy]
+        if found is None:
+            return None
+        claim = {
+            "claim": f"re-seeding spread {q.fd_noise:.3g}",
+            "verdict": _verdict(abs(found - against) <= q.fd_noise),
+        }
+        return row(f"change of the distance, {words}", None, "{:+.3g}", {policy: found - against}, **claim)
+
+    def error(policy: str, found: float | None, bar: float | None, words: str) -> QualityRow | None:
+        if found is None:
+            return None
+        claim = {} if bar is None else {"claim": f"{words}: {bar:.3g}", "verdict": _verdict(found < bar)}
+        name = f"mean squared pixel error to int8 dense, {POLICY_LABELS[policy]}"
+        return row(name, None, "{:.3g}", {policy: found}, **claim)
+
+    rows = [
+        row("Frechet distance to the real digits", q.fd_float, "{:.4g}", distances),
+        change("dense", q.fd_float, "int8 against float"),
+        change("radit", q.fd_int8, "RADiT against int8 dense"),
+        change("forecast", q.fd_int8, "forecast against int8 dense"),
+        row("MACs, dense over skipping", None, "{:.2f}", reductions),
+        row("accuracy of the classifier on the labels", q.accuracy_float, "{:.1%}", accuracies),
+        error("radit", q.mse_radit_to_dense, q.mse_fewer_steps_same_macs, "fewer steps at the same MACs"),
+        error("forecast", q.mse_forecast_to_dense, q.mse_30_of_50, "dense with 30 of the 50 steps"),
     ]
+    return [each for each in rows if each and any(each.values)]
 
 
-def counter_rows(summary: Comparison) -> list[tuple[str, int, int]]:
-    """(counter, dense, radit), all of them."""
-    return [(name, value, summary.radit.counters.get(name, 0)) for name, value in summary.dense.counters.items()]
+def _verdict(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def counter_rows(summary: Comparison) -> list[tuple[str, list[int]]]:
+    """Every counter with its value under every policy."""
+    runs = summary.results.values()
+    return [(name, [run.counters.get(name, 0) for run in runs]) for name in summary.dense.counters]

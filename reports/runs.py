@@ -27,11 +27,11 @@ from reports.account import cycles_as_predicted, summarize
 from reports.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays, write_arrays
 from reports.energy import energy
 from reports.host import host_work
-from reports.memories import plan_memory
+from reports.memories import describe_plans, plan_memory
 from reports.readme_table import main as update_readme
 from reports.render import SUMMARY_FILE, write_report
 from reports.schema import PolicyResult, Quality, Summary
-from reports.summary import load_summary, provenance, ratios, write_summary
+from reports.summary import all_ratios, load_summary, provenance, write_summary
 from reports.table import EnergyTable, load_table
 from reports.terminal import tell
 
@@ -42,7 +42,7 @@ def run_demo(
     *, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, memory: dict[str, Any],
     out: Path,
 ) -> bool:  # fmt: skip
-    """Digits through the hardware, dense and skipping, with quality, energy and the Verilog; True if all is equal."""
+    """Digits through the hardware under every policy, with quality, energy and the Verilog; True if all is equal."""
     request = Request("digits", steps, images, seed, cfg, array, engine, **memory)
     started = time.perf_counter()
     prepared = prepare(request)
@@ -58,7 +58,7 @@ def run_cosim(
     timesteps: int | None, images: int, seed: int, cfg: float, memory: dict[str, Any], out: Path, waves: bool,
     resume: bool,
 ) -> bool:  # fmt: skip
-    """Any model through the hardware under one or two policies; True if all is equal.
+    """Any model through the hardware under one or several policies; True if all is equal.
 
     The state of the run is kept in ``out``/state, where it can be resumed.
     """
@@ -91,15 +91,16 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
-    forecasts = any(result.counters.get("slope_reads") for result in summary.results.values())
-    plan = plan_memory(dims, build, cached_tensors=2 if forecasts else 1)
+    plans = {
+        name: plan_memory(dims, build, cached_tensors=2 if result.counters.get("slope_reads") else 1)
+        for name, result in summary.results.items()
+    }
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     for name, result in summary.results.items():
-        bill = energy(result.counters, build, table, plan, host_work=work).summary()
+        bill = energy(result.counters, build, table, plans[name], host_work=work).summary()
         setattr(summary, name, PolicyResult.model_validate(result.model_dump() | bill))
-    if summary.dense and summary.radit:
-        summary.ratios = ratios(summary.dense, summary.radit)
-    summary.provenance = provenance(table, plan.describe(), summary.provenance.hashes, summary.provenance.command)
+    summary = summary.model_copy(update=all_ratios(summary.results))
+    summary.provenance = provenance(table, describe_plans(plans), summary.provenance.hashes, summary.provenance.command)
     return summary
 
 
@@ -138,13 +139,15 @@ def _measure(
 def _arrays(runs: list[PolicyRun]) -> Decisions | None:
     """Images and decisions, or decisions alone; nothing where a run stopped at a mismatch."""
     named = {one.policy.name: one.results for one in runs}
-    if "radit" not in named or any(one.problems for one in runs):
+    reused = {
+        name: ~np.stack([result.computed for result in results]) for name, results in named.items() if name != "dense"
+    }
+    if not reused or any(one.problems for one in runs):
         return None
-    reused = ~np.stack([result.computed for result in named["radit"]])
-    if "dense" not in named:
+    if not {"dense", "radit"} <= named.keys():
         return Decisions(reused)
     pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
-    return ReportArrays(reused, **pictures)
+    return ReportArrays(reused, pictures)
 
 
 def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
@@ -160,8 +163,8 @@ def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
 
 def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("dense", "radit"):
-        for number, picture in enumerate(getattr(arrays, name)):
+    for name, pictures in arrays.images.items():
+        for number, picture in enumerate(pictures):
             grey = np.clip((picture[0] + 1) * 127.5, 0, 255).astype(np.uint8)
             Image.fromarray(grey.repeat(ZOOM, 0).repeat(ZOOM, 1)).save(folder / f"{name}_{number:02d}.png")
 

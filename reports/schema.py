@@ -13,6 +13,7 @@ from accel.registers import CAUSES, PHASES
 from model.errors import UserError
 
 SCHEMA_VERSION = 2
+POLICY_LABELS = {"dense": "dense", "radit": "RADiT", "forecast": "forecast"}  # in the order of every account
 BASIS = {
     "cycles": "measured",
     "counters": "measured",
@@ -189,7 +190,7 @@ class Ratios(Part):
 
 
 class Check(Part):
-    """RTL against the integer reference, both runs."""
+    """RTL against the integer reference, all runs."""
 
     words_compared: Count
     words_mismatched: Count
@@ -211,7 +212,9 @@ class Quality(Part):
         fd_noise: spread of the distance over re-seeded dense runs.
         mse_fewer_steps_same_macs: of the dense sampler with as many steps as the skipped MACs leave.
         fewer_steps: those steps.
-        mac_reduction: MACs dense over skipping of the samples.
+        mse_30_of_50: of the dense integer model with 30 of the 50 steps, the bar of equal quality.
+        mac_reduction, mac_reduction_forecast: MACs dense over skipping of the samples.
+        ..._forecast, mse_30_of_50: None where they were not measured.
         origin: stored with the checkpoint, or recomputed in this run.
     """
 
@@ -227,6 +230,11 @@ class Quality(Part):
     mse_fewer_steps_same_macs: Amount
     fewer_steps: Count = 0
     mac_reduction: Amount = 0.0
+    fd_forecast: Amount | None = None
+    accuracy_forecast: Share | None = None
+    mse_forecast_to_dense: Amount | None = None
+    mse_30_of_50: Amount | None = None
+    mac_reduction_forecast: Amount | None = None
     origin: str = ""
 
 
@@ -243,7 +251,12 @@ class Provenance(Part):
 
 
 class Summary(Part):
-    """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run."""
+    """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run.
+
+    Fields:
+        dense, radit, forecast: None: the policy was not run.
+        ratios, forecast_ratios: dense over radit, and dense over forecast; None: not both were run, or one stopped.
+    """
 
     schema_version: int = SCHEMA_VERSION
     model: str
@@ -253,9 +266,11 @@ class Summary(Part):
     engine: str
     array: Array
     memory: Memory
-    dense: PolicyResult | None = None  # None: the policy was not run
+    dense: PolicyResult | None = None
     radit: PolicyResult | None = None
+    forecast: PolicyResult | None = None
     ratios: Ratios | None = None
+    forecast_ratios: Ratios | None = None
     stalls: Stalls
     gmac_per_second: Amount
     cycle_model: CycleModel | None
@@ -268,7 +283,14 @@ class Summary(Part):
     @property
     def results(self) -> dict[str, PolicyResult]:
         """Of the policies that were run."""
-        return {name: result for name, result in (("dense", self.dense), ("radit", self.radit)) if result}
+        found = {name: getattr(self, name) for name in POLICY_LABELS}
+        return {name: result for name, result in found.items() if result}
+
+    @property
+    def dense_over(self) -> dict[str, Ratios]:
+        """Of the skipping policies that were run beside dense."""
+        found = {"radit": self.ratios, "forecast": self.forecast_ratios}
+        return {name: ratios for name, ratios in found.items() if ratios}
 
     @property
     def cycle_models(self) -> dict[str, CycleModel]:
@@ -276,10 +298,10 @@ class Summary(Part):
         return {name: result.cycle_model for name, result in self.results.items() if result.cycle_model}
 
     def comparison(self) -> Comparison:
-        """The same, known to hold both runs.
+        """The same, known to hold the dense and the radit run.
 
         Raises:
-            UserError: one of the policies was not run.
+            UserError: one of these policies was not run.
         """
         for name in ("dense", "radit"):
             if getattr(self, name) is None:
@@ -288,7 +310,7 @@ class Summary(Part):
 
 
 class Comparison(Summary):
-    """A summary of both runs."""
+    """A summary of the dense and the radit run, and of the forecast run where there is one."""
 
     dense: PolicyResult
     radit: PolicyResult

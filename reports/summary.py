@@ -76,6 +76,15 @@ def ratios(dense: Costs, radit: Costs) -> Ratios:
     )
 
 
+def all_ratios(results: Mapping[str, PolicyResult]) -> dict[str, Ratios | None]:
+    """The fields ``ratios`` and ``forecast_ratios`` of the policies that were run."""
+    fields = {"radit": "ratios", "forecast": "forecast_ratios"}
+    return {
+        field: ratios(results["dense"], results[name]) if {"dense", name} <= results.keys() else None
+        for name, field in fields.items()
+    }
+
+
 def provenance(table: EnergyTable, memory_plan: str, hashes: dict[str, str], command: str = "") -> Provenance:
     """Provenance of a run made now. ``hashes``: what was hashed -> digest (checkpoint, config, rtl, table ...)."""
     return Provenance(

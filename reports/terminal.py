@@ -43,18 +43,17 @@ def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
             console.print(stall_table(result))
     for name, result in summary.results.items():
         console.print(
-            f"{name:6} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
+            f"{name:8} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
             f"{result.energy_uj.nominal:,.0f} uJ ({result.energy_uj.low:,.0f} to {result.energy_uj.high:,.0f}), "
             f"{result.gmac_per_second:.3g} GMAC/s",
             highlight=False,
         )
-    if summary.ratios:
-        r = summary.ratios
+    for name, r in summary.dense_over.items():
         console.print(
-            f"dense / radit: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
+            f"dense / {name}: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
         )
     for name, model in summary.cycle_models.items():
-        console.print(f"{name:6} cycle model: {model.predicted:,} cycles predicted, {model.found}", highlight=False)
+        console.print(f"{name:8} cycle model: {model.predicted:,} cycles predicted, {model.found}", highlight=False)
     check = summary.check
     console.print(
         f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "

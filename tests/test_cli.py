@@ -6,7 +6,7 @@ import pytest
 
 from model.errors import UserError
 from radit import cosim, demo, main, train
-from reports.options import parse_array, parse_policies
+from reports.options import POLICIES, parse_array, parse_policies
 
 COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "report"]
 
@@ -32,7 +32,7 @@ def test_help_lists_all_commands(capsys):
         (["demo", "--steps", "0"], ["--steps", "0", "1 to 1000"]),
         (["demo", "--cfg", "nan"], ["--cfg", "nan", "1 to 100"]),
         (["quality", "--samples", "1"], ["--samples", "1", "2 or more"]),
-        (["cosim", "--policy", "dense,none"], ["--policy", "'none'", "dense or radit"]),
+        (["cosim", "--policy", "dense,none"], ["--policy", "'none'", "dense, radit, forecast"]),
         (["cosim", "--bandwidth", "0"], ["--bandwidth", "0", "0.01 or more"]),
         (["demo", "--stall", "1"], ["--stall", "1", "0 to 0.99"]),
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
@@ -66,9 +66,19 @@ def test_array():
 
 def test_policies():
     assert parse_policies(["dense,radit"]) == ["dense", "radit"]
+    assert parse_policies(["forecast:gain=0.5,dense"]) == ["forecast:gain=0.5", "dense"]
     assert parse_policies(["radit", "dense", "radit"]) == ["radit", "dense"]
     with pytest.raises(UserError, match="--policy is ''"):
         parse_policies([""])
+
+
+def test_every_policy_of_the_model_can_be_chosen(capsys):
+    from model import skip
+    from reports.schema import POLICY_LABELS
+
+    assert POLICIES == tuple(skip.POLICIES) == tuple(POLICY_LABELS)
+    assert main(["cosim", "--help"]) == 0
+    assert "|".join(POLICIES) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [demo, cosim])

@@ -12,7 +12,7 @@ from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
 from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
-from reports.summary import policy_result, provenance, ratios, whole_run
+from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import load_table
 from reports.traffic import Run, roofline
 
@@ -20,6 +20,13 @@ BUILD = BuildConfig()
 DIMS = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
 STEPS = 50
 GMAC_PER_SECOND = 0.02
+FORECAST_QUALITY = {
+    "fd_forecast": 4.47,
+    "accuracy_forecast": 0.978,
+    "mse_forecast_to_dense": 0.00013,
+    "mse_30_of_50": 0.00045,
+    "mac_reduction_forecast": 2.34,
+}
 
 
 def decisions(rng: np.random.Generator) -> np.ndarray:
@@ -30,36 +37,39 @@ def decisions(rng: np.random.Generator) -> np.ndarray:
     return computed
 
 
-def run(computed: np.ndarray, policy_on: bool) -> PolicyResult:
+def run(computed: np.ndarray, policy_on: bool, forecast: bool = False) -> PolicyResult:
     """A run's result with invented timing."""
-    counters = expected_counts(DIMS, BUILD, computed, policy_on)
+    gains = np.full((STEPS, DIMS.sub_blocks), 128) if forecast else None
+    counters = expected_counts(DIMS, BUILD, computed, policy_on, gains)
     passes = STEPS * 13 * 600
     cycles = int(counters["array_cycles"] * 1.06) + passes
     counters = dict.fromkeys(UNCOUNTED, 0) | {"cycles": cycles, "pass_cycles": passes} | counters
     counters |= {"pass_vector": passes, "fc1_array": counters["array_cycles"]}
     counters["qkv_weights"] = cycles - passes - counters["array_cycles"]
     work = host_work(DiTConfig(), STEPS, images=1)
-    bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD), work)
+    bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD, cached_tensors=2 if forecast else 1), work)
     macs, dense_macs = model_macs(DIMS, computed), model_macs(DIMS, np.ones_like(computed))
-    limits = roofline(Run(DIMS, BUILD, computed, policy_on), MemoryModel())
+    limits = roofline(Run(DIMS, BUILD, computed, policy_on, gains=gains), MemoryModel())
     model = CycleModel(predicted=cycles - 1000, measured=cycles)
     return policy_result(counters, macs, dense_macs, BUILD, bill, limits, GMAC_PER_SECOND, model)
 
 
-def summary(rng: np.random.Generator) -> Summary:
-    """A whole summary that passes its check."""
+def summary(rng: np.random.Generator, forecast: bool = False) -> Summary:
+    """A whole summary that passes its check; with a forecast run and its quality on demand."""
     computed = decisions(rng)
-    dense, radit = run(np.ones_like(computed), policy_on=False), run(computed, policy_on=True)
+    results = {"dense": run(np.ones_like(computed), policy_on=False), "radit": run(computed, policy_on=True)}
+    if forecast:
+        results["forecast"] = run(decisions(rng), policy_on=True, forecast=True)
+    quality = FORECAST_QUALITY if forecast else {}
     return Summary(
         model="digits",
         sampler=Sampler(steps=STEPS, cfg=1.5, images=10, seed=1),
         engine="verilator",
         array=Array(rows=BUILD.rows, cols=BUILD.cols),
         memory=Memory(latency=100, bandwidth=32.0, stall=0.0, seed=1),
-        **whole_run([dense, radit]),
-        dense=dense,
-        radit=radit,
-        ratios=ratios(dense, radit),
+        **whole_run(results.values()),
+        **results,
+        **all_ratios(results),
         check=Check(
             words_compared=123_456_789,
             words_mismatched=0,
@@ -79,6 +89,7 @@ def summary(rng: np.random.Generator) -> Summary:
             accuracy_radit=0.979,
             mse_radit_to_dense=0.00021,
             mse_fewer_steps_same_macs=0.0011,
+            **quality,
             origin="stored with the checkpoint, hash matches",
         ),
         seconds={"quantize": 4.2, "verilate": 31.0, "simulate dense": 80.1, "simulate radit": 41.5, "report": 2.0},
@@ -86,11 +97,12 @@ def summary(rng: np.random.Generator) -> Summary:
     )
 
 
-def arrays(rng: np.random.Generator, images: int = 10) -> ReportArrays:
-    """Blurry 8 x 8 blobs, and the same with a little noise."""
+def arrays(rng: np.random.Generator, images: int = 10, forecast: bool = False) -> ReportArrays:
+    """Blurry 8 x 8 blobs, and the same with a little noise under every skipping policy."""
     y, x = np.mgrid[0:8, 0:8]
     centres = rng.uniform(2, 5, (images, 2))
     dense = np.stack([2 * np.exp(-((y - a) ** 2 + (x - b) ** 2) / 6) - 1 for a, b in centres])[:, None]
-    radit = dense + 0.02 * rng.standard_normal(dense.shape)
-    reused = np.stack([~decisions(rng) for _ in range(images)])
-    return ReportArrays(reused, dense, radit)
+    skipping = ["radit", *(["forecast"] if forecast else [])]
+    noisy = {name: dense + 0.02 * rng.standard_normal(dense.shape) for name in skipping}
+    reused = {name: np.stack([~decisions(rng) for _ in range(images)]) for name in skipping}
+    return ReportArrays(reused, {"dense": dense} | noisy)

@@ -78,7 +78,7 @@ def test_a_smaller_bandwidth_takes_longer(tmp_path):
 
 def test_recorded_decisions_give_the_mean_of_the_images(tmp_path, rng):
     computed = np.stack([made_up.decisions(rng) for _ in range(3)])
-    write_arrays(tmp_path / "arrays.npz", Decisions(~computed))
+    write_arrays(tmp_path / "arrays.npz", Decisions({"radit": ~computed}))
     found = run(tmp_path, *DIGITS, "--trace", str(tmp_path))
     assert found.skipping.macs == round(sum(model_macs(made_up.DIMS, one) for one in computed) / 3)
     forced = np.arange(50) == 0
@@ -138,6 +138,6 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
     ],
 )
 def test_a_record_of_another_run_is_refused(tmp_path, capsys, reused, words):
-    write_arrays(tmp_path / "arrays.npz", Decisions(reused))
+    write_arrays(tmp_path / "arrays.npz", Decisions({"radit": reused}))
     assert radit.main([*DIGITS, "--trace", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert words in capsys.readouterr().err

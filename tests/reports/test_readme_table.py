@@ -43,9 +43,23 @@ def test_the_readme_shows_the_stored_result():
     assert not stale(README, STORED_SUMMARY), "README.md is stale: run python -m reports.readme_table"
 
 
-def test_table_is_regular_markdown(rng):
-    lines = [line for line in updated(f"{BEGIN}{END}", made_up.summary(rng)).splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in lines}) == 1
+@pytest.mark.parametrize("forecast", [False, True])
+def test_table_is_regular_markdown(rng, forecast):
+    text = updated(f"{BEGIN}{END}", made_up.summary(rng, forecast))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {8 if forecast else 6} and len(lines) == 9
+
+
+def test_forecast_has_its_columns(rng):
+    summary = made_up.summary(rng, forecast=True)
+    text = updated(f"{BEGIN}{END}", summary)
+    assert "| | dense | RADiT | forecast | dense / RADiT | dense / forecast | |" in text
+    r, f = summary.ratios, summary.forecast_ratios
+    assert f"| {summary.forecast.cycles / 1e6:,.3f} | {r.cycles:.2f} | {f.cycles:.2f} | measured |" in text
+    assert "30 of 50 steps: 0.00045) | 0 | 0.00021 | 0.00013 | | | measured |" in text
+    assert "| 98.0% | 97.9% | 97.8% |" in text and "| 4.35 | 4.42 | 4.47 |" in text
+    summary.quality.fd_forecast = None
+    assert "| 4.35 | 4.42 | | | | measured |" in updated(f"{BEGIN}{END}", summary)
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{BEGIN}{END}"])

@@ -21,6 +21,29 @@ def test_page_is_self_contained_and_complete(rng):
     assert page.count("<img") == 3 * 10 + 4
 
 
+def test_page_shows_forecast_beside_radit(rng):
+    summary = made_up.summary(rng, forecast=True)
+    page = render(summary, made_up.arrays(rng, forecast=True))
+    assert page.count("<img") == 5 * 10 + 5
+    for words in ("RADiT against dense", "forecast against dense", "forecast − dense", "forecast: phase"):
+        assert words in page
+    assert f"<b>{summary.forecast_ratios.macs:.2f}×</b>" in page and f"<b>{summary.ratios.macs:.2f}×</b>" in page
+    for words in ("4.47", "+0.12", "97.8%", "dense with 30 of the 50 steps: 0.00045", "2.34"):
+        assert words in page
+    for name in ("cycles", "slope_reads"):
+        assert f"{summary.forecast.counters[name]:,}".replace(",", "\u202f") in page
+    plain = render(made_up.summary(rng), None)
+    assert "forecast against" not in plain and "30 of the 50" not in plain
+
+
+def test_quality_without_a_forecast_measurement(rng):
+    summary = made_up.summary(rng, forecast=True)
+    for name in made_up.FORECAST_QUALITY:
+        setattr(summary.quality, name, None)
+    page = render(summary, None)
+    assert "forecast against int8 dense" not in page and "30 of the 50" not in page and "None" not in page
+
+
 def test_page_shows_where_the_cycles_go(rng):
     summary = made_up.summary(rng)
     page = render(summary, None)

@@ -11,8 +11,8 @@ from model.errors import UserError
 from reports.account import cycles_as_predicted
 from reports.arrays import Decisions, ReportArrays, load_arrays, load_decisions, write_arrays
 from reports.files import atomic_write, file_hash
-from reports.schema import SCHEMA_VERSION, CycleModel
-from reports.summary import load_summary, whole_run, write_summary
+from reports.schema import POLICY_LABELS, SCHEMA_VERSION, CycleModel
+from reports.summary import all_ratios, load_summary, whole_run, write_summary
 from tests.reports import made_up
 
 MEASURED = {"stalls", "gmac_per_second", "cycle_model"}
@@ -36,9 +36,17 @@ CONTRACT = {
 }
 
 
+FORECAST = {"fd_forecast", "accuracy_forecast", "mse_forecast_to_dense", "mse_30_of_50", "mac_reduction_forecast"}
+
+
 @pytest.fixture
 def summary(rng):
     return made_up.summary(rng)
+
+
+@pytest.fixture
+def three(rng):
+    return made_up.summary(rng, forecast=True)
 
 
 def test_has_the_contracts_fields(tmp_path, summary):
@@ -49,6 +57,40 @@ def test_has_the_contracts_fields(tmp_path, summary):
     assert written["dense"]["energy_uj"].keys() == {"low", "nominal", "high"}
     assert written["dense"]["mac_skip_rate"] == 0 < written["radit"]["mac_skip_rate"] < 1
     assert written["ratios"]["cycles"] == pytest.approx(written["dense"]["cycles"] / written["radit"]["cycles"])
+
+
+def test_forecast_is_kept_beside_radit(tmp_path, three):
+    write_summary(tmp_path / "summary.json", three)
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written["forecast"].keys() >= CONTRACT["dense"]
+    assert written["forecast_ratios"]["macs"] == three.dense.macs / three.forecast.macs
+    assert written["ratios"]["macs"] == three.dense.macs / three.radit.macs != written["forecast_ratios"]["macs"]
+    assert written["quality"].keys() >= FORECAST and None not in [written["quality"][name] for name in FORECAST]
+    loaded = load_summary(tmp_path / "summary.json").comparison()
+    assert (
+        list(loaded.results) == list(POLICY_LABELS) == list(loaded.cycle_models) and loaded.forecast == three.forecast
+    )
+    assert list(loaded.dense_over) == ["radit", "forecast"]
+
+
+def test_forecast_may_be_absent(tmp_path, summary):
+    """Summaries written before there was a forecast still load."""
+    stored = summary.model_dump()
+    for part in (stored, stored["quality"]):
+        for name in {"forecast", "forecast_ratios"} | FORECAST:
+            part.pop(name, None)
+    (tmp_path / "summary.json").write_text(json.dumps(stored))
+    loaded = load_summary(tmp_path / "summary.json").comparison()
+    assert list(loaded.results) == ["dense", "radit"] and list(loaded.dense_over) == ["radit"]
+    assert loaded.forecast is None and loaded.quality.fd_forecast is None
+
+
+def test_ratios_need_both_runs(three):
+    assert all_ratios({"dense": three.dense, "forecast": three.forecast})["ratios"] is None
+    assert all_ratios({"radit": three.radit, "forecast": three.forecast}) == {"ratios": None, "forecast_ratios": None}
+    three.radit = None
+    with pytest.raises(UserError, match="radit is missing"):
+        three.comparison()
 
 
 def test_the_whole_run_is_the_sum_of_its_policies(summary):
@@ -154,19 +196,29 @@ def test_nothing_compared_is_no_pass(summary):
     assert not summary.check.passed
 
 
-def test_arrays_survive_a_round_trip(tmp_path, rng):
-    arrays = made_up.arrays(rng)
+@pytest.mark.parametrize("forecast", [False, True])
+def test_arrays_survive_a_round_trip(tmp_path, rng, forecast):
+    arrays = made_up.arrays(rng, forecast=forecast)
     write_arrays(tmp_path / "arrays.npz", arrays)
     loaded = load_arrays(tmp_path / "arrays.npz")
-    assert all(np.array_equal(getattr(arrays, name), getattr(loaded, name)) for name in ("dense", "radit", "reused"))
-    assert np.array_equal(load_decisions(tmp_path / "arrays.npz"), arrays.reused)
+    assert list(loaded.images) == ["dense", "radit", *["forecast"] * forecast]
+    assert list(loaded.reused) == ["radit", *["forecast"] * forecast]
+    assert all(np.array_equal(made, loaded.images[name]) for name, made in arrays.images.items())
+    assert all(np.array_equal(made, loaded.reused[name]) for name, made in arrays.reused.items())
+    for name, made in arrays.reused.items():
+        assert np.array_equal(load_decisions(tmp_path / "arrays.npz", name), made)
+    with np.load(tmp_path / "arrays.npz") as stored:
+        assert set(stored) >= {"reused", "dense", "radit"}
+        assert {"forecast", "forecast_reused"} <= set(stored) or not forecast
 
 
-def test_decisions_may_be_alone(tmp_path, rng):
-    decisions = Decisions(made_up.arrays(rng).reused)
-    write_arrays(tmp_path / "arrays.npz", decisions)
-    assert np.array_equal(load_decisions(tmp_path / "arrays.npz"), decisions.reused)
-    with pytest.raises(UserError, match="dense"):
+@pytest.mark.parametrize("policy", ["radit", "forecast"])
+def test_decisions_may_be_alone(tmp_path, rng, policy):
+    made = made_up.arrays(rng).reused["radit"]
+    write_arrays(tmp_path / "arrays.npz", Decisions({policy: made}))
+    for wanted in ("radit", "forecast"):
+        assert np.array_equal(load_decisions(tmp_path / "arrays.npz", wanted), made)
+    with pytest.raises(UserError, match="lack"):
         load_arrays(tmp_path / "arrays.npz")
 
 
@@ -175,7 +227,9 @@ def test_broken_arrays_are_named(tmp_path):
     with pytest.raises(UserError, match="arrays.npz cannot be read"):
         load_arrays(tmp_path / "arrays.npz")
     with pytest.raises(UserError, match="images have shapes"):
-        ReportArrays(np.zeros((1, 2, 2, 2), bool), np.zeros((1, 1, 8, 8)), np.zeros((2, 1, 8, 8)))
+        ReportArrays({}, {"dense": np.zeros((1, 1, 8, 8)), "radit": np.zeros((2, 1, 8, 8))})
+    with pytest.raises(UserError, match="decisions of forecast are float64"):
+        Decisions({"forecast": np.zeros((1, 2, 2, 2))})
 
 
 def test_hash_depends_on_content_and_order(tmp_path):

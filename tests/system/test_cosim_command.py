@@ -9,7 +9,8 @@ from cosim import driver
 from cosim.prepare import Request
 from model.config import NAMED_MODELS
 from reports import cycles
-from reports.arrays import load_decisions
+from reports.arrays import load_arrays, load_decisions
+from reports.options import POLICIES
 
 pytestmark = pytest.mark.needs("verilator")
 SMALL = ["--model", "digits", "--array", "8x8", "--steps", "3"]
@@ -23,27 +24,35 @@ CHECK = {
 }
 
 
-def test_both_policies_give_a_complete_summary_and_report(tmp_path):
-    assert radit.main(["cosim", *SMALL, "--policy", "dense,radit", "--images", "2", "--out", str(tmp_path)]) == 0
+def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
+    policies = ["dense", "radit", "forecast:first_dense=2:last_dense=0:threshold=1:schedule=1/1"]
+    assert radit.main(["cosim", *SMALL, "--policy", ",".join(policies), "--images", "2", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert {"model", "sampler", "engine", "array", "dense", "radit", "ratios", "check", "seconds"} <= summary.keys()
-    for policy in ("dense", "radit"):
+    assert {"model", "sampler", "engine", "array", "ratios", "forecast_ratios", "check", "seconds"} <= summary.keys()
+    for policy in ("dense", "radit", "forecast"):
         assert PER_POLICY <= summary[policy].keys()
         assert set(summary[policy]["energy_uj"]) == {"low", "nominal", "high"}
         booked = sum(sum(causes.values()) for causes in summary[policy]["stalls"].values())
         assert booked == summary[policy]["cycles"] == summary[policy]["cycle_model"]["measured"]
     assert summary["memory"] == {"latency": 100, "bandwidth": 32, "stall": 0, "seed": 1}
-    assert summary["cycle_model"]["measured"] == summary["dense"]["cycles"] + summary["radit"]["cycles"]
+    assert summary["cycle_model"]["measured"] == sum(summary[name]["cycles"] for name in POLICIES)
     check = summary["check"]
     assert CHECK <= check.keys()
-    assert check["words_compared"] > 2 * 2 * 3 * 100_000
-    assert check["decisions_compared"] == 2 * 3 * 12 * 2
+    assert check["words_compared"] > 3 * 2 * 3 * 70_000
+    assert check["decisions_compared"] == 2 * 2 * 3 * 12 * 2
     assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)
     assert check["images_identical"] and check["counters_equal"]
     assert summary["sampler"] == {"steps": 3, "cfg": 1.5, "images": 2, "seed": 0}
     page = (tmp_path / "report.html").read_text()
     assert "<img" in page and "http://" not in page.replace("http://www.w3.org", "")
-    assert len(list((tmp_path / "images").glob("*.png"))) == 4
+    assert len(list((tmp_path / "images").glob("*.png"))) == 3 * 2
+    arrays = load_arrays(tmp_path / "arrays.npz")
+    assert tuple(arrays.images) == POLICIES and tuple(arrays.reused) == ("radit", "forecast")
+    assert summary["forecast"]["mac_skip_rate"] > 0 < arrays.reused["forecast"].mean()
+    assert f"{summary['forecast_ratios']['macs']:.2f}×" in page and 1 < summary["forecast_ratios"]["macs"] <= 1.5
+    assert summary["forecast"]["counters"]["slope_reads"] > 0
+    assert "forecast: history" in summary["provenance"]["memory_plan"]
+    assert "dense / forecast: cycles" in capsys.readouterr().out
 
 
 def test_a_mismatch_is_explained_and_fails(tmp_path, monkeypatch, capsys):
