@@ -12,6 +12,7 @@ from model.errors import UserError
 QUEUE = 16  # commands a memory port can hold
 RATE_UNIT = 256  # bandwidth is counted in bytes per 256 cycles
 CHANCE_UNIT = 1 << 16
+URGENT = "hist_rd"  # the port that is served first: its words are few, and the branches are read ahead of them
 PATIENT = "weight"  # the port that is served last: it prefetches furthest ahead
 
 
@@ -79,4 +80,8 @@ class Setup:
 
 def by_priority(config: BuildConfig) -> list[tuple[int, MemoryPort]]:
     """The memory ports with their numbers, first served first."""
-    return sorted(enumerate(memory_ports(config)), key=lambda numbered: numbered[1].name == PATIENT)
+
+    def rank(numbered: tuple[int, MemoryPort]) -> int:
+        return {URGENT: 0, PATIENT: 2}.get(numbered[1].name, 1)
+
+    return sorted(enumerate(memory_ports(config)), key=rank)
