@@ -8,11 +8,12 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.frontier_candidates import SWEEPS
 from reports.frontier_schema import Frontier, FrontierPoint
-from reports.plots import COLORS, GRID, STYLE
+from reports.plots import COLORS, GRID, MUTED, STYLE
 
 LINES = {0: "-", 1: (0, (4, 2)), 2: (0, (1, 2))}
-FOUND_COLORS = [COLORS[i] for i in (4, 2, 6, 0, 8, 1, 3, 5, 7, 9)]
+POLICY_COLORS = dict(zip(SWEEPS, (MUTED, *(COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4))), strict=True))
 
 
 def plot(frontier: Frontier, kind: str) -> bytes:
@@ -36,12 +37,11 @@ def _curves(axis: Axes, frontier: Frontier, field: str) -> None:
     """A curve per policy and base steps."""
     policies = list(dict.fromkeys(point.policy for point in frontier.points))
     bases = sorted({point.base_steps for point in frontier.points}, reverse=True)
-    for number, policy in enumerate(policies):
+    for policy in policies:
         for style, base in enumerate(bases):
             chosen = [p for p in frontier.points if (p.policy, p.base_steps) == (policy, base)]
             if chosen:
-                color = FOUND_COLORS[number % len(FOUND_COLORS)]
-                _curve(axis, chosen, field, color, LINES[style % len(LINES)], f"{policy}, {base} steps")
+                _curve(axis, chosen, field, POLICY_COLORS[policy], LINES[style % len(LINES)], f"{policy}, {base} steps")
     axis.set_xlabel("cycle reduction, modelled")
     axis.grid(color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)

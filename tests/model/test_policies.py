@@ -13,6 +13,7 @@ from model.generate import Host, generate
 from model.integer import IntegerDiT
 from model.ops.reuse import reuse as stand_in
 from model.policies import METHODS, parse_method
+from model.policies.base import Method, Rule
 from model.policies.reference import MethodReference
 from model.policies.smoothcache import branch_errors, calibration_branches, reuse_table
 from model.quantize import quantize
@@ -22,6 +23,7 @@ from model.seeded import SMALL, seeded_dit
 from model.skip import dense
 
 STEPS, IMAGES = 12, 3
+TEA = 0.2  # a threshold that is crossed more than once
 Y, NOISE = torch.arange(IMAGES), make_noise(SMALL, IMAGES, seed=5)
 OFF = "fora:interval=1 taylorseer:interval=1 smoothcache:alpha=0 fbcache:threshold=0 teacache:threshold=0".split()
 OFF += ["blockl1:threshold=0", f"fewer-steps:steps={STEPS}"]
@@ -131,18 +133,46 @@ def test_a_table_of_errors_by_hand():
     assert reuse_table(errors.unsqueeze(0), 0.2).tolist() == [[False, True, False, True]]
 
 
-def test_teacache(dit, integer):
-    captures = watch(dit, integer, "teacache:threshold=0.4")
+def test_a_rule_that_always_reuses_waits_for_the_first_write(dit, integer):
+    class Always(Method):
+        name = "always"
+
+        def rule(self, integer, images):
+            rule = Rule(images)
+            rule.decide = lambda s, index: rule.every(True)
+            return rule
+
+    _, record = generate(MethodReference(integer, Always()), dit, Y, NOISE)
+    assert not record.reuse[0].any() and record.reuse[1:].all()
+
+
+def test_a_rule_sees_real_units(dit, integer, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(Rule, "observe", lambda self, sight: seen.update({(sight.index, sight.s): sight}))
+    captures = watch(dit, integer, "fora:interval=2")
+    assert len(seen) == STEPS * 2 * SMALL.depth
+    for (index, s), sight in seen.items():
+        assert torch.equal(sight.act, real_input(integer, captures, index, s))
+        if s:
+            moved = captures[index][s].x.double() - captures[index][0].x.double()
+            assert sight.moved is not None and torch.equal(sight.moved, moved)
+
+
+@pytest.mark.parametrize("threshold", [TEA, 99.0])
+def test_teacache(threshold, dit, integer):
+    captures = watch(dit, integer, f"teacache:threshold={threshold}")
     found = reused(captures)
     for image in range(IMAGES):
         path = 0.0
         for index in range(1, STEPS):
             now, then = (real_input(integer, captures, i, 0)[image] for i in (index, index - 1))
             path += change(now, then)
-            skip = path < 0.4 and index != STEPS - 1
+            skip = path < threshold and index != STEPS - 1
             assert bool(found[index, 0, image]) == skip, (image, index)
             path = path if skip else 0.0
-    assert 0 < found.sum() and torch.equal(found.all(1), found.any(1))
+    assert not found[-1].any() and 0 < found.sum() and torch.equal(found.all(1), found.any(1))
+    computed = (~found[1:-1, 0]).sum(0)
+    assert bool((computed >= 2).all()) == (threshold == TEA), "the path starts anew more than once"
 
 
 def test_fbcache(dit, integer):
