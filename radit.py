@@ -33,6 +33,7 @@ from reports.options import (
 )
 
 BUILD = Path("build")
+MOST_STEPS = 1000
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
@@ -42,6 +43,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def parse_steps(text: str) -> list[int]:
+    """'50,20' -> the numbers in the order given, each once."""
+    for part in (parts := split_list([text])):
+        if not (part.isascii() and part.isdigit() and 1 <= int(part) <= MOST_STEPS):
+            raise UserError(f"--steps is '{text}': give whole numbers from 1 to {MOST_STEPS} with commas between.")
+    return [int(part) for part in parts]
 
 
 class Language(StrEnum):
@@ -280,6 +289,45 @@ def project(
         memory=memory_of(latency, bandwidth, stall),
         out=out,
     )
+    return 0
+
+
+@app.command()
+def frontier(
+    model: ModelOption = "digits",
+    samples: Annotated[int, number("--samples", 2, None, "Images per point (count).")] = 1000,
+    steps: Annotated[
+        str,
+        typer.Option(
+            metavar="N,..",
+            help="Timesteps of the dense runs that the policies speed up (counts); everything is compared with the "
+            "dense run of the largest.",
+        ),
+    ] = "50,20",
+    policies: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="all|NAME[:FIELD=VALUE..],..",
+            help="Policies to compare: all, names of which to run the whole sweep (fewer-steps, fora, taylorseer, "
+            "smoothcache, fbcache, teacache, blockl1, radit, forecast), or one point each such as fora:interval=3.",
+            show_default="all",
+        ),
+    ] = None,
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    jobs: Annotated[int | None, number("--jobs", 1, None, "Processes (count).", "one per core")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
+    ] = BUILD / "frontier",
+) -> int:
+    """Compare our policies with published ones and with fewer steps: image error against cycles saved (modelled).
+
+    Points that OUT/points/ holds are not run again.
+    """
+    bases, names = parse_steps(steps), split_list(policies or ["all"])
+    from reports.frontier import run_frontier
+
+    run_frontier(model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out)
     return 0
 
 

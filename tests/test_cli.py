@@ -8,7 +8,7 @@ from model.errors import UserError
 from radit import cosim, demo, main, train
 from reports.options import POLICIES, parse_array, parse_policies
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "report"]
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

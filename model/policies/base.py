@@ -1,0 +1,121 @@
+"""What all published caching policies have in common.
+
+A `Method` is a kind of policy with its numbers: printable, hashable, without state. For every batch of images it makes
+a `Rule`, which observes what the method looks at, decides which images reuse a sub-block, and says how the cached
+branch stands in for the computed one. Decisions are made per image, for both guidance contexts together: the published
+code runs both contexts in one batch and decides for that batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from model.errors import UserError
+from model.integer import IntegerDiT
+from model.ops.reuse import coefficient
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a sub-block shows before it is decided. N images.
+
+    Fields:
+        s: its number.
+        index: timestep, as a position in `integer.timesteps`.
+        act: (N, contexts, T, D) float64, its modulated input in real units.
+        moved: (N, contexts, T, D) float64, what the sub-blocks before it added to the residual stream in this
+            timestep, in the stream's integers; None for sub-block 0.
+    """
+
+    s: int
+    index: int
+    act: Tensor
+    moved: Tensor | None
+
+
+class Rule:
+    """Decides for one batch of N images; forgotten with it. This one computes everything."""
+
+    def __init__(self, images: int) -> None:
+        self.images = images
+
+    def observe(self, sight: Sight) -> None:
+        """Look at sub-block `sight.s`, before `decide` is asked about it."""
+
+    def decide(self, s: int, index: int) -> Tensor:
+        """Images (N,) bool that reuse sub-block s at timestep `index`, if they have a branch of it."""
+        return self.every(False)
+
+    def every(self, reuse: bool) -> Tensor:
+        """The same decision for all images: (N,) bool."""
+        return torch.full((self.images,), reuse)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published policy and its numbers. It exists in software alone; its cycles come from the cycle model.
+
+    Class attributes:
+        name: as `parse_method` knows it.
+        gain: of the forecast's slope, Q1.7; 0: the latest computed branch is reused as it is.
+        planned: decisions do not depend on the image, so that the host knows them before the run.
+    """
+
+    name: ClassVar[str]
+    gain: ClassVar[int] = 0
+    planned: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            low = 1 if each.type == "int" else 0
+            if not low <= value < math.inf:
+                raise UserError(f"Policy {self.name} has {each.name} {value}: give {low} or more.")
+
+    def rule(self, integer: IntegerDiT, images: int) -> Rule:
+        """Return the decisions of a new batch."""
+        return Rule(images)
+
+    def reuse(self, steps: Tensor, gap: Tensor) -> Tensor:
+        """Slope (..) Q3.8 of a branch computed `steps` (..) timesteps ago, `gap` (..) after the one before."""
+        return coefficient(steps, gap, self.gain)
+
+    def watched(self, sub_blocks: int) -> int:
+        """Of how many of a model's sub-blocks an earlier tensor is kept to compare with."""
+        return 0
+
+    def sampler_steps(self, base: int) -> int:
+        """Timesteps of a run in place of one with `base`."""
+        return base
+
+    @property
+    def text(self) -> str:
+        """The policy as `parse_method` reads it, with all of its numbers."""
+        return ":".join([self.name, *(f"{each.name}={getattr(self, each.name)}" for each in fields(self))])
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of the policy."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def relative_change(now: Tensor, then: Tensor) -> Tensor:
+    """Return mean |now - then| / mean |then| of each image, (N,) float64, of values (N, ..).
+
+    Image by image: the last bits of a sum, and with them decisions, must not depend on the batch.
+    """
+    pairs = zip(now, then, strict=True)
+    return torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in pairs]).cpu()
+
+
+def keep(kept: Tensor | None, now: Tensor, where: Tensor) -> Tensor:
+    """Return `kept` (N, ..) with the images `where` (N,) bool replaced by those of `now`; all of `now` at first."""
+    if kept is None:
+        return now.clone()
+    kept[where] = now[where]
+    return kept

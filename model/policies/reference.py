@@ -1,0 +1,63 @@
+"""Published policies on the integer reference: its operations, its branch cache before the gate, other decisions.
+
+Nothing of this is in the hardware: the decisions are floating-point software, bit-exactness is that of the computed
+and of the forecast branches.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.carrier import Tally
+from model.formats import ACT_FRAC, CODE_LEVELS, STREAK_BITS
+from model.integer import Conditioning, IntegerDiT
+from model.ops.dtsm import DtsmRegisters, decide
+from model.policies.base import Method, Sight
+from model.reference import Reference
+from model.skip import PolicyTables
+
+
+class MethodReference(Reference):
+    """The reference under a published policy."""
+
+    def __init__(self, integer: IntegerDiT, method: Method) -> None:
+        self.method = method
+        super().__init__(integer, tables_of(method, integer))
+
+    def start(self, images: int, contexts: int = 2) -> None:
+        """Forget every cached result and every decision."""
+        super().start(images, contexts)
+        self._rule = self.method.rule(self.integer, images)
+        self._entered = self._moved = None
+
+    def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: Tally) -> Tensor:
+        self._entered = x if s == 0 else self._entered
+        x = super()._add(x, branch, s, index, tables, tally)
+        self._moved = x - self._entered
+        return x
+
+    def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
+        real = act * (float(self.integer.act_scale[index, s]) / 2**ACT_FRAC)
+        self._rule.observe(Sight(s, index, real, self._moved if s else None))
+        wanted = self._rule.decide(s, index).unsqueeze(1).expand(act.shape[:2])
+        none = torch.zeros(act.shape[:2], dtype=torch.int64)
+        reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
+        return self.history[s], none, reuse  # nothing is encoded: the history is what it was
+
+    def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
+        return self.method.reuse(self.state[s].streak, self.state[s].gap) * reuse
+
+
+def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
+    """Return tables that cache, forecast with the method's gain, and leave all decisions to it."""
+    steps, subs = integer.act_scale.shape
+    return PolicyTables(
+        detect=True,
+        thresholds=torch.zeros(steps, subs, dtype=torch.int64),
+        force=torch.zeros(steps, dtype=torch.bool),
+        boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
+        gains=torch.full((steps, subs), method.gain),
+        follow=torch.zeros(steps, subs, dtype=torch.bool),
+        registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
+    )

@@ -1,0 +1,32 @@
+"""TaylorSeer (J. Liu et al., "From Reusing to Forecasting: Accelerating Diffusion Models with TaylorSeers", 2025).
+
+Of order 1: between the computed timesteps every branch is F + k (F - F') / gap, k timesteps after the latest computed
+F, which came `gap` after F'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model.integer import IntegerDiT
+from model.policies.base import Method, Rule
+from model.policies.fora import Every
+from model.skip import FACTOR_ONE
+
+
+@dataclass(frozen=True)
+class TaylorSeer(Method):
+    """Compute the first `warm_up` timesteps, then every `interval`; forecast the others.
+
+    In software alone; cycles by the cycle model.
+    """
+
+    name: ClassVar[str] = "taylorseer"
+    gain: ClassVar[int] = FACTOR_ONE
+    planned: ClassVar[bool] = True
+    interval: int = 5
+    warm_up: int = 3
+
+    def rule(self, integer: IntegerDiT, images: int) -> Rule:
+        return Every(images, self.interval, self.warm_up)

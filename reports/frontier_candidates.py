@@ -1,0 +1,133 @@
+"""What ``radit frontier`` compares: policies with their settings, each in place of a dense run of ``base_steps``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from model.errors import UserError
+from model.integer import IntegerDiT
+from model.policies import METHODS, parse_method
+from model.policies.base import Method
+from model.policies.fewer_steps import FewerSteps
+from model.policies.reference import MethodReference, tables_of
+from model.reference import Reference
+from model.skip import Policy, PolicyTables, dense, parse_policy
+
+FEWER = FewerSteps.name
+SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
+    FEWER: ("steps", (40, 35, 30, 25, 20, 17, 15, 12, 10)),
+    "fora": ("interval", (2, 3, 4, 5, 6)),
+    "taylorseer": ("interval", (2, 3, 4, 5, 6, 7)),
+    "smoothcache": ("alpha", (0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22)),
+    "fbcache": ("threshold", (0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2)),
+    "teacache": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13)),
+    "blockl1": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.12, 0.2)),
+    "radit": ("threshold", (0.1, 0.14, 0.175, 0.25, 0.35, 0.5)),
+    "forecast": ("threshold", (0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One point of the frontier.
+
+    Fields:
+        text: the policy as `parse_method` or `parse_policy` reads it.
+        base_steps: timesteps of the dense run that it replaces.
+    """
+
+    text: str
+    base_steps: int
+
+    @property
+    def name(self) -> str:
+        return self.text.partition(":")[0]
+
+    @property
+    def settings(self) -> str:
+        return self.text.partition(":")[2]
+
+    @cached_property
+    def policy(self) -> Method | Policy:
+        return parse_method(self.text) if self.name in METHODS else parse_policy(self.text)
+
+    @property
+    def sampler_steps(self) -> int:
+        """Timesteps that run."""
+        return self.policy.sampler_steps(self.base_steps) if isinstance(self.policy, Method) else self.base_steps
+
+    @property
+    def reuses(self) -> bool:
+        """Whether it caches branches at all; otherwise it is a dense run."""
+        return self.name not in (FEWER, "dense")
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether it caches two branches of each sub-block."""
+        return self.policy.gain > 0
+
+    def tables(self, integer: IntegerDiT) -> PolicyTables:
+        """The integers of a run."""
+        if not self.reuses:
+            return dense().tables(integer)
+        return tables_of(self.policy, integer) if isinstance(self.policy, Method) else self.policy.tables(integer)
+
+    def reference(self, integer: IntegerDiT) -> Reference:
+        """The integer model under this policy."""
+        if self.reuses and isinstance(self.policy, Method):
+            return MethodReference(integer, self.policy)
+        return Reference(integer, self.tables(integer))
+
+    def watched(self, sub_blocks: int) -> int:
+        """Sub-blocks whose earlier inputs are kept to compare with."""
+        if not self.reuses:
+            return 0
+        return self.policy.watched(sub_blocks) if isinstance(self.policy, Method) else sub_blocks
+
+    def forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
+        """Timesteps [timestep] known beforehand to compute everything, of decisions [timestep, sub_block, context].
+
+        Where decisions do not depend on the image that is every such timestep, else the first, or those of the table.
+        """
+        if isinstance(self.policy, Policy):
+            return tables.force.numpy()
+        full: np.ndarray = np.all(computed, axis=(1, 2))
+        return full if self.policy.planned else full & (np.arange(len(full)) == 0)
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the policy and of the timesteps."""
+        facts = [self.policy.digest(), self.base_steps, self.sampler_steps]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
+    """Points of "all", of names (their whole sweep) and of policies with settings, at each number of base steps.
+
+    Fewer steps replace the largest base alone: smaller ones are themselves fewer steps.
+
+    Raises:
+        UserError: a policy is unknown or its settings do not fit.
+    """
+    texts = [text for policy in policies for text in _texts(policy, max(bases))]
+    found = [Candidate(text, base) for base in bases for text in texts]
+    kept = [one for one in dict.fromkeys(found) if one.name != FEWER or one.base_steps == max(bases)]
+    for one in kept:
+        one.policy  # noqa: B018  a bad text is refused before anything runs
+    return kept
+
+
+def _texts(policy: str, largest: int) -> list[str]:
+    """The texts of one entry of --policies."""
+    name, _, settings = policy.partition(":")
+    if name != "all" and name not in SWEEPS:
+        raise UserError(f"--policies is '{policy}': choose all, {', '.join(SWEEPS)}, or one of them with settings.")
+    if settings:
+        return [policy]
+    swept = SWEEPS if name == "all" else [name]
+    pairs = [(each, field, value) for each in swept for field, values in [SWEEPS[each]] for value in values]
+    return [f"{each}:{field}={value}" for each, field, value in pairs if each != FEWER or value < largest]

@@ -1,0 +1,226 @@
+"""Published policies: each rule against a direct computation, switched off they are dense, no reuse before a write."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.calibrate import calibrate
+from model.dit import DiT
+from model.errors import UserError
+from model.formats import ACT_FRAC
+from model.generate import Host, generate
+from model.integer import IntegerDiT
+from model.ops.reuse import reuse as stand_in
+from model.policies import METHODS, parse_method
+from model.policies.base import Method, Rule
+from model.policies.reference import MethodReference
+from model.policies.smoothcache import branch_errors, calibration_branches, reuse_table
+from model.quantize import quantize
+from model.reference import Reference
+from model.sampler import DDIM, make_noise
+from model.seeded import SMALL, seeded_dit
+from model.skip import dense
+
+STEPS, IMAGES = 12, 3
+TEA = 0.08  # a threshold that is crossed more than once
+Y, NOISE = torch.arange(IMAGES), make_noise(SMALL, IMAGES, seed=5)
+OFF = "fora:interval=1 taylorseer:interval=1 smoothcache:alpha=0 fbcache:threshold=0 teacache:threshold=0".split()
+OFF += ["blockl1:threshold=0", f"fewer-steps:steps={STEPS}"]
+EAGER = "fora:interval=99 taylorseer:interval=99:warm_up=1 smoothcache:alpha=99 fbcache:threshold=99".split()
+EAGER += ["teacache:threshold=99", "blockl1:threshold=99"]
+
+
+@pytest.fixture(scope="module")
+def dit() -> DiT:
+    return seeded_dit()
+
+
+@pytest.fixture(scope="module")
+def integer(dit: DiT) -> IntegerDiT:
+    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+
+
+@pytest.fixture(scope="module")
+def dense_run(dit, integer):
+    return generate(Reference(integer, dense().tables(integer)), dit, Y, NOISE)
+
+
+def watch(dit, integer, text):
+    """Everything that a run shows: captures [timestep][sub_block] and the streams that enter the timesteps."""
+    reference, captures = MethodReference(integer, parse_method(text)), []
+    host = Host(dit, integer, Y, NOISE, 1.5, SMALL.tokens)
+    reference.start(IMAGES)
+    for index in range(STEPS):
+        captures.append([])
+        x, _ = reference.step(host.enter(), index, host.tables, captures[-1])
+        host.leave(x, index)
+    return captures
+
+
+def reused(captures):
+    """(steps, S, N) bool; both contexts decide alike."""
+    found = ~torch.stack([torch.stack([one.computed for one in step]) for step in captures])
+    assert torch.equal(found[..., 0], found[..., 1])
+    return found[..., 0]
+
+
+def real_input(integer, captures, index, s):
+    return captures[index][s].act.double() * float(integer.act_scale[index, s]) / 2**ACT_FRAC
+
+
+def change(now, then):
+    return float((now - then).abs().sum() / then.abs().sum())
+
+
+@pytest.mark.parametrize("text", OFF)
+def test_switched_off_is_the_dense_image(text, dit, integer, dense_run):
+    images, record = generate(MethodReference(integer, parse_method(text)), dit, Y, NOISE)
+    assert torch.equal(images, dense_run[0]) and not record.reuse.any()
+
+
+@pytest.mark.parametrize("text", EAGER)
+def test_nothing_is_reused_before_it_is_written(text, dit, integer):
+    _, record = generate(MethodReference(integer, parse_method(text)), dit, Y, NOISE)
+    assert not record.reuse[0].any() and record.reuse[1].any()
+
+
+def test_an_image_decides_for_itself(dit, integer):
+    for text in ("fbcache:threshold=0.2", "teacache:threshold=0.4", "blockl1:threshold=0.2"):
+        reference = MethodReference(integer, parse_method(text))
+        together, record = generate(reference, dit, Y, NOISE)
+        alone, single = generate(reference, dit, Y[1:2], NOISE[1:2])
+        assert torch.equal(together[1:2], alone) and torch.equal(record.reuse[:, :, 1:2], single.reuse)
+
+
+def test_fora(dit, integer):
+    found = reused(watch(dit, integer, "fora:interval=3"))
+    assert [index for index in range(STEPS) if not found[index].any()] == [0, 3, 6, 9]
+    assert found[1].all()
+
+
+def test_taylorseer(dit, integer):
+    captures = watch(dit, integer, "taylorseer:interval=4:warm_up=3")
+    found = reused(captures)
+    assert [index for index in range(STEPS) if not found[index].any()] == [0, 1, 2, 6, 10]
+    for index, latest, before in ((3, 2, 1), (5, 2, 1), (9, 6, 2)):
+        for s in range(2 * SMALL.depth):
+            last, first = (captures[i][s].branch.long() for i in (latest, before))
+            wanted = last + (index - latest) * (last - first) / (latest - before)
+            assert (captures[index][s].branch - wanted.clamp(-127, 127)).abs().max() <= 1.5
+            slope = torch.full((IMAGES, 2), (index - latest) * 256 // (latest - before))
+            assert torch.equal(captures[index][s].branch.long(), stand_in(last, first, slope))
+
+
+def test_smoothcache(dit, integer):
+    branches = calibration_branches(integer, 4)
+    errors = branch_errors(branches)
+    now, later = branches[2, 1::2], branches[5, 1::2]
+    direct = [float((a - b).abs().sum() / a.abs().sum()) for a, b in zip(now, later, strict=True)]
+    assert float(errors[1, 2, 5]) == pytest.approx(sum(direct) / len(direct), rel=1e-4)
+    alpha = float(errors[0, 0, 3]) * 1.0001
+    found = reused(watch(dit, integer, f"smoothcache:alpha={alpha}:images=4"))
+    computed = 0
+    for index in range(1, STEPS):
+        for s in (0, 2):
+            assert bool(found[index, s].all()) == (errors[0, computed, index] < alpha)
+        computed = computed if found[index, 0].all() else index
+    assert 0 < found.sum() < found.numel()
+
+
+def test_a_table_of_errors_by_hand():
+    errors = torch.tensor([[0.0, 0.1, 0.3, 0.1], [0.1, 0.0, 0.9, 0.9], [0.3, 0.9, 0.0, 0.1], [0.0] * 4])
+    assert reuse_table(errors.unsqueeze(0), 0.2).tolist() == [[False, True, False, True]]
+
+
+def test_a_rule_that_always_reuses_waits_for_the_first_write(dit, integer):
+    class Always(Method):
+        name = "always"
+
+        def rule(self, integer, images):
+            rule = Rule(images)
+            rule.decide = lambda s, index: rule.every(True)
+            return rule
+
+    _, record = generate(MethodReference(integer, Always()), dit, Y, NOISE)
+    assert not record.reuse[0].any() and record.reuse[1:].all()
+
+
+def test_a_rule_sees_real_units(dit, integer, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(Rule, "observe", lambda self, sight: seen.update({(sight.index, sight.s): sight}))
+    captures = watch(dit, integer, "fora:interval=2")
+    assert len(seen) == STEPS * 2 * SMALL.depth
+    for (index, s), sight in seen.items():
+        assert torch.equal(sight.act, real_input(integer, captures, index, s))
+        if s:
+            moved = captures[index][s].x.double() - captures[index][0].x.double()
+            assert sight.moved is not None and torch.equal(sight.moved, moved)
+
+
+@pytest.mark.parametrize("threshold", [TEA, 99.0])
+def test_teacache(threshold, dit, integer):
+    captures = watch(dit, integer, f"teacache:threshold={threshold}")
+    found = reused(captures)
+    for image in range(IMAGES):
+        path = 0.0
+        for index in range(1, STEPS):
+            now, then = (real_input(integer, captures, i, 0)[image] for i in (index, index - 1))
+            path += change(now, then)
+            skip = path < threshold and index != STEPS - 1
+            assert bool(found[index, 0, image]) == skip, (image, index)
+            path = path if skip else 0.0
+    assert not found[-1].any() and 0 < found.sum() and torch.equal(found.all(1), found.any(1))
+    computed = (~found[1:-1, 0]).sum(0)
+    assert bool((computed >= 2).all()) == (threshold == TEA), "this threshold tests no reset"
+
+
+def test_fbcache(dit, integer):
+    captures = watch(dit, integer, "fbcache:threshold=0.2")
+    found = reused(captures)
+    added = [step[2].x.double() - step[0].x.double() for step in captures]
+    for image in range(IMAGES):
+        kept = added[0][image]
+        for index in range(1, STEPS):
+            skip = change(added[index][image], kept) <= 0.2
+            assert bool(found[index, 2, image]) == skip, (image, index)
+            kept = kept if skip else added[index][image]
+    assert not found[:, :2].any() and found[:, 2:].any() and not found[1:, 2:].all()
+    assert torch.equal(found[:, 2:].all(1), found[:, 2:].any(1))
+
+
+def test_blockl1(dit, integer, monkeypatch):
+    monkeypatch.setattr("model.policies.blockl1.LONGEST_SHARE", 0.34)  # 4 of 12 timesteps
+    captures = watch(dit, integer, "blockl1:threshold=0.2")
+    found = reused(captures)
+    for image, block in ((i, b) for i in range(IMAGES) for b in range(SMALL.depth)):
+        last = 0
+        for index in range(1, STEPS):
+            now, then = (real_input(integer, captures, i, 2 * block)[image] for i in (index, last))
+            skip = change(now, then) < 0.2 and index - last < 4
+            assert found[index, 2 * block : 2 * block + 2, image].tolist() == [skip, skip], (image, index)
+            last = last if skip else index
+    assert found.any()
+
+
+def test_texts_and_hashes():
+    for name in METHODS:
+        method = parse_method(name)
+        assert parse_method(method.text) == method and method.text.startswith(name)
+    digests = {parse_method(text).digest() for text in [*OFF, *EAGER]}
+    assert len(digests) == len(OFF) + len(EAGER)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("deltadit", "'deltadit': choose fewer-steps"),
+        ("fora:n=3", "'n=3': give interval"),
+        ("fora:interval=2.5", "'2.5': give a whole number"),
+        ("fora:interval=0", "interval 0: give 1 or more"),
+        ("teacache:threshold=-1", "threshold -1.0: give 0 or more"),
+    ],
+)
+def test_bad_texts(text, words):
+    with pytest.raises(UserError, match=words):
+        parse_method(text)
