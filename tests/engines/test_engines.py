@@ -6,6 +6,7 @@ import pytest
 from accel.config import BuildConfig
 from accel.ports import memory_ports
 from cosim.engines import EngineError, Failure, MemoryTiming, Setup, Traffic
+from cosim.engines.setup import URGENT
 from model.errors import UserError
 from tests.engines.bench import (
     EACH_ENGINE,
@@ -111,9 +112,17 @@ def test_all_ports_share_the_bandwidth(name, bandwidth):
     moved = {port: part.bytes for port, part in run.traffic.items()}
     assert moved == {port: REGISTERS[words] * sizes[port] for port, words in COPIED.items()}
     assert run.cycles == pytest.approx(sum(moved.values()) / bandwidth, abs=10 + max(sizes.values()) / bandwidth)
-    assert all(run.traffic[port.name].starved for port in memory_ports(SMALL) if not port.is_write)
+    later = [port.name for port in memory_ports(SMALL) if not port.is_write and port.name != URGENT]
+    assert all(run.traffic[port].starved for port in later)
     unlimited = timestep(name, SMALL, Setup(MemoryTiming(latency=0)))
     assert unlimited.traffic == {port: Traffic(size, 0) for port, size in moved.items()}
+
+
+@EACH_ENGINE
+def test_codes_wait_for_nobody(name):
+    run = timestep(name, SMALL, Setup(MemoryTiming(latency=0), bandwidth=4.0))
+    assert run.traffic[URGENT].bytes > 0 and run.traffic[URGENT].starved == 0
+    assert run.traffic["cache_rd"].starved and run.traffic["weight"].starved
 
 
 @EACH_ENGINE
