@@ -1,4 +1,4 @@
-"""Which reuses are forecasts, and with which slope: from a record of decisions and the policy's gains alone.
+"""Which reuses are forecasts: from a record of decisions and the policy's gains alone.
 
 The hardware's DTSM keeps this per sub-block and context (``accel/units/dtsm.py``); golden ``model/ops/reuse.py``.
 """
@@ -15,7 +15,8 @@ INVERSE = np.array(GAP_INVERSE)
 
 
 def slopes(computed: np.ndarray, gains: np.ndarray | None) -> np.ndarray:
-    """Coefficient of the forecast, Q3.8; 0 where a branch is computed, or reused as it is.
+    """Coefficient of the forecast, Q3.8, as far as its format reaches (register slope_max may limit it further, but
+    never to 0); 0 where a branch is computed, or reused as it is.
 
     Args:
         computed: bool [timestep, sub_block, context] of one image, True where a branch was computed.
