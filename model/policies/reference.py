@@ -43,7 +43,7 @@ class MethodReference(Reference):
         wanted = self._rule.decide(s, index).unsqueeze(1).expand(act.shape[:2])
         none = torch.zeros(act.shape[:2], dtype=torch.int64)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
-        return self.history[s], none, reuse  # nothing is encoded: the history is what it was
+        return None, none, reuse  # nothing is encoded
 
     def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
         return self.method.reuse(self.state[s].streak, self.state[s].gap) * reuse

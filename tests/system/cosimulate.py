@@ -25,6 +25,7 @@ from model.sampler import DDIM
 from model.seeded import seeded_dit
 from model.skip import Policy, radit
 from reports.counts import UNCOUNTED, add_counts, expected_counts
+from reports.orders import Orders
 
 OUT = Path(__file__).resolve().parent.parent.parent / "build"
 MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000
@@ -242,8 +243,8 @@ def cosimulate(
         outcome.counters = machine.counters()
     outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()
     per_image = np.split(outcome.computed, len(task.inputs))
-    gains = tables.gains.numpy()
-    outcome.expected = add_counts(*(expected_counts(dims, build, part, tables.detect, gains) for part in per_image))
+    orders = Orders.of(tables)
+    outcome.expected = add_counts(*(expected_counts(dims, build, part, orders) for part in per_image))
     for record in records:
         for name, count in record.saturated.items():
             outcome.saturated[name] = outcome.saturated.get(name, 0) + count

@@ -11,6 +11,7 @@ from accel.registers import ACCOUNTS, CAUSES, PHASES
 from cosim.engines import MemoryTiming, Setup
 from model.skip import Policy, dense
 from reports.cycles import MemoryModel, Prediction, predict
+from reports.orders import Orders
 from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")
@@ -50,9 +51,7 @@ def run(
     """A checked run, and its prediction from the decisions."""
     outcome = cosimulate("verilator", build, task, policy, replace(setup, max_cycles=MOST_CYCLES))
     outcome.assert_exact()
-    tables = policy.tables(task.integer)
-    order = (tables.force.numpy(), tables.gains.numpy())
-    return outcome, predict(task.dims, build, outcome.computed, tables.detect, memory, *order)
+    return outcome, predict(task.dims, build, outcome.computed, Orders.of(policy.tables(task.integer)), memory)
 
 
 def measured(outcome: Outcome) -> dict[str, int]:
