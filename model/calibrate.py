@@ -160,7 +160,7 @@ def affordable_images(config: DiTConfig, timesteps: int, contexts: int) -> int:
 
     Small models are calibrated on many images, large ones have many tokens and channels to take ranges from.
     """
-    macs = sum(config.macs()) * config.depth * timesteps * contexts
+    macs = sum(config.sub_block_macs()) * timesteps * contexts
     return max(1, min(DEFAULT_IMAGES, int(MOST_GMACS * 1e9 / macs)))
 
 
@@ -211,7 +211,7 @@ def _attention(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str
     q, k, v = (value.transpose(1, 2).flatten(2) for value in block.attn.heads(act))
     bias = block.attn.qkv.bias[2 * act.shape[-1] :]
     heads = (value.unflatten(2, (block.attn.num_heads, -1)).transpose(1, 2) for value in (q, k, v))
-    o = functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+    o = block.attn.average(*heads).transpose(1, 2).flatten(2)
     values = {"q": q, "k": k, "v": v - bias, "o": o - bias}
     return block.attn.proj(o), {name: _per_channel(value, tail) for name, value in values.items()}
 

@@ -2,7 +2,7 @@
 
 Per timestep: embed the image, convert to the integer residual stream (rounded half up, saturated and counted), run
 `Reference.step`, convert back, final layer, guidance, DDIM. Images are independent: they are worked off in chunks that
-stay in the caches, on as many processes as asked for.
+stay in the caches, on as many processes as asked for. A clip (N, F, C, H, W) is one image of more tokens.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RunRecord:
 
     def mac_reduction(self, integer: IntegerDiT, tokens: int | None = None) -> float:
         """Return MACs of a dense run over MACs of this run, unitless."""
-        macs = torch.tensor(integer.config.macs(tokens) * integer.config.depth, dtype=torch.float64)
+        macs = torch.tensor(integer.config.sub_block_macs(tokens), dtype=torch.float64)
         computed = (~self.reuse).double().mean((0, 2, 3))
         return float(macs.sum() / (macs * computed).sum())
 
@@ -102,7 +102,7 @@ class Host:
         config = self.integer.config
         tokens = to_float(x, self.integer.x_frac, config.tokens)
         pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
-        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[:, :, : config.in_channels]
+        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
         guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
         self.image = self.sampler.step(self.image, guided_eps, index)
         return self.image

@@ -27,7 +27,7 @@ from model import carrier
 from model.config import DiTConfig
 from model.engines import Engines, Stages, Tables
 from model.errors import UserError
-from model.groups import Groups
+from model.groups import Groups, attention_groups
 from model.integer import Conditioning, IntegerDiT
 from model.ops.ccu import changed
 from model.ops.dtsm import DtsmState, decide
@@ -100,7 +100,7 @@ class Reference:
         integer: the integer model.
         policy: tables of a run, see `model/skip.py`.
         padded_tokens: tokens per context after padding, at least the model's; by default no padding.
-        groups: attention groups of even and odd blocks; by default one group of all tokens.
+        groups: attention groups of even and odd blocks; by default the model's own.
         count_clips: count int8 clips (slower).
         device: where to compute; by default `best_device`. Inputs and captures are on the CPU all the same.
     """
@@ -120,7 +120,7 @@ class Reference:
         if groups is None:
             if self.tokens < tokens:
                 raise UserError(f"padded_tokens is {self.tokens}: give at least the model's {tokens}.")
-            groups = (Groups.single(tokens, self.tokens),) * 2
+            groups = attention_groups(integer.config, self.tokens)
         self.device = device or best_device(integer.config)
         self._engines, self._codes = Engines(integer, groups, self.device), Tables()
         self.start(0)
