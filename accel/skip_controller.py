@@ -11,6 +11,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 from accel.command import dim, flag
 from accel.config import bits_for
 from accel.units.dtsm import dtsm_unit
+from accel.units.meter import meter_unit
 from model.formats import SLOPE_BITS
 
 
@@ -34,6 +35,8 @@ def skip_controller(
     counted,
     reuse,
     slope,
+    spent,
+    error,
     computes,
     slots,
     reused,
@@ -51,15 +54,16 @@ def skip_controller(
     is set for every context. first: with pass_begin, the pass has no sub-block before it. detect: low in dense runs.
     follow: pulse, decide for every context without a count; followed: pulse, done.
     decided: pulse, ``reuse`` and ``slope`` are the answer to ``decide``, or to one turn of ``follow``, on ``counted``
-    changed codes. index: of the decision, sub_block * contexts + context. slots: bit per context, the cache's slot of
-    its latest branch, or of the one that is to be computed. forecasts: bit per context of the sub-block before whose
-    slope is not 0; slope_before: that of ``front_context``.
+    changed codes, which leaves ``spent`` in the error meter if it is a reuse. error: of context ``regs.error_context``.
+    index: of the decision, sub_block * contexts + context. slots: bit per context, the cache's slot of its latest
+    branch, or of the one that is to be computed. forecasts: bit per context of the sub-block before whose slope is not
+    0; slope_before: that of ``front_context``.
     """
     CONTEXTS = config.max_contexts
     entries = config.max_sub_blocks * config.max_contexts
     unit_index = Signal(intbv(0)[bits_for(entries) :])
     BITS = len(unit_index)
-    unit_done, slot, lead, unit_start = flag(), flag(), flag(), flag()
+    unit_done, slot, lead, unit_start, affordable, reused_now = (flag() for _ in range(6))
     product, turn, next_turn, at_context = (dim() for _ in range(4))
     phases = enum("PASS", "ASK", "AWAIT")
     phase = Signal(phases.PASS)
@@ -116,10 +120,20 @@ def skip_controller(
     unit = dtsm_unit(
         clk=clk, aresetn=aresetn, start=unit_start, index=unit_index, count=counted, total=regs.codes_total,
         threshold=header.threshold, forced=header.force, follows=header.follow, lead=lead,
-        gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
+        affordable=affordable, gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
         max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=new_image, done=unit_done, reuse=reuse,
         slope=slope, slot=slot, entries=entries,
     )  # fmt: skip
+
+    meter = meter_unit(
+        clk=clk, aresetn=aresetn, new_image=new_image, start=unit_start, number=at_context, count=counted,
+        weight=header.error_weight, limit=regs.error_max, keep=reused_now, spent=spent, affordable=affordable,
+        show=regs.error_context, shown=error, contexts=config.max_contexts,
+    )  # fmt: skip
+
+    @always_comb
+    def book():
+        reused_now.next = unit_done and reuse
 
     @always_seq(clk.posedge, reset=aresetn)
     def remember():
@@ -150,4 +164,4 @@ def skip_controller(
         decided.next = unit_done
         any_computes.next = computes != 0
 
-    return number, choose, take_turns, add, cut, look_back, unit, remember, look_up, tell
+    return number, choose, take_turns, add, cut, look_back, unit, meter, book, remember, look_up, tell

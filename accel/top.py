@@ -32,7 +32,7 @@ from accel.skip_controller import skip_controller
 from accel.stalls import Activity, classify_cycle
 from accel.trace import trace_taps
 from accel.weights import param_loader, weight_streamer
-from model.formats import COUNT_BITS, INT8_BITS, SLOPE_BITS
+from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS
 
 
 @block
@@ -227,6 +227,7 @@ def radit_top(
     all_contexts = Signal(intbv(0)[config.max_contexts :])
     activity, fetch_weights, account = Activity(), flag(), Signal(intbv(0)[ACCOUNT_BITS:])
     count, counted = (Signal(intbv(0)[COUNT_BITS:]) for _ in range(2))
+    spent, error = (Signal(intbv(0)[ERROR_BITS:]) for _ in range(2))
     context_number, front_context, index, param_count, cond_base = dim(), dim(), dim(), dim(), address()
     ring_head, ring_tail = address(), address()
     cache_at, cache_other_at, history_at = address(), address(), address()
@@ -239,7 +240,19 @@ def radit_top(
     CONTEXTS = config.max_contexts
 
     host = register_file(
-        clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, regs, events, account, running, start, new_image
+        clk,
+        aresetn,
+        reg_write,
+        reg_addr,
+        reg_wdata,
+        reg_rdata,
+        regs,
+        events,
+        account,
+        running,
+        error,
+        start,
+        new_image,
     )
     sequence = timestep_sequencer(
         clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
@@ -288,8 +301,8 @@ def radit_top(
     )  # fmt: skip
     skip = skip_controller(
         clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, follow, followed,
-        at.sub_block, header, new_image, front_context, decided, counted, reuse, slope, computes, slots, reused,
-        forecasts, slots_before, slope_before, any_computes, index, regs, config,
+        at.sub_block, header, new_image, front_context, decided, counted, reuse, slope, spent, error, computes, slots,
+        reused, forecasts, slots_before, slope_before, any_computes, index, regs, config,
     )  # fmt: skip
     x_memory = narrow_memory(clk, ports.x_write, ports.x_read, config.x_depth)
     a_mem = a_memory(clk, passing, ports, reads, branch, group, events, config)
@@ -354,7 +367,7 @@ def radit_top(
         running,
         events,
     )
-    taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, at, trace, config)
+    taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, spent, at, trace, config)
     return (
         host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
         params, cache_read, previous_read, history_read, cache_write, gate_history, history_write, booking, counting,

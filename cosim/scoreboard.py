@@ -20,7 +20,7 @@ from model.reference import StageCapture
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
-DECISIONS = ("changed codes", "reuse", "slope")
+DECISIONS = ("changed codes", "reuse", "slope", "error")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 
 
@@ -243,6 +243,7 @@ class Scoreboard:
             (capture.counts, trace.decide_count),
             (~capture.computed, trace.decide_reuse),
             (capture.slopes, trace.decide_slope),
+            (capture.spent, trace.decide_spent),
         )
         found = len(trace.decide_index)
         same = min(due, found)

@@ -31,6 +31,7 @@ from model.groups import Groups, attention_groups
 from model.integer import Conditioning, IntegerDiT
 from model.ops.ccu import changed
 from model.ops.dtsm import DtsmState, decide
+from model.ops.meter import spend
 from model.ops.reuse import coefficient
 from model.skip import PolicyTables
 
@@ -42,12 +43,14 @@ class StepRecord:
     Fields:
         reuse: (S, N, contexts) bool.
         counts: (S, N, contexts) int64, changed codes; 0 where nothing is encoded.
+        error: (N, contexts) int64, the error meter after the timestep.
         saturated: values that 16-bit formats clamped, by place (residual, layernorm, modulate, score, u).
         clipped: values that int8 clamped, by place; empty unless the reference counts them.
     """
 
     reuse: Tensor
     counts: Tensor
+    error: Tensor
     saturated: dict[str, int]
     clipped: dict[str, int]
 
@@ -62,6 +65,7 @@ class StageCapture:
         decided: whether the policy decides at all.
         normalized: (N,) bool, images whose input is normalized: act and a are 0 in the others.
         counts: (N, contexts) int64, changed codes; 0 where nothing is encoded.
+        spent: (N, contexts) int64, what a reuse leaves, or would have left, in the error meter.
         slopes: (N, contexts) int64, coefficient of the forecast, Q3.8; 0 where computed or reused as it is.
         x, act: (N, contexts, T, D) int16, residual stream seen by the sub-block, modulated Q9.6.
         a, branch: (N, contexts, T, D) int8, quantized input, output used (computed, cached or forecast).
@@ -75,6 +79,7 @@ class StageCapture:
     decided: bool
     normalized: Tensor
     counts: Tensor
+    spent: Tensor
     slopes: Tensor
     x: Tensor
     act: Tensor
@@ -131,6 +136,7 @@ class Reference:
         shape = (images, contexts, self.tokens, width)
         self.images, self.contexts = images, contexts
         self._lead = torch.zeros(images, contexts, dtype=torch.bool)
+        self._spent = self.error = torch.zeros(images, contexts, dtype=torch.int64)
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
         detect = self.policy.detect
         count = subs if detect else 0
@@ -185,10 +191,13 @@ class Reference:
                 yield None
             else:
                 decided = self.policy.detect
-                yield _captured(s, ~reuse, decided, needed, count, slopes, x, act, a, branch, codes, stages)
+                yield _captured(
+                    s, ~reuse, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
+                )
         assert branch is not None
         x = self._add(x, branch, len(self.integer.sub_blocks) - 1, index, tables, tally)
-        return x.cpu(), StepRecord(torch.stack(reuses), torch.stack(counts), tally.saturated, tally.clipped)
+        record = torch.stack(reuses), torch.stack(counts), self.error, tally.saturated, tally.clipped
+        return x.cpu(), StepRecord(*record)
 
     def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally) -> Tensor:
         """Add the gated branch of sub-block s."""
@@ -222,9 +231,7 @@ class Reference:
         if not (policy.detect and bool(policy.follow[index, s])):
             return None
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
-        force = bool(policy.force[index])
-        self._lead, self.state[s] = decide(self.state[s], none, 1, 0, force, policy.registers, self._lead)
-        return none, self._lead
+        return none, self._answer(s, index, none, 1, self._lead)
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
@@ -235,10 +242,18 @@ class Reference:
         table = self._codes.get(("code", index, s), lambda: carrier.code_table(boundaries).to(act.device))
         codes = carrier.look_up(table, act)
         count = changed(codes, self.history[s]).cpu()
-        total = codes.shape[2] * codes.shape[3]
+        return codes, count, self._answer(s, index, count, codes.shape[2] * codes.shape[3])
+
+    def _answer(self, s: int, index: int, count: Tensor, total: int, lead: Tensor | None = None) -> Tensor:
+        """Reuse (N, contexts), what the controller answers to changed codes; remembers it."""
+        policy, registers = self.policy, self.policy.registers
         threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
-        self._lead, self.state[s] = decide(self.state[s], count, total, threshold, force, policy.registers)
-        return codes, count, self._lead
+        self._spent = spend(self.error, count, int(policy.error_weights[index, s]))
+        affordable = self._spent <= registers.error_max
+        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, registers, lead, affordable)
+        self.error = torch.where(reuse, self._spent, self.error)
+        self._lead = reuse
+        return reuse
 
     def _branch(
         self,
@@ -286,6 +301,7 @@ def _captured(
     decided: bool,
     normalized: Tensor,
     counts: Tensor,
+    spent: Tensor,
     slopes: Tensor,
     x: Tensor,
     act: Tensor,
@@ -299,4 +315,4 @@ def _captured(
     codes = None if codes is None else codes.cpu()
     x, act = (part.to(torch.int16).cpu() for part in (x, act))
     a, branch = (part.to(torch.int8).cpu() for part in (a, branch))
-    return StageCapture(s, computed, decided, normalized, counts, slopes, x, act, a, branch, codes, kept)
+    return StageCapture(s, computed, decided, normalized, counts, spent, slopes, x, act, a, branch, codes, kept)

@@ -59,5 +59,6 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
         gains=torch.full((steps, subs), method.gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
+        error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
     )
