@@ -34,6 +34,7 @@ GUARD = 1  # LOAD looks for the conditioning from its second cycle on
 LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
 FOLLOW = 3  # more of it where the sub-block is decided before, beside the turns
 TURN = DTSM_LATENCY + 1  # cycles of a decision before the pass
+LAST_TURN_TO_PASS = 2  # the last turn's request for weights -> start pulse of the pass
 DONE_TO_ENGINE = 2  # end of the pass -> start pulse of the engine
 DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts reuse
 ADVANCE_TO_LOAD = 1  # also from the engine's done pulse
@@ -165,7 +166,7 @@ class TimestepSequencer:
             return {"pass": at.load - load}
         engine = start + times.done + DONE_TO_ENGINE
         if follows:
-            asked = start + (active[0] + 1 - len(decision)) * TURN
+            asked = start + (active[0] + 1 - len(decision)) * TURN - LAST_TURN_TO_PASS
         else:
             asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
         traffic = self._traffic(todo, -1 if known or follows else active[0], len(active))
