@@ -9,16 +9,21 @@ from functools import cached_property
 
 import numpy as np
 
+from accel.dims import Dims
 from model.errors import UserError
+from model.formats import CODE_BITS
 from model.integer import IntegerDiT
-from model.policies import METHODS, parse_method
+from model.policies import DETECTORS, METHODS, parse_method
 from model.policies.base import Method
+from model.policies.detector import Detector
 from model.policies.fewer_steps import FewerSteps
-from model.policies.reference import MethodReference, tables_of
+from model.policies.reference import tables_of
+from model.policies.running import reference_of
 from model.reference import Reference
 from model.skip import Policy, PolicyTables, dense, parse_policy
 
 FEWER = FewerSteps.name
+DETECTION = ("ccu_words", "code_writes", "history_reads", "code_reads", "dtsm_ops")
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     FEWER: ("steps", (40, 35, 30, 25, 20, 17, 15, 12, 10)),
     "fora": ("interval", (2, 3, 4, 5, 6)),
@@ -67,9 +72,10 @@ class Candidate:
         return self.name not in (FEWER, "dense")
 
     @property
-    def forecasts(self) -> bool:
-        """Whether it caches two branches of each sub-block."""
-        return self.policy.gain > 0
+    def cached_branches(self) -> int:
+        """Branches kept of each sub-block."""
+        forecasts = (self.policy.slope_gain if isinstance(self.policy, Method) else self.policy.gain) > 0
+        return 1 + forecasts * (self.policy.order if isinstance(self.policy, Detector) else 1)
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:
         """The integers of a run."""
@@ -80,7 +86,7 @@ class Candidate:
     def reference(self, integer: IntegerDiT) -> Reference:
         """The integer model under this policy."""
         if self.reuses and isinstance(self.policy, Method):
-            return MethodReference(integer, self.policy)
+            return reference_of(integer, self.policy)
         return Reference(integer, self.tables(integer))
 
     def watched(self, sub_blocks: int) -> int:
@@ -94,10 +100,30 @@ class Candidate:
 
         Where decisions do not depend on the image that is every such timestep, else the first, or those of the table.
         """
-        if isinstance(self.policy, Policy):
-            return tables.force.numpy()
         full: np.ndarray = np.all(computed, axis=(1, 2))
-        return full if self.policy.planned else full & (np.arange(len(full)) == 0)
+        if isinstance(self.policy, Method) and self.policy.planned:
+            return full
+        if isinstance(self.policy, Policy | Detector):
+            return tables.force.numpy()
+        return full & (np.arange(len(full)) == 0)
+
+    def charged(self, counts: dict[str, int], dims: Dims) -> dict[str, int]:
+        """The counters of a run (`expected_counts`) with the comparison that this policy makes in place of the CCU's.
+
+        It is paid, as the CCU pays it, for the share of the sub-blocks that the policy watches; what a detector keeps
+        of them at the bits that it keeps.
+        """
+        share = self.watched(dims.sub_blocks) / dims.sub_blocks
+        paid = counts | {name: round(counts[name] * share) for name in DETECTION}
+        if not isinstance(self.policy, Detector):
+            return paid
+        cost = self.policy.cost(dims.tokens * dims.hidden)
+        kept = {name: round(paid[name] * cost.stored_bits / CODE_BITS) for name in ("history_reads", "code_reads")}
+        kept["code_reads"] = kept["history_reads"] if cost.always else kept["code_reads"]
+        checked = counts["cache_writes"] * cost.checks
+        kept["cache_reads"] = counts["cache_reads"] + checked
+        kept["slope_reads"] = counts["slope_reads"] * self.policy.order + checked
+        return paid | kept
 
     def digest(self) -> str:
         """SHA-256 (hex) of the policy and of the timesteps."""
@@ -106,7 +132,8 @@ class Candidate:
 
 
 def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
-    """Points of "all", of names (their whole sweep) and of policies with settings, at each number of base steps.
+    """Points of "all", of names (their whole sweep; a detector's: its defaults) and of policies with settings, at each
+    number of base steps.
 
     Fewer steps replace the largest base alone: smaller ones are themselves fewer steps.
 
@@ -124,9 +151,10 @@ def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
 def _texts(policy: str, largest: int) -> list[str]:
     """The texts of one entry of --policies."""
     name, _, settings = policy.partition(":")
-    if name != "all" and name not in SWEEPS:
-        raise UserError(f"--policies is '{policy}': choose all, {', '.join(SWEEPS)}, or one of them with settings.")
-    if settings:
+    if name not in ("all", *SWEEPS, *DETECTORS):
+        names = ", ".join((*SWEEPS, *DETECTORS))
+        raise UserError(f"--policies is '{policy}': choose all, {names}, or one of them with settings.")
+    if settings or name in DETECTORS:
         return [policy]
     swept = SWEEPS if name == "all" else [name]
     pairs = [(each, field, value) for each in swept for field, values in [SWEEPS[each]] for value in values]

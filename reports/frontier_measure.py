@@ -39,7 +39,6 @@ from reports.frontier_candidates import Candidate
 ARRAY = (16, 16)
 MEMORY = MemoryModel(latency=100, bandwidth=32.0)
 PIECE = 25  # images of one task
-DETECTION = ("ccu_words", "code_writes", "history_reads", "code_reads", "dtsm_ops")
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
 
 def key(settings: Settings, one: Candidate) -> str:
     """Hash (hex) of everything that determines a point: model, policy, settings, and the code behind it."""
-    integer = _integer(settings.model, one.sampler_steps)
+    integer = integer_of(settings.model, one.sampler_steps)
     facts = [integer.digest(), one.digest(), settings.samples, settings.cfg, settings.seed, _code()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
@@ -142,7 +141,7 @@ def _dit(name: str) -> DiT:
 
 
 @cache
-def _integer(name: str, steps: int) -> IntegerDiT:
+def integer_of(name: str, steps: int) -> IntegerDiT:
     dit = _dit(name)
     return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), steps), DDIM(steps))
 
@@ -150,7 +149,7 @@ def _integer(name: str, steps: int) -> IntegerDiT:
 def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
     """A few images of one point, on one thread."""
     torch.set_num_threads(1)
-    dit, integer = _dit(settings.model), _integer(settings.model, one.sampler_steps)
+    dit, integer = _dit(settings.model), integer_of(settings.model, one.sampler_steps)
     labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
     images, record = generate(one.reference(integer), dit, labels, noise, cfg=settings.cfg)
@@ -164,19 +163,17 @@ def account(
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Cycles (N,) and MACs (N,) of decisions (N, timesteps, sub_blocks, contexts), and all counters, summed.
 
-    Cycles are those of the machine with its skipping switched on, whoever decides. Counters of the comparison are
-    paid, as the CCU pays them, for the share of the sub-blocks that a policy watches.
+    Cycles are those of the machine with its skipping switched on, whoever decides.
     """
     dims, build = settings.sizes()
-    tables, share = one.tables(integer), one.watched(dims.sub_blocks) / dims.sub_blocks
+    tables = one.tables(integer)
     gains, rows = tables.gains.numpy(), []
     known: dict[bytes, tuple[int, int, dict[str, int]]] = {}  # many images decide alike
     for record in computed:
         if (same := record.tobytes()) not in known:
             forced = one.forced(record, tables)
             cycles = predict(dims, build, record, one.reuses, MEMORY, forced, gains).cycles
-            counts = expected_counts(dims, build, record, one.reuses, gains)
-            counts |= {name: round(counts[name] * share) for name in DETECTION}
+            counts = one.charged(expected_counts(dims, build, record, one.reuses, gains), dims)
             known[same] = cycles, model_macs(dims, record), counts
         rows.append(known[same])
     total = add_counts(*(counts for _, _, counts in rows))
