@@ -10,7 +10,7 @@ from pathlib import Path
 from model.errors import UserError
 from model.policies import parse_method
 from model.policies.detector import Detector
-from model.policies.rehearsal import threshold_for
+from model.policies.rehearsal import rounded_up, threshold_for
 from model.policies.smoothcache import CALIBRATION_SEED
 from reports.frontier_candidates import Candidate
 from reports.frontier_measure import Settings, integer_of, measure
@@ -50,24 +50,24 @@ VARIANTS = (
     Variant("detector", "4-bit codes, distance of levels", "levels"),
     Variant("detector", "4-bit codes, sensitivity weights", "codes:sensitivity=1"),
     Variant("detector", "int8 L1", "l1"),
-    Variant("detector", "int8 L1, sensitivity weights", "l1:sensitivity=1"),
-    Variant("detector", "sums over 16 tokens", "pooled:tokens=16:channels=1"),
-    Variant("detector", "sums over 4 x 4", "pooled:tokens=4:channels=4"),
-    Variant("detector", "sums over 64 tokens x 4", "pooled:tokens=64:channels=4"),
+    Variant("detector", "means over 16 tokens", "pooled:tokens=16:channels=1"),
+    Variant("detector", "means over 4 tokens x 4 channels", "pooled:tokens=4:channels=4"),
     Variant("detector", "16 sketches", "sketch:projections=16"),
     Variant("detector", "64 sketches", "sketch:projections=64"),
     Variant("detector", "path length", "path"),
     Variant("detector", "distance, and half the path", "path:share=0.5"),
     Variant("detector", "miss of the last forecast", "miss"),
     Variant("detector", "none: fixed timesteps", "static"),
+    Variant("schedule", "tilted: 4-bit codes", "codes:tilt=1"),
+    Variant("schedule", "tilted back: 4-bit codes", "codes:tilt=-1"),
+    Variant("schedule", "tilted: int8 L1", "l1:tilt=1"),
+    Variant("schedule", "tilted: means over 16 tokens", "pooled:tokens=16:channels=1:tilt=1"),
+    Variant("schedule", "tilted: fixed timesteps", "static:tilt=1"),
     Variant("decision", "one for both contexts", "codes:shared=True"),
     Variant("decision", "every sub-block for itself", "codes:together=False"),
-    Variant("decision", "every sub-block for itself, order 0", "codes:together=False:gain=0"),
     Variant("forecast", "order 0", "codes:gain=0"),
     Variant("forecast", "order 2", "codes:order=2"),
-    Variant("forecast", "gain 0.5", "codes:gain=0.5"),
     Variant("forecast", "gain 0.75", "codes:gain=0.75"),
-    Variant("forecast", "reach 0.75", "codes:reach=0.75"),
     Variant("forecast", "reach 1", "codes:reach=1"),
     Variant("forecast", "reach 1.5", "codes:reach=1.5"),
     Variant("forecast", "reach 8", "codes:reach=8"),
@@ -114,7 +114,7 @@ def crossing(tried: Callable[[float], float], start: float, wanted: float) -> fl
     missed: dict[float, float] = {}  # of log thresholds: log of the value over the wanted one
     place = math.log(start)
     while len(missed) < TRIALS and place not in missed:
-        missed[place] = math.log(tried(math.exp(place)) / wanted)
+        missed[place] = math.log(tried(rounded_up(math.exp(place))) / wanted)
         if abs(missed[place]) < CLOSE:
             break
         below, above = ([p for p, miss in missed.items() if (miss < 0) is low] for low in (True, False))
@@ -124,4 +124,4 @@ def crossing(tried: Callable[[float], float], start: float, wanted: float) -> fl
             place = left + (right - left) * min(max(share, 0.1), 0.9)
         else:
             place = min(place - STEEPNESS * missed[place], 0.0)
-    return math.exp(min(missed, key=lambda p: abs(missed[p])))
+    return rounded_up(math.exp(min(missed, key=lambda p: abs(missed[p]))))

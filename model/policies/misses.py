@@ -19,8 +19,8 @@ class Miss(Detector):
     """The relative miss that the forecast will make, if it grows with the `power` of the timesteps without computation.
 
     At a computation, k timesteps after the one before, the branches of all sub-blocks are compared with what the
-    forecast would have given; j timesteps later the distance is that miss times (j / k) ** power. `memory` is the share
-    of the estimate that a new computation leaves.
+    forecast, without a limit of its reach, would have given; j timesteps later the distance is that miss times
+    (j / k) ** power. `memory` is the share of the estimate that a new computation leaves.
     """
 
     name: ClassVar[str] = "miss"
@@ -43,34 +43,30 @@ class MissRule(DetectorRule):
 
     def __init__(self, method: Miss, integer: IntegerDiT, images: int) -> None:
         super().__init__(method, integer, images)
-        self.power, self.memory = method.power, method.memory
-        self.latest: dict[int, Tensor] = {}
-        self.slope: dict[int, Tensor] = {}
-        self.gap = torch.zeros(0)
-        self.missed = self.size = self.rate = torch.zeros(0, dtype=torch.float64)
-        self.scale = integer.branch_scale
+        self.power, self.memory, self.scale = method.power, method.memory, integer.branch_scale
+        self.latest: dict[int, Tensor] = {}  # branches (N, contexts, T, D) in real units, by sub-block
+        self.slope: dict[int, Tensor] = {}  # their change per timestep
+        self.rate = self.since = self.missed = self.size = torch.zeros(0, dtype=torch.float64)  # each (N, contexts)
 
     def distance(self, sight: Sight) -> Tensor:
-        shape = sight.act.shape[:2]
-        if sight.index == 0:
+        state, shape = self.state.get(sight.s), sight.act.shape[:2]
+        if state is None:
             self.rate = torch.zeros(shape, dtype=torch.float64)
-        state = self.state.get(sight.s)
-        self.since = torch.ones(shape, dtype=torch.float64) if state is None else state.streak + 1.0
+        self.since = torch.ones_like(self.rate) if state is None else state.streak + 1.0
         self.missed, self.size = torch.zeros_like(self.rate), torch.zeros_like(self.rate)
         return self.rate * self.since**self.power
 
     def learn(self, s: int, branch: Tensor) -> None:
-        where, real = ~self.reused, branch.cpu() * self.scale[s]
+        real, since = branch.cpu() * self.scale[s], self.since[..., None, None]
         if s not in self.latest:
-            self.latest[s], self.slope[s] = real.clone(), torch.zeros_like(real)
+            self.latest[s], self.slope[s] = real, torch.zeros_like(real)
             return
-        moved = real - self.latest[s]
-        expected = self.slope[s] * self.since[..., None, None]
-        self.missed += (moved - expected).abs().mean((-2, -1))
+        moved, computed = real - self.latest[s], ~self.reused
+        self.missed += (moved - self.slope[s] * since).abs().mean((-2, -1))
         self.size += real.abs().mean((-2, -1))
-        self.slope[s][where] = (moved / self.since[..., None, None])[where]
-        self.latest[s][where] = real[where]
+        self.slope[s][computed] = (moved / since)[computed]
+        self.latest[s][computed] = real[computed]
         if s == len(self.scale) - 1:
             fresh = self.missed / self.size / self.since**self.power
             kept = torch.where(self.rate > 0, self.memory, 0.0)
-            self.rate = torch.where(where, kept * self.rate + (1.0 - kept) * fresh, self.rate)
+            self.rate = torch.where(computed, kept * self.rate + (1.0 - kept) * fresh, self.rate)

@@ -71,4 +71,10 @@ def threshold_for(method: Detector, integer: IntegerDiT, wanted: float, images: 
             low = middle
         else:
             high = middle
-    return math.exp(high)
+    return rounded_up(math.exp(high))
+
+
+def rounded_up(threshold: float) -> float:
+    """Return a threshold of four digits, not smaller."""
+    short = float(f"{threshold:.4g}")
+    return short if short >= threshold else float(f"{threshold * (1.0 + 1e-4):.4g}")
