@@ -39,6 +39,9 @@ class MethodReference(Reference):
         self._moved = x - self._entered
         return x
 
+    def _follow(self, s: int, index: int) -> None:
+        """No sub-block is decided without its rule."""
+
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         real = act * (float(self.integer.act_scale[index, s]) / 2**ACT_FRAC)
         self._rule.observe(Sight(s, index, real, self._moved if s else None))
