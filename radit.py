@@ -5,7 +5,6 @@ Every command imports what it needs when it runs, so that ``--help`` does not wa
 """
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,8 @@ from reports.options import (
     Engine,
     EngineOption,
     ImagesOption,
+    JobsOption,
+    Language,
     LatencyOption,
     MemorySeedOption,
     ModelOption,
@@ -29,11 +30,12 @@ from reports.options import (
     number,
     parse_array,
     parse_policies,
+    parse_reductions,
+    parse_steps,
     split_list,
 )
 
 BUILD = Path("build")
-MOST_STEPS = 1000
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
@@ -43,20 +45,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def parse_steps(text: str) -> list[int]:
-    """'50,20' -> the numbers in the order given, each once."""
-    for part in (parts := split_list([text])):
-        if not (part.isascii() and part.isdigit() and 1 <= int(part) <= MOST_STEPS):
-            raise UserError(f"--steps is '{text}': give whole numbers from 1 to {MOST_STEPS} with commas between.")
-    return [int(part) for part in parts]
-
-
-class Language(StrEnum):
-    verilog = "verilog"
-    vhdl = "vhdl"
-    both = "both"
 
 
 @app.command()
@@ -309,13 +297,14 @@ def frontier(
         typer.Option(
             metavar="all|NAME[:FIELD=VALUE..],..",
             help="Policies to compare: all, names of which to run the whole sweep (fewer-steps, fora, taylorseer, "
-            "smoothcache, fbcache, teacache, blockl1, radit, forecast), or one point each such as fora:interval=3.",
+            "smoothcache, fbcache, teacache, blockl1, radit, forecast), or one point each such as fora:interval=3; "
+            "also ours with another detector such as sketch:projections=64 (model/policies/).",
             show_default="all",
         ),
     ] = None,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
-    jobs: Annotated[int | None, number("--jobs", 1, None, "Processes (count).", "one per core")] = None,
+    jobs: JobsOption = None,
     out: Annotated[
         Path, typer.Option(help="Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
     ] = BUILD / "frontier",
@@ -328,6 +317,42 @@ def frontier(
     from reports.frontier import run_frontier
 
     run_frontier(model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out)
+    return 0
+
+
+@app.command()
+def ablate(
+    model: ModelOption = "digits",
+    samples: Annotated[int, number("--samples", 2, None, "Images per variant and reduction (count).")] = 200,
+    steps: StepsOption = 50,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="all|NAME[:FIELD=VALUE..],..",
+            help="Variants to compare with ours, as reports/ablation_variants.py lists them.",
+            show_default="all",
+        ),
+    ] = None,
+    reductions: Annotated[
+        str, typer.Option(metavar="R,..", help="Reductions of MACs at which they are compared (factors).")
+    ] = "2.5,3.33",
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for ablations.json, .csv, .svg, .png; finished points stay in its points/.")
+    ] = BUILD / "ablations",
+) -> int:
+    """Change one thing of our policy at a time, detector, decision or forecast, and compare errors at equal MACs.
+
+    Points that OUT/points/ holds are not run again.
+    """
+    factors, texts = parse_reductions(reductions), split_list(variants or ["all"])
+    from reports.ablations import run_ablations
+    from reports.frontier_measure import Settings
+
+    settings = Settings(model, samples, cfg, seed)
+    run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
     return 0
 
 
