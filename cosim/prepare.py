@@ -15,8 +15,10 @@ from model.calibrate import load_or_calibrate
 from model.checkpoint import find_checkpoint, load_model
 from model.dit import DiT
 from model.integer import IntegerDiT
+from model.policy_file import limited, policy_of
 from model.quantize import quantize
 from model.sampler import DDIM
+from model.skip import Policy
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 
@@ -109,6 +111,21 @@ class Prepared:
     def digest(self) -> str:
         """Of the integer model and the float model behind it."""
         return self.integer.digest()
+
+    def policy(self, text: str, max_error: float | None = None) -> Policy:
+        """The policy of a text for this model; a model cut to its first blocks has the defaults.
+
+        Args:
+            max_error: limit of the predicted mse of an image under policy `forecast`; None: none.
+
+        Raises:
+            UserError: a bad text, a stored policy that does not fit, or a limit without an error meter.
+        """
+        model = self.request.model if self.request.blocks is None else None
+        policy = policy_of(text, model, self.integer)
+        if max_error is None or policy.name != "forecast":
+            return policy
+        return limited(policy, self.request.model, self.integer, max_error, self.request.cfg)
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""

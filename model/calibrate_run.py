@@ -36,7 +36,7 @@ from model.checkpoint import find_checkpoint, load_model
 from model.dit import DiT
 from model.error_meter import fit_meter, fit_weights, injected
 from model.errors import UserError
-from model.generate import generate, mac_reduction
+from model.generate import generate
 from model.integer import IntegerDiT
 from model.policy_file import FIRST_SEED, Achieved, StoredPolicy, policy_path, write_policy
 from model.quantize import quantize
@@ -94,24 +94,37 @@ class Bench:
         self.integer = ready(images).integer
         self._known: dict[Policy, Point] = {}
         self._dense = torch.cat([part[0] for part in self.over(_generated, dense())])
+        self._macs = torch.tensor(self.integer.config.sub_block_macs(), dtype=torch.float64)
 
-    def over(self, work: Callable[..., Result], *arguments: Any) -> list[Result]:
-        """`work(images, start, stop, *arguments)` for all pieces of the images, in order."""
-        size = min(PIECE, math.ceil(self.images.count / self._jobs))
-        pieces = [(start, min(start + size, self.images.count)) for start in range(0, self.images.count, size)]
+    def over(
+        self, work: Callable[..., Result], *arguments: Any, start: int = 0, stop: int | None = None
+    ) -> list[Result]:
+        """`work(images, start, stop, *arguments)` for all pieces of the images from `start` on, in order."""
+        stop = self.images.count if stop is None else stop
+        size = min(PIECE, math.ceil((stop - start) / self._jobs))
+        pieces = [(left, min(left + size, stop)) for left in range(start, stop, size)]
         tasks = (delayed(_alone)(work, self.images, *piece, *arguments) for piece in pieces)
         return list(Parallel(n_jobs=min(self._jobs, len(pieces)))(tasks))
 
-    def evaluate(self, policy: Policy) -> Point:
-        """The policy's point."""
-        if policy not in self._known:
-            parts = self.over(_generated, policy)
-            pictures, reuse = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts], 2)
-            errors = (pictures - self._dense).double().square().flatten(1).mean(1)
-            shares = torch.cat([part[2] for part in parts], 1)
-            self._known[policy] = Point(policy, mac_reduction(self.integer, reuse), errors, shares)
-            self._tell(self._known[policy])
-        return self._known[policy]
+    def evaluate(self, policy: Policy, share: float = 1.0) -> Point:
+        """The policy's point on a share of the images, from the first on; what is known of it is not run again."""
+        point, wanted = self._known.get(policy), math.ceil(self.images.count * share)
+        have = 0 if point is None else len(point.errors)
+        if have < wanted:
+            more = self._run(policy, have, wanted)
+            point = self._known[policy] = more if point is None else point.joined(more)
+            self._tell(point)
+        assert point is not None
+        return point.first(wanted)
+
+    def _run(self, policy: Policy, start: int, stop: int) -> Point:
+        """The policy's point on some of the images."""
+        parts = self.over(_generated, policy, start=start, stop=stop)
+        errors = (torch.cat([part[0] for part in parts]) - self._dense[start:stop]).double().square().flatten(1).mean(1)
+        computed = torch.cat([(~part[1]).double().mean((0, 3)) for part in parts], 1)
+        return Point(
+            policy, self._macs @ computed / self._macs.sum(), errors, torch.cat([part[2] for part in parts], 1)
+        )
 
 
 def run_calibrate(
@@ -131,7 +144,7 @@ def run_calibrate(
         found, bench, ranges, tried = _rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
         stored = _metered(found, bench, target, tried, ranges is not None)
     if ranges is not None:
-        _store_ranges(ranges, path if out else find_checkpoint(model))
+        save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(ranges))
     write_policy(path, stored)
     _report(stored, path, time.perf_counter() - since)
     return stored
@@ -155,8 +168,13 @@ def _ranges(dit: DiT, images: Images) -> Calibration:
     """The ranges to quantize with."""
     if images.ranges is None:
         return load_or_calibrate(dit, find_checkpoint(images.model), images.steps)
-    found = load_calibration(images.ranges)
-    assert found is not None, images.ranges
+    return _loaded(images.ranges)
+
+
+def _loaded(ranges: Path) -> Calibration:
+    """What a file that was written here holds."""
+    found = load_calibration(ranges)
+    assert found is not None, ranges
     return found
 
 
@@ -171,7 +189,8 @@ def _rounds(
     two = search(second.evaluate, one.policy, target, AGAIN)
     tried = {"as calibrated": _achieved(one), "widened": _achieved(two)}
     gained, doubt = gain(two, one, tilt=1.0)
-    return (two, second, path, tried) if gained > doubt else (one, first, None, tried)
+    stays = find_checkpoint(given.model) is None  # nowhere to store ranges
+    return (one, first, None, tried) if stays or gained <= doubt else (two, second, path, tried)
 
 
 def _widen(bench: Bench, policy: Policy) -> Path:
@@ -211,14 +230,6 @@ def _metered(found: Point, bench: Bench, target: str, tried: dict[str, Achieved]
 
 def _achieved(point: Point) -> Achieved:
     return Achieved(mac_reduction=round(point.mac_reduction, 4), mse=float(f"{point.mse:.4g}"))
-
-
-def _store_ranges(ranges: Path, beside: Path | None) -> None:
-    """Copy the widened ranges to where a model's are looked for."""
-    found = load_calibration(ranges)
-    assert found is not None
-    if beside is not None:
-        save_calibration(calibration_path(beside), found)
 
 
 def _alone(work: Callable[..., Result], *arguments: Any) -> Result:

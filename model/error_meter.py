@@ -49,8 +49,8 @@ class Meter(BaseModel):
     rank_final: float = Field(ge=-1.0, le=1.0)
 
     def predicted(self, error: Tensor, cfg: float) -> Tensor:
-        """Return the predicted mse (N,) of the contexts' errors (N, contexts)."""
-        return self.scale * (error @ guidance_weights(cfg)[: error.shape[1]]) ** self.power
+        """Return the predicted mse (N,) of the contexts' errors (N, contexts): meters over the policy's `unit`."""
+        return self.scale * (error.double() @ guidance_weights(cfg)[: error.shape[1]]) ** self.power
 
     def limit(self, mse: float, cfg: float, contexts: int = 2) -> float:
         """Return the error per context that keeps the predicted mse of an image to `mse`."""

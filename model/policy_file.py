@@ -6,6 +6,7 @@ Where the file is there, policy `forecast` of that model starts from its fields 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -100,6 +101,20 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
     """
     stored = load_policy(model, integer) if model is not None and text.partition(":")[0] == "forecast" else None
     return parse_policy(text, None if stored is None else stored.policy)
+
+
+def limited(policy: Policy, model: str, integer: IntegerDiT, mse: float, cfg: float) -> Policy:
+    """Return the policy with the limit of its error meter that keeps the predicted mse of an image to `mse`.
+
+    Raises:
+        UserError: nothing fitted to the model is stored.
+    """
+    stored = load_policy(model, integer)
+    if stored is None or stored.meter is None or not policy.error_weights:
+        raise UserError(
+            f"--max-error is {mse:g}, and {model} has no error meter here: run `radit calibrate --model {model}` first."
+        )
+    return replace(policy, max_error=stored.meter.limit(mse, cfg, contexts=1 if cfg == 1.0 else 2))
 
 
 def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:

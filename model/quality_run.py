@@ -33,11 +33,12 @@ from model.dit import DiT
 from model.errors import UserError
 from model.generate import generate, mac_reduction
 from model.integer import IntegerDiT
+from model.policy_file import policy_of
 from model.quality import accuracy, frechet_to_digits, mse
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise, sample
-from model.skip import POLICIES, forecast, radit
+from model.skip import Policy
 
 SAMPLES = 1000
 SEED = 0  # not the calibration's
@@ -127,7 +128,7 @@ def settings_digest(settings: Settings) -> str:
     dit = load_model(settings.model)
     integer = _integer(dit, settings.model, settings.steps)
     facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
-    facts += [integer.digest(), radit().digest(), forecast().digest(), code_digest()]
+    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer)), code_digest()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -145,6 +146,11 @@ def code_digest() -> str:
     return state.hexdigest()
 
 
+def _policies(model: str, integer: IntegerDiT) -> list[Policy]:
+    """The skipping policies as the model has them."""
+    return [policy_of(name, model, integer) for name in ("radit", "forecast")]
+
+
 def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
     return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
 
@@ -152,13 +158,14 @@ def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
 def measure(settings: Settings) -> dict[str, Any]:
     """Generate every variant and compare; the model's images are digits, see `check_shape`."""
     dit = load_model(settings.model)
+    integer = _integer(dit, settings.model, settings.steps)
     started = time.perf_counter()
     with Progress() as progress:
         result = _measure(settings, dit, progress)
     return {
         "hash": settings_digest(settings),
         "settings": vars(settings),
-        "policies": [repr(radit()), repr(forecast())],
+        "policies": [repr(policy) for policy in _policies(settings.model, integer)],
         "result": result,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -243,4 +250,4 @@ def _ready(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
     if kind == "float":
         return dit, None
     integer = _integer(dit, model, steps)
-    return dit, Reference(integer, POLICIES[kind]().tables(integer))
+    return dit, Reference(integer, policy_of(kind, model, integer).tables(integer))

@@ -4,13 +4,14 @@
 by bisection until it is just met: the MAC reduction grows with the threshold, and so does the error.
 
 **Shape.** `search` goes over the coordinates one by one: longest streak, dense timesteps at the start, reach, and the
-knots of the threshold's table over the timesteps. A change is judged by the mean over the images of
+knots of the threshold's table over the timesteps. A change is judged by
 
-    gain = log(e / e') + tilt * log(m' / m)
+    gain = 2 log(r / r') + tilt * log(m' / m)
 
-with errors e and MAC reduction m before, e' and m' after it: what it gains beyond moving along the curve of error over
-MAC reduction, whose slope `tilt` is measured. Logarithms, because a few images that tip over would decide
-otherwise. A change is taken if it gains more than `CONFIDENCE` standard errors. Nothing here is random.
+with r the root of an image's error, mean over the images, and m the MAC reduction, before and after it: what it gains
+beyond moving along the curve of error over MAC reduction, whose slope `tilt` is measured. Roots, because the few images
+that tip over would decide otherwise. A change is taken if it gains more than `CONFIDENCE` standard errors; it is
+dropped after a `PROBE` of the images if it gains nothing there, a standard error granted. Nothing here is random.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from model.errors import UserError
@@ -30,11 +32,12 @@ SWEEPS = (1.5, 1.25)  # factors by which knots and reach are changed, one after 
 LONGEST = (1 << STREAK_BITS) - 1  # run of reuses
 STREAKS = (1, 2, -1, -2)
 CONFIDENCE = 0.5
+PROBE = 0.5  # share of the images
 GROWTH = 1.2  # of the threshold, first step towards the target
 CLOSE = 1.01  # ratio of thresholds at which the bisection ends
 SMALLEST = 1e-4  # threshold
 TILTS = (0.5, 4.0)
-NO_ERROR = 1e-12  # stands for 0 in logarithms
+NO_ERROR = 1e-9  # stands for 0 in logarithms
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,27 +45,42 @@ class Point:
     """What a policy came to on N calibration images.
 
     Fields:
-        mac_reduction: MACs of the dense run over its own, unitless.
+        computed: (N,) float64, MACs over those of the dense run, 0 .. 1.
         errors: (N,) float64, mean squared difference to the dense images, pixel units squared.
         shares: (steps, N, contexts) float64, changed codes of reuses, 0 .. 1 (0 where computed).
     """
 
     policy: Policy
-    mac_reduction: float
+    computed: Tensor
     errors: Tensor
     shares: Tensor
+
+    @property
+    def mac_reduction(self) -> float:
+        """MACs of the dense run over the policy's, unitless."""
+        return 1.0 / float(self.computed.mean())
 
     @property
     def mse(self) -> float:
         """Mean over the images."""
         return float(self.errors.mean())
 
-    def logarithms(self) -> Tensor:
-        """Of the errors (N,)."""
-        return self.errors.clamp(min=NO_ERROR).log()
+    @property
+    def root(self) -> float:
+        """Mean over the images of the error's root, pixel units."""
+        return max(float(self.errors.sqrt().mean()), NO_ERROR)
+
+    def first(self, images: int) -> Point:
+        """Return what it came to on the first images."""
+        return Point(self.policy, self.computed[:images], self.errors[:images], self.shares[:, :images])
+
+    def joined(self, more: Point) -> Point:
+        """Return what it came to on these images and on `more`."""
+        computed, errors = torch.cat([self.computed, more.computed]), torch.cat([self.errors, more.errors])
+        return Point(self.policy, computed, errors, torch.cat([self.shares, more.shares], 1))
 
 
-Evaluate = Callable[[Policy], Point]
+Evaluate = Callable[..., Point]  # (policy, share of the images = 1.0)
 
 
 @dataclass(frozen=True)
@@ -146,9 +164,10 @@ def hit(evaluate: Evaluate, policy: Policy, target: Target) -> Point:
 
 
 def gain(new: Point, old: Point, tilt: float) -> tuple[float, float]:
-    """Return what `new` gains over `old`, mean and its standard error; see the module."""
-    gains = old.logarithms() - new.logarithms() + tilt * math.log(new.mac_reduction / old.mac_reduction)
-    return float(gains.mean()), float(gains.std(unbiased=False)) / math.sqrt(len(gains))
+    """Return what `new` gains over `old`, and its standard error over the images; see the module."""
+    gained = 2 * math.log(old.root / new.root) + tilt * math.log(new.mac_reduction / old.mac_reduction)
+    apart = old.errors.sqrt() / old.root - new.errors.sqrt() / new.root
+    return gained, 2 * float(apart.std(unbiased=False)) / math.sqrt(len(apart))
 
 
 def moves(policy: Policy, factor: float) -> Iterator[Callable[[Policy], list[Policy]]]:
@@ -169,19 +188,28 @@ def _sweep(evaluate: Evaluate, point: Point, factor: float) -> Point:
     tilt = _tilt(evaluate, point)
     for coordinate in moves(point.policy, factor):
         for policy in coordinate(point.policy):
-            tried = evaluate(policy)
-            gained, doubt = gain(tried, point, tilt)
-            if gained > CONFIDENCE * doubt:
-                point = tried
+            if (better := _better(evaluate, policy, point, tilt)) is not None:
+                point = better
                 break
     return point
 
 
+def _better(evaluate: Evaluate, policy: Policy, point: Point, tilt: float) -> Point | None:
+    """The policy's point if it gains over `point`."""
+    probe = evaluate(policy, PROBE)
+    gained, doubt = gain(probe, point.first(len(probe.errors)), tilt)
+    if gained + doubt <= 0.0:
+        return None
+    tried = evaluate(policy)
+    gained, doubt = gain(tried, point, tilt)
+    return tried if gained > CONFIDENCE * doubt else None
+
+
 def _tilt(evaluate: Evaluate, point: Point) -> float:
-    """Slope of the mean logarithm of the error over that of the MAC reduction, when the threshold grows."""
+    """Slope of the logarithm of the error over that of the MAC reduction, when the threshold grows."""
     less, more = (evaluate(_at(point.policy, by)) for by in (1 / GROWTH, GROWTH))
     span = math.log(more.mac_reduction / less.mac_reduction)
-    rise = float(more.logarithms().mean() - less.logarithms().mean())
+    rise = 2 * math.log(more.root / less.root)
     return min(max(rise / span, TILTS[0]), TILTS[1]) if span > 0 else TILTS[0]
 
 

@@ -143,11 +143,8 @@ class Policy:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"Policy field {name} is {getattr(self, name)}: give it a value from {low} to {high}.")
-        if self.max_error is not None and not (self.max_error >= 0.0 and any(self.error_weights)):
-            raise UserError(
-                f"Policy field max_error is {self.max_error}: give 0 or more, and a policy with error weights from "
-                "`radit calibrate`."
-            )
+        if self.max_error is not None and not self.max_error >= 0.0:
+            raise UserError(f"Policy field max_error is {self.max_error}: give 0 or more.")
         if not all(0.0 <= weight < math.inf for weight in self.error_weights):
             raise UserError(f"Policy field error_weights is {self.error_weights}: give errors of 0 or more.")
         if not 0.0 < self.small < self.large:
@@ -172,7 +169,15 @@ class Policy:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:
-        """Return the integers of a run of `integer`."""
+        """Return the integers of a run of `integer`.
+
+        Raises:
+            UserError: a limit of the error meter without its weights.
+        """
+        if self.max_error is not None and not any(self.error_weights):
+            raise UserError(
+                f"Policy field max_error is {self.max_error}: calibrate the model first, `radit calibrate`."
+            )
         steps, subs = integer.act_scale.shape
         whole = integer.sampler_steps
         curve = schedule_curve(self.schedule, self.start, self.end, whole)[:steps] * self.threshold

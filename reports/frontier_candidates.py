@@ -44,10 +44,12 @@ class Candidate:
     Fields:
         text: the policy as `parse_method` or `parse_policy` reads it.
         base_steps: timesteps of the dense run that it replaces.
+        ours: what `forecast` is without settings; None: its defaults.
     """
 
     text: str
     base_steps: int
+    ours: Policy | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Candidate:
 
     @cached_property
     def policy(self) -> Method | Policy:
-        return parse_method(self.text) if self.name in METHODS else parse_policy(self.text)
+        return parse_method(self.text) if self.name in METHODS else parse_policy(self.text, self.ours)
 
     @property
     def sampler_steps(self) -> int:
@@ -125,7 +127,7 @@ class Candidate:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
+def candidates(policies: list[str], bases: list[int], ours: Policy | None = None) -> list[Candidate]:
     """Points of "all", of names (their whole sweep; a detector's: its defaults) and of policies with settings, at each
     number of base steps.
 
@@ -135,7 +137,7 @@ def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
         UserError: a policy is unknown or its settings do not fit.
     """
     texts = [text for policy in policies for text in _texts(policy, max(bases))]
-    found = [Candidate(text, base) for base in bases for text in texts]
+    found = [Candidate(text, base, ours if text.startswith("forecast") else None) for base in bases for text in texts]
     kept = [one for one in dict.fromkeys(found) if one.name != FEWER or one.base_steps == max(bases)]
     for one in kept:
         one.policy  # noqa: B018  a bad text is refused before anything runs

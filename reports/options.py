@@ -74,6 +74,16 @@ StallOption = Annotated[
     float, number("--stall", 0, 0.99, "External memory: random pauses of each port (probability per cycle).")
 ]
 MemorySeedOption = Annotated[int, number("--memory-seed", 0, 2**32 - 1, "Seed of those pauses (integer).")]
+MaxErrorOption = Annotated[
+    float | None,
+    number(
+        "--max-error",
+        0,
+        None,
+        "Policy forecast of a calibrated model computes where an image's predicted error would exceed this (mse).",
+        "no limit",
+    ),
+]
 
 
 def parse_array(text: str) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from cosim.prepare import Prepared, Request, prepare
 from cosim.run import PolicyRun, run
 from cosim.sizes import build_for, dims_of
 from model.checkpoint import load_config
+from model.errors import UserError
 from model.quality_run import stored_or_measured
 from model.skip import POLICIES, Policy, parse_policy
 from reports.account import cycles_as_predicted, summarize
@@ -40,13 +41,15 @@ ZOOM = 16  # pixels of a written picture per pixel of the model
 
 def run_demo(
     *, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, memory: dict[str, Any],
-    out: Path,
+    out: Path, max_error: float | None = None,
 ) -> bool:  # fmt: skip
     """Digits through the hardware under every policy, with quality, energy and the Verilog; True if all is equal."""
     request = Request("digits", steps, images, seed, cfg, array, engine, **memory)
     started = time.perf_counter()
     prepared = prepare(request)
-    summary, arrays, equal = _measure(prepared, [policy() for policy in POLICIES.values()], with_quality=True)
+    summary, arrays, equal = _measure(
+        prepared, [prepared.policy(name, max_error) for name in POLICIES], with_quality=True
+    )
     _write(out, summary, arrays)
     _copy_rtl(prepared.build, out / "rtl")
     tell(summary, equal, out, time.perf_counter() - started)
@@ -56,17 +59,22 @@ def run_demo(
 def run_cosim(
     *, model: str, blocks: int | None, policies: list[str], engine: str, array: tuple[int, int], steps: int,
     timesteps: int | None, images: int, seed: int, cfg: float, memory: dict[str, Any], out: Path, waves: bool,
-    resume: bool,
+    resume: bool, max_error: float | None = None,
 ) -> bool:  # fmt: skip
     """Any model through the hardware under one or several policies; True if all is equal.
 
     The state of the run is kept in ``out``/state, where it can be resumed.
     """
-    chosen = [parse_policy(text) for text in policies]
+    for text in policies:
+        parse_policy(text)  # a bad one is refused before the model is made ready
+    if max_error is not None and not any(text.startswith("forecast") for text in policies):
+        raise UserError(f"--max-error is {max_error:g}: it limits policy forecast, run it with --policy forecast.")
     file = _waves_file(out) if waves else None
     request = Request(model, steps, images, seed, cfg, array, engine, file, timesteps, blocks, **memory)
     started = time.perf_counter()
-    summary, arrays, equal = _measure(prepare(request), chosen, with_quality=False, state=out / "state", resume=resume)
+    prepared = prepare(request)
+    chosen = [prepared.policy(text, max_error) for text in policies]
+    summary, arrays, equal = _measure(prepared, chosen, with_quality=False, state=out / "state", resume=resume)
     _write(out, summary, arrays)
     tell(summary, equal, out, time.perf_counter() - started)
     return equal

@@ -8,7 +8,19 @@ from model.errors import UserError
 from radit import cosim, demo, main, train
 from reports.options import POLICIES, parse_array, parse_policies
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "report"]
+COMMANDS = [
+    "demo",
+    "train",
+    "quality",
+    "calibrate",
+    "cosim",
+    "export",
+    "bench",
+    "project",
+    "frontier",
+    "ablate",
+    "report",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,6 +50,9 @@ def test_help_lists_all_commands(capsys):
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
+        (["calibrate", "--target", "fast"], ["--target", "'fast'", "speedup=FACTOR", "error=2.5e-4"]),
+        (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "5", "1000 or more"]),
+        (["cosim", "--policy", "radit", "--max-error", "1e-4"], ["--max-error", "0.0001", "--policy forecast"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
         (["cosim", "--color"], ["--color", "--help"]),

@@ -1,8 +1,11 @@
 """What the demo runs, how a finished run is priced again, and which record a projection takes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from model.skip import parse_policy
 from reports import runs
 from reports.arrays import write_arrays
 from reports.decisions import recorded
@@ -23,7 +26,8 @@ def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
         asked.extend(policy.name for policy in policies)
         raise Stop
 
-    monkeypatch.setattr(runs, "prepare", lambda request: None)
+    prepared = SimpleNamespace(policy=lambda text, max_error: parse_policy(text))
+    monkeypatch.setattr(runs, "prepare", lambda request: prepared)
     monkeypatch.setattr(runs, "_measure", measure)
     with pytest.raises(Stop):
         runs.run_demo(

@@ -1,0 +1,245 @@
+"""`radit calibrate` on a tiny model: what it stores is what it found, and is used; other files are refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import calibrate_run, policy_file
+from model.calibrate import calibration_path, load_calibration, load_or_calibrate
+from model.calibrate_run import Bench, Images, run_calibrate
+from model.checkpoint import find_checkpoint, load_model, save_checkpoint
+from model.error_meter import fit_weights, guidance_weights, injected
+from model.errors import UserError
+from model.generate import generate
+from model.integer import IntegerDiT
+from model.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
+from model.quantize import quantize
+from model.reference import Reference
+from model.sampler import DDIM, make_noise
+from model.search import SWEEPS
+from model.seeded import seeded_dit
+from model.skip import FORECAST_DEFAULTS, Policy, forecast, parse_policy
+from model.visited import visited_ranges, widened
+
+STEPS, IMAGES = 12, 4
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    save_checkpoint(path, seeded_dit())
+    return str(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory):
+    """No cache of this repository is read or written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("work"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def stored(checkpoint: str) -> StoredPolicy:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrate_run, "AGAIN", ())
+        patch.setattr("model.search.KNOTS", 3)
+        return calibrated(checkpoint)
+
+
+def calibrated(model: str, **options: object) -> StoredPolicy:
+    usual = dict(target="speedup=2.5", images=IMAGES, seed=1000, steps=STEPS, cfg=1.5, jobs=1, out=None)
+    return run_calibrate(model=model, **(usual | options))
+
+
+@pytest.fixture(scope="module")
+def integer(checkpoint: str) -> IntegerDiT:
+    return quantized(checkpoint, STEPS)
+
+
+def quantized(model: str, steps: int, first: int | None = None) -> IntegerDiT:
+    dit = load_model(model)
+    ranges = load_or_calibrate(dit, find_checkpoint(model), steps, first=first)
+    return quantize(dit, ranges, DDIM(steps, first))
+
+
+def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
+    assert policy_path(checkpoint).name == "small.policy.json"
+    assert load_policy(checkpoint, integer) == stored == read_policy(policy_path(checkpoint))
+    assert stored.achieved.mac_reduction >= 2.5 and len(stored.policy.schedule) == 3
+    assert stored.integer_model == integer.digest() and set(stored.tried) == {"as calibrated", "widened"}
+    bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
+    point = bench.evaluate(stored.policy)
+    assert point.mse == pytest.approx(stored.achieved.mse, rel=1e-3)
+    assert point.mac_reduction == pytest.approx(stored.achieved.mac_reduction, abs=1e-4)
+
+
+def test_the_stored_policy_is_forecast_of_this_model_alone(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
+    assert policy_of("forecast", checkpoint, integer) == stored.policy != forecast()
+    assert policy_of("forecast", None, integer) == forecast()
+    for name in ("dense", "radit"):
+        assert policy_of(name, checkpoint, integer) == parse_policy(name)
+    changed = policy_of("forecast:reach=2", checkpoint, integer)
+    assert changed == replace(stored.policy, reach=2.0)
+    again = policy_of(changed.text, checkpoint, integer)
+    assert again == changed, "written in full: not the defaults of forecast, nor the stored ones"
+    other = policy_of("forecast:max_streak=6:first_dense=2", checkpoint, integer)
+    assert policy_of(other.text, checkpoint, integer) == other
+
+
+def test_other_steps_of_the_same_weights_take_it_too(checkpoint: str, stored: StoredPolicy):
+    for steps, first in ((6, None), (STEPS, 3)):
+        assert policy_of("forecast", checkpoint, quantized(checkpoint, steps, first)) == stored.policy
+
+
+def test_neither_processes_nor_the_number_of_images_change_an_image(checkpoint: str, stored: StoredPolicy):
+    few, many = (
+        Bench(Images(checkpoint, STEPS, 1.5, count, 1000), jobs, lambda point: None) for count, jobs in ((2, 1), (5, 2))
+    )
+    assert torch.equal(few.evaluate(stored.policy).errors[:1], many.evaluate(stored.policy).errors[:1])
+
+
+def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
+    one, other = (Bench(Images(checkpoint, STEPS, 1.5, 2, seed), 1, lambda point: None) for seed in (1000, 1001))
+    assert not torch.equal(one.evaluate(stored.policy).errors, other.evaluate(stored.policy).errors)
+    with pytest.raises(UserError, match="--seed is 999: give 1000 or more, smaller ones are for evaluations"):
+        calibrated(checkpoint, seed=999)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"weights": "0"}, "small.policy.json was calibrated for another model .*: run `radit calibrate --model"),
+        ({"integer_model": "0"}, "was calibrated for another model or another quantization"),
+        ({"version": 2}, "does not hold a policy .version: .*: run `radit calibrate` again, or remove it"),
+        ({"seed": 5}, "does not hold a policy .seed: "),
+        ({"surprise": 1}, "does not hold a policy .surprise: "),
+        ({"policy": {"name": "forecast", "reach": -1.0}}, "does not hold a policy .policy: .*reach is -1.0"),
+    ],
+)
+def test_stale_foreign_and_damaged_files_are_refused(
+    checkpoint: str, stored: StoredPolicy, integer: IntegerDiT, tmp_path: Path, monkeypatch, change, words
+):
+    path = tmp_path / "small.policy.json"
+    path.write_text(json.dumps(stored.model_dump(mode="json") | change))
+    monkeypatch.setattr(policy_file, "policy_path", lambda model: path)
+    with pytest.raises(UserError, match=words) as found:
+        policy_of("forecast", checkpoint, integer)
+    assert "\n" not in str(found.value)
+    path.write_text("{")
+    with pytest.raises(UserError, match="does not hold a policy"):
+        policy_of("forecast", checkpoint, integer)
+
+
+def test_unknown_models_and_bad_targets_are_refused(checkpoint: str):
+    with pytest.raises(UserError, match="Model nobody is unknown"):
+        calibrated("nobody")
+    with pytest.raises(UserError, match="--target is 'fast'"):
+        calibrated(checkpoint, target="fast")
+
+
+def test_the_meter_predicts_what_it_was_fitted_to(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
+    """In the controller's integers, on the calibration images; and its limit holds."""
+    dit, y = load_model(checkpoint), torch.arange(IMAGES) % integer.config.num_classes
+    noise = make_noise(integer.config, IMAGES, 1000)
+    meter, policy = stored.meter, stored.policy
+    assert meter is not None and len(policy.error_weights) == STEPS
+
+    def predicted(of: Policy) -> tuple[torch.Tensor, float]:
+        _, record = generate(Reference(integer, of.tables(integer)), dit, y, noise)
+        return meter.predicted(record.error / of.unit(integer), 1.5), record.mac_reduction(integer)
+
+    free, reduction = predicted(policy)
+    assert float(free.mean()) == pytest.approx(stored.achieved.mse, rel=0.5)
+    for share in (0.5, 0.2):
+        mse = share * float(free.mean())
+        held, less = predicted(limited(policy, checkpoint, integer, mse, 1.5))
+        assert bool((held <= mse * 1.001).all()) and less < reduction
+    computed = predicted(limited(policy, checkpoint, integer, 0.0, 1.5))
+    assert computed == (pytest.approx(torch.zeros(IMAGES)), 1.0)
+
+
+def test_a_limit_needs_a_meter(integer: IntegerDiT, checkpoint: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(policy_file, "policy_path", lambda model: tmp_path / "none")
+    with pytest.raises(UserError, match="--max-error is 0.1, and .* has no error meter here: run `radit calibrate"):
+        limited(forecast(), checkpoint, integer, 0.1, 1.5)
+    with pytest.raises(UserError, match="max_error is 0.1: calibrate the model first"):
+        forecast(max_error=0.1).tables(integer)
+    with pytest.raises(UserError, match="max_error is -1.0: give 0 or more"):
+        parse_policy("forecast:max_error=-1")
+
+
+def test_meter_weights_fill_their_formats(integer: IntegerDiT):
+    for weights in ((1e-6, 0.0), (0.3, 5.0, 0.2), (1e5,)):
+        policy = forecast(error_weights=weights, max_error=max(weights))
+        tables, unit = policy.tables(integer), policy.unit(integer)
+        most = int(tables.error_weights.max())
+        assert 2**13 < most < 2**16 or most * STEPS * integer.config.tokens * integer.config.hidden_size > 2**37
+        assert tables.registers.error_max == int(max(weights) * unit)
+    assert int(forecast().tables(integer).error_weights.max()) == 0
+
+
+def test_injected_errors_are_those_of_the_reuses(checkpoint: str, integer: IntegerDiT):
+    dit, y = load_model(checkpoint), torch.tensor([0, 1])
+    noise = make_noise(integer.config, 2, 1000)
+    policy = forecast(0.3, first_dense=1, max_streak=2)
+    reference = Reference(integer, policy.tables(integer))
+    errors = injected(dit, reference, y, noise, 1.5)
+    _, record = generate(reference, dit, y, noise)
+    reused = record.reuse[:, 0]
+    assert bool((errors[~reused] == 0).all()) and bool((errors[reused] > 0).all())
+
+
+def test_weights_are_errors_per_share_and_fill_gaps():
+    errors, shares = torch.zeros(4, 2, 2).double(), torch.zeros(4, 2, 2).double()
+    errors[1], shares[1] = 0.2, 0.1
+    errors[3], shares[3] = 0.4, 0.1
+    assert fit_weights(errors, shares, 1.5) == (2.0, 2.0, 3.0, 4.0)
+    errors[1, :, 1], shares[1, :, 1] = 9.0, 0.0  # the null class counts a ninth of the label
+    assert fit_weights(errors, shares, 1.5)[1] == pytest.approx(2.0 + 90.0 / 9)
+    assert guidance_weights(1.5).tolist() == [2.25, 0.25]
+    assert fit_weights(errors, torch.zeros_like(shares), 1.5) == ()
+
+
+def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT):
+    """The float model's own ranges, and streams that only a crude policy visits; the codes keep their scale."""
+    dit, y = load_model(checkpoint), torch.tensor([0, 1])
+    noise = make_noise(integer.config, 2, 1000)
+    crude = forecast(1.0, first_dense=1, max_streak=20, gain=1.9, reach=8.0)
+    before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
+    ranges = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
+    after = widened(before, ranges, crude)
+    for name, found in ranges.items():
+        if name != "act_rms":
+            assert torch.equal(getattr(after, name), torch.maximum(getattr(before, name), found))
+    assert bool((after.x > before.x).any()) and torch.equal(after.act_rms, before.act_rms)
+    assert after.digest.startswith(before.digest + "+")
+
+
+def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Path, monkeypatch):
+    """And then belong to the model: its integers are those that the policy was found on."""
+    path = tmp_path / "small.safetensors"
+    save_checkpoint(path, load_model(checkpoint))
+    rounds = calibrate_run._rounds
+
+    def second_wins(*arguments):
+        one, bench, _, tried = rounds(*arguments)
+        ranges = calibrate_run._widen(bench, replace(one.policy, threshold=1.0))
+        wider = Bench(replace(bench.images, ranges=ranges), 1, lambda point: None)
+        return wider.evaluate(one.policy), wider, ranges, tried
+
+    monkeypatch.setattr(calibrate_run, "_rounds", second_wins)
+    monkeypatch.setattr(calibrate_run, "AGAIN", ())
+    monkeypatch.setattr("model.search.KNOTS", 1)
+    found = calibrated(str(path))
+    assert found.widened and "+" in load_calibration(calibration_path(path)).digest
+    assert policy_of("forecast", str(path), quantized(str(path), STEPS)) == found.policy
+
+
+def test_the_defaults_are_no_calibration():
+    assert "error_weights" not in FORECAST_DEFAULTS and forecast().error_weights == () and SWEEPS
