@@ -31,7 +31,7 @@ from model.checkpoint import find_checkpoint, load_config, load_model
 from model.classifier import load_or_train_classifier
 from model.dit import DiT
 from model.errors import UserError
-from model.generate import RunRecord, generate
+from model.generate import generate, mac_reduction
 from model.integer import IntegerDiT
 from model.quality import accuracy, frechet_to_digits, mse
 from model.quantize import quantize
@@ -200,8 +200,7 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
 
 def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
     """MACs of a dense run over those of a variant."""
-    reuse = torch.cat([reuse for _, reuse in parts], 2)
-    return RunRecord(reuse, reuse, {}, {}).mac_reduction(integer)
+    return mac_reduction(integer, torch.cat([reuse for _, reuse in parts], 2))
 
 
 Part = tuple[Tensor, Tensor]  # images (n, C, H, W), reuse (steps, S, n, contexts)

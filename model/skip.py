@@ -54,6 +54,7 @@ class PolicyTables:
         boundaries: (steps, S, 7) int64, Q9.6 in units of the timestep's int8 step, ascending.
         gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
+        error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
         registers: run-time registers of the DTSM.
     """
 
@@ -63,6 +64,7 @@ class PolicyTables:
     boundaries: Tensor
     gains: Tensor
     follow: Tensor
+    error_weights: Tensor
     registers: DtsmRegisters
 
 
@@ -160,7 +162,8 @@ class Policy:
         gains = torch.full((steps, subs), round(self.gain * FACTOR_ONE))
         follow = torch.full((steps, subs), self.together)
         follow[:, 0] = False
-        return PolicyTables(self.name != "dense", thresholds, force, boundaries, gains, follow, registers)
+        weights = torch.zeros(steps, subs, dtype=torch.int64)
+        return PolicyTables(self.name != "dense", thresholds, force, boundaries, gains, follow, weights, registers)
 
 
 def dense() -> Policy:

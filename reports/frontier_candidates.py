@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ from model.policies.fewer_steps import FewerSteps
 from model.policies.reference import MethodReference, tables_of
 from model.reference import Reference
 from model.skip import Policy, PolicyTables, dense, parse_policy
+from reports.orders import Orders
 
 FEWER = FewerSteps.name
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
@@ -83,21 +84,21 @@ class Candidate:
             return MethodReference(integer, self.policy)
         return Reference(integer, self.tables(integer))
 
-    def watched(self, sub_blocks: int) -> int:
-        """Sub-blocks whose earlier inputs are kept to compare with."""
-        if not self.reuses:
-            return 0
-        return self.policy.watched(sub_blocks) if isinstance(self.policy, Method) else sub_blocks
-
-    def forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
+    def _forced(self, computed: np.ndarray) -> np.ndarray:
         """Timesteps [timestep] known beforehand to compute everything, of decisions [timestep, sub_block, context].
 
-        Where decisions do not depend on the image that is every such timestep, else the first, or those of the table.
+        Where decisions do not depend on the image that is every such timestep, else the first.
         """
-        if isinstance(self.policy, Policy):
-            return tables.force.numpy()
+        assert isinstance(self.policy, Method)
         full: np.ndarray = np.all(computed, axis=(1, 2))
         return full if self.policy.planned else full & (np.arange(len(full)) == 0)
+
+    def orders(self, computed: np.ndarray, tables: PolicyTables) -> Orders:
+        """Orders of a run with decisions [timestep, sub_block, context]; the host gives those of a software policy."""
+        if not self.reuses or isinstance(self.policy, Policy):
+            return Orders.of(tables)
+        follow: np.ndarray = ~np.isin(np.arange(computed.shape[1]), self.policy.watched(computed.shape[1]))
+        return replace(Orders.of(tables), forced=self._forced(computed), follow=np.tile(follow, (len(computed), 1)))
 
     def digest(self) -> str:
         """SHA-256 (hex) of the policy and of the timesteps."""

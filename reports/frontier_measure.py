@@ -39,7 +39,6 @@ from reports.frontier_candidates import Candidate
 ARRAY = (16, 16)
 MEMORY = MemoryModel(latency=100, bandwidth=32.0)
 PIECE = 25  # images of one task
-DETECTION = ("ccu_words", "code_writes", "history_reads", "code_reads", "dtsm_ops")
 
 
 @dataclass(frozen=True)
@@ -164,19 +163,17 @@ def account(
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Cycles (N,) and MACs (N,) of decisions (N, timesteps, sub_blocks, contexts), and all counters, summed.
 
-    Cycles are those of the machine with its skipping switched on, whoever decides. Counters of the comparison are
-    paid, as the CCU pays them, for the share of the sub-blocks that a policy watches.
+    Cycles are those of the machine with its skipping switched on, whoever decides. A comparison is paid, as the CCU
+    pays it, in the sub-blocks that a policy watches; the others are decided without codes.
     """
     dims, build = settings.sizes()
-    tables, share = one.tables(integer), one.watched(dims.sub_blocks) / dims.sub_blocks
-    gains, rows = tables.gains.numpy(), []
+    tables, rows = one.tables(integer), []
     known: dict[bytes, tuple[int, int, dict[str, int]]] = {}  # many images decide alike
     for record in computed:
         if (same := record.tobytes()) not in known:
-            forced = one.forced(record, tables)
-            cycles = predict(dims, build, record, one.reuses, MEMORY, forced, gains).cycles
-            counts = expected_counts(dims, build, record, one.reuses, gains)
-            counts |= {name: round(counts[name] * share) for name in DETECTION}
+            orders = one.orders(record, tables)
+            cycles = predict(dims, build, record, orders, MEMORY).cycles
+            counts = expected_counts(dims, build, record, orders)
             known[same] = cycles, model_macs(dims, record), counts
         rows.append(known[same])
     total = add_counts(*(counts for _, _, counts in rows))

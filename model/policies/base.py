@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -86,9 +87,9 @@ class Method:
         """Slope (..) Q3.8 of a branch computed `steps` (..) timesteps ago, `gap` (..) after the one before."""
         return coefficient(steps, gap, self.gain)
 
-    def watched(self, sub_blocks: int) -> int:
-        """Of how many of a model's sub-blocks an earlier tensor is kept to compare with."""
-        return 0
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""
+        return ()
 
     def sampler_steps(self, base: int) -> int:
         """Timesteps of a run in place of one with `base`."""

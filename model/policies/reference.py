@@ -43,7 +43,7 @@ class MethodReference(Reference):
         wanted = self._rule.decide(s, index).unsqueeze(1).expand(act.shape[:2])
         none = torch.zeros(act.shape[:2], dtype=torch.int64)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
-        return self.history[s], none, reuse  # nothing is encoded: the history is what it was
+        return None, none, reuse  # nothing is encoded
 
     def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
         return self.method.reuse(self.state[s].streak, self.state[s].gap) * reuse
@@ -59,5 +59,6 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
         gains=torch.full((steps, subs), method.gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
+        error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
     )
