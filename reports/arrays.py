@@ -58,7 +58,9 @@ class ReportArrays(Decisions):
     def __post_init__(self) -> None:
         shapes = {name: made.shape for name, made in self.images.items()}
         if len(set(shapes.values())) != 1 or any(len(shape) not in (4, 5) or not shape[0] for shape in shapes.values()):
-            raise UserError(f"images have shapes {shapes}; give one (N, C, H, W) or (N, F, C, H, W) of all policies.")
+            raise UserError(
+                f"images have shapes {shapes}; give the same (N, C, H, W) or (N, F, C, H, W) of all policies."
+            )
         super().__post_init__()
 
     @property
