@@ -5,20 +5,22 @@ Every command imports what it needs when it runs, so that ``--help`` does not wa
 """
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from model.errors import UserError
+from reports import model_commands
 from reports.options import (
+    BUILD,
     ArrayOption,
     BandwidthOption,
     CfgOption,
     Engine,
     EngineOption,
     ImagesOption,
+    Language,
     LatencyOption,
     MemorySeedOption,
     ModelOption,
@@ -32,8 +34,6 @@ from reports.options import (
     split_list,
 )
 
-BUILD = Path("build")
-MOST_STEPS = 1000
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
@@ -43,20 +43,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def parse_steps(text: str) -> list[int]:
-    """'50,20' -> the numbers in the order given, each once."""
-    for part in (parts := split_list([text])):
-        if not (part.isascii() and part.isdigit() and 1 <= int(part) <= MOST_STEPS):
-            raise UserError(f"--steps is '{text}': give whole numbers from 1 to {MOST_STEPS} with commas between.")
-    return [int(part) for part in parts]
-
-
-class Language(StrEnum):
-    verilog = "verilog"
-    vhdl = "vhdl"
-    both = "both"
+app.add_typer(model_commands.app)
 
 
 @app.command()
@@ -89,41 +76,6 @@ def demo(
         out=out,
     )
     return 0 if equal else 1
-
-
-@app.command()
-def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model to train: digits.")] = "digits",
-    steps: Annotated[int, number("--steps", 1, None, "Optimizer steps (count).")] = 4500,
-    seed: SeedOption = 0,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint to write (.safetensors).")] = BUILD
-    / "digits.safetensors",
-) -> int:
-    """Train a float model from scratch (minutes on two cores). The shipped checkpoint was made with the defaults."""
-    if model != "digits":
-        raise UserError(f"MODEL is '{model}', which cannot be trained here: use 'digits'.")
-    from model.train import train_digits
-
-    train_digits(out=out, steps=steps, seed=seed)
-    return 0
-
-
-@app.command()
-def quality(
-    model: ModelOption = "digits",
-    samples: Annotated[
-        int, number("--samples", 2, None, "Images per variant: float, int8 dense, int8 skipping (count).")
-    ] = 1000,
-    steps: StepsOption = 50,
-    cfg: CfgOption = 1.5,
-    seed: SeedOption = 0,
-    force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
-) -> int:
-    """Measure image quality on the bit-exact integer model; the result is stored beside the checkpoint."""
-    from model.quality_run import run_quality
-
-    run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
-    return 0
 
 
 @app.command()
@@ -289,45 +241,6 @@ def project(
         memory=memory_of(latency, bandwidth, stall),
         out=out,
     )
-    return 0
-
-
-@app.command()
-def frontier(
-    model: ModelOption = "digits",
-    samples: Annotated[int, number("--samples", 2, None, "Images per point (count).")] = 1000,
-    steps: Annotated[
-        str,
-        typer.Option(
-            metavar="N,..",
-            help="Timesteps of the dense runs that the policies speed up (counts); everything is compared with the "
-            "dense run of the largest.",
-        ),
-    ] = "50,20",
-    policies: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="all|NAME[:FIELD=VALUE..],..",
-            help="Policies to compare: all, names of which to run the whole sweep (fewer-steps, fora, taylorseer, "
-            "smoothcache, fbcache, teacache, blockl1, radit, forecast), or one point each such as fora:interval=3.",
-            show_default="all",
-        ),
-    ] = None,
-    cfg: CfgOption = 1.5,
-    seed: SeedOption = 0,
-    jobs: Annotated[int | None, number("--jobs", 1, None, "Processes (count).", "one per core")] = None,
-    out: Annotated[
-        Path, typer.Option(help="Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
-    ] = BUILD / "frontier",
-) -> int:
-    """Compare our policies with published ones and with fewer steps: image error against cycles saved (modelled).
-
-    Points that OUT/points/ holds are not run again.
-    """
-    bases, names = parse_steps(steps), split_list(policies or ["all"])
-    from reports.frontier import run_frontier
-
-    run_frontier(model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out)
     return 0
 
 

@@ -116,7 +116,7 @@ def calibrate(
 
     def observed(image: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         c = dit.conditioning(t, labels)
-        tokens, ranges = _observe(dit, dit.embed(image), dit.block_modulation(c), tail)
+        tokens, ranges = observe(dit, dit.embed(image), dit.block_modulation(c), tail)
         rows.append(ranges)
         return dit.final(tokens, c)
 
@@ -134,12 +134,12 @@ def load_or_calibrate(
 ) -> Calibration:
     """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
 
+    It may have been widened (`model/visited.py`): its hash then goes on after a "+".
     Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one.
     """
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
-    if stored is not None and stored.digest == calibration_digest(
-        dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED
-    ):
+    whole = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
+    if stored is not None and stored.digest.partition("+")[0] == whole:
         return stored
     count = first or steps
     images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
@@ -185,16 +185,23 @@ def load_calibration(path: str | Path) -> Calibration | None:
         return None
 
 
-def _observe(dit: DiT, x: Tensor, modulation: Tensor, tail: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """Run all blocks on x (N, T, D): the next x, and the ranges of one timestep."""
+def observe(
+    dit: DiT, x: Tensor, modulation: Tensor, tail: float = DEFAULT_TAIL, streams: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run all blocks on x (N, T, D): the next x, and the ranges of one timestep.
+
+    Args:
+        modulation: of the blocks, as `DiT.block_modulation` gives it.
+        tail: share of the values that an int8 range may leave out.
+        streams: (S, N, T, D) residual stream that each sub-block is to see in the place of what those before it make.
+    """
     found: dict[str, list[Tensor]] = {}
     largest = x.abs().amax()
     for index, block in enumerate(dit.blocks):
         vectors = modulation[:, index]
-        for branch_of, given, gate in (
-            (_attention, block.attention_input, vectors[:, 2]),
-            (_mlp, block.mlp_input, vectors[:, 5]),
-        ):
+        parts = (_attention, block.attention_input, vectors[:, 2]), (_mlp, block.mlp_input, vectors[:, 5])
+        for s, (branch_of, given, gate) in enumerate(parts, 2 * index):
+            x = x if streams is None else streams[s]
             act = given(x, vectors)
             branch, ranges = branch_of(block, act, tail)
             ranges |= {"act": _upper(act.abs().flatten(), tail), "act_rms": act.square().mean().sqrt()}

@@ -42,7 +42,9 @@ RULES = [
     "for two branches.",
     "Policies that compare nothing (fewer-steps, fora, taylorseer, smoothcache) pay no history traffic and no "
     "detection energy. Those that compare pay them as the CCU does, 4 bits a value, for the sub-blocks they watch: "
-    "fbcache and teacache 1, blockl1 every second one, radit and forecast all.",
+    "fbcache, teacache and forecast 1, blockl1 every second one, radit all. The others are decided before their pass.",
+    "The detectors of an ablation pay for what they keep of the sub-blocks that they watch, at its bits; their lanes "
+    "are charged as the CCU's.",
     "Policies that know their schedule beforehand ask for weights early in timesteps that compute everything.",
     "Energy is nominal, host included; external bytes are those of the memory ports, without the host's streams.",
 ]
@@ -62,7 +64,7 @@ def run_frontier(
     dense, wanted = Candidate("dense", largest), candidates(policies, steps)
     measured = measure(settings, [dense, *wanted], out / "points", jobs or os.cpu_count() or 1)
     judge = load_or_train_classifier(CACHE)
-    points = [_point(settings, one, measured[one], dense, measured[dense], judge) for one in wanted]
+    points = [point_of(settings, one, measured[one], dense, measured[dense], judge) for one in wanted]
     result = Frontier(
         model=model,
         samples=samples,
@@ -81,7 +83,7 @@ def run_frontier(
     return result
 
 
-def _point(
+def point_of(
     settings: Settings, one: Candidate, found: Measured, dense: Candidate, base: Measured, judge: DigitClassifier
 ) -> FrontierPoint:
     """Quality and cost of a point against the dense run."""
@@ -117,7 +119,7 @@ def _energy(settings: Settings, one: Candidate, found: Measured) -> float:
     dims, build = settings.sizes()
     count = len(found.images)
     counters = {name: round(total / count) for name, total in found.counters.items()}
-    plan = plan_memory(dims, build, cached_tensors=2 if one.forecasts else 1)
+    plan = plan_memory(dims, build, cached_tensors=one.cached_branches)
     work = host_work(load_config(settings.model), one.sampler_steps, 1, dims.contexts)
     return energy(counters, build, load_table(), plan, work).total_uj.nominal
 

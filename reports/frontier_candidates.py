@@ -9,12 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
+from accel.dims import Dims
 from model.errors import UserError
+from model.formats import CODE_BITS
 from model.integer import IntegerDiT
-from model.policies import METHODS, parse_method
+from model.policies import DETECTORS, METHODS, parse_method
 from model.policies.base import Method
+from model.policies.detector import Detector
 from model.policies.fewer_steps import FewerSteps
-from model.policies.reference import MethodReference, tables_of
+from model.policies.reference import tables_of
+from model.policies.running import reference_of
 from model.reference import Reference
 from model.skip import Policy, PolicyTables, dense, parse_policy
 from reports.orders import Orders
@@ -22,13 +26,13 @@ from reports.orders import Orders
 FEWER = FewerSteps.name
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     FEWER: ("steps", (40, 35, 30, 25, 20, 17, 15, 12, 10)),
-    "fora": ("interval", (2, 3, 4, 5, 6)),
-    "taylorseer": ("interval", (2, 3, 4, 5, 6, 7)),
-    "smoothcache": ("alpha", (0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22)),
-    "fbcache": ("threshold", (0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2)),
-    "teacache": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13)),
-    "blockl1": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.12, 0.2)),
-    "radit": ("threshold", (0.1, 0.14, 0.175, 0.25, 0.35, 0.5)),
+    "fora": ("interval", (2, 3, 4, 5)),
+    "taylorseer": ("interval", (2, 3, 4, 5, 6)),
+    "smoothcache": ("alpha", (0.05, 0.08, 0.11, 0.15, 0.2)),
+    "fbcache": ("threshold", (0.03, 0.05, 0.08, 0.12, 0.17)),
+    "teacache": ("threshold", (0.025, 0.04, 0.06, 0.08, 0.11)),
+    "blockl1": ("threshold", (0.025, 0.045, 0.07, 0.12, 0.2)),
+    "radit": ("threshold", (0.14, 0.175, 0.25, 0.4)),
     "forecast": ("threshold", (0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)),
 }
 
@@ -68,9 +72,10 @@ class Candidate:
         return self.name not in (FEWER, "dense")
 
     @property
-    def forecasts(self) -> bool:
-        """Whether it caches two branches of each sub-block."""
-        return self.policy.gain > 0
+    def cached_branches(self) -> int:
+        """Branches kept of each sub-block."""
+        forecasts = (self.policy.slope_gain if isinstance(self.policy, Method) else self.policy.gain) > 0
+        return 1 + forecasts * (self.policy.order if isinstance(self.policy, Detector) else 1)
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:
         """The integers of a run."""
@@ -81,24 +86,38 @@ class Candidate:
     def reference(self, integer: IntegerDiT) -> Reference:
         """The integer model under this policy."""
         if self.reuses and isinstance(self.policy, Method):
-            return MethodReference(integer, self.policy)
+            return reference_of(integer, self.policy)
         return Reference(integer, self.tables(integer))
 
-    def _forced(self, computed: np.ndarray) -> np.ndarray:
+    def _forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
         """Timesteps [timestep] known beforehand to compute everything, of decisions [timestep, sub_block, context].
 
-        Where decisions do not depend on the image that is every such timestep, else the first.
+        Where decisions do not depend on the image that is every such timestep, else the detector's, or the first.
         """
-        assert isinstance(self.policy, Method)
         full: np.ndarray = np.all(computed, axis=(1, 2))
-        return full if self.policy.planned else full & (np.arange(len(full)) == 0)
+        if isinstance(self.policy, Method) and self.policy.planned:
+            return full
+        return tables.force.numpy() if isinstance(self.policy, Detector) else full & (np.arange(len(full)) == 0)
+
+    def charged(self, counts: dict[str, int], dims: Dims) -> dict[str, int]:
+        """The counters of a run (`expected_counts`) with what a detector keeps in place of the CCU's codes."""
+        if not isinstance(self.policy, Detector):
+            return counts
+        cost = self.policy.cost(dims.tokens * dims.hidden)
+        kept = {name: round(counts[name] * cost.stored_bits / CODE_BITS) for name in ("history_reads", "code_reads")}
+        kept["code_reads"] = kept["history_reads"] if cost.always else kept["code_reads"]
+        checked = counts["cache_writes"] * cost.checks
+        kept["cache_reads"] = counts["cache_reads"] + checked
+        kept["slope_reads"] = counts["slope_reads"] * self.policy.order + checked
+        return counts | kept
 
     def orders(self, computed: np.ndarray, tables: PolicyTables) -> Orders:
         """Orders of a run with decisions [timestep, sub_block, context]; the host gives those of a software policy."""
         if not self.reuses or isinstance(self.policy, Policy):
             return Orders.of(tables)
         follow: np.ndarray = ~np.isin(np.arange(computed.shape[1]), self.policy.watched(computed.shape[1]))
-        return replace(Orders.of(tables), forced=self._forced(computed), follow=np.tile(follow, (len(computed), 1)))
+        forced = self._forced(computed, tables)
+        return replace(Orders.of(tables), forced=forced, follow=np.tile(follow, (len(computed), 1)))
 
     def digest(self) -> str:
         """SHA-256 (hex) of the policy and of the timesteps."""
@@ -107,7 +126,8 @@ class Candidate:
 
 
 def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
-    """Points of "all", of names (their whole sweep) and of policies with settings, at each number of base steps.
+    """Points of "all", of names (their whole sweep; a detector's: its defaults) and of policies with settings, at each
+    number of base steps.
 
     Fewer steps replace the largest base alone: smaller ones are themselves fewer steps.
 
@@ -125,9 +145,10 @@ def candidates(policies: list[str], bases: list[int]) -> list[Candidate]:
 def _texts(policy: str, largest: int) -> list[str]:
     """The texts of one entry of --policies."""
     name, _, settings = policy.partition(":")
-    if name != "all" and name not in SWEEPS:
-        raise UserError(f"--policies is '{policy}': choose all, {', '.join(SWEEPS)}, or one of them with settings.")
-    if settings:
+    if name not in ("all", *SWEEPS, *DETECTORS):
+        names = ", ".join((*SWEEPS, *DETECTORS))
+        raise UserError(f"--policies is '{policy}': choose all, {names}, or one of them with settings.")
+    if settings or name in DETECTORS:
         return [policy]
     swept = SWEEPS if name == "all" else [name]
     pairs = [(each, field, value) for each in swept for field, values in [SWEEPS[each]] for value in values]

@@ -118,7 +118,7 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
 
 def key(settings: Settings, one: Candidate) -> str:
     """Hash (hex) of everything that determines a point: model, policy, settings, and the code behind it."""
-    integer = _integer(settings.model, one.sampler_steps)
+    integer = integer_of(settings.model, one.sampler_steps)
     facts = [integer.digest(), one.digest(), settings.samples, settings.cfg, settings.seed, _code()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
 
@@ -141,7 +141,7 @@ def _dit(name: str) -> DiT:
 
 
 @cache
-def _integer(name: str, steps: int) -> IntegerDiT:
+def integer_of(name: str, steps: int) -> IntegerDiT:
     dit = _dit(name)
     return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), steps), DDIM(steps))
 
@@ -149,7 +149,7 @@ def _integer(name: str, steps: int) -> IntegerDiT:
 def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
     """A few images of one point, on one thread."""
     torch.set_num_threads(1)
-    dit, integer = _dit(settings.model), _integer(settings.model, one.sampler_steps)
+    dit, integer = _dit(settings.model), integer_of(settings.model, one.sampler_steps)
     labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
     images, record = generate(one.reference(integer), dit, labels, noise, cfg=settings.cfg)
@@ -173,7 +173,7 @@ def account(
         if (same := record.tobytes()) not in known:
             orders = one.orders(record, tables)
             cycles = predict(dims, build, record, orders, MEMORY).cycles
-            counts = expected_counts(dims, build, record, orders)
+            counts = one.charged(expected_counts(dims, build, record, orders), dims)
             known[same] = cycles, model_macs(dims, record), counts
         rows.append(known[same])
     total = add_counts(*(counts for _, _, counts in rows))

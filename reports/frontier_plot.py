@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.frontier_candidates import SWEEPS
 from reports.frontier_schema import Frontier, FrontierPoint
-from reports.plots import COLORS, GRID, MUTED, STYLE
+from reports.plots import COLORS, GRID, INK, MUTED, STYLE
 
 LINES = {0: "-", 1: (0, (4, 2)), 2: (0, (1, 2))}
 POLICY_COLORS = dict(zip(SWEEPS, (MUTED, *(COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4))), strict=True))
@@ -41,7 +41,8 @@ def _curves(axis: Axes, frontier: Frontier, field: str) -> None:
         for style, base in enumerate(bases):
             chosen = [p for p in frontier.points if (p.policy, p.base_steps) == (policy, base)]
             if chosen:
-                _curve(axis, chosen, field, POLICY_COLORS[policy], LINES[style % len(LINES)], f"{policy}, {base} steps")
+                color, line = POLICY_COLORS.get(policy, INK), LINES[style % len(LINES)]
+                _curve(axis, chosen, field, color, line, f"{policy}, {base} steps")
     axis.set_xlabel("cycle reduction, modelled")
     axis.grid(color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +11,20 @@ import typer
 from model.errors import UserError
 
 POLICIES = ("dense", "radit", "forecast")
+BUILD = Path("build")
 UNLIMITED = float("inf")
+MOST_STEPS, MOST_REDUCTION = 1000, 6
 
 
 class Engine(StrEnum):
     myhdl = "myhdl"
     verilator = "verilator"
+
+
+class Language(StrEnum):
+    verilog = "verilog"
+    vhdl = "vhdl"
+    both = "both"
 
 
 def number(name: str, low: int, high: int | None, text: str, default: str | bool = True) -> Any:
@@ -43,6 +52,7 @@ ImagesOption = Annotated[int, number("--images", 1, None, "Images to generate (c
 StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image (count).")]
 CfgOption = Annotated[float, number("--cfg", 1, 100, "Classifier-free guidance scale (factor; 1 is no guidance).")]
 SeedOption = Annotated[int, number("--seed", 0, 2**32 - 1, "Seed of all random numbers (integer).")]
+JobsOption = Annotated[int | None, number("--jobs", 1, None, "Processes (count).", "one per core")]
 EngineOption = Annotated[
     Engine, typer.Option("--engine", help="Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
 ]
@@ -99,3 +109,21 @@ def parse_policies(values: list[str]) -> list[str]:
         if names.count(name) > 1:
             raise UserError(f"--policy names {name} more than once: give it once, with one choice of settings.")
     return texts
+
+
+def parse_steps(text: str) -> list[int]:
+    """'50,20' -> the numbers in the order given, each once."""
+    for part in (parts := split_list([text])):
+        if not (part.isascii() and part.isdigit() and 1 <= int(part) <= MOST_STEPS):
+            raise UserError(f"--steps is '{text}': give whole numbers from 1 to {MOST_STEPS} with commas between.")
+    return [int(part) for part in parts]
+
+
+def parse_reductions(text: str) -> list[float]:
+    """'2.5,3.33' -> the factors in the order given, each once."""
+    for part in (parts := split_list([text])):
+        if not re.fullmatch(r"[0-9]+([.][0-9]+)?", part) or not 1.0 < float(part) <= MOST_REDUCTION:
+            raise UserError(
+                f"--reductions is '{text}': give factors above 1, up to {MOST_REDUCTION}, such as 2.5,3.33."
+            )
+    return [float(part) for part in parts]

@@ -5,10 +5,11 @@ import inspect
 import pytest
 
 from model.errors import UserError
-from radit import cosim, demo, main, train
+from radit import cosim, demo, main
+from reports.model_commands import train
 from reports.options import POLICIES, parse_array, parse_policies
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "report"]
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,6 +40,7 @@ def test_help_lists_all_commands(capsys):
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
+        (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
         (["cosim", "--color"], ["--color", "--help"]),
         (["cosi"], ["'cosi'", "'cosim'"]),
     ],

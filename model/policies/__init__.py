@@ -1,21 +1,37 @@
-"""Published software caching policies on the integer model, to compare ours with. None of them is in the hardware."""
+"""Policies on the integer model, to compare ours with: published software caches, and ours with another detector.
+
+None of them is in the hardware.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 
 from model.errors import UserError
 from model.policies.base import Method
 from model.policies.blockl1 import BlockL1
+from model.policies.detector import Detector
 from model.policies.fbcache import FirstBlockCache
 from model.policies.fewer_steps import FewerSteps
 from model.policies.fora import Fora
+from model.policies.misses import Miss
+from model.policies.paths import Path
+from model.policies.signatures import L1, Codes, Levels, Pooled, Sketch
 from model.policies.smoothcache import SmoothCache
+from model.policies.static import Static
 from model.policies.taylorseer import TaylorSeer
 from model.policies.teacache import TeaCache
 
-METHODS: dict[str, type[Method]] = {
-    kind.name: kind for kind in (FewerSteps, Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
+PUBLISHED: tuple[type[Method], ...] = (FewerSteps, Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
+DETECTORS: dict[str, type[Detector]] = {
+    kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static)
+}
+METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (*PUBLISHED, *DETECTORS.values())}
+KINDS: dict[str, tuple[Callable[[str], float], str]] = {
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+    "bool": (lambda text: ("False", "True").index(text) > 0, "True or False"),
 }
 
 
@@ -28,15 +44,15 @@ def parse_method(text: str) -> Method:
     name, *settings = text.split(":")
     if name not in METHODS:
         raise UserError(f"Policy is '{name}': choose {', '.join(METHODS)}.")
-    kinds = {each.name: int if each.type == "int" else float for each in fields(METHODS[name])}
-    values: dict[str, int | float] = {}
+    kinds = {each.name: KINDS[str(each.type)] for each in fields(METHODS[name])}
+    values: dict[str, float] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
         if key not in kinds:
             raise UserError(f"Policy {name} has the setting '{setting}': give {', '.join(kinds)} and =VALUE.")
+        parse, wanted = kinds[key]
         try:
-            values[key] = kinds[key](value)
+            values[key] = parse(value)
         except ValueError:
-            wanted = "a whole number" if kinds[key] is int else "a number"
             raise UserError(f"Policy {name} has {key} '{value}': give {wanted}.") from None
     return METHODS[name](**values)

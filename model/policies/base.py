@@ -1,16 +1,15 @@
 """What all published caching policies have in common.
 
 A `Method` is a kind of policy with its numbers: printable, hashable, without state. For every batch of images it makes
-a `Rule`, which observes what the method looks at, decides which images reuse a sub-block, and says how the cached
-branch stands in for the computed one. Decisions are made per image, for both guidance contexts together: the published
-code runs both contexts in one batch and decides for that batch.
+a `Rule`, which observes what the method looks at and decides which images reuse a sub-block. The published policies
+decide per image, for both guidance contexts together: their code runs both in one batch and decides for that batch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -19,7 +18,6 @@ from torch import Tensor
 
 from model.errors import UserError
 from model.integer import IntegerDiT
-from model.ops.reuse import coefficient
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,12 @@ class Rule:
         """Look at sub-block `sight.s`, before `decide` is asked about it."""
 
     def decide(self, s: int, index: int) -> Tensor:
-        """Images (N,) bool that reuse sub-block s at timestep `index`, if they have a branch of it."""
+        """Images (N,), or images and contexts (N, contexts), bool, that reuse sub-block s at timestep `index`, if they
+        have a branch of it."""
         return self.every(False)
+
+    def learn(self, s: int, branch: Tensor) -> None:
+        """See the branch (N, contexts, T, D) that sub-block s gave after `decide`: computed, cached or forecast."""
 
     def every(self, reuse: bool) -> Tensor:
         """The same decision for all images: (N,) bool."""
@@ -64,28 +66,30 @@ class Method:
 
     Class attributes:
         name: as `parse_method` knows it.
-        gain: of the forecast's slope, Q1.7; 0: the latest computed branch is reused as it is.
         planned: decisions do not depend on the image, so that the host knows them before the run.
+        limits: the smallest and largest value of numbers that need more than to be 0 (whole ones: 1) or more.
     """
 
     name: ClassVar[str]
-    gain: ClassVar[int] = 0
     planned: ClassVar[bool] = False
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            low = 1 if each.type == "int" else 0
-            if not low <= value < math.inf:
-                raise UserError(f"Policy {self.name} has {each.name} {value}: give {low} or more.")
+            low, high = self.limits.get(each.name, (1 if each.type == "int" else 0, math.inf))
+            if not low <= value <= high or value == math.inf:
+                wanted = f"{low} or more" if high == math.inf else f"a value from {low} to {high}"
+                raise UserError(f"Policy {self.name} has {each.name} {value}: give {wanted}.")
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         """Return the decisions of a new batch."""
         return Rule(images)
 
-    def reuse(self, steps: Tensor, gap: Tensor) -> Tensor:
-        """Slope (..) Q3.8 of a branch computed `steps` (..) timesteps ago, `gap` (..) after the one before."""
-        return coefficient(steps, gap, self.gain)
+    @property
+    def slope_gain(self) -> int:
+        """Gain of the forecast's slope, Q1.7; 0: the latest computed branch is reused as it is."""
+        return 0
 
     def watched(self, sub_blocks: int) -> Sequence[int]:
         """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""

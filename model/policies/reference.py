@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from model.carrier import Tally
+from model.engines import Stages
 from model.formats import ACT_FRAC, CODE_LEVELS, STREAK_BITS
 from model.integer import Conditioning, IntegerDiT
 from model.ops.dtsm import DtsmRegisters, decide
 from model.policies.base import Method, Sight
+from model.policies.detector import Detector
 from model.reference import Reference
 from model.skip import PolicyTables
 
@@ -37,27 +39,37 @@ class MethodReference(Reference):
         self._moved = x - self._entered
         return x
 
+    def _follow(self, s: int, index: int) -> None:
+        """No sub-block is decided without its rule."""
+
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         real = act * (float(self.integer.act_scale[index, s]) / 2**ACT_FRAC)
         self._rule.observe(Sight(s, index, real, self._moved if s else None))
-        wanted = self._rule.decide(s, index).unsqueeze(1).expand(act.shape[:2])
+        wanted = self._rule.decide(s, index)
+        wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand(act.shape[:2])
         none = torch.zeros(act.shape[:2], dtype=torch.int64)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
         return None, none, reuse  # nothing is encoded
 
-    def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
-        return self.method.reuse(self.state[s].streak, self.state[s].gap) * reuse
+    def _branch(
+        self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
+    ) -> Tensor:
+        branch = super()._branch(a, reuse, codes, s, index, tally, stages)
+        self._rule.learn(s, branch)
+        return branch
 
 
 def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
     """Return tables that cache, forecast with the method's gain, and leave all decisions to it."""
+    if isinstance(method, Detector):
+        return method.policy.tables(integer)
     steps, subs = integer.act_scale.shape
     return PolicyTables(
         detect=True,
         thresholds=torch.zeros(steps, subs, dtype=torch.int64),
         force=torch.zeros(steps, dtype=torch.bool),
         boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
-        gains=torch.full((steps, subs), method.gain),
+        gains=torch.full((steps, subs), method.slope_gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
         error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),

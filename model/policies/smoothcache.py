@@ -39,7 +39,7 @@ class SmoothCache(Method):
     images: int = 8
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
-        return _TableRule(images, reuse_table(_errors(_ByIdentity(integer), self.images), self.alpha))
+        return _TableRule(images, reuse_table(_errors(ByIdentity(integer), self.images), self.alpha))
 
 
 class _TableRule(Rule):
@@ -76,7 +76,7 @@ def branch_errors(branches: Tensor) -> Tensor:
     return torch.stack([error[:, :, kind::KINDS].mean(2) for kind in range(KINDS)])
 
 
-class _ByIdentity:
+class ByIdentity:
     """An integer model as a key of a cache: the same object is the same model."""
 
     def __init__(self, integer: IntegerDiT) -> None:
@@ -86,11 +86,11 @@ class _ByIdentity:
         return id(self.integer)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and other.integer is self.integer
+        return isinstance(other, ByIdentity) and other.integer is self.integer
 
 
 @lru_cache(maxsize=4)
-def _errors(key: _ByIdentity, images: int) -> Tensor:
+def _errors(key: ByIdentity, images: int) -> Tensor:
     return branch_errors(calibration_branches(key.integer, images))
 
 

@@ -23,10 +23,13 @@ class TaylorSeer(Method):
     """
 
     name: ClassVar[str] = "taylorseer"
-    gain: ClassVar[int] = FACTOR_ONE
     planned: ClassVar[bool] = True
     interval: int = 5
     warm_up: int = 3
+
+    @property
+    def slope_gain(self) -> int:
+        return FACTOR_ONE
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         return Every(images, self.interval, self.warm_up)

@@ -89,7 +89,7 @@ def test_pieces_do_not_change_a_point(tmp_path, monkeypatch):
 
 
 def test_detection_is_paid_for_what_is_watched():
-    integer = frontier_measure._integer("digits", 6)
+    integer = frontier_measure.integer_of("digits", 6)
     record = np.ones((1, 6, 12, 2), bool)
     record[0, 1::2] = False
     texts = ("fora:interval=2", "teacache:threshold=0.1", "blockl1:threshold=0.1", "radit:threshold=0.1")
@@ -98,7 +98,7 @@ def test_detection_is_paid_for_what_is_watched():
 
 
 def test_a_forecast_reads_two_branches():
-    integer = frontier_measure._integer("digits", 6)
+    integer = frontier_measure.integer_of("digits", 6)
     record = np.ones((1, 6, 12, 2), bool)
     record[0, 3] = False
     fora, taylor = (account(SETTINGS, Candidate(t, 6), integer, record)[2] for t in ("fora", "taylorseer"))

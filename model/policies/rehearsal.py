@@ -1,0 +1,80 @@
+"""Decisions of a detector on the inputs of dense runs: how much it will compute, known without running it.
+
+Forecasts hardly move the inputs of sub-block 0, which alone decides; a threshold found here computes in a run what was
+asked for within a per cent (`tests/model/test_detectors.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from model.formats import ACT_FRAC
+from model.generate import Host
+from model.integer import IntegerDiT
+from model.policies.base import Rule, Sight
+from model.policies.detector import Detector
+from model.policies.smoothcache import CALIBRATION_SEED, CFG, ByIdentity
+from model.reference import Reference, StageCapture
+from model.sampler import make_noise
+from model.skip import dense
+
+LOWEST, HALVINGS = 1e-4, 14  # of the bisection: thresholds from LOWEST to 1, to a part in a thousand
+
+
+def dense_inputs(integer: IntegerDiT, images: int) -> Tensor:
+    """Return the modulated inputs of sub-block 0, (steps, images, contexts, T, D) int16 Q9.6, of dense runs."""
+    return _dense_inputs(ByIdentity(integer), images)
+
+
+@lru_cache(maxsize=4)
+def _dense_inputs(key: ByIdentity, images: int) -> Tensor:
+    integer, config = key.integer, key.integer.config
+    reference = Reference(integer, dense().tables(integer))
+    labels = torch.arange(images) % config.num_classes
+    host = Host(integer.dit, integer, labels, make_noise(config, images, CALIBRATION_SEED), CFG, config.tokens)
+    reference.start(images, host.contexts)
+    found = []
+    for index in range(integer.steps):
+        captures: list[StageCapture] = []
+        x, _ = reference.step(host.enter(), index, host.tables, captures)
+        host.leave(x, index)
+        found.append(captures[0].act)
+    return torch.stack(found)
+
+
+def rehearsed(rule: Rule, integer: IntegerDiT, inputs: Tensor) -> Tensor:
+    """Return what a rule computes of sub-block 0, (steps, images, contexts) bool, on inputs of dense runs."""
+    computed = []
+    for index, act in enumerate(inputs):
+        rule.observe(Sight(0, index, act.double() * (float(integer.act_scale[index, 0]) / 2**ACT_FRAC), None))
+        computed.append(~rule.decide(0, index))
+    return torch.stack(computed)
+
+
+def reduction(method: Detector, integer: IntegerDiT, images: int) -> float:
+    """Return MACs of a dense run over those of a rehearsed one, where sub-block 0 decides for all."""
+    inputs = dense_inputs(integer, images)
+    return 1.0 / float(rehearsed(method.rule(integer, images), integer, inputs).double().mean())
+
+
+def threshold_for(method: Detector, integer: IntegerDiT, wanted: float, images: int) -> float:
+    """Return the threshold at which a rehearsal over dense images has the wanted reduction of MACs."""
+    low, high = math.log(LOWEST), 0.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2.0
+        if reduction(replace(method, threshold=math.exp(middle)), integer, images) < wanted:
+            low = middle
+        else:
+            high = middle
+    return rounded_up(math.exp(high))
+
+
+def rounded_up(threshold: float) -> float:
+    """Return a threshold of four digits, not smaller."""
+    short = float(f"{threshold:.4g}")
+    return short if short >= threshold else float(f"{threshold * (1.0 + 1e-4):.4g}")
