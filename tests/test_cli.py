@@ -8,7 +8,7 @@ from model.errors import UserError
 from radit import cosim, demo, main, train
 from reports.options import POLICIES, parse_array, parse_policies
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "report"]
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "area", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,6 +38,7 @@ def test_help_lists_all_commands(capsys):
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
+        (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["cosim", "--color"], ["--color", "--help"]),
         (["cosi"], ["'cosi'", "'cosim'"]),
