@@ -15,13 +15,16 @@ from reports import model_commands
 from reports.options import (
     BUILD,
     ArrayOption,
+    ArraysOption,
     BandwidthOption,
     CfgOption,
+    CheckOption,
     Engine,
     EngineOption,
     ImagesOption,
     Language,
     LatencyOption,
+    LibertyOption,
     MemorySeedOption,
     ModelOption,
     SeedOption,
@@ -241,6 +244,25 @@ def project(
         memory=memory_of(latency, bandwidth, stall),
         out=out,
     )
+    return 0
+
+
+@app.command()
+def area(
+    array: ArraysOption = "16x16,64x64",
+    model: ModelOption = "digits",
+    liberty: LibertyOption = None,
+    check: CheckOption = True,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    out: Annotated[Path, typer.Option(help="Folder for area.json; finished pieces stay in its pieces/.")] = BUILD
+    / "area",
+) -> int:
+    """Account for what detection costs: cells of every part of the machine (Yosys), and cycles and energy of a run."""
+    shapes, memory = [parse_array(text) for text in split_list([array])], memory_of(latency, bandwidth, 0.0)
+    from reports.area import run_area
+
+    run_area(arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out)
     return 0
 
 

@@ -59,6 +59,21 @@ EngineOption = Annotated[
 ArrayOption = Annotated[
     str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
 ]
+ArraysOption = Annotated[
+    str, typer.Option("--array", metavar="RxC,..", help="MAC arrays, rows x columns, with commas between.")
+]
+LibertyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--liberty",
+        metavar="FILE",
+        help="Standard cells to map to (Liberty).",
+        show_default="Debian's qflow-tech-osu018 where it is installed, else gates counted in transistors",
+    ),
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check/--no-check", help="Also synthesize a 4x4 array whole, to check the sum of its pieces.")
+]
 
 LatencyOption = Annotated[
     int, number("--latency", 0, 100_000, "External memory: from a read command to its first word (cycles).")

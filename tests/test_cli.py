@@ -9,7 +9,7 @@ from radit import cosim, demo, main
 from reports.model_commands import train
 from reports.options import POLICIES, parse_array, parse_policies
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "report"]
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "area", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,6 +39,7 @@ def test_help_lists_all_commands(capsys):
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
+        (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
         (["cosim", "--color"], ["--color", "--help"]),

@@ -5,6 +5,8 @@ import numpy as np
 from accel.config import BuildConfig
 from accel.dims import Dims
 from model.config import DiTConfig
+from reports.area_parts import PARTS
+from reports.area_schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
 from reports.arrays import ReportArrays
 from reports.counts import UNCOUNTED, expected_counts, model_macs
 from reports.cycles import MemoryModel
@@ -12,7 +14,7 @@ from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
 from reports.orders import Orders
-from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
+from reports.schema import Array, Check, CycleModel, ExternalMemory, Memory, PolicyResult, Quality, Sampler, Summary
 from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import load_table
 from reports.traffic import Run, roofline
@@ -107,3 +109,21 @@ def arrays(rng: np.random.Generator, images: int = 10, forecast: bool = False) -
     noisy = {name: dense + 0.02 * rng.standard_normal(dense.shape) for name in skipping}
     reused = {name: np.stack([~decisions(rng) for _ in range(images)]) for name in skipping}
     return ReportArrays(reused, {"dense": dense} | noisy)
+
+
+def area() -> Area:
+    """An account of cells of two arrays, with its check and a run's costs."""
+    one = Logic(cells=10, gates=20.0, flip_flops=1)
+    parts = {name: PartArea(logic=one, pieces=1, synthesized=1, memory_bits=0) for name in PARTS}
+    parts |= {"array": PartArea(logic=Logic(cells=1040, gates=2080.0), pieces=4, synthesized=1, memory_bits=0)}
+    parts |= {"history": PartArea(logic=one, pieces=1, synthesized=1, memory_bits=4096)}
+    array = Array(rows=4, cols=4)
+    cost = dict(model="digits", array=array, decisions="made up", skip_rate=0.5, energy_uj=8.0, energy_told_uj=7.9)
+    return Area(
+        model="digits", yosys="Yosys 0.23", library="gates.lib", library_hash="0" * 16, gate_area=1.0,
+        arrays=[ArrayArea(array=array, parts=parts), ArrayArea(array=Array(rows=8, cols=8), parts=parts)],
+        check=Composition(array=array, whole=Logic(cells=1000, gates=2000.0), pieces=Logic(cells=1010, gates=1990.0)),
+        memory=ExternalMemory(latency=100, bandwidth=32.0, stall=0.0), energy_table="made up",
+        costs=[DetectionCost(policy=name, cycles=2e6, cycles_told=1.9e6, **cost) for name in ("radit", "forecast")],
+        created="2026-01-01T00:00:00+00:00", command="radit area", versions={},
+    )  # fmt: skip
