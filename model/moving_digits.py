@@ -148,3 +148,14 @@ def render(ink: Tensor, corners: Tensor, size: int, wrap: bool) -> Tensor:
         offset = (offset + size / 2.0) % size - size / 2.0
     weight = (1.0 - offset.abs()).clamp(min=0.0)
     return torch.einsum("nfij,njk,nflk->nfil", weight[:, :, 0], ink, weight[:, :, 1])
+
+
+def ink_centres(clips: Tensor) -> Tensor:
+    """Return the centres of ink (N, F, 2) of clips (N, F, 1, H, W): row and column, in pixels.
+
+    A frame without ink has its centre in the middle of the canvas.
+    """
+    ink = ((clips[:, :, 0] + 1.0) / 2.0).clamp(0.0, 1.0) + 1e-6
+    rows, columns = (torch.arange(size, dtype=ink.dtype, device=ink.device) for size in ink.shape[2:])
+    row, column = (ink.sum(3) * rows).sum(2), (ink.sum(2) * columns).sum(2)
+    return torch.stack([row, column], dim=2) / ink.sum((2, 3)).unsqueeze(2)

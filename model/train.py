@@ -49,7 +49,7 @@ class Recipe:
     peak_rate: float
 
 
-RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(6000, 16, 2e-3)}
+RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(5000, 8, 2e-3)}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def training_data(model: str, folder: Path | None = None) -> TrainingData:
         if config.frames == 1:
             raise UserError(f"--data is {folder}, but {model} does not learn from clips: use it with 'moving-digits'.")
         found = load_clips(folder, config.frames, config.input_size)
-        fitting = config.model_copy(update={"num_classes": len(found.classes)})
+        fitting = config.model_copy(update={"num_classes": max(len(found.classes), 1)})
         facts = {"provenance": f"trained from scratch by model/train.py on {len(found.labels)} clips of {folder.name}"}
         return TrainingData(fitting, found.clips, found.labels, facts | {"classes": json.dumps(found.classes)})
     facts = {"provenance": "trained from scratch by model/train.py on the train split of scikit-learn's load_digits"}
@@ -212,8 +212,12 @@ def train_model(
     """
     check_target(out)
     source = training_data(model, data)
-    own = {"steps": steps, "batch_size": batch_size, "peak_rate": peak_rate}
-    recipe = Recipe(**asdict(RECIPES[model]) | {name: value for name, value in own.items() if value is not None})
+    usual = RECIPES[model]
+    recipe = Recipe(
+        usual.steps if steps is None else steps,
+        min(usual.batch_size, len(source.labels)) if batch_size is None else batch_size,
+        usual.peak_rate if peak_rate is None else peak_rate,
+    )
     _check(recipe, len(source.labels))
     facts = {"seed": seed, **asdict(recipe)}
     trainer, key = Trainer(source, recipe, seed), {**facts, "data": source.digest()}
