@@ -61,14 +61,25 @@ def train(
 def quality(
     model: ModelOption = "digits",
     samples: Annotated[
-        int, number("--samples", 2, None, "Images per variant: float, int8 dense, int8 skipping (count).")
-    ] = 1000,
+        int | None,
+        number(
+            "--samples",
+            2,
+            None,
+            "Images or clips per variant: float, int8 dense, int8 skipping (count); a clip takes as long as about "
+            "eight images.",
+            "1000, of clips 128",
+        ),
+    ] = None,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
 ) -> int:
-    """Measure image quality on the bit-exact integer model; the result is stored beside the checkpoint."""
+    """Measure the quality of images, or of clips of moving digits, on the bit-exact integer model (minutes).
+
+    The result is stored beside the checkpoint.
+    """
     from model.quality_run import run_quality
 
     run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
