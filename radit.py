@@ -51,7 +51,10 @@ app.add_typer(model_commands.app)
 
 @app.command()
 def demo(
-    images: ImagesOption = 10,
+    model: ModelOption = "digits",
+    images: Annotated[
+        int | None, number("--images", 1, None, "Images or clips to generate (count).", "10, of clips 4")
+    ] = None,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
@@ -61,14 +64,24 @@ def demo(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
-    out: Annotated[Path, typer.Option(help="Folder for summary.json, report.html, images/, rtl/.")] = BUILD / "demo",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for summary.json, report.html, images/, rtl/.",
+            show_default="build/demo, of clips build/moving-digits",
+        ),
+    ] = None,
 ) -> int:
-    """Generate digits through the hardware, dense and under both skipping policies; check every word; report cycles,
-    energy, quality."""
+    """Generate digits, or clips of moving digits, through the hardware, dense and under both skipping policies; check
+    every word; report cycles, energy, quality.
+
+    Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
+    """
     shape = parse_array(array)
     from reports.runs import run_demo
 
     equal = run_demo(
+        model=model,
         images=images,
         steps=steps,
         cfg=cfg,

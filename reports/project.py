@@ -81,6 +81,7 @@ def run_project(
         origin = f"{origin}; reused branches are forecasts"
     result = Projection(
         model=model,
+        frames=config.frames,
         tokens=dims.tokens,
         contexts=contexts,
         steps=steps,
@@ -174,4 +175,4 @@ def show(result: Projection, console: Console) -> None:
     if result.decisions:
         console.print(f"skipping: {result.decisions}", highlight=False)
     console.print(projection_table(result))
-    console.print(f"per image; everything is modelled, energy by table {result.energy_table}", highlight=False)
+    console.print(f"per {result.noun}; everything is modelled, energy by table {result.energy_table}", highlight=False)

@@ -93,8 +93,15 @@ def test_memory_defaults_are_those_of_a_request(command):
     assert [shown[name].default for name in names] == [used[name].default for name in names]
 
 
-def test_training_defaults_are_those_of_the_shipped_checkpoint():
-    from model.train import train_digits
+def test_training_defaults_are_those_of_the_shipped_checkpoints(capsys):
+    from model.checkpoint import find_checkpoint, read_metadata
+    from model.train import RECIPES
 
-    shown, used = inspect.signature(train).parameters, inspect.signature(train_digits).parameters
-    assert [shown[name].default for name in ("steps", "seed")] == [used[name].default for name in ("steps", "seed")]
+    assert inspect.signature(train).parameters["seed"].default == 0
+    assert main(["train", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for model, recipe in RECIPES.items():
+        assert f"{recipe.steps} for {model}" in shown
+        facts = read_metadata(find_checkpoint(model))
+        used = {name: str(value) for name, value in vars(recipe).items()} | {"seed": "0"}
+        assert {name: facts[name] for name in used} == used

@@ -14,7 +14,18 @@ from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
 from reports.orders import Orders
-from reports.schema import Array, Check, CycleModel, ExternalMemory, Memory, PolicyResult, Quality, Sampler, Summary
+from reports.schema import (
+    Array,
+    Check,
+    ClipMeasures,
+    CycleModel,
+    ExternalMemory,
+    Memory,
+    PolicyResult,
+    Quality,
+    Sampler,
+    Summary,
+)
 from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import load_table
 from reports.traffic import Run, roofline
@@ -98,6 +109,26 @@ def summary(rng: np.random.Generator, forecast: bool = False) -> Summary:
         seconds={"quantize": 4.2, "verilate": 31.0, "simulate dense": 80.1, "simulate radit": 41.5, "report": 2.0},
         provenance=provenance(load_table(), plan_memory(DIMS, BUILD).describe(), {"checkpoint": "0123456789abcdef"}),
     )
+
+
+def clip_summary(rng: np.random.Generator) -> Summary:
+    """The same as if it were of three clips, with what only these have."""
+    found = summary(rng, forecast=True)
+    found.model, found.sampler = "moving-digits", Sampler(steps=STEPS, cfg=1.5, images=3, frames=4, seed=1)
+    found.sub_blocks = DiTConfig(frames=4).sub_block_kinds()
+    measures = {"fd": 3.0, "accuracy": 0.9, "same_class": 0.95, "speed": 1.0, "acceleration": 0.1}
+    found.quality.clips = {
+        name: ClipMeasures(**measures, accuracy_frames=0.9 - place / 100, departure=0.2 + place / 100, straight=0.8)
+        for place, name in enumerate(("data", "float", "dense", "radit", "forecast"))
+    }
+    return Summary.model_validate(found.model_dump())
+
+
+def clip_arrays(rng: np.random.Generator) -> ReportArrays:
+    """The blobs of `arrays`, three clips of four frames that are shifted by a pixel each."""
+    still = arrays(rng, images=3, forecast=True)
+    moving = {name: np.stack([np.roll(made, f, -1) for f in range(4)], 1) for name, made in still.images.items()}
+    return ReportArrays(still.reused, moving)
 
 
 def arrays(rng: np.random.Generator, images: int = 10, forecast: bool = False) -> ReportArrays:
