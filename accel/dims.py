@@ -168,8 +168,8 @@ def _check_spatial(which: str, keys: int, dims: Dims, build: BuildConfig) -> Non
         return
     if dims.tokens % keys or keys % build.wide:
         raise UserError(
-            f"group keys of the {which} blocks is {keys}; with {dims.tokens} tokens and {build.wide} lanes, give a "
-            f"multiple of {build.wide} that divides the tokens, or 0 for one group."
+            f"group keys of the {which} blocks is {keys} on {build.wide} lanes; give a multiple of {build.wide} that "
+            f"divides the {dims.tokens} tokens, an array of fewer lanes, or 0 for one group."
         )
 
 

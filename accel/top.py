@@ -277,7 +277,7 @@ def radit_top(
         compares.next = regs.policy and not at.follows
         with_history.next = regs.policy and not first_step and not at.last_pass and not at.follows
         history_start.next = pass_start and regs.policy and not first_step and not at.last_pass and not at.follows
-        cache_start.next = pass_start
+        cache_start.next = follow or (pass_start and not at.follows)  # as soon as it is known what is wanted
         cond_base.next = 0
         if at.half:
             cond_base.next = HALF

@@ -58,16 +58,15 @@ class ReportArrays(Decisions):
     def __post_init__(self) -> None:
         shapes = {name: made.shape for name, made in self.images.items()}
         if len(set(shapes.values())) != 1 or any(len(shape) not in (4, 5) or not shape[0] for shape in shapes.values()):
-            raise UserError(f"images have shapes {shapes}; give one (N, C, H, W) or (N, F, C, H, W) of all policies.")
+            raise UserError(
+                f"images have shapes {shapes}; give the same (N, C, H, W) or (N, F, C, H, W) of all policies."
+            )
         super().__post_init__()
 
     @property
-    def stills(self) -> dict[str, np.ndarray]:
-        """By policy, what can be printed, (N, C, H, W): images, and the frames of clips side by side."""
-        return {
-            name: np.concatenate(list(np.moveaxis(made, 1, 0)), axis=-1) if made.ndim == 5 else made
-            for name, made in self.images.items()
-        }
+    def are_clips(self) -> bool:
+        """Whether the images are clips."""
+        return next(iter(self.images.values())).ndim == 5
 
     def named(self) -> dict[str, np.ndarray]:
         return super().named() | self.images

@@ -154,11 +154,11 @@ class TimestepSequencer:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
         active, reused = _contexts(decision), _contexts(~decision)
         compares = self._policy_on and not follows
+        led = FOLLOW + len(decision) * TURN if follows else 0
         todo = Pass(
-            at.reused, at.forecast, light=follows and not active, detect=compares,
+            at.reused, at.forecast, ahead=led, light=follows and not active, detect=compares,
             with_history=compares and not first_step,
         )  # fmt: skip
-        led = FOLLOW + len(decision) * TURN if follows else 0
         start, times = self._start(at) + led, self._pass(todo)
         load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
         at.reused = reused

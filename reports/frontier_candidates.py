@@ -26,13 +26,13 @@ from reports.orders import Orders
 FEWER = FewerSteps.name
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     FEWER: ("steps", (40, 35, 30, 25, 20, 17, 15, 12, 10)),
-    "fora": ("interval", (2, 3, 4, 5, 6)),
-    "taylorseer": ("interval", (2, 3, 4, 5, 6, 7)),
-    "smoothcache": ("alpha", (0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22)),
-    "fbcache": ("threshold", (0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2)),
-    "teacache": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13)),
-    "blockl1": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.12, 0.2)),
-    "radit": ("threshold", (0.1, 0.14, 0.175, 0.25, 0.35, 0.5)),
+    "fora": ("interval", (2, 3, 4, 5)),
+    "taylorseer": ("interval", (2, 3, 4, 5, 6)),
+    "smoothcache": ("alpha", (0.05, 0.08, 0.11, 0.15, 0.2)),
+    "fbcache": ("threshold", (0.03, 0.05, 0.08, 0.12, 0.17)),
+    "teacache": ("threshold", (0.025, 0.04, 0.06, 0.08, 0.11)),
+    "blockl1": ("threshold", (0.025, 0.045, 0.07, 0.12, 0.2)),
+    "radit": ("threshold", (0.14, 0.175, 0.25, 0.4)),
     "forecast": ("threshold", (0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)),
 }
 

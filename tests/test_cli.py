@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 from model.errors import UserError
-from radit import cosim, demo, main, train
+from radit import cosim, demo, main
+from reports.model_commands import train
 from reports.options import POLICIES, parse_array, parse_policies
 
 COMMANDS = [
@@ -19,6 +20,7 @@ COMMANDS = [
     "project",
     "frontier",
     "ablate",
+    "area",
     "report",
 ]
 
@@ -50,6 +52,7 @@ def test_help_lists_all_commands(capsys):
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
+        (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
         (["calibrate", "--target", "fast"], ["--target", "'fast'", "speedup=FACTOR", "error=2.5e-4"]),
         (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "5", "1000 or more"]),
         (["cosim", "--policy", "radit", "--max-error", "1e-4"], ["--max-error", "0.0001", "--policy forecast"]),
@@ -106,8 +109,15 @@ def test_memory_defaults_are_those_of_a_request(command):
     assert [shown[name].default for name in names] == [used[name].default for name in names]
 
 
-def test_training_defaults_are_those_of_the_shipped_checkpoint():
-    from model.train import train_digits
+def test_training_defaults_are_those_of_the_shipped_checkpoints(capsys):
+    from model.checkpoint import find_checkpoint, read_metadata
+    from model.train import RECIPES
 
-    shown, used = inspect.signature(train).parameters, inspect.signature(train_digits).parameters
-    assert [shown[name].default for name in ("steps", "seed")] == [used[name].default for name in ("steps", "seed")]
+    assert inspect.signature(train).parameters["seed"].default == 0
+    assert main(["train", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for model, recipe in RECIPES.items():
+        assert f"{recipe.steps} for {model}" in shown
+        facts = read_metadata(find_checkpoint(model))
+        used = {name: str(value) for name, value in vars(recipe).items()} | {"seed": "0"}
+        assert {name: facts[name] for name in used} == used

@@ -40,6 +40,7 @@ class Pass:
         light: nothing is normalized, x stays.
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
+        ahead: cycles from the command for cached branches to the start pulse.
     """
 
     cached: tuple[int, ...]
@@ -48,6 +49,7 @@ class Pass:
     light: bool = False
     detect: bool = False
     with_history: bool = False
+    ahead: int = 0
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
@@ -105,7 +107,7 @@ class Pace:
 
 def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
     """Times of one pass."""
-    cached = context_reader(todo.cached, memory.latency)
+    cached = context_reader(todo.cached, memory.latency - todo.ahead)
     if todo.last or todo.light:
         return PassTimes((), _plain_pass(todo, cached, dims, build, memory))
     history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory.latency)

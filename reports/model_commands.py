@@ -1,6 +1,6 @@
-"""Commands that measure, compare and calibrate policies on the integer model; `radit.py` registers them.
+"""Commands of the command line (`radit.py`) that are about models and policies: training, quality, comparisons.
 
-Every command imports what it needs when it runs.
+Each imports what it needs when it runs.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from reports.options import (
+    BUILD,
     CfgOption,
     ImagesOption,
     JobsOption,
@@ -21,26 +22,105 @@ from reports.options import (
     split_list,
 )
 
-BUILD = Path("build")
+app = typer.Typer()
 
 
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
+    steps: Annotated[
+        int | None,
+        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 5000 for moving-digits"),
+    ] = None,
+    seed: SeedOption = 0,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Train moving-digits on these clips instead: GIF, APNG or MP4 files, or folders of frame images; "
+            "sub-folders are labels.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Checkpoint to write (.safetensors).", show_default="build/MODEL.safetensors"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
+    ] = False,
+) -> int:
+    """Train a float model from scratch (minutes on two cores). The shipped checkpoints were made with the defaults."""
+    from model.train import train_model
+
+    train_model(model, out or BUILD / f"{model}.safetensors", steps=steps, seed=seed, data=data, resume=resume)
+    return 0
+
+
+@app.command()
 def quality(
     model: ModelOption = "digits",
     samples: Annotated[
-        int, number("--samples", 2, None, "Images per variant: float, int8 dense, int8 skipping (count).")
-    ] = 1000,
+        int | None,
+        number(
+            "--samples",
+            2,
+            None,
+            "Images or clips per variant: float, int8 dense, int8 skipping (count); a clip takes as long as about "
+            "eight images.",
+            "1000, of clips 128",
+        ),
+    ] = None,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
 ) -> int:
-    """Measure image quality on the bit-exact integer model; the result is stored beside the checkpoint."""
+    """Measure the quality of images, or of clips of moving digits, on the bit-exact integer model (minutes).
+
+    The result is stored beside the checkpoint.
+    """
     from model.quality_run import run_quality
 
     run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
     return 0
 
 
+@app.command()
+def calibrate(
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="speedup=FACTOR|error=MSE",
+            help="What to reach: so many times fewer MACs with the smallest error found, or at most this error with "
+            "the fewest MACs. The error is the mean squared difference to the dense int8 images of the same noise.",
+        ),
+    ],
+    model: ModelOption = "digits",
+    images: ImagesOption = 48,
+    seed: Annotated[
+        int, number("--seed", 0, 2**32 - 1, "Seed of the images (1000 or more; smaller ones are for evaluations).")
+    ] = 1000,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    jobs: JobsOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
+    ] = None,
+) -> int:
+    """Find the thresholds of policy forecast for a model on a few seeded images, and its error meter (minutes).
+
+    What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
+    """
+    from model.calibrate_run import run_calibrate
+
+    run_calibrate(model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out)
+    return 0
+
+
+@app.command()
 def frontier(
     model: ModelOption = "digits",
     samples: Annotated[int, number("--samples", 2, None, "Images per point (count).")] = 1000,
@@ -80,6 +160,7 @@ def frontier(
     return 0
 
 
+@app.command()
 def ablate(
     model: ModelOption = "digits",
     samples: Annotated[int, number("--samples", 2, None, "Images per variant and reduction (count).")] = 200,
@@ -112,36 +193,4 @@ def ablate(
 
     settings = Settings(model, samples, cfg, seed)
     run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
-    return 0
-
-
-def calibrate(
-    target: Annotated[
-        str,
-        typer.Option(
-            metavar="speedup=FACTOR|error=MSE",
-            help="What to reach: so many times fewer MACs with the smallest error found, or at most this error with "
-            "the fewest MACs. The error is the mean squared difference to the dense int8 images of the same noise.",
-        ),
-    ],
-    model: ModelOption = "digits",
-    images: ImagesOption = 48,
-    seed: Annotated[
-        int, number("--seed", 0, 2**32 - 1, "Seed of the images (1000 or more; smaller ones are for evaluations).")
-    ] = 1000,
-    steps: StepsOption = 50,
-    cfg: CfgOption = 1.5,
-    jobs: JobsOption = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
-    ] = None,
-) -> int:
-    """Find the thresholds of policy forecast for a model on a few seeded images, and its error meter (minutes).
-
-    What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
-    """
-    from model.calibrate_run import run_calibrate
-
-    run_calibrate(model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out)
     return 0
