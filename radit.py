@@ -15,13 +15,16 @@ from reports import model_commands
 from reports.options import (
     BUILD,
     ArrayOption,
+    ArraysOption,
     BandwidthOption,
     CfgOption,
+    CheckOption,
     Engine,
     EngineOption,
     ImagesOption,
     Language,
     LatencyOption,
+    LibertyOption,
     MemorySeedOption,
     ModelOption,
     SeedOption,
@@ -48,7 +51,10 @@ app.add_typer(model_commands.app)
 
 @app.command()
 def demo(
-    images: ImagesOption = 10,
+    model: ModelOption = "digits",
+    images: Annotated[
+        int | None, number("--images", 1, None, "Images or clips to generate (count).", "10, of clips 4")
+    ] = None,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
@@ -58,14 +64,24 @@ def demo(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
-    out: Annotated[Path, typer.Option(help="Folder for summary.json, report.html, images/, rtl/.")] = BUILD / "demo",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for summary.json, report.html, images/, rtl/.",
+            show_default="build/demo, of clips build/moving-digits",
+        ),
+    ] = None,
 ) -> int:
-    """Generate digits through the hardware, dense and under both skipping policies; check every word; report cycles,
-    energy, quality."""
+    """Generate digits, or clips of moving digits, through the hardware, dense and under both skipping policies; check
+    every word; report cycles, energy, quality.
+
+    Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
+    """
     shape = parse_array(array)
     from reports.runs import run_demo
 
     equal = run_demo(
+        model=model,
         images=images,
         steps=steps,
         cfg=cfg,
@@ -241,6 +257,25 @@ def project(
         memory=memory_of(latency, bandwidth, stall),
         out=out,
     )
+    return 0
+
+
+@app.command()
+def area(
+    array: ArraysOption = "16x16,64x64",
+    model: ModelOption = "digits",
+    liberty: LibertyOption = None,
+    check: CheckOption = True,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    out: Annotated[Path, typer.Option(help="Folder for area.json; finished pieces stay in its pieces/.")] = BUILD
+    / "area",
+) -> int:
+    """Account for what detection costs: cells of every part of the machine (Yosys), and cycles and energy of a run."""
+    shapes, memory = [parse_array(text) for text in split_list([array])], memory_of(latency, bandwidth, 0.0)
+    from reports.area import run_area
+
+    run_area(arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out)
     return 0
 
 

@@ -110,9 +110,7 @@ def save_checkpoint(path: str | Path, model: DiT, metadata: dict[str, str] | Non
     Raises:
         UserError: the extension is not .safetensors, or the folder cannot be written.
     """
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        raise UserError(f"Checkpoint {path} has the extension {path.suffix!r}: write a .safetensors file.")
+    path = check_target(path)
     state = {name: tensor.detach().float().contiguous().cpu() for name, tensor in model.state_dict().items()}
     entries = {"config": json.dumps(model.config.model_dump()), **(metadata or {})}
     try:
@@ -120,6 +118,18 @@ def save_checkpoint(path: str | Path, model: DiT, metadata: dict[str, str] | Non
         save_file(state, path, metadata=entries)
     except (OSError, SafetensorError) as error:
         raise UserError(f"Checkpoint {path} cannot be written ({error}): choose a folder that can be.") from None
+
+
+def check_target(path: str | Path) -> Path:
+    """Return the path that a checkpoint is to be written to.
+
+    Raises:
+        UserError: the extension is not .safetensors.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise UserError(f"Checkpoint {path} has the extension {path.suffix!r}: write a .safetensors file.")
+    return path
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:

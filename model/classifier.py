@@ -1,11 +1,14 @@
 """Digit classifier: the eye of the quality metrics, trained in seconds on the train split.
 
 Its penultimate features are the space of the Frechet distance; its labels give the accuracy of generated digits.
+What it shares with the classifiers of clips (`model/clip_classifier.py`) is in `Classifier`, `fit` and `load_or_train`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -13,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.batches import Batches
 from model.data import split_digits
 from model.errors import UserError
-from model.train import batches, learning_rate
+from model.train import learning_rate
 
 FEATURES = 64
 CLASSES = 10
@@ -27,66 +31,99 @@ SEED = 0
 CACHE_FILE = "digit_classifier.safetensors"
 
 
-class DigitClassifier(nn.Module):
-    """Convolutional classifier: images (N, 1, 8, 8), float32, -1 .. 1 -> logits (N, 10)."""
+class Classifier(nn.Module):
+    """Samples (N, *shape), float32, -1 .. 1 -> logits (N, 10): `body` makes the features, `head` the logits.
 
-    def __init__(self) -> None:
+    Attributes:
+        shape: of one sample.
+        kind: what samples are called.
+    """
+
+    shape: ClassVar[tuple[int, ...]]
+    kind: ClassVar[str]
+
+    def __init__(self, body: nn.Module) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1),
-            nn.GELU(),
-            nn.Conv2d(16, 32, 3, padding=1),
-            nn.GELU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3, padding=1),
-            nn.GELU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(256, FEATURES),
-            nn.GELU(),
-        )
+        self.body = body
         self.head = nn.Linear(FEATURES, CLASSES)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.body(images))
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.head(self.body(samples))
+
+    def loss(self, samples: Tensor, labels: Tensor) -> Tensor:
+        """Return the training loss, a scalar, of samples (N, *shape) with labels (N,)."""
+        return functional.cross_entropy(self(samples), labels)
 
     @torch.no_grad()
-    def features(self, images: Tensor) -> Tensor:
-        """Return the penultimate features (N, 64), float32, unitless, of images (N, 1, 8, 8)."""
-        return self.body(check_images(images))
+    def features(self, samples: Tensor) -> Tensor:
+        """Return the penultimate features (N, 64), float32, unitless, of samples (N, *shape)."""
+        return self.body(self.check(samples))
 
     @torch.no_grad()
-    def predict(self, images: Tensor) -> Tensor:
-        """Return the labels (N,), int64, 0 .. 9, of images (N, 1, 8, 8)."""
-        return self(check_images(images)).argmax(dim=1)
+    def predict(self, samples: Tensor) -> Tensor:
+        """Return the labels (N,), int64, 0 .. 9, of samples (N, *shape)."""
+        return self(self.check(samples)).argmax(dim=1)
+
+    def check(self, samples: Tensor) -> Tensor:
+        """Return samples (N, *shape) unchanged.
+
+        Raises:
+            UserError: they have another shape.
+        """
+        if samples.dim() != len(self.shape) + 1 or tuple(samples.shape[1:]) != self.shape:
+            wanted = ", ".join(map(str, self.shape))
+            raise UserError(
+                f"{self.kind.capitalize()} have shape {tuple(samples.shape)}: give {self.kind} of shape (N, {wanted})."
+            )
+        return samples
 
 
-def check_images(images: Tensor) -> Tensor:
-    """Return digit images (N, 1, 8, 8) unchanged.
+class DigitClassifier(Classifier):
+    """Convolutional classifier of digits (N, 1, 8, 8)."""
 
-    Raises:
-        UserError: they have another shape.
-    """
-    if images.dim() != 4 or tuple(images.shape[1:]) != (1, 8, 8):
-        raise UserError(f"Images have shape {tuple(images.shape)}: give digits of shape (N, 1, 8, 8).")
-    return images
+    shape = (1, 8, 8)
+    kind = "digits"
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Sequential(
+                nn.Conv2d(1, 16, 3, padding=1),
+                nn.GELU(),
+                nn.Conv2d(16, 32, 3, padding=1),
+                nn.GELU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(32, 64, 3, padding=1),
+                nn.GELU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+                nn.Linear(256, FEATURES),
+                nn.GELU(),
+            )
+        )
+
+
+AnyClassifier = TypeVar("AnyClassifier", bound=Classifier)
 
 
 def train_classifier(seed: int = SEED, steps: int = TRAIN_STEPS) -> DigitClassifier:
     """Return a classifier trained on the train split, a little noise on the pixels; the same for the same seed."""
     train, _ = split_digits()
     generator = torch.Generator().manual_seed(seed)
+    return fit(DigitClassifier, Batches(train.images, train.labels, BATCH_SIZE, generator), seed, steps)
+
+
+def fit(kind: Callable[[], AnyClassifier], source: Batches, seed: int, steps: int) -> AnyClassifier:
+    """Return a classifier trained on batches, a little noise on the pixels; weights and noise are the seed's."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = DigitClassifier()
+        classifier = kind()
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=PEAK_RATE)
-    source = batches(train, BATCH_SIZE, generator)
     for step in range(steps):
-        images, labels = next(source)
-        noise = PIXEL_NOISE * torch.randn(images.shape, generator=generator)
+        samples, labels = next(source)
+        noise = PIXEL_NOISE * torch.randn(samples.shape, generator=source.generator)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, PEAK_RATE)
-        loss = functional.cross_entropy(classifier(images + noise), labels)
+        loss = classifier.loss(samples + noise, labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -94,18 +131,22 @@ def train_classifier(seed: int = SEED, steps: int = TRAIN_STEPS) -> DigitClassif
 
 
 def load_or_train_classifier(cache_dir: str | Path) -> DigitClassifier:
-    """Return the classifier cached in `cache_dir`, or train it (seconds) and cache it there.
+    """Return the classifier cached in `cache_dir`, or train it (seconds) and cache it there; see `load_or_train`."""
+    return load_or_train(Path(cache_dir) / CACHE_FILE, DigitClassifier, train_classifier)
+
+
+def load_or_train(path: Path, kind: Callable[[], AnyClassifier], train: Callable[[], AnyClassifier]) -> AnyClassifier:
+    """Return the classifier whose weights `path` holds, or train it and write them there.
 
     Raises:
-        UserError: the cached file does not hold the classifier's weights.
+        UserError: the file does not hold the classifier's weights.
     """
-    path = Path(cache_dir) / CACHE_FILE
     if not path.is_file():
-        classifier = train_classifier()
+        classifier = train()
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(classifier.state_dict(), path)
         return classifier
-    classifier = DigitClassifier()
+    classifier = kind()
     try:
         classifier.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:

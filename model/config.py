@@ -152,6 +152,11 @@ class DiTConfig(BaseModel):
         """Multiplications of every sub-block for one context: attention and MLP of each block in turn."""
         return [macs for block in range(self.depth) for macs in self.macs(tokens, block)]
 
+    def sub_block_kinds(self) -> list[str]:
+        """What every sub-block is, in words: attention, of alternating blocks spatial or temporal, and MLP."""
+        turns = ("spatial attention", "temporal attention") if self.alternates else ("attention",)
+        return [kind for block in range(self.depth) for kind in (turns[block % len(turns)], "MLP")]
+
     @property
     def out_channels(self) -> int:
         """Channels of the network's output: the noise, then the variance where `learn_sigma` is set."""

@@ -2,7 +2,7 @@
 
 Library code throughout (torchmetrics). Sources: M. Heusel et al., "GANs Trained by a Two Time-Scale Update Rule
 Converge to a Local Nash Equilibrium", 2017 (Frechet distance); Z. Wang et al., "Image Quality Assessment", 2004
-(SSIM).
+(SSIM). What only clips have is measured in `model/video_quality.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from torchmetrics.functional.regression import mean_squared_error
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from model.classifier import DigitClassifier
+from model.classifier import Classifier, DigitClassifier
 from model.data import all_digits
 from model.errors import UserError
 
@@ -59,8 +59,8 @@ def frechet_to_digits(images: Tensor, classifier: DigitClassifier) -> float:
     return frechet(classifier.features(all_digits().images), classifier.features(images))
 
 
-def accuracy(images: Tensor, labels: Tensor, classifier: DigitClassifier) -> float:
-    """Return the share, 0 .. 1, of images (N, 1, 8, 8) that the classifier takes for their labels (N,).
+def accuracy(images: Tensor, labels: Tensor, classifier: Classifier) -> float:
+    """Return the share, 0 .. 1, of images, frames or clips (N, ...) that the classifier takes for their labels (N,).
 
     Raises:
         UserError: images and labels differ in number, or there are none.

@@ -1,4 +1,6 @@
-"""Image quality of float, int8 and skipping generation, measured on the bit-exact integer model and kept.
+"""Quality of float, int8 and skipping generation, measured on the bit-exact integer model and kept.
+
+Images or clips: `model/judge.py` has who judges them.
 
 All variants start from the same noise. ``fd_noise`` is the largest minus the smallest Frechet distance of the float
 model over ``RESEEDED`` seeds: differences below it say nothing. The alternative of *fewer steps* runs the dense integer
@@ -28,43 +30,47 @@ from torch import Tensor
 
 from model.calibrate import load_or_calibrate, model_digest
 from model.checkpoint import find_checkpoint, load_config, load_model
-from model.classifier import load_or_train_classifier
 from model.dit import DiT
 from model.errors import UserError
 from model.generate import generate, mac_reduction
 from model.integer import IntegerDiT
-from model.quality import accuracy, frechet_to_digits, mse
+from model.judge import DigitJudge, described, is_judge, judge_of
+from model.policy_file import policy_of
+from model.quality import mse
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise, sample
-from model.skip import POLICIES, forecast, radit
+from model.skip import Policy
 
-SAMPLES = 1000
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
 BAR = 0.6  # share of the steps whose paired error is the bar of equal quality: 30 of 50
-PIECE = 25  # images of one task
-DIGIT_SHAPE = (1, 8, 8)
-MODULES = "calibrate carrier classifier config data dit engines formats generate groups integer quality quality_run "
+PIECE = 25  # images, or frames of whole clips, of one task
+MODULES = (
+    "calibrate carrier classifier config data dit engines formats generate groups integer judge quality quality_run "
+)
 MODULES += "quantize reference roms sampler skip"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured: a model, the sampler and the number of images."""
+    """What is measured: a model, the sampler and the number of images or clips."""
 
     model: str
-    samples: int = SAMPLES
+    samples: int = DigitJudge.samples
     steps: int = 50
     cfg: float = 1.5
     seed: int = SEED
 
 
-def run_quality(*, model: str, samples: int, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
-    """Measure, store beside the checkpoint, print; a stored result that is current is only printed."""
-    settings = Settings(model, samples, steps, cfg, seed)
-    check_shape(model)
+def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
+    """Measure, store beside the checkpoint, print; a stored result that is current is only printed.
+
+    Raises:
+        UserError: the model is unknown, or nobody judges what it generates.
+    """
+    settings = Settings(model, samples or judge_of(model).samples, steps, cfg, seed)
     path = stored_path(model)
     found = None if force else _load(path, settings)
     if found is None:
@@ -76,7 +82,7 @@ def run_quality(*, model: str, samples: int, steps: int, cfg: float, seed: int, 
 
 def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
-    settings = Settings(model, steps=steps, cfg=cfg)
+    settings = Settings(model, judge_of(model).samples, steps, cfg)
     digest = settings_digest(settings)
     kept = CACHE / f"{digest}.json"
     for path, origin in (
@@ -99,12 +105,9 @@ def check_shape(model: str) -> None:
     Raises:
         UserError: names the shape and the remedy; or the model is unknown.
     """
-    config = load_config(model)
-    if config.sample_shape != DIGIT_SHAPE:
+    if not is_judge(DigitJudge, model):
         raise UserError(
-            f"--model is {model!r} with {' x '.join(map(str, config.sample_shape))} "
-            f"{'images' if config.frames == 1 else 'clips'}: "
-            "quality is measured on 8 x 8 digits, use 'digits' or a file of its shape."
+            f"{described(model)}: policies are compared on 8 x 8 digits, use 'digits' or a file of its kind."
         )
 
 
@@ -127,14 +130,15 @@ def settings_digest(settings: Settings) -> str:
     dit = load_model(settings.model)
     integer = _integer(dit, settings.model, settings.steps)
     facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
-    facts += [integer.digest(), radit().digest(), forecast().digest(), code_digest()]
+    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer))]
+    facts.append(code_digest(judge_of(settings.model).modules))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def code_digest() -> str:
-    """SHA-256 (hex) of the code behind the result, without comments and docstrings."""
+def code_digest(more: tuple[str, ...] = ()) -> str:
+    """SHA-256 (hex) of the code behind the result, and of `more` modules, without comments and docstrings."""
     here = Path(__file__).parent
-    files = [here / f"{name}.py" for name in MODULES.split()] + sorted((here / "ops").glob("*.py"))
+    files = [here / f"{name}.py" for name in (*MODULES.split(), *more)] + sorted((here / "ops").glob("*.py"))
     state = hashlib.sha256()
     for file in files:
         tree = ast.parse(file.read_text())
@@ -145,27 +149,33 @@ def code_digest() -> str:
     return state.hexdigest()
 
 
+def _policies(model: str, integer: IntegerDiT) -> list[Policy]:
+    """The skipping policies as the model has them."""
+    return [policy_of(name, model, integer) for name in ("radit", "forecast")]
+
+
 def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
     return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
 
 
 def measure(settings: Settings) -> dict[str, Any]:
-    """Generate every variant and compare; the model's images are digits, see `check_shape`."""
+    """Generate every variant and compare; the model's samples are those of a judge, see `judge_of`."""
     dit = load_model(settings.model)
+    integer = _integer(dit, settings.model, settings.steps)
     started = time.perf_counter()
     with Progress() as progress:
         result = _measure(settings, dit, progress)
     return {
         "hash": settings_digest(settings),
         "settings": vars(settings),
-        "policies": [repr(radit()), repr(forecast())],
+        "policies": [repr(policy) for policy in _policies(settings.model, integer)],
         "result": result,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
 
 def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]:
-    judge = load_or_train_classifier(CACHE)
+    judge = judge_of(settings.model)(CACHE)
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.steps)
     seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
@@ -175,27 +185,32 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     short = _generate(replace(settings, steps=fewer), ["dense"], progress)
     bar = _generate(replace(settings, steps=max(1, round(BAR * settings.steps))), ["dense"], progress)
     images = {name: torch.cat([image for image, _ in parts]) for name, parts in first.items()}
-    distances = {name: frechet_to_digits(image, judge) for name, image in images.items()}
-    spread = [distances[name] for name in seeds]
-    return {
+    found = {name: judge.measure(image, labels) for name, image in images.items()}
+    found["float"] = found[seeds[0]]
+    spread = [found[name]["fd"] for name in seeds]
+    result: dict[str, Any] = {
         "samples": settings.samples,
-        "fd_float": distances[seeds[0]],
-        "fd_int8": distances["dense"],
-        "fd_radit": distances["radit"],
+        "fd_float": found["float"]["fd"],
+        "fd_int8": found["dense"]["fd"],
+        "fd_radit": found["radit"]["fd"],
         "fd_noise": max(spread) - min(spread),
-        "accuracy_float": accuracy(images[seeds[0]], labels, judge),
-        "accuracy_int8": accuracy(images["dense"], labels, judge),
-        "accuracy_radit": accuracy(images["radit"], labels, judge),
+        "accuracy_float": found["float"]["accuracy"],
+        "accuracy_int8": found["dense"]["accuracy"],
+        "accuracy_radit": found["radit"]["accuracy"],
         "mse_radit_to_dense": mse(images["radit"], images["dense"]),
         "mse_fewer_steps_same_macs": mse(torch.cat([image for image, _ in short["dense"]]), images["dense"]),
         "mac_reduction": reduction,
-        "fd_forecast": distances["forecast"],
-        "accuracy_forecast": accuracy(images["forecast"], labels, judge),
+        "fd_forecast": found["forecast"]["fd"],
+        "accuracy_forecast": found["forecast"]["accuracy"],
         "mse_forecast_to_dense": mse(images["forecast"], images["dense"]),
         "mac_reduction_forecast": ours,
         "mse_30_of_50": mse(torch.cat([image for image, _ in bar["dense"]]), images["dense"]),
         "fewer_steps": fewer,
     }
+    data = judge.of_data(settings.samples, settings.seed)
+    if data:
+        result["clips"] = {"data": data} | {name: found[name] for name in ("float", "dense", "radit", "forecast")}
+    return result
 
 
 def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
@@ -203,31 +218,31 @@ def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
     return mac_reduction(integer, torch.cat([reuse for _, reuse in parts], 2))
 
 
-Part = tuple[Tensor, Tensor]  # images (n, C, H, W), reuse (steps, S, n, contexts)
+Part = tuple[Tensor, Tensor]  # images (n, C, H, W) or clips (n, F, C, H, W), reuse (steps, S, n, contexts)
 
 
 def _generate(settings: Settings, variants: list[str], progress: Progress) -> dict[str, list[Part]]:
     """Images of every variant, piece by piece over the processor's cores."""
-    starts = range(0, settings.samples, PIECE)
-    tasks = [(variant, start) for variant in variants for start in starts]
-    bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks) * PIECE)
+    piece = max(1, PIECE // load_config(settings.model).frames)
+    tasks = [(variant, start, piece) for variant in variants for start in range(0, settings.samples, piece)]
+    bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks))
     found: dict[str, list[Part]] = {variant: [] for variant in variants}
-    work = (delayed(_piece)(settings, variant, start) for variant, start in tasks)
-    for (variant, _), part in zip(
+    work = (delayed(_piece)(settings, *task) for task in tasks)
+    for (variant, *_), part in zip(
         tasks, Parallel(n_jobs=os.cpu_count() or 1, return_as="generator")(work), strict=True
     ):
         found[variant].append(part)
-        progress.advance(bar, PIECE)
+        progress.advance(bar)
     return found
 
 
-def _piece(settings: Settings, variant: str, start: int) -> Part:
-    """A few images of one variant, on one thread."""
+def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
+    """A few images or clips of one variant, on one thread."""
     torch.set_num_threads(1)
     kind, _, seed = variant.partition(" ")
     dit, reference = _ready(settings.model, settings.steps, kind)
-    labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
-    noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + PIECE]
+    labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes
+    noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + count]
     if reference is None:
         return sample(dit, noise, labels, settings.steps, settings.cfg), torch.empty(0)
     images, record = generate(reference, dit, labels, noise, cfg=settings.cfg)
@@ -243,4 +258,4 @@ def _ready(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
     if kind == "float":
         return dit, None
     integer = _integer(dit, model, steps)
-    return dit, Reference(integer, POLICIES[kind]().tables(integer))
+    return dit, Reference(integer, policy_of(kind, model, integer).tables(integer))

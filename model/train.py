@@ -1,37 +1,108 @@
-"""Train the digit model: noise prediction on 8 x 8 digits, minutes on two cores.
+"""Train a float model from scratch: noise prediction on 8 x 8 digits or on clips, minutes on two cores.
 
 Source: J. Ho et al., "Denoising Diffusion Probabilistic Models", 2020, section 3.4 (the simple loss).
+
+Whatever is random is drawn on the CPU from one seed, so that a resumed run equals an uninterrupted one. The model is on the
+GPU where there is one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.checkpoint import CHECKPOINT_DIR, save_checkpoint
-from model.config import NAMED_MODELS
-from model.data import Digits, split_digits
+from model.batches import Batches, Transform
+from model.checkpoint import check_target, save_checkpoint
+from model.clips import load_clips
+from model.config import NAMED_MODELS, DiTConfig
+from model.data import split_digits
 from model.dit import DiT
 from model.errors import UserError
+from model.moving_digits import animate
 from model.sampler import DIFFUSION_STEPS, add_noise
+from model.training_state import read_state, state_path, write_state
 
-DIGITS_CHECKPOINT = CHECKPOINT_DIR / "digits.safetensors"
-DEFAULT_STEPS = 4500
 DEFAULT_SEED = 0
-DEFAULT_BATCH_SIZE = 64
-DEFAULT_PEAK_RATE = 1e-3
 WARMUP_STEPS = 100
 EMA_DECAY = 0.999
 CLIP_NORM = 1.0
 WEIGHT_DECAY = 0.01
 LOSS_SMOOTHING = 0.98
-PROVENANCE = "trained from scratch by model/train.py on the train split of scikit-learn's load_digits"
+STATE_EVERY = 100  # steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimizer steps, images or clips per step, and highest learning rate of AdamW: those of the shipped checkpoint."""
+
+    steps: int
+    batch_size: int
+    peak_rate: float
+
+
+RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(5000, 8, 2e-3)}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model learns from.
+
+    Fields:
+        config: of the model that fits the data.
+        samples: (N, ...) images or clips, or the images that `transform` makes clips of.
+        labels: (N,) int64.
+        transform: see `Batches`.
+        facts: what the checkpoint says about the data, by name.
+    """
+
+    config: DiTConfig
+    samples: Tensor
+    labels: Tensor
+    facts: dict[str, str]
+    transform: Transform | None = None
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of config, samples and labels."""
+        state = hashlib.sha256(json.dumps(self.config.model_dump()).encode())
+        for tensor in (self.samples, self.labels):
+            state.update(tensor.numpy().tobytes())
+        return state.hexdigest()
+
+
+def training_data(model: str, folder: Path | None = None) -> TrainingData:
+    """Return the train split of the digits, standing or moving, or the user's own clips of `folder`.
+
+    Raises:
+        UserError: there is no recipe for `model`, it does not learn from clips, or the folder is bad (see `load_clips`).
+    """
+    if model not in RECIPES:
+        raise UserError(f"MODEL is '{model}', which cannot be trained here: use {' or '.join(map(repr, RECIPES))}.")
+    config, digits = NAMED_MODELS[model], split_digits()[0]
+    if folder is not None:
+        if config.frames == 1:
+            raise UserError(f"--data is {folder}, but {model} does not learn from clips: use it with 'moving-digits'.")
+        found = load_clips(folder, config.frames, config.input_size)
+        fitting = config.model_copy(update={"num_classes": max(len(found.classes), 1)})
+        facts = {"provenance": f"trained from scratch by model/train.py on {len(found.labels)} clips of {folder.name}"}
+        return TrainingData(fitting, found.clips, found.labels, facts | {"classes": json.dumps(found.classes)})
+    facts = {"provenance": "trained from scratch by model/train.py on the train split of scikit-learn's load_digits"}
+    if config.frames == 1:
+        return TrainingData(config, digits.images, digits.labels, facts)
+
+    def move(images: Tensor, generator: torch.Generator) -> Tensor:
+        return animate(images, generator, frames=config.frames, size=config.input_size)[0]
+
+    facts["provenance"] += " in synthetic motion (model/moving_digits.py)"
+    return TrainingData(config, digits.images, digits.labels, facts, move)
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -40,21 +111,18 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * warm * 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
 
-def batches(digits: Digits, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images (size, 1, 8, 8) and labels (size,) for ever, in a fresh order every epoch."""
-    while True:
-        for index in torch.randperm(len(digits), generator=generator).split(size):
-            if len(index) == size:
-                yield digits.images[index], digits.labels[index]
-
-
 def noise_loss(model: DiT, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the mean squared error of the predicted noise, a scalar, at random timesteps, some labels dropped."""
+    """Return the mean squared error of the predicted noise, a scalar, at random timesteps, some labels dropped.
+
+    Images (N, C, H, W) or clips (N, F, C, H, W), and labels (N,), on the CPU; the loss is on the model's device.
+    """
     t = torch.randint(DIFFUSION_STEPS, (len(images),), generator=generator)
     eps = torch.randn(images.shape, generator=generator)
     dropped = torch.rand(len(labels), generator=generator) < model.config.class_dropout_prob
     labels = torch.where(dropped, model.config.null_class, labels)
-    return functional.mse_loss(model(add_noise(images, eps, t), t, labels)[..., : images.shape[-3], :, :], eps)
+    device = next(model.parameters()).device
+    noisy, t, labels, eps = (part.to(device) for part in (add_noise(images, eps, t), t, labels, eps))
+    return functional.mse_loss(model(noisy, t, labels)[..., : images.shape[-3], :, :], eps)
 
 
 @torch.no_grad()
@@ -65,66 +133,120 @@ def update_average(average: nn.Module, model: nn.Module, step: int) -> None:
         slow.lerp_(fast, 1.0 - decay)
 
 
-def train_digits(
-    out: str | Path = DIGITS_CHECKPOINT,
-    steps: int = DEFAULT_STEPS,
-    seed: int = DEFAULT_SEED,
-    batch_size: int = DEFAULT_BATCH_SIZE,
-    peak_rate: float = DEFAULT_PEAK_RATE,
-) -> DiT:
-    """Train the digit model, write its averaged weights to `out` and return it.
+class Trainer:
+    """One training: model, averaged weights, optimizer, source and randomness, from one step to the next.
 
     Args:
+        data: what to learn from.
+        recipe: steps, batch size and learning rate.
+        seed: of the initial weights, the order of the data, its motion, the noise and the dropped labels.
+
+    Attributes:
+        step: steps done.
+        loss: smoothed loss.
+        average: averaged weights, the result.
+    """
+
+    def __init__(self, data: TrainingData, recipe: Recipe, seed: int) -> None:
+        self.recipe, self.step, self.loss = recipe, 0, 1.0
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(seed)
+        self.model, self.average = DiT(data.config).to(device), DiT(data.config).to(device)
+        self.average.load_state_dict(self.model.state_dict())
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=recipe.peak_rate, weight_decay=WEIGHT_DECAY)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.source = Batches(data.samples, data.labels, recipe.batch_size, self.generator, data.transform)
+
+    def advance(self) -> None:
+        """Take one optimizer step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.recipe.steps, self.recipe.peak_rate)
+        loss = noise_loss(self.model, *next(self.source), self.generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        update_average(self.average, self.model, self.step)
+        self.loss = LOSS_SMOOTHING * self.loss + (1.0 - LOSS_SMOOTHING) * loss.item()
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the next steps depend on: tensors and numbers by name."""
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "average", "optimizer")}
+        random = {"generator": self.generator.get_state(), "order": self.source.order}
+        return parts | random | {"step": self.step, "loss": self.loss}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `state` returned."""
+        for name in ("model", "average", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])
+        self.source.order = state["order"]
+        self.step, self.loss = state["step"], state["loss"]
+
+
+def train_model(
+    model: str,
+    out: str | Path,
+    steps: int | None = None,
+    seed: int = DEFAULT_SEED,
+    batch_size: int | None = None,
+    peak_rate: float | None = None,
+    data: Path | None = None,
+    resume: bool = False,
+) -> DiT:
+    """Train a model, write its averaged weights to `out` and return it.
+
+    The state of the training is kept beside `out` while it lasts, anew every 100 steps.
+
+    Args:
+        model: a name of `RECIPES`.
         out: .safetensors file to write.
-        steps: optimizer steps.
-        seed: of the initial weights, the order of the images, the noise and the dropped labels.
-        batch_size: images per step.
-        peak_rate: highest learning rate of AdamW.
+        steps, batch_size, peak_rate: instead of the recipe's own, see `Recipe`.
+        seed: see `Trainer`.
+        data: folder of the user's own clips, see `load_clips`; by default the digits.
+        resume: go on with an interrupted training of the same settings and data.
 
     Raises:
-        UserError: `steps` or `batch_size` is out of range, or `out` cannot be written.
+        UserError: a field is out of range, the data is bad, `out` cannot be written, or there is nothing to resume.
     """
-    train, _ = split_digits()
-    if steps < 1:
-        raise UserError(f"Training field steps is {steps}: give it at least 1.")
-    if not 1 <= batch_size <= len(train):
-        raise UserError(f"Training field batch_size is {batch_size}: give it a value from 1 to {len(train)}.")
-    torch.manual_seed(seed)
-    model, average = DiT(NAMED_MODELS["digits"]), DiT(NAMED_MODELS["digits"])
-    average.load_state_dict(model.state_dict())
-    generator = torch.Generator().manual_seed(seed)
-    source = batches(train, batch_size, generator)
-    loss = _optimize(model, average, source, generator, steps, peak_rate)
-    facts = {"seed": seed, "steps": steps, "batch_size": batch_size, "peak_rate": peak_rate, "loss": round(loss, 5)}
-    save_checkpoint(out, average, {**{name: str(fact) for name, fact in facts.items()}, "provenance": PROVENANCE})
-    return average.eval().requires_grad_(False)
+    check_target(out)
+    source = training_data(model, data)
+    usual = RECIPES[model]
+    recipe = Recipe(
+        usual.steps if steps is None else steps,
+        min(usual.batch_size, len(source.labels)) if batch_size is None else batch_size,
+        usual.peak_rate if peak_rate is None else peak_rate,
+    )
+    _check(recipe, len(source.labels))
+    facts = {"seed": seed, **asdict(recipe)}
+    trainer, key = Trainer(source, recipe, seed), {**facts, "data": source.digest()}
+    if resume:
+        trainer.restore(read_state(state_path(out), key))
+    _run(trainer, state_path(out), key)
+    facts["loss"] = round(trainer.loss, 5)
+    save_checkpoint(out, trainer.average, {name: str(fact) for name, fact in facts.items()} | source.facts)
+    state_path(out).unlink(missing_ok=True)
+    return trainer.average.cpu().eval().requires_grad_(False)
 
 
-def _optimize(
-    model: DiT,
-    average: DiT,
-    source: Iterator[tuple[Tensor, Tensor]],
-    generator: torch.Generator,
-    steps: int,
-    peak_rate: float,
-) -> float:
-    """Run the optimizer for `steps` steps under a progress bar; return the smoothed loss."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_rate, weight_decay=WEIGHT_DECAY)
-    smooth = 1.0
+def _check(recipe: Recipe, samples: int) -> None:
+    """Steps and batch size in range."""
+    if recipe.steps < 1:
+        raise UserError(f"Training field steps is {recipe.steps}: give it at least 1.")
+    if not 1 <= recipe.batch_size <= samples:
+        raise UserError(f"Training field batch_size is {recipe.batch_size}: give it a value from 1 to {samples}.")
+
+
+def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
+    """Take the remaining steps under a progress bar; keep the state now and then."""
     with _progress() as progress:
-        task = progress.add_task("train", total=steps, loss=smooth)
-        for step in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, steps, peak_rate)
-            loss = noise_loss(model, *next(source), generator)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-            optimizer.step()
-            update_average(average, model, step)
-            smooth = LOSS_SMOOTHING * smooth + (1.0 - LOSS_SMOOTHING) * loss.item()
-            progress.update(task, advance=1, loss=smooth)
-    return smooth
+        task = progress.add_task("train", total=trainer.recipe.steps, completed=trainer.step, loss=trainer.loss)
+        while trainer.step < trainer.recipe.steps:
+            trainer.advance()
+            progress.update(task, advance=1, loss=trainer.loss)
+            if trainer.step % STATE_EVERY == 0:
+                write_state(state, key, trainer.state())
 
 
 def _progress() -> Progress:

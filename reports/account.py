@@ -34,7 +34,7 @@ def summarize(
     prepared: Prepared, runs: list[PolicyRun], table: EnergyTable, quality: Quality | None, seconds: dict[str, float]
 ) -> Summary:
     """The whole summary of the policies' runs."""
-    request, build = prepared.request, prepared.build
+    request, build, config = prepared.request, prepared.build, prepared.dit.config
     plans = {one.policy.name: _plan(prepared, one.policy) for one in runs}
     results = {one.policy.name: _account(prepared, one, table, plans[one.policy.name]) for one in runs}
     rtl = exported_verilog(build, Path("build") / "rtl")
@@ -50,9 +50,12 @@ def summarize(
     compared = all_ratios({} if any(one.problems for one in runs) else results)
     return Summary(
         model=request.model,
-        sampler=Sampler(steps=request.steps, cfg=request.cfg, images=request.images, seed=request.seed),
+        sampler=Sampler(
+            steps=request.steps, cfg=request.cfg, images=request.images, frames=config.frames, seed=request.seed
+        ),
         blocks=request.blocks,
         timesteps=request.timesteps,
+        sub_blocks=config.sub_block_kinds(),
         engine=request.engine,
         array=Array(rows=build.rows, cols=build.cols),
         memory=Memory(

@@ -64,12 +64,9 @@ class ReportArrays(Decisions):
         super().__post_init__()
 
     @property
-    def stills(self) -> dict[str, np.ndarray]:
-        """By policy, what can be printed, (N, C, H, W): images, and the frames of clips side by side."""
-        return {
-            name: np.concatenate(list(np.moveaxis(made, 1, 0)), axis=-1) if made.ndim == 5 else made
-            for name, made in self.images.items()
-        }
+    def are_clips(self) -> bool:
+        """Whether the images are clips."""
+        return next(iter(self.images.values())).ndim == 5
 
     def named(self) -> dict[str, np.ndarray]:
         return super().named() | self.images

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from model.errors import UserError
 from reports.options import (
     BUILD,
     CfgOption,
@@ -27,18 +26,34 @@ app = typer.Typer()
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Which model to train: digits.")] = "digits",
-    steps: Annotated[int, number("--steps", 1, None, "Optimizer steps (count).")] = 4500,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
+    steps: Annotated[
+        int | None,
+        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 5000 for moving-digits"),
+    ] = None,
     seed: SeedOption = 0,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Checkpoint to write (.safetensors).")] = BUILD
-    / "digits.safetensors",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Train moving-digits on these clips instead: GIF, APNG or MP4 files, or folders of frame images; "
+            "sub-folders are labels.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Checkpoint to write (.safetensors).", show_default="build/MODEL.safetensors"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
+    ] = False,
 ) -> int:
-    """Train a float model from scratch (minutes on two cores). The shipped checkpoint was made with the defaults."""
-    if model != "digits":
-        raise UserError(f"MODEL is '{model}', which cannot be trained here: use 'digits'.")
-    from model.train import train_digits
+    """Train a float model from scratch (minutes on two cores). The shipped checkpoints were made with the defaults."""
+    from model.train import train_model
 
-    train_digits(out=out, steps=steps, seed=seed)
+    train_model(model, out or BUILD / f"{model}.safetensors", steps=steps, seed=seed, data=data, resume=resume)
     return 0
 
 
@@ -46,14 +61,25 @@ def train(
 def quality(
     model: ModelOption = "digits",
     samples: Annotated[
-        int, number("--samples", 2, None, "Images per variant: float, int8 dense, int8 skipping (count).")
-    ] = 1000,
+        int | None,
+        number(
+            "--samples",
+            2,
+            None,
+            "Images or clips per variant: float, int8 dense, int8 skipping (count); a clip takes as long as about "
+            "eight images.",
+            "1000, of clips 128",
+        ),
+    ] = None,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
 ) -> int:
-    """Measure image quality on the bit-exact integer model; the result is stored beside the checkpoint."""
+    """Measure the quality of images, or of clips of moving digits, on the bit-exact integer model (minutes).
+
+    The result is stored beside the checkpoint.
+    """
     from model.quality_run import run_quality
 
     run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)

@@ -44,12 +44,12 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="digits (trained), dit-s-2, dit-b-2, dit-l-2, dit-xl-2 or dit-xl-2-512 (seeded weights), or a checkpoint "
-        "file in the official DiT naming (.safetensors or .pt).",
+        help="digits or, of clips, moving-digits (trained); dit-s-2, dit-b-2, dit-l-2, dit-xl-2, dit-xl-2-512 or, of "
+        "clips, latte-xl-2 (seeded weights); or a checkpoint file in the naming of DiT or Latte (.safetensors or .pt).",
     ),
 ]
-ImagesOption = Annotated[int, number("--images", 1, None, "Images to generate (count).")]
-StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image (count).")]
+ImagesOption = Annotated[int, number("--images", 1, None, "Images or clips to generate (count).")]
+StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image or clip (count).")]
 CfgOption = Annotated[float, number("--cfg", 1, 100, "Classifier-free guidance scale (factor; 1 is no guidance).")]
 SeedOption = Annotated[int, number("--seed", 0, 2**32 - 1, "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", 1, None, "Processes (count).", "one per core")]
@@ -58,6 +58,21 @@ EngineOption = Annotated[
 ]
 ArrayOption = Annotated[
     str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
+]
+ArraysOption = Annotated[
+    str, typer.Option("--array", metavar="RxC,..", help="MAC arrays, rows x columns, with commas between.")
+]
+LibertyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--liberty",
+        metavar="FILE",
+        help="Standard cells to map to (Liberty).",
+        show_default="Debian's qflow-tech-osu018 where it is installed, else gates counted in transistors",
+    ),
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check/--no-check", help="Also synthesize a 4x4 array whole, to check the sum of its pieces.")
 ]
 
 LatencyOption = Annotated[

@@ -1,8 +1,7 @@
-"""Plots of the report, as SVG, and small images, as PNG; both as data URIs."""
+"""Plots of the report, as SVG in data URIs."""
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable
 
@@ -11,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from PIL import Image
 
 from accel.registers import CAUSES
+from reports.pictures import data_uri
+from reports.redundancy import ALL, THIRDS, by_kind
 from reports.schema import POLICY_LABELS, Comparison, PolicyResult
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
@@ -56,11 +56,6 @@ STYLE = {
 }
 
 
-def data_uri(kind: str, data: bytes) -> str:
-    """Bytes as a data URI of a MIME type."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
 def _svg(width: float, height: float, draw: Callable[[Figure], None]) -> str:
     """Draw a figure, inches, and return it as a data URI; same input, same bytes."""
     with matplotlib.rc_context(STYLE):
@@ -71,27 +66,8 @@ def _svg(width: float, height: float, draw: Callable[[Figure], None]) -> str:
     return data_uri("image/svg+xml", buffer.getvalue())
 
 
-def _png(pixels: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png")
-    return data_uri("image/png", buffer.getvalue())
-
-
-def image_uri(image: np.ndarray) -> str:
-    """Image (C, H, W), -1 to 1, as PNG; three channels in colour, else the first in grey."""
-    pixels = np.clip((image + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
-    return _png(np.moveaxis(pixels, 0, -1) if len(pixels) == 3 else pixels[0])
-
-
-def difference_uri(difference: np.ndarray, limit: float) -> str:
-    """Mean over channels of a difference (C, H, W), blue -limit, white 0, red +limit."""
-    scaled = np.clip(difference.mean(0) / limit, -1, 1) if limit else np.zeros(difference.shape[1:])
-    colors = matplotlib.colormaps["RdBu_r"]((scaled + 1) / 2)[..., :3]
-    return _png((colors * 255 + 0.5).astype(np.uint8))
-
-
-def skip_map(reused: np.ndarray) -> str:
-    """Share of images that reused, sub-blocks x timesteps, one panel per context."""
+def skip_map(reused: np.ndarray, kinds: list[str], noun: str = "image") -> str:
+    """Share of images or clips that reused, sub-blocks (of the given kinds) x timesteps, one panel per context."""
     share = reused.mean(axis=0)
     _, timesteps, sub_blocks, contexts = reused.shape
     names = ("conditional", "unconditional") if contexts == 2 else tuple(f"context {i}" for i in range(contexts))
@@ -104,16 +80,43 @@ def skip_map(reused: np.ndarray) -> str:
             axis.set_title(f"{names[context]}: {share[:, :, context].mean():.0%} reused", fontsize=10, loc="left")
             axis.set_xlabel("timestep, in order of sampling")
             axis.tick_params(length=0)
-        axes[0].set_yticks(range(sub_blocks), _sub_block_names(sub_blocks), fontsize=8 if height < 4 else 6)
+        axes[0].set_yticks(range(sub_blocks), _sub_block_names(kinds), fontsize=8 if height < 4 else 6)
         bar = figure.colorbar(picture, ax=list(axes), pad=0.01, fraction=0.03)
-        bar.set_label("share of images that reused")
+        bar.set_label(f"share of {noun}s that reused")
         bar.outline.set_visible(False)
 
     return _svg(10, 1.2 + 0.2 * min(sub_blocks, 40), draw)
 
 
-def _sub_block_names(sub_blocks: int) -> list[str]:
-    return [f"block {s // 2} {'MLP' if s % 2 else 'attention'}" for s in range(sub_blocks)]
+def _sub_block_names(kinds: list[str]) -> list[str]:
+    return [f"block {number // 2} {kind}" for number, kind in enumerate(kinds)]
+
+
+def skip_curves(reused: dict[str, np.ndarray], kinds: list[str]) -> str:
+    """Reused share over the timesteps, a line per kind of sub-block, one panel per policy; thirds are marked."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(1, len(reused), sharey=True, squeeze=False)[0]
+        for axis, (policy, made) in zip(axes, reused.items(), strict=True):
+            steps = made.shape[1]
+            for place, (kind, curve) in enumerate(by_kind(made, kinds).items()):
+                if kind != ALL:
+                    color, dash = COLORS[2 * place], (0, (5, place)) if place else "-"
+                    axis.plot(curve, color=color, linestyle=dash, linewidth=1.6, label=kind)
+            for end in np.cumsum([len(part) for part in np.array_split(range(steps), len(THIRDS))])[:-1]:
+                axis.axvline(end - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
+            axis.set_title(POLICY_LABELS[policy], fontsize=10, loc="left")
+            axis.set_xlabel("timestep, in order of sampling")
+            axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axis.set_ylim(-0.03, 1.03)
+            _bare(axis)
+            axis.grid(axis="y", color=GRID, linewidth=0.8)
+        axes[0].set_ylabel("reused")
+        figure.legend(
+            *axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False, fontsize=9
+        )
+
+    return _svg(10, 2.9, draw)
 
 
 def _bare(axis: Axes) -> None:

@@ -68,7 +68,7 @@ def run_project(
     machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, load_table())
     everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
     dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
-    orders = _orders(dims, steps, forecast)
+    orders = spread_orders(dims, steps, forecast)
     if skip_rate is not None:
         spread = "contexts and timesteps" if forecast else "sub-blocks, contexts and timesteps"
         origin = f"rate {skip_rate:g} after the first timestep, spread evenly over {spread}"
@@ -81,6 +81,7 @@ def run_project(
         origin = f"{origin}; reused branches are forecasts"
     result = Projection(
         model=model,
+        frames=config.frames,
         tokens=dims.tokens,
         contexts=contexts,
         steps=steps,
@@ -104,7 +105,7 @@ def run_project(
     return result
 
 
-def _orders(dims: Dims, steps: int, forecast: bool) -> Orders:
+def spread_orders(dims: Dims, steps: int, forecast: bool) -> Orders:
     """Of a skipping run: the first timestep computes; forecasts are decided once per timestep and context."""
     if not forecast:
         return Orders(True, np.arange(steps) == 0)
@@ -174,4 +175,4 @@ def show(result: Projection, console: Console) -> None:
     if result.decisions:
         console.print(f"skipping: {result.decisions}", highlight=False)
     console.print(projection_table(result))
-    console.print(f"per image; everything is modelled, energy by table {result.energy_table}", highlight=False)
+    console.print(f"per {result.noun}; everything is modelled, energy by table {result.energy_table}", highlight=False)

@@ -14,7 +14,7 @@ FILE = "project.json"
 
 
 class Projected(Costs):
-    """One image, both sides of guidance included; the mean where the decisions are those of several images.
+    """One image or clip, both sides of guidance included; the mean where the decisions are those of several images.
 
     Fields:
         milliseconds: at the projection's clock.
@@ -29,6 +29,7 @@ class Projection(Part):
     """The whole of project.json.
 
     Fields:
+        frames: of a clip; 1: an image.
         tokens: per context.
         contexts: 2 under guidance.
         decisions: where the skipping run's decisions come from; None: dense alone.
@@ -38,6 +39,7 @@ class Projection(Part):
     schema_version: int = SCHEMA_VERSION
     basis: Literal["modelled"] = "modelled"
     model: str
+    frames: Count = 1
     tokens: Count
     contexts: Count
     steps: Count
@@ -54,6 +56,11 @@ class Projection(Part):
     created: str
     command: str
     versions: dict[str, str]
+
+    @property
+    def noun(self) -> str:
+        """What the costs are of."""
+        return "image" if self.frames == 1 else "clip"
 
 
 def write_projection(folder: Path, projection: Projection) -> Path:

@@ -1,7 +1,7 @@
-"""The README's result table, generated from summary.json between two comment markers.
+"""The README's result tables, of images and of clips, generated from summary.json between comment markers.
 
-``python -m reports.readme_table [SUMMARY]`` keeps a copy of a run's summary.json in docs/results and writes the table
-from it; without an argument, from the copy there is. ``stale`` is what the test asks.
+``python -m reports.readme_table [SUMMARY]`` keeps a copy of a run's summary.json in docs/results and writes its table
+from it; without an argument, the tables of the copies there are. ``stale`` is what the test asks.
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from pathlib import Path
 from model.errors import UserError
 from reports.files import atomic_write
 from reports.marked import put_between
-from reports.schema import POLICY_LABELS, Comparison, PolicyResult
+from reports.schema import POLICY_LABELS, Comparison, PolicyResult, Quality
 from reports.summary import load_summary
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 STORED_SUMMARY = ROOT / "docs" / "results" / "summary.json"
+STORED_CLIPS = ROOT / "docs" / "results" / "clips.json"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+CLIPS_BEGIN, CLIPS_END = "<!-- clips:begin -->", "<!-- clips:end -->"
 
 
 def results_table(summary: Comparison) -> str:
     """The table in Markdown, with what was run above it."""
     s = summary
     lines = [
-        f"{s.sampler.images} images x {s.sampler.steps} DDIM steps, guidance {s.sampler.cfg:g}, model `{s.model}`, "
-        f"{s.array.rows}x{s.array.cols} array, {_memory(s)}, engine {s.engine}, seed {s.sampler.seed}. "
+        f"{s.sampler.images} {s.sampler.noun}s x {s.sampler.steps} DDIM steps, guidance {s.sampler.cfg:g}, "
+        f"model `{s.model}`, {s.array.rows}x{s.array.cols} array, {_memory(s)}, engine {s.engine}, "
+        f"seed {s.sampler.seed}. "
         "Totals of the run.",
         "",
         _row("", [POLICY_LABELS[name] for name in s.results], [f"dense / {POLICY_LABELS[n]}" for n in s.dense_over]),
@@ -80,21 +83,39 @@ def _quality_rows(s: Comparison) -> list[str]:
 
     bars = f"fewer steps, same MACs: {q.mse_fewer_steps_same_macs:.2g}"
     bars += f"; 30 of 50 steps: {q.mse_30_of_50:.2g}" if q.mse_30_of_50 is not None else ""
-    distance = f"Frechet distance, {q.samples:,} samples (float {q.fd_float:.3g}; re-seeding +-{q.fd_noise:.2g})"
+    own = q.clips["data"] if q.clips else None
+    distance = f"Frechet distance, {q.samples:,} samples (float {q.fd_float:.3g}; re-seeding +-{q.fd_noise:.2g}"
+    distance += f"; as many of the data {own.fd:.3g})" if own else ")"
     accuracies = {"dense": q.accuracy_int8, "radit": q.accuracy_radit, "forecast": q.accuracy_forecast}
     errors = {"dense": 0.0, "radit": q.mse_radit_to_dense, "forecast": q.mse_forecast_to_dense}
     return [
         row(distance, "{:.3g}", {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}),
         row(f"label accuracy (float {q.accuracy_float:.1%})", "{:.1%}", accuracies),
         row(f"mean squared error to dense ({bars})", "{:.2g}", errors),
+        *(row(*each) for each in _clip_measures(q)),
     ]
+
+
+def _clip_measures(q: Quality) -> list[tuple[str, str, dict[str, float]]]:
+    """Name, pattern and values by policy of what only clips have."""
+    if q.clips is None:
+        return []
+    rows = []
+    for field, name, pattern in (
+        ("accuracy_frames", "frames with the label's class", "{:.1%}"),
+        ("straight", "clips within half a pixel of a bouncing path", "{:.1%}"),
+        ("departure", "departure from such a path, pixels", "{:.2f}"),
+    ):
+        found = {policy: getattr(measures, field) for policy, measures in q.clips.items()}
+        rows.append((f"{name} (the data {pattern.format(found['data'])})", pattern, found))
+    return rows
 
 
 def _check_line(s: Comparison) -> str:
     c = s.check
     return (
         f"RTL against the integer reference: {c.words_compared:,} words compared, {c.words_mismatched:,} mismatched; "
-        f"{c.decisions_compared:,} decisions compared, {c.decisions_mismatched:,} mismatched; images "
+        f"{c.decisions_compared:,} decisions compared, {c.decisions_mismatched:,} mismatched; {s.sampler.noun}s "
         f"{'identical' if c.images_identical else 'DIFFERENT'}; counters "
         f"{'equal to' if c.counters_equal else 'DIFFERENT from'} the independent count."
     )
@@ -106,7 +127,8 @@ def updated(readme: str, summary: Comparison) -> str:
     Raises:
         UserError: the markers are missing.
     """
-    return put_between(readme, (BEGIN, END), results_table(summary), "README")
+    markers = (BEGIN, END) if summary.sampler.frames == 1 else (CLIPS_BEGIN, CLIPS_END)
+    return put_between(readme, markers, results_table(summary), "README")
 
 
 def stale(readme: Path, summary: Path) -> bool:
@@ -115,16 +137,23 @@ def stale(readme: Path, summary: Path) -> bool:
     return text != updated(text, load_summary(summary).comparison())
 
 
-def main(summary: Path | None = None, readme: Path = README, stored: Path = STORED_SUMMARY) -> None:
+def main(summary: Path | None = None, readme: Path = README, stored: Path | None = None) -> None:
     """Store the summary where one is given, and write its table into the README; each whole or not at all.
+
+    Args:
+        stored: where; None: in docs/results, by what it is of.
 
     Raises:
         UserError: the summary does not fit its schema, or the README has no place for the table.
     """
-    source = summary or stored
-    text = updated(readme.read_text(), load_summary(source).comparison())
-    if source != stored:
-        atomic_write(stored, source.read_bytes())
+    kept = [stored] if stored else [path for path in (STORED_SUMMARY, STORED_CLIPS) if path.is_file()]
+    text = readme.read_text()
+    for source in [summary] if summary else kept:
+        found = load_summary(source).comparison()
+        text = updated(text, found)
+        target = stored or (STORED_SUMMARY if found.sampler.frames == 1 else STORED_CLIPS)
+        if source != target:
+            atomic_write(target, source.read_bytes())
     atomic_write(readme, text)
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from reports import plots
 from reports.arrays import ARRAYS_FILE, ReportArrays, load_arrays
 from reports.files import atomic_write
+from reports.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
+from reports.redundancy import ELSEWHERE, kind_rows
 from reports.schema import POLICY_LABELS, Comparison, CycleModel, PolicyResult, Quality
 from reports.summary import load_summary
 
@@ -51,13 +53,20 @@ def render(summary: Comparison, arrays: ReportArrays | None) -> str:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"count": count, "uj": uj, "share": share}
+    reused = arrays.reused if arrays else {}
+    kinds = sub_block_kinds(summary, arrays)
     return environment.get_template("report.html.j2").render(
         s=summary,
+        noun=summary.sampler.noun,
         images=image_rows(arrays) if arrays else None,
         labels=POLICY_LABELS,
-        skip_maps={name: (plots.skip_map(made), float(made.mean())) for name, made in arrays.reused.items()}
-        if arrays
-        else {},
+        skip_maps={
+            name: (plots.skip_map(made, kinds, summary.sampler.noun), float(made.mean()))
+            for name, made in reused.items()
+        },
+        kind_tables={name: rows for name, made in reused.items() if (rows := kind_rows(made, kinds))},
+        skip_curves=plots.skip_curves(reused, kinds) if reused else None,
+        elsewhere=ELSEWHERE,
         stall_bars=plots.stall_bars(summary),
         stall_tables={name: stall_rows(result) for name, result in summary.results.items()},
         cause_labels=plots.CAUSE_LABELS,
@@ -101,17 +110,26 @@ def uj(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
+def sub_block_kinds(summary: Comparison, arrays: ReportArrays | None) -> list[str]:
+    """What every sub-block is; of a summary that does not say, attention and MLP in turn."""
+    if summary.sub_blocks or arrays is None:
+        return summary.sub_blocks
+    return ["attention", "MLP"] * (arrays.reused["radit"].shape[2] // 2)
+
+
 def image_rows(arrays: ReportArrays) -> dict[str, Any]:
-    """Data URIs of the first images of every policy and their differences to dense; and what the colours mean."""
-    shown = {name: images[:MAX_IMAGES] for name, images in arrays.stills.items()}
+    """Data URIs of the first images or clips of every policy and their differences to dense; what the colours mean; of
+    clips, the contact sheet."""
+    shown = {name: images[:MAX_IMAGES] for name, images in arrays.images.items()}
     dense = shown["dense"].astype(np.float64)
     differences = {name: images - dense for name, images in shown.items() if name != "dense"}
     limit = max(float(np.abs(difference).max()) for difference in differences.values())
-    rows = [(POLICY_LABELS[name], [plots.image_uri(image) for image in images]) for name, images in shown.items()]
+    rows = [(POLICY_LABELS[name], [sample_uri(image) for image in images]) for name, images in shown.items()]
     for name, difference in differences.items():
         label = f"{POLICY_LABELS[name]} − dense"
-        rows.append((label, [plots.difference_uri(image, limit) for image in difference]))
-    return {"rows": rows, "limit": limit, "shown": len(dense), "total": len(arrays.images["dense"])}
+        rows.append((label, [difference_uri(image, limit) for image in difference]))
+    sheet = data_uri("image/png", png(contact_sheet(arrays.images))) if arrays.are_clips else None
+    return {"rows": rows, "limit": limit, "shown": len(dense), "total": len(arrays.images["dense"]), "sheet": sheet}
 
 
 def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
@@ -200,13 +218,25 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
         name = f"mean squared pixel error to int8 dense, {POLICY_LABELS[policy]}"
         return row(name, None, "{:.3g}", {policy: found}, **claim)
 
+    def clips(name: str, field: str, pattern: str) -> QualityRow | None:
+        """A measure that only clips have, beside the data's own value."""
+        if q.clips is None:
+            return None
+        found = {policy: getattr(measures, field) for policy, measures in q.clips.items()}
+        data = f"the data's own: {pattern.format(found['data'])}"
+        return row(name, found["float"], pattern, found, claim=data)
+
     rows = [
-        row("Frechet distance to the real digits", q.fd_float, "{:.4g}", distances),
+        row(f"Frechet distance to the real {'moving ' if q.clips else ''}digits", q.fd_float, "{:.4g}", distances),
         change("dense", q.fd_float, "int8 against float"),
         change("radit", q.fd_int8, "RADiT against int8 dense"),
         change("forecast", q.fd_int8, "forecast against int8 dense"),
         row("MACs, dense over skipping", None, "{:.2f}", reductions),
         row("accuracy of the classifier on the labels", q.accuracy_float, "{:.1%}", accuracies),
+        clips("frames with the label's class", "accuracy_frames", "{:.1%}"),
+        clips("clips within half a pixel of a bouncing path", "straight", "{:.1%}"),
+        clips("departure from the nearest bouncing path, pixels", "departure", "{:.2f}"),
+        clips("speed, pixels per frame", "speed", "{:.2f}"),
         error("radit", q.mse_radit_to_dense, q.mse_fewer_steps_same_macs, "fewer steps at the same MACs"),
         error("forecast", q.mse_forecast_to_dense, q.mse_30_of_50, "dense with 30 of the 50 steps"),
     ]

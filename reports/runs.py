@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
@@ -21,6 +20,7 @@ from cosim.prepare import Prepared, Request, prepare
 from cosim.run import PolicyRun, run
 from cosim.sizes import build_for, dims_of
 from model.checkpoint import load_config
+from model.judge import judge_of
 from model.quality_run import stored_or_measured
 from model.skip import POLICIES, Policy, parse_policy
 from reports.account import cycles_as_predicted, summarize
@@ -28,6 +28,7 @@ from reports.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays, wr
 from reports.energy import energy
 from reports.host import host_work
 from reports.memories import describe_plans, plan_memory
+from reports.pictures import write_pictures
 from reports.readme_table import main as update_readme
 from reports.render import SUMMARY_FILE, write_report
 from reports.schema import PolicyResult, Quality, Summary
@@ -35,15 +36,27 @@ from reports.summary import all_ratios, load_summary, provenance, write_summary
 from reports.table import EnergyTable, load_table
 from reports.terminal import tell
 
-ZOOM = 16  # pixels of a written picture per pixel of the model
+DEMO_IMAGES, DEMO_CLIPS = 10, 4
+DEMO, CLIP_DEMO = Path("build") / "demo", Path("build") / "moving-digits"
 
 
 def run_demo(
-    *, images: int, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str, memory: dict[str, Any],
-    out: Path,
+    *, model: str, images: int | None, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str,
+    memory: dict[str, Any], out: Path | None,
 ) -> bool:  # fmt: skip
-    """Digits through the hardware under every policy, with quality, energy and the Verilog; True if all is equal."""
-    request = Request("digits", steps, images, seed, cfg, array, engine, **memory)
+    """Digits or clips through the hardware under every policy, with quality, energy and the Verilog; True if all is
+    equal.
+
+    Args:
+        images, out: None: those of the kind, images or clips.
+
+    Raises:
+        UserError: the model is unknown, or nobody judges what it generates.
+    """
+    judge_of(model)
+    clips = load_config(model).frames > 1
+    images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
+    request = Request(model, steps, images, seed, cfg, array, engine, **memory)
     started = time.perf_counter()
     prepared = prepare(request)
     summary, arrays, equal = _measure(prepared, [policy() for policy in POLICIES.values()], with_quality=True)
@@ -157,16 +170,8 @@ def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
         return
     write_arrays(out / ARRAYS_FILE, arrays)
     if isinstance(arrays, ReportArrays):
-        _write_pictures(out / "images", arrays)
+        write_pictures(out / "images", arrays)
         write_report(out, summary.comparison(), arrays)
-
-
-def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, pictures in arrays.stills.items():
-        for number, picture in enumerate(pictures):
-            grey = np.clip((picture[0] + 1) * 127.5, 0, 255).astype(np.uint8)
-            Image.fromarray(grey.repeat(ZOOM, 0).repeat(ZOOM, 1)).save(folder / f"{name}_{number:02d}.png")
 
 
 def _copy_rtl(build: BuildConfig, folder: Path) -> None:

@@ -44,12 +44,23 @@ class Part(BaseModel):
 
 
 class Sampler(Part):
-    """Sampler settings: steps of DDIM, guidance factor, images, seed of the noise."""
+    """Sampler settings: steps of DDIM, guidance factor, images, seed of the noise.
+
+    Fields:
+        images: or clips.
+        frames: of a clip; 1: images.
+    """
 
     steps: Annotated[int, Field(ge=1)]
     cfg: Amount
     images: Annotated[int, Field(ge=1)]
+    frames: Annotated[int, Field(ge=1)] = 1
     seed: int
+
+    @property
+    def noun(self) -> str:
+        """What is generated, in the singular."""
+        return "image" if self.frames == 1 else "clip"
 
 
 class Array(Part):
@@ -205,6 +216,28 @@ class Check(Part):
         return self.words_compared > 0 and not mismatches and self.images_identical and self.counters_equal
 
 
+class ClipMeasures(Part):
+    """Of clips of moving digits (model/video_quality.py): what all samples have, then frame by frame, then motion.
+
+    Fields:
+        fd, accuracy: Frechet distance (no unit) and label accuracy (share) of whole clips.
+        accuracy_frames: share of frames with the label's class.
+        same_class: share of frames with the class that most frames of their clip have.
+        speed, acceleration: of the ink's centre, pixels per frame, and per frame squared.
+        departure: from the nearest bouncing path, pixels.
+        straight: share of clips that depart by no more than half a pixel.
+    """
+
+    fd: Amount
+    accuracy: Share
+    accuracy_frames: Share
+    same_class: Share
+    speed: Amount
+    acceleration: Amount
+    departure: Amount
+    straight: Share
+
+
 class Quality(Part):
     """Frechet distances (no unit), accuracies (share), mean squared pixel differences (pixels from -1 to 1).
 
@@ -215,6 +248,7 @@ class Quality(Part):
         mse_30_of_50: of the dense integer model with 30 of the 50 steps, the bar of equal quality.
         mac_reduction, mac_reduction_forecast: MACs dense over skipping of the samples.
         ..._forecast, mse_30_of_50: None where they were not measured.
+        clips: of "data", "float" and the policies; None: the samples are images.
         origin: stored with the checkpoint, or recomputed in this run.
     """
 
@@ -235,6 +269,7 @@ class Quality(Part):
     mse_forecast_to_dense: Amount | None = None
     mse_30_of_50: Amount | None = None
     mac_reduction_forecast: Amount | None = None
+    clips: dict[str, ClipMeasures] | None = None
     origin: str = ""
 
 
@@ -255,6 +290,7 @@ class Summary(Part):
 
     Fields:
         dense, radit, forecast: None: the policy was not run.
+        sub_blocks: what every sub-block is, in order; empty: attention and MLP in turn.
         ratios, forecast_ratios: dense over radit, and dense over forecast; None: not both were run, or one stopped.
     """
 
@@ -263,6 +299,7 @@ class Summary(Part):
     sampler: Sampler
     blocks: Count | None = None  # the model's first ones; None: all
     timesteps: Count | None = None  # the sampler's first ones; None: all
+    sub_blocks: list[str] = []
     engine: str
     array: Array
     memory: Memory

@@ -58,7 +58,7 @@ def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
     console.print(
         f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
         f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; "
-        f"images {'identical' if check.images_identical else 'DIFFER'}, "
+        f"{summary.sampler.noun}s {'identical' if check.images_identical else 'DIFFER'}, "
         f"counters {'equal' if check.counters_equal else 'DIFFER'}",
         highlight=False,
     )
@@ -68,9 +68,9 @@ def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
 
 
 def projection_table(result: Projection) -> Table:
-    """What an image takes, dense and skipping."""
+    """What an image or a clip takes, dense and skipping."""
     runs = [result.dense, *([result.skipping] if result.skipping else [])]
-    table = table_of("modelled, per image", ("dense", "skipping", "dense / skipping")[: 2 * len(runs) - 1])
+    table = table_of(f"modelled, per {result.noun}", ("dense", "skipping", "dense / skipping")[: 2 * len(runs) - 1])
     for name, texts, values in _projection_rows(runs):
         ratio = [f"{values[0] / values[1]:.3f}" if values[1] else ""] if len(values) == 2 else []
         table.add_row(name, *texts, *(ratio or [""] * (len(runs) - 1)))

@@ -9,7 +9,7 @@ from radit import cosim, demo, main
 from reports.model_commands import train
 from reports.options import POLICIES, parse_array, parse_policies
 
-COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "report"]
+COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "area", "report"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,6 +39,7 @@ def test_help_lists_all_commands(capsys):
         (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
+        (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
         (["cosim", "--color"], ["--color", "--help"]),
@@ -92,8 +93,15 @@ def test_memory_defaults_are_those_of_a_request(command):
     assert [shown[name].default for name in names] == [used[name].default for name in names]
 
 
-def test_training_defaults_are_those_of_the_shipped_checkpoint():
-    from model.train import train_digits
+def test_training_defaults_are_those_of_the_shipped_checkpoints(capsys):
+    from model.checkpoint import find_checkpoint, read_metadata
+    from model.train import RECIPES
 
-    shown, used = inspect.signature(train).parameters, inspect.signature(train_digits).parameters
-    assert [shown[name].default for name in ("steps", "seed")] == [used[name].default for name in ("steps", "seed")]
+    assert inspect.signature(train).parameters["seed"].default == 0
+    assert main(["train", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for model, recipe in RECIPES.items():
+        assert f"{recipe.steps} for {model}" in shown
+        facts = read_metadata(find_checkpoint(model))
+        used = {name: str(value) for name, value in vars(recipe).items()} | {"seed": "0"}
+        assert {name: facts[name] for name in used} == used

@@ -37,7 +37,7 @@ NEEDED = {
 OPTIONAL = {
     "iverilog": (["iverilog", "vvp"], "tests on Icarus Verilog are skipped"),
     "ghdl": (["ghdl"], "tests of the converted VHDL are skipped"),
-    "yosys": (["yosys"], "the test that Yosys reads the export is skipped"),
+    "yosys": (["yosys"], "tests that read or synthesize the export with Yosys are skipped"),
 }
 
 

@@ -13,7 +13,7 @@ from model.data import all_digits, split_digits
 from model.errors import UserError
 from model.quality import accuracy, frechet, frechet_to_digits, mse, psnr, ssim
 from model.sampler import make_noise, sample
-from model.train import train_digits
+from model.train import train_model
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_digits_are_scaled_and_split_once_and_for_all() -> None:
 def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
-        train_digits(path, steps=2, seed=seed, batch_size=4)
+        train_model("digits", path, steps=2, seed=seed, batch_size=4)
     first, again, other = (load_model(path).state_dict() for path in paths)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -50,7 +50,7 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("field", "value"), [("steps", 0), ("batch_size", 0), ("batch_size", 2000)])
 def test_bad_training_values_are_named(tmp_path: Path, field: str, value: int) -> None:
     with pytest.raises(UserError, match=f"Training field {field} is {value}"):
-        train_digits(tmp_path / "out.safetensors", **{"steps": 1, field: value})
+        train_model("digits", tmp_path / "out.safetensors", **{"steps": 1, field: value})
 
 
 def test_classifier_reads_digits_it_has_not_seen(classifier: DigitClassifier) -> None:

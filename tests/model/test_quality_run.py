@@ -32,5 +32,6 @@ def test_other_settings_are_another_result():
 
 
 def test_a_model_of_other_images_is_refused():
-    with pytest.raises(UserError, match="'dit-s-2' with 4 x 32 x 32 images: quality is measured on 8 x 8 digits"):
+    words = "'dit-s-2' with 4 x 32 x 32 images of 1000 classes: quality is measured on 8 x 8 digits"
+    with pytest.raises(UserError, match=words):
         run_quality(model="dit-s-2", samples=2, steps=2, cfg=1.5, seed=0, force=False)

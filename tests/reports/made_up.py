@@ -5,6 +5,8 @@ import numpy as np
 from accel.config import BuildConfig
 from accel.dims import Dims
 from model.config import DiTConfig
+from reports.area_parts import PARTS
+from reports.area_schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
 from reports.arrays import ReportArrays
 from reports.counts import UNCOUNTED, expected_counts, model_macs
 from reports.cycles import MemoryModel
@@ -12,7 +14,18 @@ from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
 from reports.orders import Orders
-from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
+from reports.schema import (
+    Array,
+    Check,
+    ClipMeasures,
+    CycleModel,
+    ExternalMemory,
+    Memory,
+    PolicyResult,
+    Quality,
+    Sampler,
+    Summary,
+)
 from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import load_table
 from reports.traffic import Run, roofline
@@ -98,6 +111,26 @@ def summary(rng: np.random.Generator, forecast: bool = False) -> Summary:
     )
 
 
+def clip_summary(rng: np.random.Generator) -> Summary:
+    """The same as if it were of three clips, with what only these have."""
+    found = summary(rng, forecast=True)
+    found.model, found.sampler = "moving-digits", Sampler(steps=STEPS, cfg=1.5, images=3, frames=4, seed=1)
+    found.sub_blocks = DiTConfig(frames=4).sub_block_kinds()
+    measures = {"fd": 3.0, "accuracy": 0.9, "same_class": 0.95, "speed": 1.0, "acceleration": 0.1}
+    found.quality.clips = {
+        name: ClipMeasures(**measures, accuracy_frames=0.9 - place / 100, departure=0.2 + place / 100, straight=0.8)
+        for place, name in enumerate(("data", "float", "dense", "radit", "forecast"))
+    }
+    return Summary.model_validate(found.model_dump())
+
+
+def clip_arrays(rng: np.random.Generator) -> ReportArrays:
+    """The blobs of `arrays`, three clips of four frames that are shifted by a pixel each."""
+    still = arrays(rng, images=3, forecast=True)
+    moving = {name: np.stack([np.roll(made, f, -1) for f in range(4)], 1) for name, made in still.images.items()}
+    return ReportArrays(still.reused, moving)
+
+
 def arrays(rng: np.random.Generator, images: int = 10, forecast: bool = False) -> ReportArrays:
     """Blurry 8 x 8 blobs, and the same with a little noise under every skipping policy."""
     y, x = np.mgrid[0:8, 0:8]
@@ -107,3 +140,21 @@ def arrays(rng: np.random.Generator, images: int = 10, forecast: bool = False) -
     noisy = {name: dense + 0.02 * rng.standard_normal(dense.shape) for name in skipping}
     reused = {name: np.stack([~decisions(rng) for _ in range(images)]) for name in skipping}
     return ReportArrays(reused, {"dense": dense} | noisy)
+
+
+def area() -> Area:
+    """An account of cells of two arrays, with its check and a run's costs."""
+    one = Logic(cells=10, gates=20.0, flip_flops=1)
+    parts = {name: PartArea(logic=one, pieces=1, synthesized=1, memory_bits=0) for name in PARTS}
+    parts |= {"array": PartArea(logic=Logic(cells=1040, gates=2080.0), pieces=4, synthesized=1, memory_bits=0)}
+    parts |= {"history": PartArea(logic=one, pieces=1, synthesized=1, memory_bits=4096)}
+    array = Array(rows=4, cols=4)
+    cost = dict(model="digits", array=array, decisions="made up", skip_rate=0.5, energy_uj=8.0, energy_told_uj=7.9)
+    return Area(
+        model="digits", yosys="Yosys 0.23", library="gates.lib", library_hash="0" * 16, gate_area=1.0,
+        arrays=[ArrayArea(array=array, parts=parts), ArrayArea(array=Array(rows=8, cols=8), parts=parts)],
+        check=Composition(array=array, whole=Logic(cells=1000, gates=2000.0), pieces=Logic(cells=1010, gates=1990.0)),
+        memory=ExternalMemory(latency=100, bandwidth=32.0, stall=0.0), energy_table="made up",
+        costs=[DetectionCost(policy=name, cycles=2e6, cycles_told=1.9e6, **cost) for name in ("radit", "forecast")],
+        created="2026-01-01T00:00:00+00:00", command="radit area", versions={},
+    )  # fmt: skip

@@ -3,7 +3,18 @@
 import pytest
 
 from model.errors import UserError
-from reports.readme_table import BEGIN, END, README, STORED_SUMMARY, main, stale, updated
+from reports.readme_table import (
+    BEGIN,
+    CLIPS_BEGIN,
+    CLIPS_END,
+    END,
+    README,
+    STORED_CLIPS,
+    STORED_SUMMARY,
+    main,
+    stale,
+    updated,
+)
 from reports.summary import write_summary
 from tests.reports import made_up
 
@@ -66,3 +77,23 @@ def test_forecast_has_its_columns(rng):
 def test_missing_markers_are_named(text, rng):
     with pytest.raises(UserError, match="markers"):
         updated(text, made_up.summary(rng))
+
+
+def test_clips_have_their_own_table(tmp_path, rng):
+    readme, path, stored = tmp_path / "README.md", tmp_path / "summary.json", tmp_path / "clips.json"
+    readme.write_text(f"{BEGIN}\nkept\n{END}\n{CLIPS_BEGIN}\nold\n{CLIPS_END}\n")
+    write_summary(path, made_up.clip_summary(rng))
+    main(path, readme, stored)
+    text = readme.read_text()
+    assert "kept" in text and "old" not in text and not stale(readme, stored)
+    assert "3 clips x 50" in text and "clips identical" in text and "as many of the data 3)" in text
+    assert "| frames with the label's class (the data 90.0%) | 88.0% | 87.0% | 86.0% | | | measured |" in text
+    assert {line.count("|") for line in text.splitlines() if line.startswith("|")} == {8}
+
+
+def test_the_readme_shows_the_stored_clips():
+    text = README.read_text()
+    if not STORED_CLIPS.exists():
+        assert f"{CLIPS_BEGIN}\n{CLIPS_END}" in text
+        pytest.skip("no result is stored yet (python -m reports.readme_table build/moving-digits/summary.json does)")
+    assert not stale(README, STORED_CLIPS), "README.md is stale: run python -m reports.readme_table"

@@ -1,11 +1,16 @@
 """report.html: self-contained, re-rendered alike, and loud where the check failed."""
 
+import base64
+import io
 import re
 
+import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 from model.errors import UserError
 from reports.arrays import write_arrays
+from reports.pictures import pixels
 from reports.plots import ENERGY_GROUPS
 from reports.render import render, rerender
 from reports.summary import write_summary
@@ -18,13 +23,14 @@ def test_page_is_self_contained_and_complete(rng):
     assert "<script" not in page and "<link" not in page
     for words in ("Bit-exact", "123\u202f456\u202f789", "Where it skips", "modelled", "measured", "assumed", "CACTI"):
         assert words in page
-    assert page.count("<img") == 3 * 10 + 4
+    assert page.count("<img") == 3 * 10 + 5
+    assert "data:image/gif" not in page and "spatial" not in page and "10 images × 50" in page
 
 
 def test_page_shows_forecast_beside_radit(rng):
     summary = made_up.summary(rng, forecast=True)
     page = render(summary, made_up.arrays(rng, forecast=True))
-    assert page.count("<img") == 5 * 10 + 5
+    assert page.count("<img") == 5 * 10 + 6
     for words in ("RADiT against dense", "forecast against dense", "forecast − dense", "forecast: phase"):
         assert words in page
     assert f"<b>{summary.forecast_ratios.macs:.2f}×</b>" in page and f"<b>{summary.ratios.macs:.2f}×</b>" in page
@@ -34,6 +40,24 @@ def test_page_shows_forecast_beside_radit(rng):
         assert f"{summary.forecast.counters[name]:,}".replace(",", "\u202f") in page
     plain = render(made_up.summary(rng), None)
     assert "forecast against" not in plain and "30 of the 50" not in plain
+
+
+def test_page_of_clips(rng):
+    summary, arrays = made_up.clip_summary(rng), made_up.clip_arrays(rng)
+    page = render(summary, arrays)
+    gifs = re.findall(r'src="data:image/gif;base64,([^"]*)"', page)
+    assert len(gifs) == 5 * 3 and page.count("<img") == 5 * 3 + 1 + 6
+    with Image.open(io.BytesIO(base64.b64decode(gifs[3]))) as shown:  # RADiT's first, below three of dense
+        frames = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(shown)]
+    assert np.array_equal(frames, [pixels(frame) for frame in arrays.images["radit"][0]])
+    for words in ("3 clips × 50", "all clips", "clips identical", "contact sheet", "arXiv 2509.13789", "[C: "):
+        assert words in page
+    for words in ("spatial attention", "temporal attention", "MLP", "most in the middle"):
+        assert f">{words}</td>" in page
+    for words in ("90.0%", "87.0%", "86.0%", "0.23", "data&#39;s own: 90.0%"):
+        assert words in page
+    labels = base64.b64decode(re.search(r'svg\+xml;base64,([^"]*)" alt="skip map', page)[1]).decode()
+    assert "<!-- block 0 spatial attention -->" in labels and "<!-- block 5 temporal attention -->" in labels
 
 
 def test_quality_without_a_forecast_measurement(rng):
@@ -71,8 +95,10 @@ def test_page_without_quality_and_arrays(rng):
     assert "Frechet" not in page and "Where it skips" not in page
 
 
-def test_rendering_again_gives_the_same_page(tmp_path, rng):
-    summary, arrays = made_up.summary(rng), made_up.arrays(rng)
+@pytest.mark.parametrize("clips", [False, True])
+def test_rendering_again_gives_the_same_page(tmp_path, rng, clips):
+    summary = made_up.clip_summary(rng) if clips else made_up.summary(rng)
+    arrays = made_up.clip_arrays(rng) if clips else made_up.arrays(rng)
     with pytest.raises(UserError, match="radit demo"):
         rerender(tmp_path)
     write_summary(tmp_path / "summary.json", summary)

@@ -1,13 +1,19 @@
 """What the demo runs, how a finished run is priced again, and which record a projection takes."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
+import radit
 from reports import runs
 from reports.arrays import write_arrays
 from reports.decisions import recorded
 from reports.memories import describe_plans, plan_memory
 from reports.options import POLICIES
+from reports.pictures import GAP, SHEET_FILE, ZOOM, contact_sheet, pixels, write_pictures, zoomed
 from reports.table import load_table
 from tests.reports import made_up
 
@@ -27,9 +33,55 @@ def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "_measure", measure)
     with pytest.raises(Stop):
         runs.run_demo(
-            images=1, steps=2, cfg=1.5, seed=0, array=(8, 8), engine="verilator", memory={}, out=tmp_path
+            model="digits", images=1, steps=2, cfg=1.5, seed=0, array=(8, 8), engine="verilator", memory={},
+            out=tmp_path,
         )  # fmt: skip
     assert tuple(asked) == POLICIES
+
+
+@pytest.mark.parametrize("model, images, out", [("digits", 10, "demo"), ("moving-digits", 4, "moving-digits")])
+def test_the_demo_of_a_model_has_its_own_defaults(tmp_path, monkeypatch, model, images, out):
+    asked, written = [], []
+    monkeypatch.setattr(runs, "prepare", lambda request: asked.append(request) or SimpleNamespace(build=None))
+    monkeypatch.setattr(runs, "_measure", lambda prepared, policies, with_quality: (None, None, True))
+    monkeypatch.setattr(runs, "_write", lambda folder, summary, arrays: written.append(folder))
+    monkeypatch.setattr(runs, "_copy_rtl", lambda build, folder: None)
+    monkeypatch.setattr(runs, "tell", lambda *told: None)
+    assert runs.run_demo(
+        model=model, images=None, steps=2, cfg=1.5, seed=0, array=(8, 8), engine="verilator", memory={}, out=None
+    )  # fmt: skip
+    assert (asked[0].model, asked[0].images) == (model, images) and written == [Path("build") / out]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--model", "dit-s-2"], "'dit-s-2' with 4 x 32 x 32 images of 1000 classes: quality is measured on"),
+        (["--model", "latte-xl-2"], "'latte-xl-2' with 16 x 4 x 32 x 32 clips"),
+        (["--model", "cats"], "Model cats is unknown"),
+        (["--model", "moving-digits", "--images", "0"], "--images is 0"),
+    ],
+)
+def test_a_demo_that_cannot_be_is_one_sentence(arguments, words, tmp_path, capsys):
+    assert radit.main(["demo", *arguments, "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1 and not any(tmp_path.iterdir())
+
+
+def test_pictures_of_clips(tmp_path, rng):
+    arrays = made_up.clip_arrays(rng)
+    write_pictures(tmp_path, arrays)
+    wanted = {f"{name}_0{number}.gif" for name in POLICIES for number in range(3)}
+    assert {path.name for path in tmp_path.iterdir()} == wanted | {SHEET_FILE}
+    with Image.open(tmp_path / "dense_02.gif") as shown:
+        frames = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(shown)]
+    assert np.array_equal(frames, [zoomed(pixels(frame), ZOOM) for frame in arrays.images["dense"][2]])
+    sheet = contact_sheet(arrays.images)
+    tiles = [zoomed(pixels(arrays.images[name][1, 2]), 8) for name in POLICIES]
+    across, left, top = 8 * 8 + GAP, 60 + 3 * (8 * 8 + GAP) + GAP, 36 + 2 * (8 * 8 + GAP)
+    for place, tile in enumerate(tiles):
+        start = left + place * across
+        assert np.array_equal(sheet[top : top + 64, start : start + 64, 0], tile)
 
 
 def test_every_policy_is_priced_again(rng):

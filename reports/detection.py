@@ -1,0 +1,128 @@
+"""What deciding costs a run in cycles and energy: against a machine that is told the same decisions beforehand.
+
+The told machine moves and compares no codes, waits for no decision, and normalizes nothing where all contexts reuse;
+its branches are cached and reused alike. All of it is *modelled* (``reports/cycles.py``, ``counts.py``, ``energy.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.dims import Dims
+from accel.registers import COUNTERS
+from cosim.sizes import build_for, dims_of
+from model.config import DiTConfig
+from reports.area_schema import DetectionCost
+from reports.counts import add_counts, expected_counts, model_macs
+from reports.cycles import FOLLOW, TURN, MemoryModel, predict
+from reports.decisions import evenly
+from reports.energy import energy
+from reports.frontier_candidates import Candidate
+from reports.host import host_work
+from reports.memories import plan_memory
+from reports.orders import Orders
+from reports.project import config_of, spread_orders
+from reports.schema import Array
+from reports.table import EnergyTable
+
+STEPS = 50
+CFG = 1.5
+TRAINED = "digits"  # whose decisions are those of real images
+FULL_SIZE = "dit-xl-2"
+POLICIES = ("radit", "forecast")
+IMAGES = 10
+
+
+@dataclass(frozen=True)
+class Record:
+    """Decisions bool (images, timesteps, sub_blocks, contexts), True where computed; what was ordered; origin."""
+
+    computed: np.ndarray
+    orders: Orders
+    origin: str
+
+    def skip_rate(self, dims: Dims) -> float:
+        """Share of the MACs that is not computed."""
+        macs = np.mean([model_macs(dims, one) for one in self.computed])
+        return float(1 - macs / model_macs(dims, np.ones_like(self.computed[0])))
+
+
+def generated(policy: str, images: int = IMAGES, seed: int = 0) -> Record:
+    """What a policy decides for images of the trained model, on the integer reference."""
+    import torch
+
+    from model.calibrate import load_or_calibrate
+    from model.checkpoint import find_checkpoint, load_model
+    from model.generate import generate
+    from model.quantize import quantize
+    from model.sampler import DDIM, make_noise
+
+    dit, one = load_model(TRAINED), Candidate(policy, STEPS)
+    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(TRAINED), STEPS), DDIM(STEPS))
+    labels = torch.arange(images) % dit.config.num_classes
+    _, record = generate(one.reference(integer), dit, labels, make_noise(dit.config, images, seed), cfg=CFG)
+    computed = (~record.reuse).permute(2, 0, 1, 3).numpy()
+    return Record(computed, Orders.of(one.tables(integer)), f"of {images} images, seed {seed}")
+
+
+def spread(rate: float, dims: Dims, forecast: bool) -> Record:
+    """Decisions that reuse at a rate, evenly."""
+    computed = evenly(rate, dims, STEPS, together=forecast)
+    return Record(computed, spread_orders(dims, STEPS, forecast), f"spread evenly at a rate of {rate:.3f}")
+
+
+def detection_costs(arrays: list[tuple[int, int]], memory: MemoryModel, table: EnergyTable) -> list[DetectionCost]:
+    """Of both policies on every array: the trained model's own decisions, and as many skips at full size."""
+    small, large = config_of(TRAINED), config_of(FULL_SIZE)
+    costs = []
+    for policy in POLICIES:
+        own = generated(policy)
+        rate = own.skip_rate(dims_of(small, contexts=2))
+        other = spread(rate, dims_of(large, contexts=2), forecast=policy == "forecast")
+        for model, config, record in ((TRAINED, small, own), (FULL_SIZE, large, other)):
+            costs += [_cost(model, config, record, policy, array, memory, table) for array in arrays]
+    return costs
+
+
+def _cost(
+    model: str, config: DiTConfig, record: Record, policy: str, array: tuple[int, int], memory: MemoryModel,
+    table: EnergyTable,
+) -> DetectionCost:  # fmt: skip
+    dims = dims_of(config, contexts=2)
+    build = build_for(dims, *array)
+    cycles, energy_uj = _spent(config, dims, build, record, memory, table, told=False)
+    cycles_told, energy_told_uj = _spent(config, dims, build, record, memory, table, told=True)
+    return DetectionCost(
+        model=model,
+        array=Array(rows=build.rows, cols=build.cols),
+        policy=policy,
+        decisions=record.origin,
+        skip_rate=record.skip_rate(dims),
+        cycles=cycles,
+        cycles_told=cycles_told,
+        energy_uj=energy_uj,
+        energy_told_uj=energy_told_uj,
+    )
+
+
+def _spent(
+    config: DiTConfig, dims: Dims, build: BuildConfig, record: Record, memory: MemoryModel, table: EnergyTable,
+    told: bool,
+) -> tuple[float, float]:  # fmt: skip
+    """Cycles and uJ of an image."""
+    images, steps, sub_blocks, contexts = record.computed.shape
+    orders, turns = record.orders, 0
+    if told:  # as if every sub-block followed, without the turns that this takes
+        orders = replace(orders, follow=np.ones((steps, sub_blocks), bool))
+        turns = steps * sub_blocks * (FOLLOW + contexts * TURN)
+    cycles = sum(predict(dims, build, one, orders, memory).cycles - turns for one in record.computed)
+    counts = add_counts(*(expected_counts(dims, build, one, orders) for one in record.computed))
+    counters = dict.fromkeys(COUNTERS, 0) | counts | {"cycles": cycles}
+    if told:
+        counters["dtsm_ops"] = 0
+    plan = plan_memory(dims, build, cached_tensors=1 if orders.gains is None or not orders.gains.any() else 2)
+    bill = energy(counters, build, table, plan, host_work(config, steps, images, contexts))
+    return cycles / images, bill.total_uj.nominal / images

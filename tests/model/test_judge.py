@@ -1,0 +1,116 @@
+"""Quality of clips: who judges which model, what is measured, and that digits get exactly what they had."""
+
+import json
+
+import pytest
+import torch
+
+from model import judge, quality_run
+from model.checkpoint import save_checkpoint
+from model.clip_classifier import ClipClassifier, FrameClassifier
+from model.config import NAMED_MODELS, DiTConfig
+from model.data import split_digits
+from model.errors import UserError
+from model.judge import ClipJudge, DigitJudge, judge_of
+from model.moving_digits import moving_digits
+from model.quality_run import Settings, code_digest, run_quality, stored_or_measured, stored_path
+from model.seeded import seeded_dit
+from model.video_quality import Judges
+from reports.schema import ClipMeasures, Quality
+
+TINY = DiTConfig(input_size=4, patch_size=2, hidden_size=16, depth=2, num_heads=2, frames=4, num_classes=3)
+SHARES = ("accuracy", "accuracy_frames", "same_class", "straight")
+
+
+class Stub(DigitJudge):
+    """Of the tiny model's clips: the mean pixel is all that it sees."""
+
+    shape = TINY.sample_shape
+    samples = 4
+
+    def __init__(self, cache):
+        assert cache == quality_run.CACHE
+
+    def measure(self, samples, labels):
+        assert samples.shape == (4, *self.shape) and labels.tolist() == [0, 1, 2, 0]
+        return {"fd": abs(float(samples.mean())), "accuracy": 0.5}
+
+
+class ClipStub(Stub):
+    """The same with what clips have."""
+
+    def measure(self, samples, labels):
+        return dict.fromkeys(ClipMeasures.model_fields, 0.5) | super().measure(samples, labels)
+
+    def of_data(self, count, seed):
+        assert (count, seed) == (4, 0)
+        return dict.fromkeys(ClipMeasures.model_fields, 0.25)
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A checkpoint file of the tiny model; measured in this process, two clips at a time."""
+    path = tmp_path / "tiny.safetensors"
+    save_checkpoint(path, seeded_dit(TINY))
+    monkeypatch.setattr(quality_run.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(quality_run, "PIECE", 2 * TINY.frames)
+    monkeypatch.setattr(quality_run, "CACHE", tmp_path / "cache")
+    return str(path)
+
+
+def test_clips_of_other_classes_are_refused(tmp_path):
+    path = tmp_path / "cats.safetensors"
+    cats = NAMED_MODELS["moving-digits"].model_copy(update={"num_classes": 3, "depth": 2})
+    save_checkpoint(path, seeded_dit(cats))
+    with pytest.raises(UserError, match="with 8 x 1 x 16 x 16 clips of 3 classes: quality .* `radit cosim`"):
+        judge_of(str(path))
+
+
+def test_the_model_chooses_the_judge():
+    assert judge_of("digits") is DigitJudge and judge_of("moving-digits") is ClipJudge
+    assert (DigitJudge.samples, ClipJudge.samples) == (1000, 128)
+    for model in ("dit-s-2", "latte-xl-2"):
+        with pytest.raises(UserError, match="use 'digits', 'moving-digits' or a file of their kind"):
+            judge_of(model)
+    assert Settings("digits").samples == DigitJudge.samples
+
+
+def test_code_of_clips_is_hashed_for_clips_alone():
+    assert code_digest(ClipJudge.modules) != code_digest(DigitJudge.modules) == code_digest()
+
+
+def test_quality_of_clips(tiny, monkeypatch):
+    monkeypatch.setattr(quality_run, "judge_of", lambda model: ClipStub)
+    result = run_quality(model=tiny, samples=None, steps=4, cfg=1.5, seed=0, force=False)
+    quality = Quality(**result)
+    assert quality.samples == 4 and list(quality.clips) == ["data", "float", "dense", "radit", "forecast"]
+    assert quality.clips["data"].straight == 0.25
+    for name in ("float", "radit", "forecast"):
+        assert quality.clips[name].fd == getattr(quality, f"fd_{name}")
+    assert quality.clips["dense"].fd == quality.fd_int8 != quality.fd_float
+    assert 0 < quality.mse_30_of_50 and quality.mac_reduction >= 1
+    assert json.loads(stored_path(tiny).read_text())["result"] == result
+    again = stored_or_measured(tiny, steps=4, cfg=1.5)
+    assert "stored with the checkpoint" in again.pop("origin") and again == result
+
+
+def test_what_is_stored_of_images_has_no_clip_fields(tiny, monkeypatch):
+    monkeypatch.setattr(quality_run, "judge_of", lambda model: Stub)
+    result = run_quality(model=tiny, samples=4, steps=2, cfg=1.5, seed=0, force=False)
+    shipped = json.loads(stored_path("digits").read_text())["result"]
+    assert list(result) == list(shipped)
+
+
+def test_clips_are_measured_beside_the_data(monkeypatch):
+    """Untrained classifiers: every measure is there and in its range, and those of motion need no training."""
+    monkeypatch.setattr("model.video_quality.REFERENCE_CLIPS", 70)
+    torch.manual_seed(0)
+    untrained = Judges(FrameClassifier().eval(), ClipClassifier().eval())
+    monkeypatch.setattr(judge, "load_or_train_judges", lambda cache: untrained)
+    eye = ClipJudge(quality_run.CACHE)
+    data = eye.of_data(6, seed=0)
+    assert data.keys() == ClipMeasures.model_fields.keys() and all(0 <= data[name] <= 1 for name in SHARES)
+    clips = moving_digits(split_digits()[1], 6, 0)
+    assert eye.measure(clips.clips, clips.labels) == data
+    shuffled = clips.clips[:, torch.tensor([3, 0, 6, 1, 7, 2, 5, 4])]
+    assert eye.measure(shuffled, clips.labels)["departure"] > data["departure"]
