@@ -102,6 +102,7 @@ def test_joint_attention_pads_the_last_tokens(tmp_path, monkeypatch):
 def test_a_pair_of_blocks_of_full_width(tmp_path, monkeypatch):
     """1152 channels and 16 heads of 72, which no tile of 16 columns divides; fewer and smaller frames than Latte's."""
     monkeypatch.setitem(NAMED_MODELS, "clip", LATTE_WIDE)
+    monkeypatch.setattr("model.calibrate.DEFAULT_IMAGES", 1)
     pair = ("--model", "clip", "--blocks", "2", "--timesteps", "1", "--cfg", "1", "--bandwidth", "inf")
     summary = run(tmp_path, *pair, "--policy", "dense")
     assert summary["dense"]["macs"] == sum(LATTE_WIDE.first_blocks(2).sub_block_macs())
