@@ -19,35 +19,31 @@ from model.data import split_digits
 from model.moving_digits import CANVAS, FRAMES, animate, ink_centres
 
 FRAME_STEPS = 800
-CLIP_STEPS = 600
+CLIP_STEPS = 500
 PATH_SCALE = 6.0  # pixels; weighs the path against the class
 FRAME_FILE = "moving_digit_frames.safetensors"
 CLIP_FILE = "moving_digit_clips.safetensors"
 
 
-def frame_layers() -> list[nn.Module]:
+def _layer(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Convolution of 3 x 3 pixels, normalized over the batch."""
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def _frame_layers() -> list[nn.Module]:
     """Layers that make (N, 64, 4, 4) of frames (N, 1, 16, 16)."""
-    return [
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.GELU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
-        nn.GELU(),
-        nn.Conv2d(32, 64, 3, padding=1),
-        nn.GELU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(64, 64, 3, padding=1),
-        nn.GELU(),
-    ]
+    return [_layer(1, 16), _layer(16, 32, stride=2), _layer(32, 32), _layer(32, 64, stride=2)]
 
 
 class FrameClassifier(Classifier):
-    """Convolutional classifier of single frames (N, 1, 16, 16)."""
+    """Convolutional classifier of single frames (N, 1, 16, 16); where in the frame a digit is hardly matters to it."""
 
     shape = (1, CANVAS, CANVAS)
     kind = "frames"
 
     def __init__(self) -> None:
-        super().__init__(nn.Sequential(*frame_layers(), nn.Flatten(), nn.Linear(1024, FEATURES), nn.GELU()))
+        super().__init__(nn.Sequential(*_frame_layers(), nn.AdaptiveMaxPool2d(1), nn.Flatten()))
 
 
 class _OverTime(nn.Module):
@@ -55,9 +51,9 @@ class _OverTime(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.frame = nn.Sequential(*frame_layers(), nn.Flatten(), nn.Linear(1024, FEATURES), nn.GELU())
-        self.time = nn.Sequential(nn.Conv1d(FEATURES, FEATURES, 3, padding=1), nn.GELU(), nn.Flatten())
-        self.out = nn.Sequential(nn.Linear(FRAMES * FEATURES, FEATURES), nn.GELU())
+        self.frame = nn.Sequential(*_frame_layers(), nn.Flatten(), nn.Linear(1024, FEATURES), nn.ReLU())
+        self.time = nn.Sequential(nn.Conv1d(FEATURES, FEATURES, 3, padding=1), nn.ReLU(), nn.Flatten())
+        self.out = nn.Sequential(nn.Linear(FRAMES * FEATURES, FEATURES), nn.ReLU())
 
     def forward(self, clips: Tensor) -> Tensor:
         frames = self.frame(clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
@@ -93,7 +89,7 @@ def train_clip_classifier(seed: int = SEED, steps: int = CLIP_STEPS) -> ClipClas
 
 
 def load_or_train_frame_classifier(cache_dir: str | Path) -> FrameClassifier:
-    """Return the classifier cached in `cache_dir`, or train it (half a minute) and cache it; see `load_or_train`."""
+    """Return the classifier cached in `cache_dir`, or train it (seconds) and cache it; see `load_or_train`."""
     return load_or_train(Path(cache_dir) / FRAME_FILE, FrameClassifier, train_frame_classifier)
 
 

@@ -34,8 +34,8 @@ class Motion:
         UserError: a field is out of range.
     """
 
-    slowest: float = 0.5
-    fastest: float = 1.5
+    slowest: float = 0.25
+    fastest: float = 1.0
     bounce: bool = True
     digits: int = 1
 
@@ -54,7 +54,7 @@ class MovingDigits:
     """Clips, what they show and where it is. N clips, F frames, K digits per clip (the front one first).
 
     Fields:
-        clips: (N, F, 1, H, W) float32, -1 (paper) .. 1 (ink).
+        clips: (N, F, 1, H, W) float32, -1 (paper) .. 1 (ink) up to rounding.
         labels: (N,) int64, 0 .. 9, of the front digit.
         centres: (N, F, K, 2) float32, row and column of the middle of each digit's 8 x 8 box, in pixels from the middle
             of the corner pixel.

@@ -49,7 +49,7 @@ class Recipe:
     peak_rate: float
 
 
-RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(5000, 8, 2e-3)}
+RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(20000, 8, 2e-3)}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Judges:
 
 
 def load_or_train_judges(cache_dir: str | Path) -> Judges:
-    """Return the classifiers cached in `cache_dir`, or train them (two minutes) and cache them there.
+    """Return the classifiers cached in `cache_dir`, or train them (a minute) and cache them there.
 
     Raises:
         UserError: a cached file does not hold a classifier's weights.

@@ -1,0 +1,162 @@
+"""Training: the same for the same seed, resumed bit for bit, on digits and on clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model import train
+from model.batches import Batches
+from model.checkpoint import load_model, read_metadata
+from model.config import NAMED_MODELS, DiTConfig
+from model.errors import UserError
+from model.train import Trainer, noise_loss, train_model
+from model.training_state import state_path
+
+SMALL = {
+    "digits": DiTConfig(patch_size=4, hidden_size=8, depth=2),
+    "moving-digits": DiTConfig(input_size=16, patch_size=8, frames=8, hidden_size=8, depth=2),
+}
+
+
+@pytest.fixture(autouse=True)
+def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, config in SMALL.items():
+        monkeypatch.setitem(NAMED_MODELS, name, config)
+    monkeypatch.setattr(train, "STATE_EVERY", 2)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_model(path).state_dict()
+
+
+def equal(first: Path, second: Path) -> bool:
+    a, b = weights(first), weights(second)
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Break off the training after so many steps."""
+    advance, taken = Trainer.advance, []
+
+    def stop(trainer: Trainer) -> None:
+        if len(taken) == after:
+            raise KeyboardInterrupt
+        taken.append(trainer.step)
+        advance(trainer)
+
+    monkeypatch.setattr(Trainer, "advance", stop)
+
+
+def write_clips(folder: Path, labels: tuple[str, ...] = ("left", "right")) -> Path:
+    """Two small labelled clips each."""
+    for number, label in enumerate(labels * 2):
+        clip = folder / label / f"clip{number}"
+        clip.mkdir(parents=True)
+        for place in range(9):
+            picture = np.zeros((16, 16), np.uint8)
+            picture[:, place + number] = 255
+            Image.fromarray(picture).save(clip / f"{place}.png")
+    return folder
+
+
+def test_batches_take_every_sample_once_an_epoch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    source = Batches(torch.arange(10), torch.arange(10) * 2, 3, generator)
+    epochs = [torch.cat([next(source)[0] for _ in range(3)]) for _ in range(2)]
+    assert all(len(set(epoch.tolist())) == 9 for epoch in epochs) and not torch.equal(*epochs)
+    samples, labels = next(source)
+    assert torch.equal(samples * 2, labels)
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_training_is_the_same_for_the_same_seed(tmp_path: Path, model: str) -> None:
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for path, seed in zip(paths, (1, 1, 2), strict=True):
+        train_model(model, path, steps=2, seed=seed, batch_size=4)
+    assert equal(paths[0], paths[1]) and not equal(paths[0], paths[2])
+    metadata = read_metadata(paths[2])
+    assert (metadata["seed"], metadata["steps"], metadata["batch_size"]) == ("2", "2", "4")
+    assert "model/train.py on the train split" in metadata["provenance"]
+
+
+@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize("after", [3, 4])
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, after: int
+) -> None:
+    """Batches of 400, three an epoch: the state is kept inside one and another follows."""
+    whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
+    train_model(model, whole, steps=6, batch_size=400)
+    with monkeypatch.context() as patch:
+        interrupt(patch, after)
+        with pytest.raises(KeyboardInterrupt):
+            train_model(model, broken, steps=6, batch_size=400)
+    assert state_path(broken).is_file() and not broken.exists()
+    torch.randn(3)  # the global randomness has nothing to do with it
+    train_model(model, broken, steps=6, batch_size=400, resume=True)
+    assert equal(whole, broken)
+    assert read_metadata(whole)["loss"] == read_metadata(broken)["loss"]
+    assert not state_path(broken).exists()
+
+
+def test_only_the_same_training_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "a.safetensors"
+    with pytest.raises(UserError, match="There is no interrupted training .*: leave --resume out"):
+        train_model("digits", out, resume=True)
+    with monkeypatch.context() as patch:
+        interrupt(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            train_model("digits", out, steps=4, batch_size=4)
+    with pytest.raises(UserError, match="has steps 4 where 5 is asked for: resume with the settings"):
+        train_model("digits", out, steps=5, batch_size=4, resume=True)
+    with pytest.raises(UserError, match="has data .* is asked for"):
+        train_model("moving-digits", out, steps=4, batch_size=4, peak_rate=1e-3, resume=True)
+    state_path(out).write_bytes(b"cut off")
+    with pytest.raises(UserError, match="cannot be read: delete it and train anew"):
+        train_model("digits", out, steps=4, batch_size=4, resume=True)
+
+
+def test_noise_loss_of_a_fresh_model_is_that_of_predicting_nothing() -> None:
+    model = Trainer(train.training_data("moving-digits"), train.Recipe(1, 4, 1e-3), 0).model
+    clips, labels = torch.zeros(50, 8, 1, 16, 16), torch.zeros(50, dtype=torch.int64)
+    assert noise_loss(model, clips, labels, torch.Generator().manual_seed(0)).item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_training_on_own_clips(tmp_path: Path) -> None:
+    folder, out = write_clips(tmp_path / "clips"), tmp_path / "own.safetensors"
+    train_model("moving-digits", out, steps=2, data=folder)
+    model, metadata = load_model(out), read_metadata(out)
+    assert model.config.num_classes == 2 and json.loads(metadata["classes"]) == ["left", "right"]
+    assert metadata["batch_size"] == "4"  # there are no more
+    assert "4 clips of clips" in metadata["provenance"]
+
+
+def test_bad_clips_leave_nothing_behind(tmp_path: Path) -> None:
+    folder, out = write_clips(tmp_path / "clips"), tmp_path / "new" / "own.safetensors"
+    for number in range(5):
+        (folder / "left" / "clip0" / f"{number}.png").unlink()
+    with pytest.raises(UserError, match="clip0 has 4 frames: give it at least 8"):
+        train_model("moving-digits", out, data=folder)
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"steps": 0}, "Training field steps is 0"),
+        ({"batch_size": 0}, "Training field batch_size is 0"),
+        ({"batch_size": 2000}, "Training field batch_size is 2000"),
+        ({"model": "cats"}, "MODEL is 'cats', which cannot be trained here: use 'digits' or 'moving-digits'"),
+        ({"data": Path("clips")}, "--data is clips, but digits does not learn from clips"),
+        ({"out": "weights.pt"}, "has the extension '.pt': write a .safetensors file"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path: Path, settings: dict, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        train_model(**{"model": "digits", "out": tmp_path / "out.safetensors", "steps": 1, **settings})
