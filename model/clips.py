@@ -3,8 +3,8 @@
     FOLDER/LABEL/CLIP     labelled clips; the label is the sub-folder's name
     FOLDER/CLIP           clips without a label
 
-A CLIP is a file (GIF, APNG, animated WebP; MP4, MOV, MKV, WebM or AVI with the package `av`), or a folder of frame images,
-in the order of their names, numbers by value. Everything is read before anything is used; names that begin with a dot
+A CLIP is a file (GIF, APNG, animated WebP; MP4, MOV, MKV, WebM or AVI with the package `av`), or a folder of frame
+images, in the order of their names, numbers by value. Everything is read before anything is used; names that begin with a dot
 are passed over.
 """
 

@@ -138,7 +138,7 @@ def fold(line: Tensor, span: float) -> Tensor:
 
 
 def render(ink: Tensor, corners: Tensor, size: int, wrap: bool) -> Tensor:
-    """Return frames (N, F, size, size), 0 .. 1, of ink (N, 8, 8), 0 .. 1, with its top left corner at corners (N, F, 2).
+    """Return frames (N, F, size, size), 0 .. 1, of ink (N, 8, 8), 0 .. 1, with top left corners (N, F, 2).
 
     Bilinear: a source pixel at position p gives 1 - |i - p| of its ink to the pixels i next to it, per axis.
     """

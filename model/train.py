@@ -2,8 +2,8 @@
 
 Source: J. Ho et al., "Denoising Diffusion Probabilistic Models", 2020, section 3.4 (the simple loss).
 
-Whatever is random is drawn on the CPU from one seed, so that a resumed run equals an uninterrupted one. The model is on the
-GPU where there is one.
+Whatever is random is drawn on the CPU from one seed, so that a resumed run equals an uninterrupted one. The model is on
+the GPU where there is one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STATE_EVERY = 100  # steps
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimizer steps, images or clips per step, and highest learning rate of AdamW: those of the shipped checkpoint."""
+    """Optimizer steps, images or clips per step, highest learning rate of AdamW: those of the shipped checkpoint."""
 
     steps: int
     batch_size: int
@@ -82,7 +82,7 @@ def training_data(model: str, folder: Path | None = None) -> TrainingData:
     """Return the train split of the digits, standing or moving, or the user's own clips of `folder`.
 
     Raises:
-        UserError: there is no recipe for `model`, it does not learn from clips, or the folder is bad (see `load_clips`).
+        UserError: there is no recipe for `model`, it does not learn from clips, or a bad folder (see `load_clips`).
     """
     if model not in RECIPES:
         raise UserError(f"MODEL is '{model}', which cannot be trained here: use {' or '.join(map(repr, RECIPES))}.")

@@ -1,7 +1,7 @@
 """How good generated clips of moving digits are: as clips, frame by frame, and in their motion.
 
-A clip's *path* is the centre of its ink over the frames. Of the data it is a bouncing one: constant velocity, reflected at
-two walls. How far a clip departs from the nearest such path tells whether it moves as the data do; every measure of
+A clip's *path* is the centre of its ink over the frames. Of the data it is a bouncing one: constant velocity, reflected
+at two walls. How far a clip departs from the nearest such path tells whether it moves as the data do; every measure of
 motion is to be read beside the data's own value, `of_data`. Paired errors and the Frechet distance are those of
 `model/quality.py`.
 """
@@ -106,7 +106,7 @@ def frame_accuracy(clips: Tensor, labels: Tensor, classifier: FrameClassifier) -
 
 
 def class_consistency(clips: Tensor, classifier: FrameClassifier) -> float:
-    """Return the share, 0 .. 1, of frames of clips (N, F, 1, 16, 16) of the class that most frames of their clip have."""
+    """Return the share, 0 .. 1, of frames of clips (N, F, 1, 16, 16) of the class of most frames of their clip."""
     seen = classifier.predict(clips.flatten(0, 1)).reshape(clips.shape[:2])
     return float((seen == seen.mode(dim=1, keepdim=True).values).double().mean())
 

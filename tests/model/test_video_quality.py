@@ -27,6 +27,7 @@ from model.video_quality import (
     nearest_bouncing,
 )
 
+
 @pytest.fixture(scope="module")
 def judges() -> Judges:
     """Trained for so many steps as it takes to tell good from bad."""
