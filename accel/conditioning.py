@@ -10,7 +10,16 @@ from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 
 from accel.command import address, dim, flag
 from accel.memories import WritePort, narrow_memory
-from model.formats import ACT_BITS, GAIN_BITS, GATE_BITS, MOD_BITS, MULT_BITS, SHIFT_BITS, THRESHOLD_BITS
+from model.formats import (
+    ACT_BITS,
+    ERROR_WEIGHT_BITS,
+    GAIN_BITS,
+    GATE_BITS,
+    MOD_BITS,
+    MULT_BITS,
+    SHIFT_BITS,
+    THRESHOLD_BITS,
+)
 
 HEADER_BEATS = 8
 FIELD_BITS = 16
@@ -32,6 +41,7 @@ HEADER_FIELDS = {
     "h_shift": (4, 3, SHIFT_BITS),
     "eps": (5, 0, 32),
     "follow": (5, 2, 1),
+    "error_weight": (5, 3, ERROR_WEIGHT_BITS),
 }
 
 

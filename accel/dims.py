@@ -19,7 +19,7 @@ MAX_CODES = 1 << COUNT_BITS
 
 # Registers that the model's shape does not determine: the driver sets them from the skip policy and its memory map.
 DRIVER_REGISTERS = frozenset(
-    "control status policy streak_step tight loose max_streak slope_max "
+    "control status policy streak_step tight loose max_streak slope_max error_max error_context error "
     "weight_base mod_base param_base cache_base cache_base_other history_base".split()
 )
 
@@ -168,8 +168,8 @@ def _check_spatial(which: str, keys: int, dims: Dims, build: BuildConfig) -> Non
         return
     if dims.tokens % keys or keys % build.wide:
         raise UserError(
-            f"group keys of the {which} blocks is {keys}; with {dims.tokens} tokens and {build.wide} lanes, give a "
-            f"multiple of {build.wide} that divides the tokens, or 0 for one group."
+            f"group keys of the {which} blocks is {keys} on {build.wide} lanes; give a multiple of {build.wide} that "
+            f"divides the {dims.tokens} tokens, an array of fewer lanes, or 0 for one group."
         )
 
 

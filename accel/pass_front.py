@@ -27,6 +27,7 @@ def front_half(
     start,
     first_pass,
     last_pass,
+    plain,
     reused,
     forecasts,
     slope,
@@ -48,7 +49,8 @@ def front_half(
 ):
     """Read x and branch, add, write x back and feed the FIFO.
 
-    start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. reused: bit per context whose
+    start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. plain: nothing is
+    normalized. reused: bit per context whose
     branch comes from the cache, forecasts: those of them whose branch before comes on ``previous``, slope: of the
     forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word left the FIFO.
     stat_last: the word entering the FIFO is a tile's last. takes_word: a word starts its way; lacks_words: it waits for
@@ -73,7 +75,7 @@ def front_half(
                 cached.next = reused[i]
                 forecast.next = forecasts[i]
         front_context.next = at.context
-        tile_ok.next = not at.first_channel or ahead < 2 or last_pass
+        tile_ok.next = not at.first_channel or ahead < 2 or plain
         x_ok.next = not first_pass or x_in.tvalid
 
     @always_comb
@@ -103,7 +105,7 @@ def front_half(
             running.next = 0
         if start:
             ahead.next = 0
-        elif fire and at.first_channel and not last_pass:
+        elif fire and at.first_channel and not plain:
             if not moved:
                 ahead.next = ahead + 1
         elif moved:

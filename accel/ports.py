@@ -11,7 +11,7 @@ from myhdl import ResetSignal, Signal
 
 from accel.config import BuildConfig
 from accel.stream import Command, Stream, Tap, Taps, word
-from model.formats import SLOPE_BITS
+from model.formats import ERROR_BITS, SLOPE_BITS
 
 REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32
@@ -84,6 +84,7 @@ def trace_taps(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
             Field("count", 1, 24, False),
             Field("reuse", 1, 1, False),
             Field("slope", 1, SLOPE_BITS, False),
+            Field("spent", 1, ERROR_BITS, False),
         ),
         "advance": (Field("sub_block", 1, 16, False),),
     }

@@ -8,7 +8,7 @@ from accel.command import flag
 from accel.config import log2_exact
 from accel.registers import ACCOUNT_BASE, ADDRESS, EVENTS, REGISTERS
 from accel.stalls import cycle_accounts
-from model.formats import SLOPE_BITS
+from model.formats import ERROR_BITS, SLOPE_BITS
 
 REGISTER_BITS = {
     **dict.fromkeys(REGISTERS, 16),
@@ -21,11 +21,12 @@ REGISTER_BITS = {
     "loose": 8,
     "max_streak": 6,
     "slope_max": SLOPE_BITS,
+    "error_max": ERROR_BITS,
     "codes_total": 24,
 }
 WORD_BITS = 32
 COUNTER_BITS = 2 * WORD_BITS
-STORED = [name for name in REGISTERS if name not in ("control", "status")]
+STORED = [name for name in REGISTERS if name not in ("control", "status", "error")]
 
 
 class RegisterValues:
@@ -99,13 +100,14 @@ def event_counters(clk, clear, happens, position, shown):
 
 @block
 def register_file(
-    clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, values, events, account, running, start, new_image
+    clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, values, events, account, running, error, start,
+    new_image,
 ):  # fmt: skip
     """Write registers, read back status and counters; START, NEW_IMAGE and CLEAR are pulses of the control register.
 
-    account: where the cycle is booked while ``running`` (``accel/stalls.py``).
+    account: where the cycle is booked while ``running`` (``accel/stalls.py``). error: of the error meter.
     """
-    CONTROL, STATUS = ADDRESS["control"], ADDRESS["status"]
+    CONTROL, STATUS, ERROR = ADDRESS["control"], ADDRESS["status"], ADDRESS["error"]
     EVENT_BITS = log2_exact(ACCOUNT_BASE)
     LAST = EVENT_BITS + 1  # of the address bits that number an event or an account, above the word's bit
     ACCOUNT_BIT, COUNTER_BIT = LAST, LAST + 1
@@ -113,7 +115,7 @@ def register_file(
     clear, high, of_account, of_counter = (flag() for _ in range(4))
     position = Signal(intbv(0)[EVENT_BITS:])
     event_count, cycle_count = (Signal(intbv(0)[COUNTER_BITS:]) for _ in range(2))
-    state = flag()
+    state = Signal(intbv(0)[WORD_BITS:])
     happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
     registers = [
         stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
@@ -138,7 +140,11 @@ def register_file(
 
     @always_seq(clk.posedge, reset=aresetn)
     def read():
-        state.next = reg_addr == STATUS and running
+        state.next = 0
+        if reg_addr == STATUS:
+            state.next = running
+        elif reg_addr == ERROR:
+            state.next = error
         high.next = reg_addr[0]
         of_account.next = reg_addr[ACCOUNT_BIT]
         of_counter.next = reg_addr[COUNTER_BIT]

@@ -30,7 +30,17 @@ class PassPorts:
         self.gate = ReadPort(GATE_BITS)
         self.modulation = ReadPort(2 * MOD_BITS)
         self.code_write = WritePort(rows * CODE_BITS)
-        for name in ("residual", "fifo_read", "x_in", "x_out", "cache_read", "slope_read", "history_read", "ccu"):
+        for name in (
+            "residual",
+            "fifo_read",
+            "fifo_write",
+            "x_in",
+            "x_out",
+            "cache_read",
+            "slope_read",
+            "history_read",
+            "ccu",
+        ):
             setattr(self, name, flag())
         for unit in ("residual", "norm", "modulate"):
             setattr(self, f"{unit}_saturated", flag())
@@ -43,6 +53,7 @@ def residual_pass(
     start,
     first_pass,
     last_pass,
+    light,
     detect,
     with_history,
     reused,
@@ -69,26 +80,30 @@ def residual_pass(
 ):
     """The whole pass; ``start`` and ``done`` are pulses. See ``front_half`` and ``back_half`` for the ports.
 
+    light: the pass only adds, its words go to x memory and nowhere else.
     activity: what the pass is doing, for ``accel/stalls.py``.
     """
     ROWS = config.rows
-    fifo_in, fifo_out = Stream(ROWS * X_BITS), Stream(ROWS * X_BITS)
+    summed, fifo_in, fifo_out = (Stream(ROWS * X_BITS) for _ in range(3))
     level = dim()
     pop, stat_last, stat_valid, tile_ready = (flag() for _ in range(4))
     norm_valid, norm_last, y_valid, norm_saturated, back_start, back_done, out_done = (flag() for _ in range(7))
     y = Signal(intbv(0)[ROWS * LN_BITS :])
     out_left = address()
-    takes_word, front_lacks, back_lacks = flag(), flag(), flag()
+    takes_word, front_lacks, back_lacks, plain = (flag() for _ in range(4))
     front = front_half(
-        clk, aresetn, start, first_pass, last_pass, reused, forecasts, slope, front_context, moved, pop, cond_base,
-        header, ports, x_in, cache, previous, fifo_in, stat_last, takes_word, front_lacks, regs, config,
+        clk, aresetn, start, first_pass, last_pass, plain, reused, forecasts, slope, front_context, moved, pop,
+        cond_base, header, ports, x_in, cache, previous, summed, stat_last, takes_word, front_lacks, regs, config,
     )  # fmt: skip
     queue = stream_fifo(clk, aresetn, fifo_in, fifo_out, level, depth=config.fifo_depth)
 
     @always_comb
     def feed():
-        stat_valid.next = fifo_in.tvalid and not last_pass
-        back_start.next = start and not last_pass
+        plain.next = last_pass or light
+        fifo_in.tdata.next = summed.tdata
+        fifo_in.tvalid.next = summed.tvalid and not light
+        stat_valid.next = summed.tvalid and not last_pass and not light
+        back_start.next = start and not last_pass and not light
         x_out.tdata.next = fifo_out.tdata
         x_out.tvalid.next = fifo_out.tvalid and last_pass
         ports.x_out.next = fifo_out.tvalid and last_pass and x_out.tready
@@ -102,7 +117,8 @@ def residual_pass(
 
     @always_comb
     def release():
-        pop.next = fifo_out.tvalid and fifo_out.tready
+        pop.next = (fifo_out.tvalid and fifo_out.tready) or (light and summed.tvalid)
+        ports.fifo_write.next = summed.tvalid and not light
         ports.fifo_read.next = fifo_out.tvalid and fifo_out.tready
         ports.norm_saturated.next = y_valid and norm_saturated
 
@@ -117,13 +133,13 @@ def residual_pass(
         activity.normalizes, regs, config,
     )  # fmt: skip
 
-    # The last pass is over when the host has taken every word.
+    # A pass that only adds is over when every word is added; the last one, when the host has taken every word.
     @always_seq(clk.posedge, reset=aresetn)
     def count_out():
         out_done.next = 0
-        if start and last_pass:
+        if start and plain:
             out_left.next = regs.sub_block_words * regs.contexts
-        elif last_pass and pop:
+        elif plain and pop:
             out_left.next = out_left - 1
             out_done.next = out_left == 1
 

@@ -1,4 +1,7 @@
-"""Timestep sequencer: pass, decide, compute or skip, sub-block after sub-block."""
+"""Timestep sequencer: pass, decide, compute or skip, sub-block after sub-block.
+
+A sub-block that follows the one before it is decided first; if no context computes it, its pass only adds.
+"""
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
@@ -22,6 +25,8 @@ class Progress:
         self.param_entries = dim()
         self.offset = address()  # of the sub-block's context 0 in cache and history
         self.offset_before = address()  # of the sub-block before
+        self.follows = flag()  # decided before its pass, without codes
+        self.light = flag()  # no context computes it: its pass only adds
         self.attention = flag()
         self.odd_block = flag()
         self.advances = flag()  # the sub-block is over: nothing of it is on its way any more
@@ -49,22 +54,28 @@ def timestep_sequencer(
     decided,
     reuse,
     forced,
+    follows,
+    follow,
+    followed,
     at,
     activity,
     regs,
 ):
     """Run one timestep on ``start`` (pulse); ``running`` until everything is written.
 
-    Pulses out: fetch (conditioning), take (its header), pass_begin (skip controller), pass_start, fetch_weights (and
-    parameters), compute_start (engine), write_history (after the decisions). Pulses in: pass_done, engine_done.
+    Pulses out: fetch (conditioning), take (its header), pass_begin and follow (skip controller), pass_start,
+    fetch_weights (and parameters), compute_start (engine), write_history (after the decisions). Pulses in: followed,
+    pass_done, engine_done. forced, follows: of the header.
     Weights are asked for as soon as it is sure that some context computes: at the start of the pass in dense runs and
     ``forced`` timesteps, else with the first decision (``decided``, not ``reuse``).
     """
-    phases = enum("IDLE", "LOAD", "TAKE_OVER", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH")
+    phases = enum(
+        "IDLE", "LOAD", "TAKE_OVER", "FOLLOW", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH"
+    )
     phase = Signal(phases.IDLE)
     next_block = dim()
     vector_beats, step, attention_entries, mlp_entries = dim(), address(), dim(), dim()
-    guard, fetched = flag(), flag()
+    guard, led, fetched = flag(), flag(), flag()
 
     @always_comb
     def sizes():
@@ -79,6 +90,8 @@ def timestep_sequencer(
         at.first_pass.next = at.sub_block == 0
         at.last_pass.next = at.sub_block == regs.sub_blocks
         at.half.next = at.sub_block[0]
+        at.follows.next = regs.policy and follows and at.sub_block != regs.sub_blocks
+        at.light.next = regs.policy and follows and at.sub_block != regs.sub_blocks and not any_computes
         at.attention.next = not at.sub_block[0]
         at.odd_block.next = at.sub_block[1]
         if at.sub_block[0]:
@@ -97,6 +110,7 @@ def timestep_sequencer(
     def sequence():
         fetch.next = 0
         take.next = 0
+        follow.next = 0
         pass_begin.next = 0
         pass_start.next = 0
         fetch_weights.next = 0
@@ -122,12 +136,23 @@ def timestep_sequencer(
                 pass_begin.next = 1
                 phase.next = phases.TAKE_OVER
         elif phase == phases.TAKE_OVER:
+            led.next = 0
+            fetched.next = 0
             phase.next = phases.OPEN_PASS
+        elif phase == phases.FOLLOW:
+            if decided and not reuse and not fetched:
+                fetch_weights.next = 1
+                fetched.next = 1
+            if followed:
+                led.next = 1
+                phase.next = phases.OPEN_PASS
+        elif phase == phases.OPEN_PASS and at.follows and not led:
+            follow.next = 1
+            phase.next = phases.FOLLOW
         elif phase == phases.OPEN_PASS:
             pass_start.next = 1
-            fetched.next = 0
             if not at.last_pass:
-                if not regs.policy or forced:
+                if not fetched and (not regs.policy or forced):
                     fetch_weights.next = 1
                     fetched.next = 1
                 fetch.next = 1

@@ -2,14 +2,16 @@
 
 Takes the CCU's count of a context at ``decide``, asks the DTSM, and keeps the answers of the current sub-block
 (``computes``, ``slots``) and of the one before (``reused``, ``forecasts``, ``slots_before``, its slopes), which tell
-the pass where its branch is and what becomes of it.
+the pass where its branch is and what becomes of it. A sub-block that follows the one before it is decided before its
+pass, at ``follow``, all contexts in turn.
 """
 
-from myhdl import Signal, always_comb, always_seq, block, intbv
+from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.command import dim, flag
 from accel.config import bits_for
 from accel.units.dtsm import dtsm_unit
+from accel.units.meter import meter_unit
 from model.formats import SLOPE_BITS
 
 
@@ -23,13 +25,18 @@ def skip_controller(
     decide,
     context_number,
     count,
+    follow,
+    followed,
     sub_block,
     header,
     new_image,
     front_context,
     decided,
+    counted,
     reuse,
     slope,
+    spent,
+    error,
     computes,
     slots,
     reused,
@@ -45,16 +52,21 @@ def skip_controller(
 
     pass_begin: pulse at the start of a pass: ``reused`` takes the decisions of the sub-block before, ``computes``
     is set for every context. first: with pass_begin, the pass has no sub-block before it. detect: low in dense runs.
-    decided: pulse, ``reuse`` and ``slope`` are the answer to ``decide``. index: of the decision, sub_block * contexts +
-    context. slots: bit per context, the cache's slot of its latest branch, or of the one that is to be computed.
-    forecasts: bit per context of the sub-block before whose slope is not 0; slope_before: that of ``front_context``.
+    follow: pulse, decide for every context without a count; followed: pulse, done.
+    decided: pulse, ``reuse`` and ``slope`` are the answer to ``decide``, or to one turn of ``follow``, on ``counted``
+    changed codes, which leaves ``spent`` in the error meter if it is a reuse. error: of context ``regs.error_context``.
+    index: of the decision, sub_block * contexts + context. slots: bit per context, the cache's slot of its latest
+    branch, or of the one that is to be computed. forecasts: bit per context of the sub-block before whose slope is not
+    0; slope_before: that of ``front_context``.
     """
     CONTEXTS = config.max_contexts
     entries = config.max_sub_blocks * config.max_contexts
     unit_index = Signal(intbv(0)[bits_for(entries) :])
     BITS = len(unit_index)
-    unit_done, slot, lead = flag(), flag(), flag()
-    product = dim()
+    unit_done, slot, lead, unit_start, affordable, reused_now = (flag() for _ in range(6))
+    product, turn, next_turn, at_context = (dim() for _ in range(4))
+    phases = enum("PASS", "ASK", "AWAIT")
+    phase = Signal(phases.PASS)
     slopes, kept_slopes = ([Signal(intbv(0)[SLOPE_BITS:]) for _ in range(CONTEXTS)] for _ in range(2))
 
     @always_comb
@@ -62,8 +74,37 @@ def skip_controller(
         product.next = sub_block * regs.contexts
 
     @always_comb
+    def choose():
+        unit_start.next = decide or phase == phases.ASK
+        next_turn.next = turn + 1
+        if phase == phases.PASS:
+            at_context.next = context_number
+            counted.next = count
+        else:
+            at_context.next = turn
+            counted.next = 0
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def take_turns():
+        followed.next = 0
+        if phase == phases.PASS:
+            if follow:
+                turn.next = 0
+                phase.next = phases.ASK
+        elif phase == phases.ASK:
+            phase.next = phases.AWAIT
+        elif phase == phases.AWAIT:
+            if unit_done:
+                if next_turn == regs.contexts:
+                    followed.next = 1
+                    phase.next = phases.PASS
+                else:
+                    turn.next = next_turn
+                    phase.next = phases.ASK
+
+    @always_comb
     def add():
-        index.next = product + context_number
+        index.next = product + at_context
 
     @always_comb
     def cut():
@@ -73,16 +114,26 @@ def skip_controller(
     def look_back():
         lead.next = 0
         for i in range(CONTEXTS):
-            if context_number == i and reused[i]:
+            if at_context == i and reused[i]:
                 lead.next = 1
 
     unit = dtsm_unit(
-        clk=clk, aresetn=aresetn, start=decide, index=unit_index, count=count, total=regs.codes_total,
+        clk=clk, aresetn=aresetn, start=unit_start, index=unit_index, count=counted, total=regs.codes_total,
         threshold=header.threshold, forced=header.force, follows=header.follow, lead=lead,
-        gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
+        affordable=affordable, gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
         max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=new_image, done=unit_done, reuse=reuse,
         slope=slope, slot=slot, entries=entries,
     )  # fmt: skip
+
+    meter = meter_unit(
+        clk=clk, aresetn=aresetn, new_image=new_image, start=unit_start, number=at_context, count=counted,
+        weight=header.error_weight, limit=regs.error_max, keep=reused_now, spent=spent, affordable=affordable,
+        show=regs.error_context, shown=error, contexts=config.max_contexts,
+    )  # fmt: skip
+
+    @always_comb
+    def book():
+        reused_now.next = unit_done and reuse
 
     @always_seq(clk.posedge, reset=aresetn)
     def remember():
@@ -96,7 +147,7 @@ def skip_controller(
                 slopes[i].next = 0
         elif unit_done:
             for i in range(CONTEXTS):
-                if context_number == i:
+                if at_context == i:
                     computes.next[i] = not reuse
                     slots.next[i] = slot
                     slopes[i].next = slope
@@ -113,4 +164,4 @@ def skip_controller(
         decided.next = unit_done
         any_computes.next = computes != 0
 
-    return number, add, cut, look_back, unit, remember, look_up, tell
+    return number, choose, take_turns, add, cut, look_back, unit, meter, book, remember, look_up, tell

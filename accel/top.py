@@ -32,7 +32,7 @@ from accel.skip_controller import skip_controller
 from accel.stalls import Activity, classify_cycle
 from accel.trace import trace_taps
 from accel.weights import param_loader, weight_streamer
-from model.formats import COUNT_BITS, INT8_BITS, SLOPE_BITS
+from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS
 
 
 @block
@@ -186,7 +186,7 @@ def count_events(
         events.x_reads.next = ports.x_read.enable
         events.x_writes.next = ports.x_write.enable
         events.fifo_reads.next = ports.fifo_read
-        events.fifo_writes.next = ports.residual
+        events.fifo_writes.next = ports.fifo_write
         events.gate_reads.next = ports.gate.enable
         events.modulation_reads.next = ports.modulation.enable
         events.mod_writes.next = mod_write
@@ -226,11 +226,12 @@ def radit_top(
     slope, slope_before = (Signal(intbv(0)[SLOPE_BITS:]) for _ in range(2))
     all_contexts = Signal(intbv(0)[config.max_contexts :])
     activity, fetch_weights, account = Activity(), flag(), Signal(intbv(0)[ACCOUNT_BITS:])
-    count = Signal(intbv(0)[COUNT_BITS:])
+    count, counted = (Signal(intbv(0)[COUNT_BITS:]) for _ in range(2))
+    spent, error = (Signal(intbv(0)[ERROR_BITS:]) for _ in range(2))
     context_number, front_context, index, param_count, cond_base = dim(), dim(), dim(), dim(), address()
     ring_head, ring_tail = address(), address()
     cache_at, cache_other_at, history_at = address(), address(), address()
-    history_start, cache_start = flag(), flag()
+    history_start, cache_start, follow, followed, compares = (flag() for _ in range(5))
     ports, reads, cmd = PassPorts(config), OperandPorts(config), TileCommand()
     finish, drained = Finish(cmd), Drained(config.rows)
     param_read = ReadPort(64)
@@ -239,12 +240,24 @@ def radit_top(
     CONTEXTS = config.max_contexts
 
     host = register_file(
-        clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, regs, events, account, running, start, new_image
+        clk,
+        aresetn,
+        reg_write,
+        reg_addr,
+        reg_wdata,
+        reg_rdata,
+        regs,
+        events,
+        account,
+        running,
+        error,
+        start,
+        new_image,
     )
     sequence = timestep_sequencer(
         clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
         compute_start, engine_done, branch_idle, history_idle, fetch_weights, write_history, decided, reuse,
-        header.force, at, activity, regs,
+        header.force, header.follow, follow, followed, at, activity, regs,
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -261,9 +274,10 @@ def radit_top(
     @always_comb
     def derive():
         busy.next = running or start
-        with_history.next = regs.policy and not first_step and not at.last_pass
-        history_start.next = pass_start and regs.policy and not first_step and not at.last_pass
-        cache_start.next = pass_start
+        compares.next = regs.policy and not at.follows
+        with_history.next = regs.policy and not first_step and not at.last_pass and not at.follows
+        history_start.next = pass_start and regs.policy and not first_step and not at.last_pass and not at.follows
+        cache_start.next = follow or (pass_start and not at.follows)  # as soon as it is known what is wanted
         cond_base.next = 0
         if at.half:
             cond_base.next = HALF
@@ -281,14 +295,14 @@ def radit_top(
         m_mod_cmd, s_mod, mod_write, config,
     )  # fmt: skip
     stream = residual_pass(
-        clk, aresetn, pass_start, at.first_pass, at.last_pass, regs.policy, with_history, reused, forecasts,
+        clk, aresetn, pass_start, at.first_pass, at.last_pass, at.light, compares, with_history, reused, forecasts,
         slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd,
         s_prev_rd, s_hist_rd, count, context_number, tile_moved, activity, regs, config,
     )  # fmt: skip
     skip = skip_controller(
-        clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, at.sub_block, header,
-        new_image, front_context, decided, reuse, slope, computes, slots, reused, forecasts, slots_before, slope_before,
-        any_computes, index, regs, config,
+        clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, follow, followed,
+        at.sub_block, header, new_image, front_context, decided, counted, reuse, slope, spent, error, computes, slots,
+        reused, forecasts, slots_before, slope_before, any_computes, index, regs, config,
     )  # fmt: skip
     x_memory = narrow_memory(clk, ports.x_write, ports.x_read, config.x_depth)
     a_mem = a_memory(clk, passing, ports, reads, branch, group, events, config)
@@ -333,7 +347,7 @@ def radit_top(
 
     @always_comb
     def gate_history():
-        history_start_write.next = write_history and regs.policy
+        history_start_write.next = write_history and compares
 
     history_write = history_writer(
         clk, aresetn, history_start_write, computes, history_at, regs.sub_block_words, ports.code_write, history_idle,
@@ -353,7 +367,7 @@ def radit_top(
         running,
         events,
     )
-    taps = trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, at, trace, config)
+    taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, spent, at, trace, config)
     return (
         host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
         params, cache_read, previous_read, history_read, cache_write, gate_history, history_write, booking, counting,

@@ -25,8 +25,8 @@ def sign_extend(word, index, lane):
 
 
 @block
-def trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, at, trace, config):
-    """Connect the taps. reuse, slope: the answer that belongs to ``decided``. at: where the sequencer stands."""
+def trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, spent, at, trace, config):
+    """Connect the taps. reuse, slope, spent: the answer that belongs to ``decided``. at: where the sequencer stands."""
     ROWS = config.rows
     int8_word = Signal(intbv(0)[ROWS * INT8_BITS :])
     lanes = [Signal(intbv(0)[WIDE_BITS:]) for _ in range(ROWS)]
@@ -63,6 +63,7 @@ def trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, 
         trace.decide.count.next = count
         trace.decide.reuse.next = reuse
         trace.decide.slope.next = slope
+        trace.decide.spent.next = spent
         trace.advance.valid.next = at.advances
         trace.advance.sub_block.next = at.sub_block
 

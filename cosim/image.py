@@ -241,7 +241,7 @@ class _ImageRun:
 
     def _count(self, sub_block: int, contexts: int, is_simulated: bool) -> None:
         """Book a sub-block that ``contexts`` computed, now or before an interruption."""
-        macs = self.prepared.dit.config.macs()[sub_block % 2]
+        macs = self.prepared.dit.config.sub_block_macs()[sub_block]
         self.macs += contexts * macs
         new = contexts * macs if is_simulated else 0
         self.tick(new, self.prepared.dims.contexts * macs - new)

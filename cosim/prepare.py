@@ -98,13 +98,12 @@ class Prepared:
     @property
     def is_large(self) -> bool:
         """Sub-blocks take long enough that threads do not wait for each other."""
-        return min(self.dit.config.macs()) * self.dims.contexts >= LARGE_SUB_BLOCK
+        return min(self.dit.config.sub_block_macs()) * self.dims.contexts >= LARGE_SUB_BLOCK
 
     @property
     def macs(self) -> int:
         """Of one image if nothing is skipped."""
-        config = self.dit.config
-        return self.request.count * config.depth * sum(config.macs()) * self.dims.contexts
+        return self.request.count * sum(self.dit.config.sub_block_macs()) * self.dims.contexts
 
     @cached_property
     def digest(self) -> str:

@@ -20,7 +20,7 @@ from model.reference import StageCapture
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
-DECISIONS = ("changed codes", "reuse", "slope")
+DECISIONS = ("changed codes", "reuse", "slope", "error")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 
 
@@ -169,7 +169,9 @@ class Scoreboard:
         """Every stage of one sub-block of one image in the order of the trace."""
         rows, cols = self.build.rows, self.build.cols
         x, a, branch = (part[0].numpy()[:, self.order] for part in (capture.x, capture.a, capture.branch))
-        words = {"x": to_words(x, rows), "a": to_words(a, rows)}
+        words = {"x": to_words(x, rows)}
+        if bool(capture.normalized):
+            words["a"] = to_words(a, rows)
         if not bool(capture.computed.any()):
             return {name: Words(data) for name, data in words.items()}
         stages = {name: value.numpy() for name, value in capture.stages.items()}
@@ -236,11 +238,12 @@ class Scoreboard:
 
     def _compare_decisions(self, check: Check, at: Place, capture: StageCapture, trace: Trace) -> Place | None:
         """Count the decisions and their metric; returns the first that differs."""
-        due = self.dims.contexts if capture.codes is not None else 0
+        due = self.dims.contexts if capture.decided else 0
         parts = (
             (capture.counts, trace.decide_count),
             (~capture.computed, trace.decide_reuse),
             (capture.slopes, trace.decide_slope),
+            (capture.spent, trace.decide_spent),
         )
         found = len(trace.decide_index)
         same = min(due, found)

@@ -116,7 +116,7 @@ def calibrate(
 
     def observed(image: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         c = dit.conditioning(t, labels)
-        tokens, ranges = _observe(dit, dit.embed(image), dit.block_modulation(c), tail)
+        tokens, ranges = observe(dit, dit.embed(image), dit.block_modulation(c), tail)
         rows.append(ranges)
         return dit.final(tokens, c)
 
@@ -134,12 +134,12 @@ def load_or_calibrate(
 ) -> Calibration:
     """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
 
+    It may have been widened (`model/visited.py`): its hash then goes on after a "+".
     Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one.
     """
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
-    if stored is not None and stored.digest == calibration_digest(
-        dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED
-    ):
+    whole = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
+    if stored is not None and stored.digest.partition("+")[0] == whole:
         return stored
     count = first or steps
     images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
@@ -160,7 +160,7 @@ def affordable_images(config: DiTConfig, timesteps: int, contexts: int) -> int:
 
     Small models are calibrated on many images, large ones have many tokens and channels to take ranges from.
     """
-    macs = sum(config.macs()) * config.depth * timesteps * contexts
+    macs = sum(config.sub_block_macs()) * timesteps * contexts
     return max(1, min(DEFAULT_IMAGES, int(MOST_GMACS * 1e9 / macs)))
 
 
@@ -185,16 +185,23 @@ def load_calibration(path: str | Path) -> Calibration | None:
         return None
 
 
-def _observe(dit: DiT, x: Tensor, modulation: Tensor, tail: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """Run all blocks on x (N, T, D): the next x, and the ranges of one timestep."""
+def observe(
+    dit: DiT, x: Tensor, modulation: Tensor, tail: float = DEFAULT_TAIL, streams: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run all blocks on x (N, T, D): the next x, and the ranges of one timestep.
+
+    Args:
+        modulation: of the blocks, as `DiT.block_modulation` gives it.
+        tail: share of the values that an int8 range may leave out.
+        streams: (S, N, T, D) residual stream that each sub-block is to see in the place of what those before it make.
+    """
     found: dict[str, list[Tensor]] = {}
     largest = x.abs().amax()
     for index, block in enumerate(dit.blocks):
         vectors = modulation[:, index]
-        for branch_of, given, gate in (
-            (_attention, block.attention_input, vectors[:, 2]),
-            (_mlp, block.mlp_input, vectors[:, 5]),
-        ):
+        parts = (_attention, block.attention_input, vectors[:, 2]), (_mlp, block.mlp_input, vectors[:, 5])
+        for s, (branch_of, given, gate) in enumerate(parts, 2 * index):
+            x = x if streams is None else streams[s]
             act = given(x, vectors)
             branch, ranges = branch_of(block, act, tail)
             ranges |= {"act": _upper(act.abs().flatten(), tail), "act_rms": act.square().mean().sqrt()}
@@ -211,7 +218,7 @@ def _attention(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str
     q, k, v = (value.transpose(1, 2).flatten(2) for value in block.attn.heads(act))
     bias = block.attn.qkv.bias[2 * act.shape[-1] :]
     heads = (value.unflatten(2, (block.attn.num_heads, -1)).transpose(1, 2) for value in (q, k, v))
-    o = functional.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+    o = block.attn.average(*heads).transpose(1, 2).flatten(2)
     values = {"q": q, "k": k, "v": v - bias, "o": o - bias}
     return block.attn.proj(o), {name: _per_channel(value, tail) for name, value in values.items()}
 

@@ -1,9 +1,10 @@
-"""Read and write weights of the float model: this project's .safetensors, and published DiT files.
+"""Read and write weights of the float model: this project's .safetensors, and published files of DiT and Latte.
 
 Named models without shipped weights have seeded ones (`model/seeded.py`).
 
 A .safetensors file written here carries its config as JSON in the metadata entry "config". A file without one
-(a published DiT, as .safetensors, .pt or .pth) has its config inferred from names and shapes.
+(a published one, as .safetensors, .pt or .pth) has its config inferred from names and shapes; one with a `temp_embed`
+is taken for a Latte, with alternating attention.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ def infer_config(state: StateDict, num_heads: int | None = None) -> DiTConfig:
     """
     hidden, channels, patch, _ = _shape(state, "x_embedder.proj.weight", 4)
     _, tokens, _ = _shape(state, "pos_embed", 3)
+    frames = _shape(state, "temp_embed", 3)[1] if "temp_embed" in state else 1
     rows, _ = _shape(state, "y_embedder.embedding_table.weight", 2)
     mlp_hidden, _ = _shape(state, "blocks.0.mlp.fc1.weight", 2)
     outputs, _ = _shape(state, "final_layer.linear.weight", 2)
@@ -153,6 +155,7 @@ def infer_config(state: StateDict, num_heads: int | None = None) -> DiTConfig:
         mlp_ratio=mlp_hidden / hidden,
         num_classes=rows - 1,
         learn_sigma=outputs == 2 * channels * patch**2,
+        frames=frames,
     )
 
 

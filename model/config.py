@@ -1,13 +1,22 @@
 """Shape of a diffusion transformer: the one place where the model's dimensions are written.
 
-Source: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023, table 1 (S, B, L, XL).
+Sources: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023, table 1 (S, B, L, XL); X. Ma et al.,
+"Latte: Latent Diffusion Transformer for Video Generation", 2024 (clips: blocks in turn within a frame and over time).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from model.errors import UserError
 
@@ -26,6 +35,11 @@ class DiTConfig(BaseModel):
         num_classes: labels 0 .. num_classes - 1; label `num_classes` is the null class of guidance.
         learn_sigma: the network predicts a variance beside the noise (twice the output channels).
         class_dropout_prob: probability with which training replaces a label by the null class.
+        frames: frames of a clip; 1: an image.
+        attention: of a clip: "alternating", even blocks within a frame (spatial) and odd blocks over the frames at one
+            place (temporal), or "joint", every block over all tokens.
+
+    An image's config is written without the clip's fields.
 
     Raises:
         UserError: a field is out of range, of the wrong type, unknown, or does not fit another one.
@@ -43,6 +57,8 @@ class DiTConfig(BaseModel):
     num_classes: int = Field(default=10, ge=1)
     learn_sigma: bool = False
     class_dropout_prob: float = Field(default=0.1, ge=0.0, lt=1.0)
+    frames: int = Field(default=1, ge=1)
+    attention: Literal["alternating", "joint"] = "alternating"
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -69,12 +85,39 @@ class DiTConfig(BaseModel):
             )
         if self.mlp_hidden < 1:
             raise ValueError(f"mlp_ratio {self.mlp_ratio} leaves the MLP without hidden features: choose a larger one.")
+        if self.alternates and self.depth % 2:
+            raise ValueError(
+                f"depth {self.depth} is odd, but alternating attention needs pairs of a spatial and a temporal block: "
+                f"choose {self.depth + 1}, or attention 'joint'."
+            )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Fields by name; an image's without those of a clip, so that its hash does not depend on them."""
+        values = write(self)
+        return values if self.frames > 1 else {key: values[key] for key in values if key not in CLIP_FIELDS}
+
+    @property
+    def alternates(self) -> bool:
+        """Whether blocks attend within a frame and over time in turn."""
+        return self.frames > 1 and self.attention == "alternating"
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of what is generated: (C, H, W) of an image, (F, C, H, W) of a clip."""
+        image = (self.in_channels, self.input_size, self.input_size)
+        return image if self.frames == 1 else (self.frames, *image)
+
+    @property
+    def frame_tokens(self) -> int:
+        """Tokens per frame, S."""
+        return (self.input_size // self.patch_size) ** 2
 
     @property
     def tokens(self) -> int:
-        """Tokens per image, T."""
-        return (self.input_size // self.patch_size) ** 2
+        """Tokens per image or clip, T; token (f, p) of a clip is number f * S + p."""
+        return self.frames * self.frame_tokens
 
     @property
     def head_dim(self) -> int:
@@ -87,7 +130,7 @@ class DiTConfig(BaseModel):
         return int(self.hidden_size * self.mlp_ratio)
 
     def first_blocks(self, count: int) -> DiTConfig:
-        """The same with the first `count` blocks only.
+        """The same with the first `count` blocks only; of a clip's model it may be an odd number.
 
         Raises:
             UserError: `count` is out of range.
@@ -96,10 +139,18 @@ class DiTConfig(BaseModel):
             raise UserError(f"Model field blocks is {count}: give 1 to {self.depth}, the blocks that the model has.")
         return self.model_copy(update={"depth": count})
 
-    def macs(self, tokens: int | None = None) -> tuple[int, int]:
-        """Multiplications of an attention and of an MLP sub-block for one context; by default of the image's tokens."""
+    def macs(self, tokens: int | None = None, block: int = 0) -> tuple[int, int]:
+        """Multiplications of a block's attention and of its MLP for one context; by default of the model's tokens.
+
+        A query meets the keys of its group: all tokens, or of a clip those of its frame or of its place.
+        """
         t, d = tokens or self.tokens, self.hidden_size
-        return t * d * (4 * d + 2 * t), 2 * t * d * self.mlp_hidden
+        keys = (self.frames if block % 2 else self.frame_tokens) if self.alternates else t
+        return t * d * (4 * d + 2 * keys), 2 * t * d * self.mlp_hidden
+
+    def sub_block_macs(self, tokens: int | None = None) -> list[int]:
+        """Multiplications of every sub-block for one context: attention and MLP of each block in turn."""
+        return [macs for block in range(self.depth) for macs in self.macs(tokens, block)]
 
     @property
     def out_channels(self) -> int:
@@ -110,6 +161,9 @@ class DiTConfig(BaseModel):
     def null_class(self) -> int:
         """Label of the unconditional branch of classifier-free guidance."""
         return self.num_classes
+
+
+CLIP_FIELDS = ("frames", "attention")
 
 
 def _sentence(error: ValidationError) -> str:
@@ -125,8 +179,13 @@ def _sentence(error: ValidationError) -> str:
     return f"DiTConfig field {field} is {problem['input']!r}: give it a value that is {wanted}."
 
 
-def _latent(hidden_size: int, depth: int, num_heads: int, pixels: int = 256) -> DiTConfig:
-    """An ImageNet model over a latent image of an eighth of the pixels a side and 4 channels, patches of 2 x 2."""
+def _latent(
+    hidden_size: int, depth: int, num_heads: int, pixels: int = 256, num_classes: int = 1000, frames: int = 1
+) -> DiTConfig:
+    """A model over latent images of an eighth of the pixels a side and 4 channels, patches of 2 x 2.
+
+    By default with the classes of ImageNet; clips with those of UCF-101.
+    """
     return DiTConfig(
         input_size=pixels // 8,
         patch_size=2,
@@ -134,8 +193,9 @@ def _latent(hidden_size: int, depth: int, num_heads: int, pixels: int = 256) -> 
         hidden_size=hidden_size,
         depth=depth,
         num_heads=num_heads,
-        num_classes=1000,
+        num_classes=num_classes,
         learn_sigma=True,
+        frames=frames,
     )
 
 
@@ -146,4 +206,6 @@ NAMED_MODELS: dict[str, DiTConfig] = {
     "dit-l-2": _latent(1024, 24, 16),
     "dit-xl-2": _latent(1152, 28, 16),
     "dit-xl-2-512": _latent(1152, 28, 16, pixels=512),
+    "moving-digits": DiTConfig(input_size=16, patch_size=2, frames=8),
+    "latte-xl-2": _latent(1152, 28, 16, num_classes=101, frames=16),
 }

@@ -1,9 +1,15 @@
-"""Diffusion transformer (DiT) in float32, with adaLN-Zero conditioning.
+"""Diffusion transformer (DiT) in float32, with adaLN-Zero conditioning, for images and for clips.
 
 Parameter names, shapes and arithmetic are those of the published DiT, so that its state dict loads unchanged.
 Source: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023, section 3.
 
-Shapes: N images, T tokens, D hidden features, C input channels, H = W = input size, P patch size, L blocks.
+A model of several frames is a Latte: blocks attend within a frame and over time in turn, and `temp_embed` encodes the
+frame. Source: X. Ma et al., "Latte: Latent Diffusion Transformer for Video Generation", 2024, variant 1; its names and
+shapes as published. One departure: `temp_embed` is added to the tokens beside `pos_embed`, by the host; the
+published model adds it after the first spatial block, which would be an addition inside the accelerator.
+
+Shapes: N images or clips, T tokens, D hidden features, C input channels, H = W = input size, P patch size, L blocks,
+F frames. A clip is (N, F, C, H, W) where an image is (N, C, H, W); its token (f, p) is number f * T / F + p.
 The split methods are the boundary between host and accelerator: the host calls `embed`, `conditioning`,
 `block_modulation` and `final`; the accelerator runs the blocks.
 """
@@ -21,6 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 from model.config import DiTConfig
 from model.errors import UserError
+from model.groups import Groups, attention_groups
 
 FREQUENCY_FEATURES = 256
 MAX_PERIOD = 10_000.0
@@ -50,6 +57,11 @@ def position_embedding(hidden_size: int, side: int) -> Tensor:
     columns, rows = index.repeat(side), index.repeat_interleave(side)
     halves = [_axis_embedding(axis, hidden_size // 2) for axis in (columns, rows)]
     return torch.cat(halves, dim=1).float().unsqueeze(0)
+
+
+def frame_embedding(hidden_size: int, frames: int) -> Tensor:
+    """One-dimensional sin-cos embedding of the frames of a clip: (1, frames, hidden_size); on the CPU likewise."""
+    return _axis_embedding(torch.arange(frames, device="cpu"), hidden_size).float().unsqueeze(0)
 
 
 def timestep_features(t: Tensor) -> Tensor:
@@ -99,10 +111,14 @@ class LabelEmbedder(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention: modulated input (N, T, D) -> branch before the gate (N, T, D)."""
+    """Multi-head self-attention: modulated input (N, T, D) -> branch before the gate (N, T, D).
 
-    def __init__(self, config: DiTConfig) -> None:
+    Tokens attend to those of their group; without groups to all.
+    """
+
+    def __init__(self, config: DiTConfig, groups: Groups | None = None) -> None:
         super().__init__()
+        self.groups = groups
         self.num_heads, self.head_dim = config.num_heads, config.head_dim
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
@@ -114,8 +130,17 @@ class Attention(nn.Module):
         query, key, value = split.permute(2, 0, 3, 1, 4)
         return query, key, value
 
+    def average(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Return the weighted averages of the values inside groups; all (N, heads, T, head_dim)."""
+        if self.groups is None:
+            return functional.scaled_dot_product_attention(query, key, value)
+        index = self.groups.index.to(query.device)
+        grouped = (part[:, :, index] for part in (query, key, value))  # (N, heads, groups, n, head_dim)
+        mixed = functional.scaled_dot_product_attention(*grouped).flatten(2, 3)
+        return mixed[:, :, index.flatten().argsort()]
+
     def forward(self, x: Tensor) -> Tensor:
-        mixed = functional.scaled_dot_product_attention(*self.heads(x))
+        mixed = self.average(*self.heads(x))
         return self.proj(mixed.transpose(1, 2).reshape(x.shape))
 
 
@@ -134,11 +159,11 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """Transformer block: x += gate * branch(modulate(norm(x))), first attention, then the MLP."""
 
-    def __init__(self, config: DiTConfig) -> None:
+    def __init__(self, config: DiTConfig, groups: Groups | None = None) -> None:
         super().__init__()
         width = config.hidden_size
         self.norm1 = nn.LayerNorm(width, eps=LAYER_NORM_EPS, elementwise_affine=False)
-        self.attn = Attention(config)
+        self.attn = Attention(config, groups)
         self.norm2 = nn.LayerNorm(width, eps=LAYER_NORM_EPS, elementwise_affine=False)
         self.mlp = Mlp(config)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, len(MODULATIONS) * width))
@@ -179,6 +204,8 @@ class FinalLayer(nn.Module):
 class DiT(nn.Module):
     """Diffusion transformer: image (N, C, H, W), timesteps (N,), labels (N,) -> (N, Cout, H, W), float32.
 
+    A clip (N, F, C, H, W) instead where the config has several frames, and then -> (N, F, Cout, H, W).
+
     Timesteps are in diffusion steps (0 .. 999, the original chain also when sampling is respaced).
     A fresh model has the published initialization (adaLN-Zero), so that it predicts zero.
     """
@@ -191,20 +218,27 @@ class DiT(nn.Module):
         self.y_embedder = LabelEmbedder(config)
         positions = position_embedding(config.hidden_size, config.input_size // config.patch_size)
         self.pos_embed = nn.Parameter(positions, requires_grad=False)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        if config.frames > 1:
+            self.temp_embed = nn.Parameter(frame_embedding(config.hidden_size, config.frames), requires_grad=False)
+        groups = attention_groups(config) if config.alternates else (None, None)
+        self.blocks = nn.ModuleList(Block(config, groups[index % 2]) for index in range(config.depth))
         self.final_layer = FinalLayer(config)
         self._initialize()
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the tokens (N, T, D), position embedding added, of an image x (N, C, H, W).
+        """Return the tokens (N, T, D), position embeddings added, of an image x (N, C, H, W) or clip (N, F, C, H, W).
 
         Raises:
-            UserError: the image has not the shape that the config names.
+            UserError: x has not the shape that the config names.
         """
-        wanted = (self.config.in_channels, self.config.input_size, self.config.input_size)
-        if x.dim() != 4 or tuple(x.shape[1:]) != wanted:
-            raise UserError(f"Image x has shape {tuple(x.shape)}: give it (N, {', '.join(map(str, wanted))}).")
-        return self.x_embedder(x) + self.pos_embed
+        wanted, frames = self.config.sample_shape, self.config.frames
+        if x.dim() != len(wanted) + 1 or tuple(x.shape[1:]) != wanted:
+            kind = "Image" if frames == 1 else "Clip"
+            raise UserError(f"{kind} x has shape {tuple(x.shape)}: give it (N, {', '.join(map(str, wanted))}).")
+        if frames == 1:
+            return self.x_embedder(x) + self.pos_embed
+        tokens = self.x_embedder(x.flatten(0, 1)).unflatten(0, (-1, frames))
+        return (tokens + self.pos_embed + self.temp_embed.unsqueeze(2)).flatten(1, 2)
 
     def conditioning(self, t: Tensor, y: Tensor) -> Tensor:
         """Return the conditioning c (N, D) of timesteps t (N,), in diffusion steps, and labels y (N,)."""
@@ -221,14 +255,15 @@ class DiT(nn.Module):
         return tokens
 
     def final(self, tokens: Tensor, c: Tensor) -> Tensor:
-        """Return the prediction (N, Cout, H, W) of the last residual stream (N, T, D) and c (N, D)."""
+        """Return the prediction (N, [F,] Cout, H, W) of the last residual stream (N, T, D) and c (N, D)."""
         patch, size = self.config.patch_size, self.config.input_size
         side, channels = size // patch, self.config.out_channels
         patches = self.final_layer(tokens, c).reshape(-1, side, side, patch, patch, channels)
-        return patches.permute(0, 5, 1, 3, 2, 4).reshape(-1, channels, size, size)
+        image = patches.permute(0, 5, 1, 3, 2, 4).reshape(-1, channels, size, size)
+        return image if self.config.frames == 1 else image.unflatten(0, (-1, self.config.frames))
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        """Return the predicted noise, and variance where learned, (N, Cout, H, W); see the class for shapes."""
+        """Return the predicted noise, and variance where learned, (N, [F,] Cout, H, W); see the class for shapes."""
         c = self.conditioning(t, y)
         return self.final(self.run_blocks(self.embed(x), self.block_modulation(c)), c)
 

@@ -2,7 +2,7 @@
 
 Per timestep: embed the image, convert to the integer residual stream (rounded half up, saturated and counted), run
 `Reference.step`, convert back, final layer, guidance, DDIM. Images are independent: they are worked off in chunks that
-stay in the caches, on as many processes as asked for.
+stay in the caches, on as many processes as asked for. A clip (N, F, C, H, W) is one image of more tokens.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class RunRecord:
     Fields:
         reuse: (steps, S, N, contexts) bool.
         counts: (steps, S, N, contexts) int64, changed codes.
+        error: (N, contexts) int64, the error meter at the end.
         saturated, clipped: values that 16-bit formats, and int8, clamped, by place.
     """
 
     reuse: Tensor
     counts: Tensor
+    error: Tensor
     saturated: dict[str, int]
     clipped: dict[str, int]
 
@@ -45,9 +47,14 @@ class RunRecord:
 
     def mac_reduction(self, integer: IntegerDiT, tokens: int | None = None) -> float:
         """Return MACs of a dense run over MACs of this run, unitless."""
-        macs = torch.tensor(integer.config.macs(tokens) * integer.config.depth, dtype=torch.float64)
-        computed = (~self.reuse).double().mean((0, 2, 3))
-        return float(macs.sum() / (macs * computed).sum())
+        return mac_reduction(integer, self.reuse, tokens)
+
+
+def mac_reduction(integer: IntegerDiT, reuse: Tensor, tokens: int | None = None) -> float:
+    """Return MACs of a dense run over MACs of one with decisions reuse (steps, S, N, contexts) bool, unitless."""
+    macs = torch.tensor(integer.config.sub_block_macs(tokens), dtype=torch.float64)
+    computed = (~reuse).double().mean((0, 2, 3))
+    return float(macs.sum() / (macs * computed).sum())
 
 
 def to_integer(tokens: Tensor, x_frac: int, padded: int) -> tuple[Tensor, int]:
@@ -102,7 +109,7 @@ class Host:
         config = self.integer.config
         tokens = to_float(x, self.integer.x_frac, config.tokens)
         pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
-        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[:, :, : config.in_channels]
+        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
         guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
         self.image = self.sampler.step(self.image, guided_eps, index)
         return self.image
@@ -163,13 +170,15 @@ def _generate_chunk(reference: Reference, dit: DiT, y: Tensor, noise: Tensor, cf
         records.append(record)
     saturated = _sum([record.saturated for record in records]) | {"host": host.saturated}
     reuse, counts = (torch.stack([getattr(record, name) for record in records]) for name in ("reuse", "counts"))
-    return host.image, RunRecord(reuse, counts, saturated, _sum([record.clipped for record in records]))
+    clipped = _sum([record.clipped for record in records])
+    return host.image, RunRecord(reuse, counts, records[-1].error, saturated, clipped)
 
 
 def _merged(records: list[RunRecord]) -> RunRecord:
     """One record of the chunks' records, images in order."""
     reuse, counts = (torch.cat([getattr(record, name) for record in records], 2) for name in ("reuse", "counts"))
-    return RunRecord(reuse, counts, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
+    error = torch.cat([record.error for record in records])
+    return RunRecord(reuse, counts, error, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
 
 
 def _sum(tallies: list[dict[str, int]]) -> dict[str, int]:

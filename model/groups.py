@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model.config import DiTConfig
 from model.errors import UserError
 
 
@@ -29,7 +30,7 @@ class Groups:
 
     def __post_init__(self) -> None:
         found = self.index.flatten().sort().values
-        if self.index.dim() != 2 or not torch.equal(found, torch.arange(len(found))):
+        if self.index.dim() != 2 or not torch.equal(found, torch.arange(len(found), device="cpu")):
             raise UserError("groups do not divide the tokens among them: give each token to exactly one group.")
         if self.valid is not None and not bool(self.valid.any(1).all()):
             raise UserError("groups have one without a valid key: give each group at least one.")
@@ -50,7 +51,7 @@ class Groups:
     @classmethod
     def single(cls, keys: int, padded: int) -> Groups:
         """Return one group of `padded` tokens of which the first `keys` are valid keys."""
-        index = torch.arange(padded).unsqueeze(0)
+        index = torch.arange(padded, device="cpu").unsqueeze(0)
         return cls(index, index < keys if keys < padded else None)
 
     @property
@@ -80,3 +81,25 @@ class Groups:
     def mask(self) -> Tensor | None:
         """(G, 1, n) bool, the keys that every query of a group may see, or None for all."""
         return None if self.valid is None else self.valid.unsqueeze(1)
+
+
+def attention_groups(config: DiTConfig, padded: int | None = None) -> tuple[Groups, Groups]:
+    """Return the groups of a model's even and odd blocks; on the CPU whatever the default device.
+
+    Args:
+        config: dimensions.
+        padded: tokens after padding, at the end, which no key is; by default none.
+
+    Raises:
+        UserError: a clip with alternating attention is to be padded.
+    """
+    padded = padded or config.tokens
+    if not config.alternates:
+        return (Groups.single(config.tokens, padded),) * 2
+    if padded != config.tokens:
+        raise UserError(
+            f"padded_tokens is {padded} for a clip of {config.tokens} tokens: groups of a frame and of a place have no "
+            f"room for padding, give {config.tokens}."
+        )
+    frames = torch.arange(config.tokens, device="cpu").view(config.frames, config.frame_tokens)
+    return Groups(frames), Groups(frames.T)

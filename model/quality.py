@@ -71,7 +71,9 @@ def accuracy(images: Tensor, labels: Tensor, classifier: DigitClassifier) -> flo
 
 
 def mse(images: Tensor, reference: Tensor) -> float:
-    """Return the mean squared pixel difference of paired images (N, C, H, W), in pixel units squared (-1 .. 1).
+    """Return the mean squared pixel difference of paired images (N, C, H, W) or clips (N, F, C, H, W).
+
+    The unit is a pixel's squared (-1 .. 1).
 
     Raises:
         UserError: the shapes differ.
@@ -81,7 +83,7 @@ def mse(images: Tensor, reference: Tensor) -> float:
 
 
 def psnr(images: Tensor, reference: Tensor) -> float:
-    """Return the peak signal-to-noise ratio of paired images (N, C, H, W), in dB; infinite for equal ones.
+    """Return the peak signal-to-noise ratio of paired images or clips, see `mse`, in dB; infinite for equal ones.
 
     The peak is the range of 2 from -1 to 1.
 
@@ -94,7 +96,7 @@ def psnr(images: Tensor, reference: Tensor) -> float:
 
 
 def ssim(images: Tensor, reference: Tensor) -> float:
-    """Return the mean structural similarity, up to 1, of paired images (N, C, H, W), unitless.
+    """Return the mean structural similarity, up to 1, of paired images, or of the frames of clips, see `mse`, unitless.
 
     A Gaussian window of sigma 0.8 pixels (7 x 7): the usual 1.5 pixels do not fit into 8 x 8 images.
     Values beyond -1 .. 1 are clipped first.
@@ -103,17 +105,18 @@ def ssim(images: Tensor, reference: Tensor) -> float:
         UserError: the shapes differ.
     """
     _check_pairs(images, reference)
+    frames = (part.double().flatten(0, -4) for part in (images, reference))
     value = structural_similarity_index_measure(
-        images.double(), reference.double(), sigma=SSIM_SIGMA, kernel_size=SSIM_WINDOW, data_range=PIXEL_RANGE
+        *frames, sigma=SSIM_SIGMA, kernel_size=SSIM_WINDOW, data_range=PIXEL_RANGE
     )
     assert isinstance(value, Tensor)
     return float(value)
 
 
 def _check_pairs(images: Tensor, reference: Tensor) -> None:
-    """Both (N, C, H, W), of one shape."""
-    if images.shape != reference.shape or images.dim() != 4:
+    """Both (N, C, H, W), or clips (N, F, C, H, W), of one shape."""
+    if images.shape != reference.shape or images.dim() not in (4, 5):
         raise UserError(
             f"images have shape {tuple(images.shape)} and reference {tuple(reference.shape)}: "
-            "give two (N, C, H, W) of one shape."
+            "give two (N, C, H, W) of one shape, or two clips (N, F, C, H, W)."
         )

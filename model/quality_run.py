@@ -31,7 +31,7 @@ from model.checkpoint import find_checkpoint, load_config, load_model
 from model.classifier import load_or_train_classifier
 from model.dit import DiT
 from model.errors import UserError
-from model.generate import RunRecord, generate
+from model.generate import generate, mac_reduction
 from model.integer import IntegerDiT
 from model.quality import accuracy, frechet_to_digits, mse
 from model.quantize import quantize
@@ -45,6 +45,7 @@ RESEEDED = 3  # float runs, the measured one among them, whose distances spread 
 CACHE = Path("build") / "quality"
 BAR = 0.6  # share of the steps whose paired error is the bar of equal quality: 30 of 50
 PIECE = 25  # images of one task
+DIGIT_SHAPE = (1, 8, 8)
 MODULES = "calibrate carrier classifier config data dit engines formats generate groups integer quality quality_run "
 MODULES += "quantize reference roms sampler skip"
 
@@ -99,9 +100,10 @@ def check_shape(model: str) -> None:
         UserError: names the shape and the remedy; or the model is unknown.
     """
     config = load_config(model)
-    if (config.in_channels, config.input_size) != (1, 8):
+    if config.sample_shape != DIGIT_SHAPE:
         raise UserError(
-            f"--model is {model!r} with {config.in_channels} x {config.input_size} x {config.input_size} images: "
+            f"--model is {model!r} with {' x '.join(map(str, config.sample_shape))} "
+            f"{'images' if config.frames == 1 else 'clips'}: "
             "quality is measured on 8 x 8 digits, use 'digits' or a file of its shape."
         )
 
@@ -198,8 +200,7 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
 
 def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
     """MACs of a dense run over those of a variant."""
-    reuse = torch.cat([reuse for _, reuse in parts], 2)
-    return RunRecord(reuse, reuse, {}, {}).mac_reduction(integer)
+    return mac_reduction(integer, torch.cat([reuse for _, reuse in parts], 2))
 
 
 Part = tuple[Tensor, Tensor]  # images (n, C, H, W), reuse (steps, S, n, contexts)

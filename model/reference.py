@@ -7,9 +7,11 @@ Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16
     codes = encode(act, boundaries);  reuse = decide(changed(codes, stored codes), ..)    per image and context
     branch = reuse(latest branch, the one before, slope) where reused, else engine(a)
 
-and one more residual_add after the last one. Attention: q, k = requant(a W, per channel); v = requant(a W, one
-multiplier); score = requant_wide(q k); numerators, sum = softmax(score); o = requant(numerators v, recip(sum));
-branch = requant(o W). MLP: u = requant_wide(a W); h = gelu_int8(u); branch = requant(h W).
+A sub-block that follows the one before it decides first and encodes nothing; y, act and a exist only for images in
+which some context computes it. One more residual_add comes after the last sub-block. Attention: q, k = requant(a W, per
+channel); v = requant(a W, one multiplier); score = requant_wide(q k); numerators, sum = softmax(score); o =
+requant(numerators v, recip(sum)); branch = requant(o W). MLP: u = requant_wide(a W); h = gelu_int8(u); branch =
+requant(h W).
 Operations: `model/ops`, here in the fused form of `model/carrier.py`. Pairs that reuse are not computed at all.
 """
 
@@ -25,10 +27,11 @@ from model import carrier
 from model.config import DiTConfig
 from model.engines import Engines, Stages, Tables
 from model.errors import UserError
-from model.groups import Groups
+from model.groups import Groups, attention_groups
 from model.integer import Conditioning, IntegerDiT
 from model.ops.ccu import changed
 from model.ops.dtsm import DtsmState, decide
+from model.ops.meter import spend
 from model.ops.reuse import coefficient
 from model.skip import PolicyTables
 
@@ -39,13 +42,15 @@ class StepRecord:
 
     Fields:
         reuse: (S, N, contexts) bool.
-        counts: (S, N, contexts) int64, changed codes; 0 for a dense policy.
+        counts: (S, N, contexts) int64, changed codes; 0 where nothing is encoded.
+        error: (N, contexts) int64, the error meter after the timestep.
         saturated: values that 16-bit formats clamped, by place (residual, layernorm, modulate, score, u).
         clipped: values that int8 clamped, by place; empty unless the reference counts them.
     """
 
     reuse: Tensor
     counts: Tensor
+    error: Tensor
     saturated: dict[str, int]
     clipped: dict[str, int]
 
@@ -57,18 +62,24 @@ class StageCapture:
     Fields:
         sub_block: its number, s.
         computed: (N, contexts) bool.
-        counts: (N, contexts) int64, changed codes; 0 for a dense policy.
+        decided: whether the policy decides at all.
+        normalized: (N,) bool, images whose input is normalized: act and a are 0 in the others.
+        counts: (N, contexts) int64, changed codes; 0 where nothing is encoded.
+        spent: (N, contexts) int64, what a reuse leaves, or would have left, in the error meter.
         slopes: (N, contexts) int64, coefficient of the forecast, Q3.8; 0 where computed or reused as it is.
         x, act: (N, contexts, T, D) int16, residual stream seen by the sub-block, modulated Q9.6.
         a, branch: (N, contexts, T, D) int8, quantized input, output used (computed, cached or forecast).
-        codes: (N, contexts, T, D) uint8, only under a policy that detects.
+        codes: (N, contexts, T, D) uint8, None where nothing is encoded.
         stages: q, k, v, o (K, T, D) int8; score, int16, and prob, int8, (K, heads, groups, n, n), query before key;
             h (K, T, M) int8.
     """
 
     sub_block: int
     computed: Tensor
+    decided: bool
+    normalized: Tensor
     counts: Tensor
+    spent: Tensor
     slopes: Tensor
     x: Tensor
     act: Tensor
@@ -94,7 +105,7 @@ class Reference:
         integer: the integer model.
         policy: tables of a run, see `model/skip.py`.
         padded_tokens: tokens per context after padding, at least the model's; by default no padding.
-        groups: attention groups of even and odd blocks; by default one group of all tokens.
+        groups: attention groups of even and odd blocks; by default the model's own.
         count_clips: count int8 clips (slower).
         device: where to compute; by default `best_device`. Inputs and captures are on the CPU all the same.
     """
@@ -114,7 +125,7 @@ class Reference:
         if groups is None:
             if self.tokens < tokens:
                 raise UserError(f"padded_tokens is {self.tokens}: give at least the model's {tokens}.")
-            groups = (Groups.single(tokens, self.tokens),) * 2
+            groups = attention_groups(integer.config, self.tokens)
         self.device = device or best_device(integer.config)
         self._engines, self._codes = Engines(integer, groups, self.device), Tables()
         self.start(0)
@@ -125,6 +136,7 @@ class Reference:
         shape = (images, contexts, self.tokens, width)
         self.images, self.contexts = images, contexts
         self._lead = torch.zeros(images, contexts, dtype=torch.bool)
+        self._spent = self.error = torch.zeros(images, contexts, dtype=torch.int64)
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
         detect = self.policy.detect
         count = subs if detect else 0
@@ -160,26 +172,32 @@ class Reference:
         self, x: Tensor, index: int, tables: Conditioning, keep: bool
     ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
         """Yields captures, or None where they are not to be kept."""
-        x, tally, header = x.to(self.device).double(), carrier.Tally(self.count_clips), self.integer.header
+        x, tally = x.to(self.device).double(), carrier.Tally(self.count_clips)
         reuses, counts = [], []
         branch: Tensor | None = None
         for s in range(len(self.integer.sub_blocks)):
             if branch is not None:
                 x = self._add(x, branch, s - 1, index, tables, tally)
-            y = carrier.layernorm(x, self.integer.eps, tally)
-            scale, shift = (self._vector(part, index, s) for part in (tables.scale, tables.shift))
-            act = carrier.modulate(y, scale, shift, int(header["mod_shift"][index, s]), tally)
-            a = carrier.quantize(act, tally)
-            codes, count, reuse = self._decide(act, s, index)
+            followed = self._follow(s, index)
+            needed = torch.ones(len(x), dtype=torch.bool) if followed is None else ~followed[1].all(1)
+            act, a = self._input(x, needed, s, index, tables, tally)
+            codes, count, reuse = self._decide(act, s, index) if followed is None else (None, *followed)
             stages: Stages | None = {} if keep else None
             branch = self._branch(a, reuse, codes, s, index, tally, stages)
             reuses.append(reuse)
             counts.append(count)
             slopes = self._slopes(s, index, reuse)
-            yield None if stages is None else _captured(s, ~reuse, count, slopes, x, act, a, branch, codes, stages)
+            if stages is None:
+                yield None
+            else:
+                decided = self.policy.detect
+                yield _captured(
+                    s, ~reuse, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
+                )
         assert branch is not None
         x = self._add(x, branch, len(self.integer.sub_blocks) - 1, index, tables, tally)
-        return x.cpu(), StepRecord(torch.stack(reuses), torch.stack(counts), tally.saturated, tally.clipped)
+        record = torch.stack(reuses), torch.stack(counts), self.error, tally.saturated, tally.clipped
+        return x.cpu(), StepRecord(*record)
 
     def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally) -> Tensor:
         """Add the gated branch of sub-block s."""
@@ -190,6 +208,31 @@ class Reference:
         """(N, contexts, 1, D) of a conditioning table."""
         return table[:, :, index, s].unsqueeze(2).to(self.device).double()
 
+    def _input(
+        self, x: Tensor, needed: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally
+    ) -> tuple[Tensor, Tensor]:
+        """Modulated and quantized input, both (N, contexts, T, D), of sub-block s; 0 in images that are not needed."""
+        if not bool(needed.any()):
+            return (torch.zeros_like(x),) * 2
+        chosen: Tensor | slice = slice(None) if bool(needed.all()) else needed.to(x.device)
+        y = carrier.layernorm(x[chosen], self.integer.eps, tally)
+        scale, shift = (self._vector(part, index, s)[chosen] for part in (tables.scale, tables.shift))
+        act = carrier.modulate(y, scale, shift, int(self.integer.header["mod_shift"][index, s]), tally)
+        a = carrier.quantize(act, tally)
+        if isinstance(chosen, slice):
+            return act, a
+        whole = torch.zeros(2, *x.shape, dtype=x.dtype, device=x.device)
+        whole[0, chosen], whole[1, chosen] = act, a
+        return whole[0], whole[1]
+
+    def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
+        """Changed codes (none) and reuse, both (N, contexts), where s follows the sub-block before it, else None."""
+        policy = self.policy
+        if not (policy.detect and bool(policy.follow[index, s])):
+            return None
+        none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
+        return none, self._answer(s, index, none, 1, self._lead)
+
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
         policy = self.policy
@@ -199,12 +242,18 @@ class Reference:
         table = self._codes.get(("code", index, s), lambda: carrier.code_table(boundaries).to(act.device))
         codes = carrier.look_up(table, act)
         count = changed(codes, self.history[s]).cpu()
-        total = codes.shape[2] * codes.shape[3]
+        return codes, count, self._answer(s, index, count, codes.shape[2] * codes.shape[3])
+
+    def _answer(self, s: int, index: int, count: Tensor, total: int, lead: Tensor | None = None) -> Tensor:
+        """Reuse (N, contexts), what the controller answers to changed codes; remembers it."""
+        policy, registers = self.policy, self.policy.registers
         threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
-        lead = self._lead if bool(policy.follow[index, s]) else None
-        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, policy.registers, lead)
+        self._spent = spend(self.error, count, int(policy.error_weights[index, s]))
+        affordable = self._spent <= registers.error_max
+        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, registers, lead, affordable)
+        self.error = torch.where(reuse, self._spent, self.error)
         self._lead = reuse
-        return codes, count, reuse
+        return reuse
 
     def _branch(
         self,
@@ -216,15 +265,16 @@ class Reference:
         tally: carrier.Tally,
         stages: Stages | None,
     ) -> Tensor:
-        """Branch (N, contexts, T, D): computed where not reused, then cached together with the codes."""
+        """Branch (N, contexts, T, D): computed where not reused, then cached, with the codes where there are any."""
         computed = (~reuse).to(a.device)
         given = a[computed]
         fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
-        if codes is None:
+        if not self.policy.detect:
             return fresh.view(a.shape)
         self.before[s][computed] = self.cache[s][computed]
         self.cache[s][computed] = fresh
-        self.history[s][computed] = codes[computed]
+        if codes is not None:
+            self.history[s][computed] = codes[computed]
         return self._forecast(s, self._slopes(s, index, reuse).to(a.device))
 
     def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
@@ -248,7 +298,10 @@ class Reference:
 def _captured(
     s: int,
     computed: Tensor,
+    decided: bool,
+    normalized: Tensor,
     counts: Tensor,
+    spent: Tensor,
     slopes: Tensor,
     x: Tensor,
     act: Tensor,
@@ -262,4 +315,4 @@ def _captured(
     codes = None if codes is None else codes.cpu()
     x, act = (part.to(torch.int16).cpu() for part in (x, act))
     a, branch = (part.to(torch.int8).cpu() for part in (a, branch))
-    return StageCapture(s, computed, counts, slopes, x, act, a, branch, codes, kept)
+    return StageCapture(s, computed, decided, normalized, counts, spent, slopes, x, act, a, branch, codes, kept)

@@ -11,6 +11,8 @@ With ab = prod(1 - beta) up to t, and ab' the same at the next timestep (1 after
 Pixels are known to lie in -1 .. 1: there x0 is clipped to that range, and eps follows it, as in the published code.
 Without, noise beyond 4 sigma, one image in a hundred, ends in pixels far outside. Latent images have no such range.
 
+Clips have a frame axis before their channels, (N, F, C, H, W), wherever an image is (N, C, H, W).
+
 Guidance runs pairs of contexts in one batch of 2N: context 2i is image i with its label, context 2i + 1 is the
 same image with the null class.
 """
@@ -41,7 +43,7 @@ def alpha_bars() -> Tensor:
 
 def add_noise(x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
     """Return x_t (N, C, H, W) of clean images x0 and noise eps (N, C, H, W) at timesteps t (N,), in diffusion steps."""
-    bars = alpha_bars()[t.cpu()].to(x0.device).reshape(-1, 1, 1, 1)
+    bars = alpha_bars()[t.cpu()].to(x0.device).reshape(-1, *[1] * (x0.dim() - 1))
     return bars.sqrt().to(x0.dtype) * x0 + (1.0 - bars).sqrt().to(x0.dtype) * eps
 
 
@@ -88,7 +90,7 @@ class DDIM:
             raise UserError(f"Sampler step index is {index}: choose one from 0 to {len(self.timesteps) - 1}.")
         bar, bar_prev = self._bars[index], self._bars[index + 1]
         x0 = (x - (1.0 - bar) ** 0.5 * eps) / bar**0.5
-        if x.shape[1] in PIXEL_CHANNELS:
+        if x.shape[-3] in PIXEL_CHANNELS:
             x0 = x0.clamp(-PIXEL_LIMIT, PIXEL_LIMIT)
             eps = (x - bar**0.5 * x0) / (1.0 - bar) ** 0.5
         return bar_prev**0.5 * x0 + (1.0 - bar_prev) ** 0.5 * eps
@@ -97,7 +99,7 @@ class DDIM:
 def make_noise(config: DiTConfig, images: int, seed: int) -> Tensor:
     """Return the starting noise (images, C, H, W), float32, standard normal, the same for the same seed everywhere."""
     generator = torch.Generator().manual_seed(seed)
-    shape = (images, config.in_channels, config.input_size, config.input_size)
+    shape = (images, *config.sample_shape)
     return torch.randn(shape, generator=generator, dtype=torch.float32)
 
 
@@ -118,11 +120,11 @@ def predict_noise(model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, n
     `model_fn(x, t, y)` sees 2N contexts, or N where cfg is 1; output channels beyond C (a variance) are dropped.
     All C channels are guided (the published sampling script guides the first three of four only).
     """
-    channels = x.shape[1]
+    channels = x.shape[-3]
     if cfg == 1.0:
-        return model_fn(x, torch.full_like(y, t), y)[:, :channels]
+        return model_fn(x, torch.full_like(y, t), y)[..., :channels, :, :]
     contexts, labels = make_pairs(x, y, null_class)
-    eps = model_fn(contexts, torch.full_like(labels, t), labels)[:, :channels]
+    eps = model_fn(contexts, torch.full_like(labels, t), labels)[..., :channels, :, :]
     return guided(*split_pairs(eps), cfg)
 
 

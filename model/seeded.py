@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from model.config import DiTConfig
-from model.dit import FREQUENCY_FEATURES, MAX_PERIOD, MODULATIONS, DiT, blank_model, position_embedding
+from model.dit import FREQUENCY_FEATURES, MAX_PERIOD, MODULATIONS, DiT, blank_model, frame_embedding, position_embedding
 
 SMALL = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classes=3)
 
@@ -85,6 +85,8 @@ class _Recipe:
         """The tensor of that name in the state dict."""
         if name == "pos_embed":
             return position_embedding(self.config.hidden_size, self.config.input_size // self.config.patch_size)
+        if name == "temp_embed":
+            return frame_embedding(self.config.hidden_size, self.config.frames)
         if name == "final_layer.linear.weight":
             return torch.from_numpy(self._output())
         part = name.removeprefix("blocks.").split(".")
@@ -101,7 +103,7 @@ class _Recipe:
             value[self.carriers[-1]] = 0.0
         elif name == "x_embedder.proj.bias":
             value *= 0.1
-            value[self.carriers] = 0.0
+            value[self.carriers] = self._carrier_bias()
         elif name.startswith("final_layer.adaLN"):
             value *= FINAL_SIZE * (shape[1] ** -0.5 / SILU_RMS if name.endswith("weight") else 1.0)
             value.reshape(2, -1, *shape[1:])[:, self.carriers] = 0.0
@@ -149,6 +151,13 @@ class _Recipe:
                     value[self.outliers] += self.signs * (OUTLIER_SIZE / gates)
             case _:
                 value *= value.shape[1] ** -0.5
+
+    def _carrier_bias(self) -> np.ndarray | float:
+        """What cancels the frame embedding in the carriers, where it hardly changes from frame to frame."""
+        config = self.config
+        if config.frames == 1:
+            return 0.0
+        return -frame_embedding(config.hidden_size, config.frames)[0].numpy().mean(0)[self.carriers]
 
     def _depth(self, block: int) -> float:
         """0 at the first block, 1 at the last."""

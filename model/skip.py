@@ -20,6 +20,9 @@ activation scale, so that codes compare across timesteps although the int8 step 
 **Threshold schedules** over progress p = 0 (first timestep) .. 1 (last): linear ``a + (b - a) p``, cosine
 ``b + (a - b) (1 + cos(pi p)) / 2``, both from a = threshold * start to b = threshold * end; or a table of knots,
 equally spaced and linearly interpolated, times the threshold. Shares are unitless, 0 .. 1.
+
+**Error meter** (`model/ops/meter.py`). A reuse brings a squared error into the predicted noise, about ``weight(p)``
+times the share of changed codes. The controller adds it up over the timesteps and refuses what exceeds ``max_error``.
 """
 
 from __future__ import annotations
@@ -28,16 +31,27 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.errors import UserError
-from model.formats import ACT_BITS, ACT_FRAC, CODE_LEVELS, FACTOR_BITS, SLOPE_FRAC, SLOPE_MAX, STREAK_BITS
+from model.formats import (
+    ACT_BITS,
+    ACT_FRAC,
+    CODE_LEVELS,
+    ERROR_CUT,
+    ERROR_WEIGHT_BITS,
+    FACTOR_BITS,
+    SLOPE_FRAC,
+    SLOPE_MAX,
+    STREAK_BITS,
+)
 from model.integer import IntegerDiT
 from model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
+from model.ops.meter import ERROR_MAX
 
 SCHEDULES = ("linear", "cosine")
 FACTOR_ONE = 1 << (FACTOR_BITS - 1)
@@ -54,6 +68,7 @@ class PolicyTables:
         boundaries: (steps, S, 7) int64, Q9.6 in units of the timestep's int8 step, ascending.
         gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
+        error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
         registers: run-time registers of the DTSM.
     """
 
@@ -63,6 +78,7 @@ class PolicyTables:
     boundaries: Tensor
     gains: Tensor
     follow: Tensor
+    error_weights: Tensor
     registers: DtsmRegisters
 
 
@@ -85,6 +101,10 @@ class Policy:
             may go beyond the latest.
         together: the first sub-block of a timestep decides for all of its context, so that none computes on the
             input that a forecast of another one left; false: each decides for itself.
+        error_weights: knots of the error meter's weight over the progress: mean squared error that a reuse brings into
+            a context's predicted noise, per share of changed codes; none: nothing is metered. Only a calibration
+            finds them (`model/error_meter.py`), texts cannot name them.
+        max_error: limit of that error, summed over an image's timesteps, per context; None: no limit.
     """
 
     name: str
@@ -103,6 +123,8 @@ class Policy:
     gain: float = 0.0
     reach: float = 8.0
     together: bool = False
+    error_weights: tuple[float, ...] = ()
+    max_error: float | None = None
 
     def __post_init__(self) -> None:
         limits = {
@@ -121,6 +143,13 @@ class Policy:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"Policy field {name} is {getattr(self, name)}: give it a value from {low} to {high}.")
+        if self.max_error is not None and not (self.max_error >= 0.0 and any(self.error_weights)):
+            raise UserError(
+                f"Policy field max_error is {self.max_error}: give 0 or more, and a policy with error weights from "
+                "`radit calibrate`."
+            )
+        if not all(0.0 <= weight < math.inf for weight in self.error_weights):
+            raise UserError(f"Policy field error_weights is {self.error_weights}: give errors of 0 or more.")
         if not 0.0 < self.small < self.large:
             raise UserError(f"Policy fields small and large are {self.small} and {self.large}: give 0 < small < large.")
         if isinstance(self.schedule, tuple) and not all(0.0 <= knot < math.inf for knot in self.schedule):
@@ -130,9 +159,12 @@ class Policy:
 
     @property
     def text(self) -> str:
-        """The policy as `parse_policy` reads it: its name, and what differs from that policy's defaults."""
-        usual = POLICIES[self.name]()
-        names = [each.name for each in fields(self) if getattr(self, each.name) != getattr(usual, each.name)]
+        """The policy as `parse_policy` reads it: its name, and what differs from that policy's defaults.
+
+        `forecast` is written whole, because a model can have defaults of its own.
+        """
+        usual, whole = POLICIES[self.name](), self.name == "forecast"
+        names = [name for name in RADIT_DEFAULTS if whole or getattr(self, name) != getattr(usual, name)]
         return ":".join([self.name, *(f"{name}={_written(getattr(self, name))}" for name in names)])
 
     def digest(self) -> str:
@@ -154,13 +186,29 @@ class Policy:
             loose=round(self.loose * FACTOR_ONE),
             max_streak=self.max_streak,
             slope_max=min(round(self.reach * (1 << SLOPE_FRAC)), SLOPE_MAX),
+            error_max=ERROR_MAX if self.max_error is None else min(int(self.max_error * self.unit(integer)), ERROR_MAX),
         )
         boundaries = code_boundaries(integer, self.small, self.large)
         thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
         gains = torch.full((steps, subs), round(self.gain * FACTOR_ONE))
         follow = torch.full((steps, subs), self.together)
         follow[:, 0] = False
-        return PolicyTables(self.name != "dense", thresholds, force, boundaries, gains, follow, registers)
+        weights = self._weights(integer).unsqueeze(1).expand(steps, subs).contiguous()
+        return PolicyTables(self.name != "dense", thresholds, force, boundaries, gains, follow, weights, registers)
+
+    def unit(self, integer: IntegerDiT) -> float:
+        """Return the error meter's counts per unit of error, a power of two: no weight and no sum overflows."""
+        if not any(self.error_weights):
+            return 1.0
+        largest, codes = max(self.error_weights), integer.config.tokens * integer.config.hidden_size
+        room = min(codes * ((1 << ERROR_WEIGHT_BITS) - 1) / 2**ERROR_CUT, ERROR_MAX / integer.sampler_steps)
+        return 2.0 ** math.floor(math.log2(room / largest))
+
+    def _weights(self, integer: IntegerDiT) -> Tensor:
+        """The error meter's weights (steps,) int64."""
+        codes = integer.config.tokens * integer.config.hidden_size
+        curve = schedule_curve(self.error_weights or (0.0,), 1.0, 1.0, integer.sampler_steps)[: integer.steps]
+        return torch.floor(curve * self.unit(integer) * 2**ERROR_CUT / codes + 0.5).long()
 
 
 def dense() -> Policy:
@@ -186,6 +234,7 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "gain": 0.0,
     "reach": 8.0,
     "together": False,
+    "max_error": None,
 }
 
 # Ours, tuned on 96 images of other noise than any evaluation: a first-order forecast, decided once per timestep
@@ -204,7 +253,6 @@ FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
     "reach": 1.25,
     "together": True,
 }
-DEFAULTS = {"radit": RADIT_DEFAULTS, "forecast": FORECAST_DEFAULTS}
 
 
 def radit(threshold: float = RADIT_DEFAULTS["threshold"], **fields: Any) -> Policy:
@@ -220,8 +268,12 @@ def forecast(threshold: float = FORECAST_DEFAULTS["threshold"], **fields: Any) -
 POLICIES: dict[str, Callable[..., Policy]] = {"dense": dense, "radit": radit, "forecast": forecast}
 
 
-def parse_policy(text: str) -> Policy:
+def parse_policy(text: str, ours: Policy | None = None) -> Policy:
     """Return the policy of a text such as "dense" or "radit:threshold=0.3:first_dense=1:schedule=1.2/0.9/0.6".
+
+    Args:
+        text: a name, and settings that replace the policy's own.
+        ours: what `forecast` is without settings; by default `FORECAST_DEFAULTS`.
 
     Raises:
         UserError: the name or a field is unknown, or a value does not fit its field.
@@ -237,13 +289,15 @@ def parse_policy(text: str) -> Policy:
         if key not in RADIT_DEFAULTS:
             raise UserError(f"--policy setting is '{setting}': give one of {', '.join(RADIT_DEFAULTS)} and =VALUE.")
         values[key] = _parsed(key, value)
-    return POLICIES[name](**values)
+    return replace(ours, **values) if name == "forecast" and ours is not None else POLICIES[name](**values)
 
 
 def _parsed(key: str, value: str) -> Any:
     """The value of a field: a whole number, a number, or the name or the knots of a schedule."""
     if key == "schedule" and value in SCHEDULES:
         return value
+    if key == "max_error" and value == "None":
+        return None
     if key == "together":
         if value not in ("True", "False"):
             raise UserError(f"--policy setting together is '{value}': give True or False.")

@@ -54,7 +54,7 @@ def noise_loss(model: DiT, images: Tensor, labels: Tensor, generator: torch.Gene
     eps = torch.randn(images.shape, generator=generator)
     dropped = torch.rand(len(labels), generator=generator) < model.config.class_dropout_prob
     labels = torch.where(dropped, model.config.null_class, labels)
-    return functional.mse_loss(model(add_noise(images, eps, t), t, labels)[:, : images.shape[1]], eps)
+    return functional.mse_loss(model(add_noise(images, eps, t), t, labels)[..., : images.shape[-3], :, :], eps)
 
 
 @torch.no_grad()

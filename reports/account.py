@@ -21,6 +21,7 @@ from reports.energy import energy
 from reports.files import file_hash
 from reports.host import host_work
 from reports.memories import MemoryPlan, describe_plans, plan_memory
+from reports.orders import Orders
 from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
 from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import DEFAULT_TABLE, EnergyTable
@@ -100,10 +101,7 @@ def _memory(prepared: Prepared) -> MemoryModel:
 
 def _run_of(prepared: Prepared, one: PolicyRun, result: ImageResult) -> Run:
     """An image as the models see it."""
-    tables = one.policy.tables(prepared.integer)
-    return Run(
-        prepared.dims, prepared.build, result.computed, tables.detect, tables.force.numpy(), tables.gains.numpy()
-    )
+    return Run(prepared.dims, prepared.build, result.computed, Orders.of(one.policy.tables(prepared.integer)))
 
 
 def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:
@@ -149,8 +147,8 @@ def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
 
 def counters_equal(prepared: Prepared, policy: Policy, computed: np.ndarray, counters: dict[str, int]) -> bool:
     """The RTL's counters are what the integer model's record implies; differences go to stderr."""
-    tables = policy.tables(prepared.integer)
-    expected = expected_counts(prepared.dims, prepared.build, computed, tables.detect, tables.gains.numpy())
+    orders = Orders.of(policy.tables(prepared.integer))
+    expected = expected_counts(prepared.dims, prepared.build, computed, orders)
     wrong = {name: (counters[name], count) for name, count in expected.items() if counters[name] != count}
     for name, (found, count) in wrong.items():
         print(f"radit: {policy.name}: counter {name} is {found}, the integer model implies {count}.", file=sys.stderr)

@@ -49,16 +49,27 @@ class ReportArrays(Decisions):
     """What the report draws.
 
     Fields:
-        images: by policy, (N, C, H, W), pixels from -1 to 1, of the same noise; those of dense and radit at least.
+        images: by policy, (N, C, H, W), or clips (N, F, C, H, W), pixels from -1 to 1, of the same noise; those of
+            dense and radit at least.
     """
 
     images: dict[str, np.ndarray]
 
     def __post_init__(self) -> None:
         shapes = {name: made.shape for name, made in self.images.items()}
-        if len(set(shapes.values())) != 1 or any(len(shape) != 4 or not shape[0] for shape in shapes.values()):
-            raise UserError(f"images have shapes {shapes}; give the same (N, C, H, W) of all policies.")
+        if len(set(shapes.values())) != 1 or any(len(shape) not in (4, 5) or not shape[0] for shape in shapes.values()):
+            raise UserError(
+                f"images have shapes {shapes}; give the same (N, C, H, W) or (N, F, C, H, W) of all policies."
+            )
         super().__post_init__()
+
+    @property
+    def stills(self) -> dict[str, np.ndarray]:
+        """By policy, what can be printed, (N, C, H, W): images, and the frames of clips side by side."""
+        return {
+            name: np.concatenate(list(np.moveaxis(made, 1, 0)), axis=-1) if made.ndim == 5 else made
+            for name, made in self.images.items()
+        }
 
     def named(self) -> dict[str, np.ndarray]:
         return super().named() | self.images

@@ -18,6 +18,7 @@ from accel.dims import Dims, check_fit
 from accel.registers import ACCOUNTS, COUNTERS
 from model.errors import UserError
 from reports.forecasts import slopes
+from reports.orders import POLICY_OFF, Orders
 
 UNCOUNTED = (
     frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
@@ -36,6 +37,10 @@ class Work:
         attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
         reused: (timestep, sub-block, context) that took a cached branch.
         forecast: those of them that also took the branch before, for a forecast.
+        encoded: (timestep, sub-block, context) whose input was encoded.
+        compared: those of them after the first timestep, compared with the codes kept.
+        kept: those of them that were computed, so that their codes were kept.
+        normalized: (timestep, sub-block, context) whose input was normalized.
     """
 
     timesteps: int
@@ -44,7 +49,11 @@ class Work:
     attention_fetches: int
     mlp_fetches: int
     reused: int
-    forecast: int = 0
+    forecast: int
+    encoded: int
+    compared: int
+    kept: int
+    normalized: int
 
     @property
     def computed(self) -> int:
@@ -52,9 +61,12 @@ class Work:
         return sum(self.attention) + self.mlp
 
     @classmethod
-    def of(cls, computed: np.ndarray, gains: np.ndarray | None = None) -> Work:
-        """From the record of decisions, bool [timestep, sub_block, context], and the gains [timestep, sub_block]."""
+    def of(cls, computed: np.ndarray, orders: Orders) -> Work:
+        """From the record of decisions, bool [timestep, sub_block, context], and what was ordered."""
         fetched: np.ndarray = np.any(computed, axis=2)
+        contexts = computed.shape[2]
+        following = orders.following(computed.shape[:2])
+        encoding = ~following & orders.policy_on
         return cls(
             timesteps=computed.shape[0],
             attention=(int(computed[:, 0::4].sum()), int(computed[:, 2::4].sum())),
@@ -62,30 +74,31 @@ class Work:
             attention_fetches=int(fetched[:, 0::2].sum()),
             mlp_fetches=int(fetched[:, 1::2].sum()),
             reused=int((~computed).sum()),
-            forecast=int((slopes(computed, gains) > 0).sum()),
+            forecast=int((slopes(computed, orders.gains) > 0).sum()),
+            encoded=int(encoding.sum()) * contexts,
+            compared=int(encoding[1:].sum()) * contexts,
+            kept=int(computed[encoding].sum()),
+            normalized=int((fetched | ~following).sum()) * contexts,
         )
 
 
-def expected_counts(
-    dims: Dims, build: BuildConfig, computed: np.ndarray, policy_on: bool, gains: np.ndarray | None = None
-) -> dict[str, int]:
+def expected_counts(dims: Dims, build: BuildConfig, computed: np.ndarray, orders: Orders) -> dict[str, int]:
     """Every counter but ``UNCOUNTED`` after one image batch (a run from START with "new image" to its last timestep).
 
     Args:
         computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
-        policy_on: register ``policy`` bit 0; off, everything is computed and nothing is detected or cached.
-        gains: int [timestep, sub_block], Q1.7 gain of the forecast; None: reused branches are taken as they are.
+        orders: what the host ordered.
 
     Raises:
         UserError: the record's shape or content does not fit ``dims`` or the policy, or the model not the build.
     """
     check_fit(dims, build)
-    check_record(dims, computed, policy_on)
-    work = Work.of(computed, gains)
+    check_record(dims, computed, orders.policy_on)
+    work = Work.of(computed, orders)
     counts: Counter[str] = Counter(dict.fromkeys(COUNTERS.keys() - UNCOUNTED, 0))
     for unit in (attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
         counts.update(unit(dims, build, work))
-    if policy_on:
+    if orders.policy_on:
         counts.update(detection(dims, build, work))
         counts.update(branch_cache(dims, build, work))
     return {name: counts[name] for name in COUNTERS if name not in UNCOUNTED}
@@ -248,26 +261,27 @@ def _pass_words(dims: Dims, build: BuildConfig) -> int:
 def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """Gated residual add: sub_blocks + 1 passes per timestep; the first has no branch, the last no LayerNorm.
 
-    Every word crosses the FIFO, in the last pass on its way to the host.
+    Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host.
     """
     words = work.timesteps * _pass_words(dims, build)
     inner = dims.sub_blocks * words
+    queued = work.normalized * dims.sub_block_words(build) + words
     return {
         "residual_words": inner + words,
         "x_in_words": words,
         "x_out_words": words,
         "x_reads": inner,
         "x_writes": inner,
-        "fifo_writes": inner + words,
-        "fifo_reads": inner + words,
+        "fifo_writes": queued,
+        "fifo_reads": queued,
         "gate_reads": inner,
         "a_reads_row": work.computed * dims.sub_block_words(build),
     }
 
 
 def norm_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """LayerNorm, modulation and quantization of every sub-block's input, skipped or not."""
-    row_tiles = work.timesteps * dims.sub_blocks * dims.contexts * dims.row_tiles(build)
+    """LayerNorm, modulation and quantization of a sub-block's input, also where it is reused, but for light passes."""
+    row_tiles = work.normalized * dims.row_tiles(build)
     words = row_tiles * dims.hidden
     return {
         "norm_words": words,
@@ -279,12 +293,12 @@ def norm_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 def detection(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """CCU, history and DTSM. In the first timestep no result is cached, so the history is not read."""
-    words = dims.sub_blocks * _pass_words(dims, build)
+    words = dims.sub_block_words(build)
     return {
-        "ccu_words": work.timesteps * words,
-        "code_writes": work.timesteps * words,
-        "history_reads": (work.timesteps - 1) * words,
-        "code_reads": work.computed * dims.sub_block_words(build),
+        "ccu_words": work.encoded * words,
+        "code_writes": work.encoded * words,
+        "history_reads": work.compared * words,
+        "code_reads": work.kept * words,
         "dtsm_ops": work.timesteps * dims.sub_blocks * dims.contexts,
     }
 
@@ -301,7 +315,7 @@ def branch_cache(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 def model_macs(dims: Dims, computed: np.ndarray) -> int:
     """MACs the model needs for the computed sub-blocks, without any padding (the useful work of the array)."""
-    work = Work.of(computed)
+    work = Work.of(computed, POLICY_OFF)
     total = work.mlp * 2 * dims.tokens * dims.hidden * dims.mlp
     for block, runs in enumerate(work.attention):
         group = dims.group(block)

@@ -18,9 +18,11 @@ from accel.conditioning import HEADER_BEATS
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
 from accel.registers import PHASES
+from accel.units.dtsm import LATENCY as DTSM_LATENCY
 from model.formats import CODE_BITS
 from reports.counts import check_record
 from reports.forecasts import slopes
+from reports.orders import Orders
 from reports.units.engines import Engines
 from reports.units.memory import BEAT_BYTES, COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
 from reports.units.residual_pass import Pass, residual_pass
@@ -30,6 +32,9 @@ __all__ = ["MemoryModel", "Prediction", "predict"]
 IDEAL = MemoryModel()
 GUARD = 1  # LOAD looks for the conditioning from its second cycle on
 LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
+FOLLOW = 3  # more of it where the sub-block is decided before, beside the turns
+TURN = DTSM_LATENCY + 1  # cycles of a decision before the pass
+LAST_TURN_TO_PASS = 2  # the last turn's request for weights -> start pulse of the pass
 DONE_TO_ENGINE = 2  # end of the pass -> start pulse of the engine
 DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts reuse
 ADVANCE_TO_LOAD = 1  # also from the engine's done pulse
@@ -54,32 +59,27 @@ def predict(
     dims: Dims,
     build: BuildConfig,
     computed: np.ndarray,
-    policy_on: bool,
+    orders: Orders,
     memory: MemoryModel = IDEAL,
-    forced: np.ndarray | None = None,
-    gains: np.ndarray | None = None,
 ) -> Prediction:
     """Cycles of one image batch.
 
     Args:
         computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
-        policy_on: register ``policy`` bit 0.
+        orders: what the host ordered.
         memory: external memory.
-        forced: bool [timestep]; timesteps that compute everything by order, whose weights are asked for early; by
-            default none.
-        gains: int [timestep, sub_block], Q1.7 gain of the forecast; None: all 0.
 
     Raises:
         UserError: the record does not fit the model or the policy, or the model not the build.
     """
     check_fit(dims, build)
-    check_record(dims, computed, policy_on)
-    sequencer = TimestepSequencer(dims, build, policy_on, memory)
+    check_record(dims, computed, orders.policy_on)
+    sequencer = TimestepSequencer(dims, build, orders.policy_on, memory)
     phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
     timesteps = []
-    for index, (decisions, forecast) in enumerate(zip(computed, slopes(computed, gains) > 0, strict=True)):
-        known = not policy_on or (forced is not None and bool(forced[index]))
-        spent = sequencer.timestep(decisions.tobytes(), forecast.tobytes(), index == 0, known)
+    forecasts, follow = slopes(computed, orders.gains) > 0, orders.following(computed.shape[:2])
+    for index, records in enumerate(zip(computed, forecasts, follow, strict=True)):
+        spent = sequencer.timestep(*(record.tobytes() for record in records), index == 0, orders.known(index))
         phases.update(spent)
         timesteps.append(sum(spent.values()))
     return Prediction(dict(phases), tuple(timesteps))
@@ -121,12 +121,15 @@ class TimestepSequencer:
         self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, policy_on).run)
         self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
 
-    def _timestep(self, decisions: bytes, forecasts: bytes, first_step: bool, known: bool) -> dict[str, int]:
+    def _timestep(
+        self, decisions: bytes, forecasts: bytes, follow: bytes, first_step: bool, known: bool
+    ) -> dict[str, int]:
         """Cycles by phase of a timestep.
 
         Args:
             decisions: bool [sub_block, context] as bytes, True where computed.
             forecasts: the same, True where reused with a slope.
+            follow: bool [sub_block] as bytes, decided before its pass.
             first_step: no codes are stored yet.
             known: everything is computed, and it is known beforehand.
         """
@@ -136,32 +139,40 @@ class TimestepSequencer:
         )
         phases = dict.fromkeys(PHASES, 0.0)
         at = Progress()
-        for sub_block, decision in enumerate(computed):
-            for phase, cycles in self._sub_block(at, sub_block, decision, first_step, known).items():
+        for sub_block, (decision, follows) in enumerate(zip(computed, np.frombuffer(follow, bool), strict=True)):
+            for phase, cycles in self._sub_block(at, sub_block, decision, bool(follows), first_step, known).items():
                 phases[phase] += cycles
             at.forecast = _contexts(forecast[sub_block])
         start = self._start(at)
-        done = start + self._pass(Pass(True, at.reused, at.forecast, self._policy_on, False)).done
+        done = start + self._pass(Pass(at.reused, at.forecast, last=True)).done
         phases["pass"] += max(done + DONE_TO_FINISH, at.history, at.branch) + 1 - at.load
         return {phase: round(cycles) for phase, cycles in phases.items()}
 
     def _sub_block(
-        self, at: Progress, sub_block: int, decision: np.ndarray, first_step: bool, known: bool
+        self, at: Progress, sub_block: int, decision: np.ndarray, follows: bool, first_step: bool, known: bool
     ) -> dict[str, float]:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
-        start = self._start(at)
-        todo = Pass(False, at.reused, at.forecast, self._policy_on, self._policy_on and not first_step)
-        times = self._pass(todo)
+        active, reused = _contexts(decision), _contexts(~decision)
+        compares = self._policy_on and not follows
+        led = FOLLOW + len(decision) * TURN if follows else 0
+        todo = Pass(
+            at.reused, at.forecast, ahead=led, light=follows and not active, detect=compares,
+            with_history=compares and not first_step,
+        )  # fmt: skip
+        start, times = self._start(at) + led, self._pass(todo)
         load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
-        active, at.reused = _contexts(decision), _contexts(~decision)
+        at.reused = reused
         if not active:
             return {"pass": at.load - load}
         engine = start + times.done + DONE_TO_ENGINE
-        asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
-        traffic = self._traffic(todo, -1 if known else active[0], len(active))
+        if follows:
+            asked = start + (active[0] + 1 - len(decision)) * TURN - LAST_TURN_TO_PASS
+        else:
+            asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
+        traffic = self._traffic(todo, -1 if known or follows else active[0], len(active))
         spans, written = self._engine(sub_block % 4, active, asked - engine, traffic)
         at.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
-        at.branch, at.history = engine + written, engine + self._history(len(active))
+        at.branch, at.history = engine + written, engine + (self._history(len(active)) if compares else 0.0)
         return {"pass": at.load - load - sum(spans.values())} | spans
 
     def _start(self, at: Progress) -> float:
@@ -172,8 +183,6 @@ class TimestepSequencer:
 
     def _history(self, contexts: int) -> float:
         """Cycles from the engine's start until the codes of ``contexts`` are written."""
-        if not self._policy_on:
-            return 0.0
         pace = max(HISTORY_WORD, self._memory.spacing(self._code_bytes))
         return HISTORY_LOOKS + self._build.max_contexts + contexts + contexts * self._words * pace
 
@@ -183,6 +192,6 @@ class TimestepSequencer:
         for ctx in range(decided + 1, self._dims.contexts):
             word = self._code_bytes * todo.with_history + todo.branch_bytes(ctx, self._build.rows)
             traffic.append((self._words * word, word))
-        if self._policy_on:
+        if todo.detect:
             traffic.append((computed * self._words * self._code_bytes, self._code_bytes / HISTORY_WORD))
         return tuple(traffic)

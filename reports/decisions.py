@@ -14,13 +14,16 @@ GOLDEN = (5**0.5 - 1) / 2
 ROUNDING = 1e-9  # of sums that are whole numbers
 
 
-def evenly(rate: float, dims: Dims, steps: int) -> np.ndarray:
+def evenly(rate: float, dims: Dims, steps: int, together: bool = False) -> np.ndarray:
     """Decisions bool (1, steps, sub_blocks, contexts), True where computed, that reuse at a rate of 0 to 1.
 
     The first timestep computes everything. Afterwards each sub-block of each context reuses in evenly spaced timesteps;
-    the golden ratio staggers them, so that every timestep reuses about as many, in all depths and both contexts.
+    the golden ratio staggers them, so that every timestep reuses about as many, in all depths and both contexts. Where
+    the first sub-block decides for all, they are together in each context.
     """
     phase = np.arange(dims.sub_blocks * dims.contexts).reshape(dims.sub_blocks, dims.contexts) * GOLDEN % 1.0
+    if together:
+        phase[:] = phase[0]
     due = np.floor(np.arange(steps)[:, None, None] * rate + phase + ROUNDING)
     computed = np.ones((1, steps, dims.sub_blocks, dims.contexts), bool)
     computed[0, 1:] = np.diff(due, axis=0) == 0

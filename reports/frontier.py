@@ -42,7 +42,7 @@ RULES = [
     "for two branches.",
     "Policies that compare nothing (fewer-steps, fora, taylorseer, smoothcache) pay no history traffic and no "
     "detection energy. Those that compare pay them as the CCU does, 4 bits a value, for the sub-blocks they watch: "
-    "fbcache and teacache 1, blockl1 every second one, radit and forecast all.",
+    "fbcache, teacache and forecast 1, blockl1 every second one, radit all. The others are decided before their pass.",
     "The detectors of an ablation pay for what they keep of the sub-blocks that they watch, at its bits; their lanes "
     "are charged as the CCU's.",
     "Policies that know their schedule beforehand ask for weights early in timesteps that compute everything.",

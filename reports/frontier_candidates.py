@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,18 +21,18 @@ from model.policies.reference import tables_of
 from model.policies.running import reference_of
 from model.reference import Reference
 from model.skip import Policy, PolicyTables, dense, parse_policy
+from reports.orders import Orders
 
 FEWER = FewerSteps.name
-DETECTION = ("ccu_words", "code_writes", "history_reads", "code_reads", "dtsm_ops")
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     FEWER: ("steps", (40, 35, 30, 25, 20, 17, 15, 12, 10)),
-    "fora": ("interval", (2, 3, 4, 5, 6)),
-    "taylorseer": ("interval", (2, 3, 4, 5, 6, 7)),
-    "smoothcache": ("alpha", (0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.22)),
-    "fbcache": ("threshold", (0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2)),
-    "teacache": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13)),
-    "blockl1": ("threshold", (0.02, 0.03, 0.045, 0.06, 0.08, 0.12, 0.2)),
-    "radit": ("threshold", (0.1, 0.14, 0.175, 0.25, 0.35, 0.5)),
+    "fora": ("interval", (2, 3, 4, 5)),
+    "taylorseer": ("interval", (2, 3, 4, 5, 6)),
+    "smoothcache": ("alpha", (0.05, 0.08, 0.11, 0.15, 0.2)),
+    "fbcache": ("threshold", (0.03, 0.05, 0.08, 0.12, 0.17)),
+    "teacache": ("threshold", (0.025, 0.04, 0.06, 0.08, 0.11)),
+    "blockl1": ("threshold", (0.025, 0.045, 0.07, 0.12, 0.2)),
+    "radit": ("threshold", (0.14, 0.175, 0.25, 0.4)),
     "forecast": ("threshold", (0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)),
 }
 
@@ -89,41 +89,35 @@ class Candidate:
             return reference_of(integer, self.policy)
         return Reference(integer, self.tables(integer))
 
-    def watched(self, sub_blocks: int) -> int:
-        """Sub-blocks whose earlier inputs are kept to compare with."""
-        if not self.reuses:
-            return 0
-        return self.policy.watched(sub_blocks) if isinstance(self.policy, Method) else sub_blocks
-
-    def forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
+    def _forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
         """Timesteps [timestep] known beforehand to compute everything, of decisions [timestep, sub_block, context].
 
-        Where decisions do not depend on the image that is every such timestep, else the first, or those of the table.
+        Where decisions do not depend on the image that is every such timestep, else the detector's, or the first.
         """
         full: np.ndarray = np.all(computed, axis=(1, 2))
         if isinstance(self.policy, Method) and self.policy.planned:
             return full
-        if isinstance(self.policy, Policy | Detector):
-            return tables.force.numpy()
-        return full & (np.arange(len(full)) == 0)
+        return tables.force.numpy() if isinstance(self.policy, Detector) else full & (np.arange(len(full)) == 0)
 
     def charged(self, counts: dict[str, int], dims: Dims) -> dict[str, int]:
-        """The counters of a run (`expected_counts`) with the comparison that this policy makes in place of the CCU's.
-
-        It is paid, as the CCU pays it, for the share of the sub-blocks that the policy watches; what a detector keeps
-        of them at the bits that it keeps.
-        """
-        share = self.watched(dims.sub_blocks) / dims.sub_blocks
-        paid = counts | {name: round(counts[name] * share) for name in DETECTION}
+        """The counters of a run (`expected_counts`) with what a detector keeps in place of the CCU's codes."""
         if not isinstance(self.policy, Detector):
-            return paid
+            return counts
         cost = self.policy.cost(dims.tokens * dims.hidden)
-        kept = {name: round(paid[name] * cost.stored_bits / CODE_BITS) for name in ("history_reads", "code_reads")}
+        kept = {name: round(counts[name] * cost.stored_bits / CODE_BITS) for name in ("history_reads", "code_reads")}
         kept["code_reads"] = kept["history_reads"] if cost.always else kept["code_reads"]
         checked = counts["cache_writes"] * cost.checks
         kept["cache_reads"] = counts["cache_reads"] + checked
         kept["slope_reads"] = counts["slope_reads"] * self.policy.order + checked
-        return paid | kept
+        return counts | kept
+
+    def orders(self, computed: np.ndarray, tables: PolicyTables) -> Orders:
+        """Orders of a run with decisions [timestep, sub_block, context]; the host gives those of a software policy."""
+        if not self.reuses or isinstance(self.policy, Policy):
+            return Orders.of(tables)
+        follow: np.ndarray = ~np.isin(np.arange(computed.shape[1]), self.policy.watched(computed.shape[1]))
+        forced = self._forced(computed, tables)
+        return replace(Orders.of(tables), forced=forced, follow=np.tile(follow, (len(computed), 1)))
 
     def digest(self) -> str:
         """SHA-256 (hex) of the policy and of the timesteps."""

@@ -163,17 +163,17 @@ def account(
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Cycles (N,) and MACs (N,) of decisions (N, timesteps, sub_blocks, contexts), and all counters, summed.
 
-    Cycles are those of the machine with its skipping switched on, whoever decides.
+    Cycles are those of the machine with its skipping switched on, whoever decides. A comparison is paid, as the CCU
+    pays it, in the sub-blocks that a policy watches; the others are decided without codes.
     """
     dims, build = settings.sizes()
-    tables = one.tables(integer)
-    gains, rows = tables.gains.numpy(), []
+    tables, rows = one.tables(integer), []
     known: dict[bytes, tuple[int, int, dict[str, int]]] = {}  # many images decide alike
     for record in computed:
         if (same := record.tobytes()) not in known:
-            forced = one.forced(record, tables)
-            cycles = predict(dims, build, record, one.reuses, MEMORY, forced, gains).cycles
-            counts = one.charged(expected_counts(dims, build, record, one.reuses, gains), dims)
+            orders = one.orders(record, tables)
+            cycles = predict(dims, build, record, orders, MEMORY).cycles
+            counts = one.charged(expected_counts(dims, build, record, orders), dims)
             known[same] = cycles, model_macs(dims, record), counts
         rows.append(known[same])
     total = add_counts(*(counts for _, _, counts in rows))

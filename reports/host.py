@@ -6,6 +6,7 @@ timestep and label alone. Counts are *modelled*: the host's arithmetic is not si
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from model.config import DiTConfig
@@ -47,7 +48,7 @@ def host_work(config: DiTConfig, steps: int, images: int, contexts: int = 2) -> 
     forwards = steps * images * contexts
     embedding = FREQUENCY_FEATURES * hidden + hidden * hidden
     modulation = (6 * config.depth + 2) * hidden * hidden
-    values = config.in_channels * config.input_size**2
+    values = math.prod(config.sample_shape)
     beats = (2 * config.depth + 1) * (CONDITIONING_HEADER_BEATS + contexts * hidden)
     return HostWork(
         patch_embedding_macs=forwards * tokens * patch_in * hidden,

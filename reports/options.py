@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from model.errors import UserError
 
 POLICIES = ("dense", "radit", "forecast")
+BUILD = Path("build")
 UNLIMITED = float("inf")
 MOST_STEPS, MOST_REDUCTION = 1000, 6
 

@@ -25,6 +25,7 @@ from reports.energy import energy
 from reports.files import versions
 from reports.host import host_work
 from reports.memories import MemoryPlan, plan_memory
+from reports.orders import POLICY_OFF, Orders
 from reports.projection import Projected, Projection, write_projection
 from reports.schema import Array, ExternalMemory
 from reports.summary import ratios
@@ -66,15 +67,16 @@ def run_project(
     plan = plan_memory(dims, build, cached_tensors=2 if forecast else 1)
     machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, load_table())
     everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
-    dense, skipping, origin = project(config, dims, machine, everything, policy_on=False), None, None
-    gains = np.full((steps, dims.sub_blocks), FULL_GAIN) if forecast else None
+    dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
+    orders = _orders(dims, steps, forecast)
     if skip_rate is not None:
-        origin = f"rate {skip_rate:g} after the first timestep, spread evenly over sub-blocks, contexts and timesteps"
-        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps), True, gains)
+        spread = "contexts and timesteps" if forecast else "sub-blocks, contexts and timesteps"
+        origin = f"rate {skip_rate:g} after the first timestep, spread evenly over {spread}"
+        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps, together=forecast), orders)
     elif trace is not None:
         origin = f"record of {trace}"
         decisions = recorded(trace, dims, steps, "forecast" if forecast else "radit")
-        skipping = project(config, dims, machine, decisions, True, gains)
+        skipping = project(config, dims, machine, decisions, orders)
     if forecast:
         origin = f"{origin}; reused branches are forecasts"
     result = Projection(
@@ -102,6 +104,15 @@ def run_project(
     return result
 
 
+def _orders(dims: Dims, steps: int, forecast: bool) -> Orders:
+    """Of a skipping run: the first timestep computes; forecasts are decided once per timestep and context."""
+    if not forecast:
+        return Orders(True, np.arange(steps) == 0)
+    shape = (steps, dims.sub_blocks)
+    follow = np.arange(dims.sub_blocks) > 0
+    return Orders(True, np.arange(steps) == 0, np.full(shape, FULL_GAIN), np.broadcast_to(follow, shape))
+
+
 def config_of(model: str) -> DiTConfig:
     """The shape of a named model, which needs no weights, or of a checkpoint file.
 
@@ -120,17 +131,12 @@ def project(
     dims: Dims,
     machine: Machine,
     computed: np.ndarray,
-    policy_on: bool,
-    gains: np.ndarray | None = None,
+    orders: Orders,
 ) -> Projected:
-    """Mean over the images of decisions bool (images, timesteps, sub_blocks, contexts), True where computed.
-
-    gains: int (timesteps, sub_blocks), Q1.7 gain of the forecast; None: reused branches are taken as they are.
-    """
+    """Mean over the images of decisions bool (images, timesteps, sub_blocks, contexts), True where computed."""
     build, images, steps = machine.build, len(computed), computed.shape[1]
-    forced = np.arange(steps) == 0
-    predictions = [predict(dims, build, record, policy_on, machine.memory, forced, gains) for record in computed]
-    counts = [expected_counts(dims, build, record, policy_on, gains) for record in computed]
+    predictions = [predict(dims, build, record, orders, machine.memory) for record in computed]
+    counts = [expected_counts(dims, build, record, orders) for record in computed]
     counters = _mean(counts, predictions)
     macs = round(sum(model_macs(dims, record) for record in computed) / images)
     cycles = counters["cycles"]
@@ -143,7 +149,7 @@ def project(
         mac_skip_rate=1 - macs / model_macs(dims, np.ones_like(computed[0])),
         phases={name: sum(one.phases[name] for one in predictions) / images / cycles for name in PHASES},
         external_bytes=external_bytes(counters, build),
-        roofline=roofline(Run(dims, build, computed[0], policy_on, forced, gains), machine.memory, BANDWIDTHS),
+        roofline=roofline(Run(dims, build, computed[0], orders), machine.memory, BANDWIDTHS),
         **bill.summary(),
     )
 

@@ -103,7 +103,7 @@ def uj(value: float) -> str:
 
 def image_rows(arrays: ReportArrays) -> dict[str, Any]:
     """Data URIs of the first images of every policy and their differences to dense; and what the colours mean."""
-    shown = {name: images[:MAX_IMAGES] for name, images in arrays.images.items()}
+    shown = {name: images[:MAX_IMAGES] for name, images in arrays.stills.items()}
     dense = shown["dense"].astype(np.float64)
     differences = {name: images - dense for name, images in shown.items() if name != "dense"}
     limit = max(float(np.abs(difference).max()) for difference in differences.values())

@@ -163,7 +163,7 @@ def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
 
 def _write_pictures(folder: Path, arrays: ReportArrays) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, pictures in arrays.images.items():
+    for name, pictures in arrays.stills.items():
         for number, picture in enumerate(pictures):
             grey = np.clip((picture[0] + 1) * 127.5, 0, 255).astype(np.uint8)
             Image.fromarray(grey.repeat(ZOOM, 0).repeat(ZOOM, 1)).save(folder / f"{name}_{number:02d}.png")

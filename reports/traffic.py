@@ -12,6 +12,7 @@ from accel.dims import Dims
 from model.formats import CODE_BITS, X_BITS
 from reports.counts import expected_counts, model_macs
 from reports.cycles import MemoryModel, predict
+from reports.orders import Orders
 from reports.schema import Roofline
 from reports.units.memory import BEAT_BYTES, PARAM_BYTES
 
@@ -64,21 +65,17 @@ class Run:
 
     Fields:
         computed: bool [timestep, sub_block, context].
-        policy_on: detect, cache and reuse.
-        forced: bool [timestep], computed by order; None: none.
-        gains: int [timestep, sub_block], Q1.7 gain of the forecast; None: all 0.
+        orders: what the host ordered.
     """
 
     dims: Dims
     build: BuildConfig
     computed: np.ndarray
-    policy_on: bool
-    forced: np.ndarray | None = None
-    gains: np.ndarray | None = None
+    orders: Orders
 
     def cycles(self, memory: MemoryModel) -> int:
         """Predicted."""
-        return predict(self.dims, self.build, self.computed, self.policy_on, memory, self.forced, self.gains).cycles
+        return predict(self.dims, self.build, self.computed, self.orders, memory).cycles
 
     @property
     def peak_cycles(self) -> float:
@@ -88,7 +85,7 @@ class Run:
     @property
     def memory_bytes(self) -> int:
         """Moved through the memory ports."""
-        counts = expected_counts(self.dims, self.build, self.computed, self.policy_on, self.gains)
+        counts = expected_counts(self.dims, self.build, self.computed, self.orders)
         return sum(size for cause, size in external_bytes(counts, self.build).items() if cause not in STREAMS)
 
 

@@ -5,7 +5,8 @@ import inspect
 import pytest
 
 from model.errors import UserError
-from radit import cosim, demo, main, train
+from radit import cosim, demo, main
+from reports.model_commands import train
 from reports.options import POLICIES, parse_array, parse_policies
 
 COMMANDS = ["demo", "train", "quality", "cosim", "export", "bench", "project", "frontier", "ablate", "report"]

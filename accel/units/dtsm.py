@@ -1,9 +1,10 @@
 """Dynamic Threshold Scaling Module: decides whether a sub-block's branch of one context is reused.
 
 ``theta = ((threshold * (256 - streak * streak_step) >> 8) * factor) >> 7`` (Q0.16, saturated); reuse iff
-``count << 16 < theta * total``, a result is cached, nothing forces a computation and ``streak < max_streak``. factor is
-``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``.
-A sub-block that ``follows`` takes ``lead``, the decision of the one before it, instead of the comparison.
+``count << 16 < theta * total``, a result is cached, nothing forces a computation, ``streak < max_streak`` and it is
+``affordable`` (``accel/units/meter.py``). factor is ``tight`` while the distance to the last computed input grows by
+more than its running average per step, else ``loose``. A sub-block that ``follows`` takes ``lead``, the decision of
+the one before it, instead of the comparison.
 
 A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
 computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut, at
@@ -13,8 +14,8 @@ first one of an image in slot 0, every other in the slot that the one before did
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
 entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows,
-lead and gain are stable from ``start`` through ``done``, the registers streak_step, tight, loose, max_streak and
-slope_max always; the next start comes after done.
+lead and gain are stable from ``start`` through ``done``, affordable from the fifth cycle after start on, the registers
+streak_step, tight, loose, max_streak and slope_max always; the next start comes after done.
 Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
 one. Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
 Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``, ``coefficient`` of
@@ -51,8 +52,8 @@ STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 @block
 def dtsm_unit(
-    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, gain, streak_step, tight, loose,
-    max_streak, slope_max, new_image, done, reuse, slope, slot, entries,
+    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, affordable, gain, streak_step, tight,
+    loose, max_streak, slope_max, new_image, done, reuse, slope, slot, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
     steps = [start, *(bit() for _ in range(LATENCY))]
@@ -81,8 +82,8 @@ def dtsm_unit(
         clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, slope_max, since, forecast
     )
     decision = compare(
-        clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, follows, lead, forecast,
-        last_slot, reused, chosen, at_slot,
+        clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, follows, lead,
+        affordable, forecast, last_slot, reused, chosen, at_slot,
     )  # fmt: skip
 
     @always_comb
@@ -270,8 +271,8 @@ def scale_threshold(
 
 @block
 def compare(
-    clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
-    reused, chosen, at_slot,
+    clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, follows, lead, affordable, forecast,
+    last_slot, reused, chosen, at_slot,
 ):  # fmt: skip
     """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
     WEIGHTED_BITS = COUNT_BITS + THRESHOLD_BITS
@@ -291,7 +292,7 @@ def compare(
         if step_7:
             weighted.next = concat(count, intbv(0)[SHIFT:])
             limit.next = theta * total
-            allowed.next = known and not forced and streak < max_streak
+            allowed.next = known and not forced and affordable and streak < max_streak
         if step_8:
             if allowed and alike:
                 reused.next = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -91,9 +91,9 @@ class Method:
         """Gain of the forecast's slope, Q1.7; 0: the latest computed branch is reused as it is."""
         return 0
 
-    def watched(self, sub_blocks: int) -> int:
-        """Of how many of a model's sub-blocks an earlier tensor is kept to compare with."""
-        return 0
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""
+        return ()
 
     def sampler_steps(self, base: int) -> int:
         """Timesteps of a run in place of one with `base`."""

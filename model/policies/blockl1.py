@@ -7,6 +7,7 @@ again after a tenth of the timesteps (two at least), as in BWCache.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,8 +34,8 @@ class BlockL1(Method):
         longest = max(round(integer.sampler_steps * LONGEST_SHARE), 2)
         return _BlockRule(images, self.threshold, longest, integer.config.depth)
 
-    def watched(self, sub_blocks: int) -> int:
-        return sub_blocks // 2
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return range(0, sub_blocks, 2)
 
 
 class _BlockRule(Rule):

@@ -6,7 +6,7 @@ leading sub-block and forecast are those of the policy, the decision is the DTSM
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -88,8 +88,8 @@ class Detector(Method):
         """Whether the inputs of sub-block 0 alone determine all decisions (`model/policies/rehearsal.py`)."""
         return self.sees_input and self.together
 
-    def watched(self, sub_blocks: int) -> int:
-        return 1 if self.together else sub_blocks
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return range(1 if self.together else sub_blocks)
 
     def cost(self, values: int) -> Cost:
         """Return what the detector needs where a sub-block's input of one context has so many values."""

@@ -6,6 +6,7 @@ computed; the rest is computed only where that changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,8 +31,8 @@ class FirstBlockCache(Method):
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         return _FirstBlockRule(images, self.threshold)
 
-    def watched(self, sub_blocks: int) -> int:
-        return 1
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return (SECOND_BLOCK,)
 
 
 class _FirstBlockRule(Rule):

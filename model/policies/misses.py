@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,8 +35,8 @@ class Miss(Detector):
     def cost(self, values: int) -> Cost:
         return Cost(0.0, 4, 4 * (INT8_BITS + 1), checks=True)
 
-    def watched(self, sub_blocks: int) -> int:
-        return 0
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return ()
 
 
 class MissRule(DetectorRule):

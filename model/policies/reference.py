@@ -39,6 +39,9 @@ class MethodReference(Reference):
         self._moved = x - self._entered
         return x
 
+    def _follow(self, s: int, index: int) -> None:
+        """No sub-block is decided without its rule."""
+
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         real = act * (float(self.integer.act_scale[index, s]) / 2**ACT_FRAC)
         self._rule.observe(Sight(s, index, real, self._moved if s else None))
@@ -46,7 +49,7 @@ class MethodReference(Reference):
         wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand(act.shape[:2])
         none = torch.zeros(act.shape[:2], dtype=torch.int64)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
-        return self.history[s], none, reuse  # nothing is encoded: the history is what it was
+        return None, none, reuse  # nothing is encoded
 
     def _branch(
         self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
@@ -68,5 +71,6 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
         gains=torch.full((steps, subs), method.slope_gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
+        error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -30,8 +31,8 @@ class Static(Detector):
     def cost(self, values: int) -> Cost:
         return Cost(0.0, 0.0, 0.0)
 
-    def watched(self, sub_blocks: int) -> int:
-        return 0
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return ()
 
 
 class PlannedRule(Rule):

@@ -6,6 +6,7 @@ sum stays below a threshold. The published fit of the change to each model is le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,8 +30,8 @@ class TeaCache(Method):
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         return _TeaRule(images, self.threshold, integer.sampler_steps - 1)
 
-    def watched(self, sub_blocks: int) -> int:
-        return 1
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return (0,)
 
 
 class _TeaRule(Rule):

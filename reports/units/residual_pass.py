@@ -34,18 +34,22 @@ class Pass:
     """What a pass has to do.
 
     Fields:
-        last: x goes to the host, nothing is normalized.
         cached: contexts whose branch comes from the cache.
         forecast: those of them whose branch before comes as well.
+        last: x goes to the host, nothing is normalized.
+        light: nothing is normalized, x stays.
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
+        ahead: cycles from the command for cached branches to the start pulse.
     """
 
-    last: bool
     cached: tuple[int, ...]
     forecast: tuple[int, ...]
-    detect: bool
-    with_history: bool
+    last: bool = False
+    light: bool = False
+    detect: bool = False
+    with_history: bool = False
+    ahead: int = 0
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
@@ -71,7 +75,7 @@ def context_reader(wanted: tuple[int, ...], latency: int) -> dict[int, float]:
 class Pace:
     """What the reading front and the normalizing back, a tile behind, move from external memory at a time.
 
-    The next sub-block's conditioning is fetched meanwhile, and comes first.
+    The next sub-block's conditioning is fetched meanwhile, and comes first; in the last pass there is none.
     """
 
     def __init__(self, todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> None:
@@ -80,7 +84,7 @@ class Pace:
         self._branch = [todo.branch_bytes(ctx, build.rows) for ctx in range(dims.contexts) for _ in range(tiles)]
         self._memory, self._crowded = memory, memory.beside(BEAT_BYTES)
         beats = HEADER_BEATS + dims.contexts * dims.hidden
-        self._loaded = COMMAND_TO_STREAM + memory.latency + beats * memory.spacing(BEAT_BYTES)
+        self._loaded = 0.0 if todo.last else COMMAND_TO_STREAM + memory.latency + beats * memory.spacing(BEAT_BYTES)
 
     def front(self, tile: int, cycle: float, words: int) -> float:
         """The cycle in which ``words`` more of a tile are read."""
@@ -103,9 +107,9 @@ class Pace:
 
 def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
     """Times of one pass."""
-    cached = context_reader(todo.cached, memory.latency)
-    if todo.last:
-        return PassTimes((), _last_pass(todo, cached, dims, build, memory))
+    cached = context_reader(todo.cached, memory.latency - todo.ahead)
+    if todo.last or todo.light:
+        return PassTimes((), _plain_pass(todo, cached, dims, build, memory))
     history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory.latency)
     pace, tiles, hidden = Pace(todo, dims, build, memory), dims.row_tiles(build), dims.hidden
     starts: list[float] = []  # of each tile's normalization
@@ -140,12 +144,11 @@ def _last_read(number: int, last: float, starts: list[float], hidden: int, credi
     return last
 
 
-def _last_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel) -> float:
-    """The pass whose words go to the host: its done pulse."""
-    read = float(START - 1)
+def _plain_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel) -> float:
+    """The pass that only adds: its done pulse."""
+    pace, tiles = Pace(todo, dims, build, memory), dims.row_tiles(build)
+    read, words = float(START - 1), dims.sub_block_words(build)
     for ctx in range(dims.contexts):
-        moved = todo.branch_bytes(ctx, build.rows)
-        pace = memory.spacing(moved) if moved else 1.0
-        first = max(read + pace, cached.get(ctx, 0.0))
-        read = first + (dims.sub_block_words(build) - 1) * pace
-    return read + TO_OUTPUT + PULSE
+        first = max(pace.front(ctx * tiles, read, 1), cached.get(ctx, 0.0))
+        read = pace.front(ctx * tiles, first, words - 1)
+    return read + (TO_OUTPUT if todo.last else TO_STATISTICS) + PULSE

@@ -11,6 +11,7 @@ from reports.cycles import MemoryModel
 from reports.energy import energy
 from reports.host import host_work
 from reports.memories import plan_memory
+from reports.orders import Orders
 from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
 from reports.summary import all_ratios, policy_result, provenance, whole_run
 from reports.table import load_table
@@ -39,8 +40,8 @@ def decisions(rng: np.random.Generator) -> np.ndarray:
 
 def run(computed: np.ndarray, policy_on: bool, forecast: bool = False) -> PolicyResult:
     """A run's result with invented timing."""
-    gains = np.full((STEPS, DIMS.sub_blocks), 128) if forecast else None
-    counters = expected_counts(DIMS, BUILD, computed, policy_on, gains)
+    orders = Orders(policy_on, gains=np.full((STEPS, DIMS.sub_blocks), 128) if forecast else None)
+    counters = expected_counts(DIMS, BUILD, computed, orders)
     passes = STEPS * 13 * 600
     cycles = int(counters["array_cycles"] * 1.06) + passes
     counters = dict.fromkeys(UNCOUNTED, 0) | {"cycles": cycles, "pass_cycles": passes} | counters
@@ -49,7 +50,7 @@ def run(computed: np.ndarray, policy_on: bool, forecast: bool = False) -> Policy
     work = host_work(DiTConfig(), STEPS, images=1)
     bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD, cached_tensors=2 if forecast else 1), work)
     macs, dense_macs = model_macs(DIMS, computed), model_macs(DIMS, np.ones_like(computed))
-    limits = roofline(Run(DIMS, BUILD, computed, policy_on, gains=gains), MemoryModel())
+    limits = roofline(Run(DIMS, BUILD, computed, orders), MemoryModel())
     model = CycleModel(predicted=cycles - 1000, measured=cycles)
     return policy_result(counters, macs, dense_macs, BUILD, bill, limits, GMAC_PER_SECOND, model)
 

@@ -8,6 +8,7 @@ from accel.dims import Dims, Group
 from accel.registers import COUNTERS
 from model.errors import UserError
 from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from reports.orders import POLICY_OFF, POLICY_ON, Orders
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
 BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)
@@ -66,12 +67,12 @@ BY_HAND = {
 
 
 def test_hand_counted_case():
-    assert expected_counts(DIMS, BUILD, DENSE, policy_on=False) == BY_HAND
+    assert expected_counts(DIMS, BUILD, DENSE, POLICY_OFF) == BY_HAND
     assert BY_HAND.keys() == COUNTERS.keys() - UNCOUNTED
 
 
 def test_policy_adds_detection_only():
-    got = expected_counts(DIMS, BUILD, DENSE, policy_on=True)
+    got = expected_counts(DIMS, BUILD, DENSE, POLICY_ON)
     detection = {"ccu_words": 96, "code_writes": 96, "code_reads": 96, "cache_writes": 96, "dtsm_ops": 4}
     assert got == BY_HAND | detection
 
@@ -80,7 +81,7 @@ def test_skipped_context_and_skipped_sub_block():
     computed = np.ones((2, 2, 2), bool)
     computed[1, 0, 1] = False  # one context's attention
     computed[1, 1, :] = False  # both contexts' MLP: no weights
-    got = expected_counts(DIMS, BUILD, computed, policy_on=True)
+    got = expected_counts(DIMS, BUILD, computed, POLICY_ON)
     assert got["array_cycles"] == BY_HAND["array_cycles"] + 3 * 48 + 36 + 24 + 48
     assert got["weight_writes"] == BY_HAND["weight_writes"] + 108
     assert got["param_writes"] == BY_HAND["param_writes"] + 36
@@ -91,7 +92,7 @@ def test_skipped_context_and_skipped_sub_block():
 
 
 def test_counts_are_linear_in_the_timesteps():
-    twice = expected_counts(DIMS, BUILD, np.ones((2, 2, 2), bool), policy_on=False)
+    twice = expected_counts(DIMS, BUILD, np.ones((2, 2, 2), bool), POLICY_OFF)
     assert twice == add_counts(BY_HAND, BY_HAND)
 
 
@@ -99,9 +100,9 @@ def test_groups_shorten_the_keys():
     build = BuildConfig(rows=8, cols=8, max_tokens=32, frame_banks=4)
     shape = {"hidden": 8, "heads": 1, "head_dim": 8, "mlp": 8, "tokens": 32, "sub_blocks": 4, "contexts": 1}
     dense = np.ones((1, 4, 1), bool)
-    whole = expected_counts(Dims(**shape), build, dense, policy_on=False)
+    whole = expected_counts(Dims(**shape), build, dense, POLICY_OFF)
     video = Dims(**shape, even=Group(keys=16), odd=Group(frames=4))
-    split = expected_counts(video, build, dense, policy_on=False)
+    split = expected_counts(video, build, dense, POLICY_OFF)
     assert whole["score_writes"] == 2 * 4 * 32
     assert split["score_writes"] == 4 * 16 + 4 * 8
     assert split["v_reads"] == 4 * 16 + 4 * 8
@@ -117,7 +118,7 @@ def test_model_macs_leave_padding_out():
 def test_array_cycles_are_exactly_the_macs_without_padding():
     dims = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
     dense = np.ones((1, 12, 2), bool)
-    got = expected_counts(dims, BuildConfig(), dense, policy_on=False)
+    got = expected_counts(dims, BuildConfig(), dense, POLICY_OFF)
     assert got["array_cycles"] * 256 == model_macs(dims, dense)
 
 
@@ -132,5 +133,5 @@ def test_array_cycles_are_exactly_the_macs_without_padding():
 )
 def test_bad_record_is_refused(computed, policy_on, words):
     with pytest.raises(UserError) as caught:
-        expected_counts(DIMS, BUILD, computed, policy_on)
+        expected_counts(DIMS, BUILD, computed, Orders(policy_on))
     assert words in str(caught.value)

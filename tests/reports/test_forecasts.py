@@ -9,6 +9,7 @@ from model.ops.dtsm import DtsmRegisters, DtsmState, decide
 from model.ops.reuse import coefficient
 from reports.counts import expected_counts
 from reports.forecasts import slopes
+from reports.orders import POLICY_ON, Orders
 from tests.reports.test_counts import BUILD, DIMS
 
 ONE = 1 << (GAIN_BITS - 1)
@@ -50,6 +51,6 @@ def test_slopes_by_hand():
 def test_each_forecast_reads_a_second_branch():
     computed = np.ones((5, 2, 2), bool)
     computed[1, 0, 0] = computed[2, 1] = computed[4, 1, 1] = False  # the first has one branch behind it
-    plain = expected_counts(DIMS, BUILD, computed, policy_on=True)
-    found = expected_counts(DIMS, BUILD, computed, policy_on=True, gains=np.full((5, 2), ONE))
+    plain = expected_counts(DIMS, BUILD, computed, POLICY_ON)
+    found = expected_counts(DIMS, BUILD, computed, Orders(True, gains=np.full((5, 2), ONE)))
     assert found == plain | {"slope_reads": 3 * 24}

@@ -5,6 +5,7 @@ import pytest
 
 from accel.registers import COUNTERS
 from reports.cycles import MemoryModel
+from reports.orders import POLICY_OFF, Orders
 from reports.traffic import STREAMS, Run, external_bytes, roofline
 from tests.reports.made_up import BUILD, DIMS, decisions
 from tests.reports.test_counts import BUILD as SMALL_BUILD
@@ -42,7 +43,7 @@ def test_every_external_word_is_counted_once():
 @pytest.mark.parametrize("policy_on", [False, True])
 def test_no_curve_is_above_its_roofline(rng, policy_on):
     computed = decisions(rng)
-    run = Run(DIMS, BUILD, computed if policy_on else np.ones_like(computed), policy_on)
+    run = Run(DIMS, BUILD, computed if policy_on else np.ones_like(computed), Orders(policy_on))
     line = roofline(run, MemoryModel())
     curve = np.array(line.utilization)
     roof = np.minimum(1, np.array(line.bandwidth) / line.bytes_per_peak_cycle)
@@ -52,7 +53,7 @@ def test_no_curve_is_above_its_roofline(rng, policy_on):
 
 
 def test_x_streams_are_no_memory_traffic():
-    run = Run(DIMS, BUILD, np.ones((1, 12, 2), bool), policy_on=False)
+    run = Run(DIMS, BUILD, np.ones((1, 12, 2), bool), POLICY_OFF)
     weights = 6 * (4 * 64 * 64 + 2 * 64 * 256)  # int8, once for both contexts
     conditioning = 8 * 13 * (8 + 2 * 64)
     parameters = 8 * 6 * (3 * 64 + 256 + 64)

@@ -25,6 +25,7 @@ from model.sampler import DDIM
 from model.seeded import seeded_dit
 from model.skip import Policy, radit
 from reports.counts import UNCOUNTED, add_counts, expected_counts
+from reports.orders import Orders
 
 OUT = Path(__file__).resolve().parent.parent.parent / "build"
 MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000
@@ -153,6 +154,7 @@ class Outcome:
     expected: dict[str, int]
     saturated: dict[str, int]
     cycles: list[int] = field(default_factory=list)
+    error: list[int] = field(default_factory=list)  # of each context of the last image
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -240,10 +242,13 @@ def cosimulate(
                 if not check.first and not np.array_equal(found, x_out):
                     outcome.problems.append(f"image {image}, timestep {index}: x differs at the host.")
         outcome.counters = machine.counters()
+        outcome.error = driver.read_error()
+        if outcome.error != records[-1].error[0].tolist():
+            outcome.problems.append(f"error meter: expected {records[-1].error[0].tolist()}, found {outcome.error}.")
     outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()
     per_image = np.split(outcome.computed, len(task.inputs))
-    gains = tables.gains.numpy()
-    outcome.expected = add_counts(*(expected_counts(dims, build, part, tables.detect, gains) for part in per_image))
+    orders = Orders.of(tables)
+    outcome.expected = add_counts(*(expected_counts(dims, build, part, orders) for part in per_image))
     for record in records:
         for name, count in record.saturated.items():
             outcome.saturated[name] = outcome.saturated.get(name, 0) + count

@@ -1,13 +1,16 @@
 """The converted Verilog against the reference: random shapes, skipping, slow memories, image after image."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 
 from cosim.driver import Driver
 from cosim.engines import MemoryTiming, Setup
-from model.skip import Policy, dense
+from model.integer import IntegerDiT
+from model.ops.meter import ERROR_MAX
+from model.skip import Policy, PolicyTables, dense
 from reports.forecasts import slopes
 from tests.system.cosimulate import (
     ARRAYS,
@@ -81,6 +84,34 @@ def test_the_first_sub_block_decides_for_its_context(rows, cols):
     assert (outcome.computed == outcome.computed[:, :1]).all()
     assert (alone.computed != alone.computed[:, :1]).any(), "sub-blocks agree anyway: the test shows nothing"
     assert (outcome.computed[..., 0] != outcome.computed[..., 1]).any() and not outcome.computed.all()
+
+
+@dataclass(frozen=True)
+class Metered(Policy):
+    """Timesteps cost differently, and an image may spend so much."""
+
+    limit: int = ERROR_MAX
+
+    def tables(self, integer: IntegerDiT) -> PolicyTables:
+        plain = super().tables(integer)
+        steps, subs = plain.thresholds.shape
+        weights = (torch.arange(steps) * 97 + 31).unsqueeze(1).expand(steps, subs)
+        registers = replace(plain.registers, error_max=self.limit)
+        return replace(plain, error_weights=weights.contiguous(), registers=registers)
+
+
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("base", [SKIPPING, TOGETHER], ids=["each", "together"])
+def test_a_reuse_is_refused_where_the_error_meter_is_full(rows, cols, base):
+    build = small_build(rows, cols)
+    task, policy = make_task(TWICE.on(build)), Metered(**asdict(base))
+    free = cosimulate("verilator", build, task, policy)
+    free.assert_exact()
+    limit = max(free.error) // 2
+    outcome = cosimulate("verilator", build, task, replace(policy, limit=limit))
+    outcome.assert_exact()
+    assert 0 < max(outcome.error) <= limit
+    assert outcome.computed.sum() > free.computed.sum()
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)

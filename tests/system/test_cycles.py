@@ -11,6 +11,7 @@ from accel.registers import ACCOUNTS, CAUSES, PHASES
 from cosim.engines import MemoryTiming, Setup
 from model.skip import Policy, dense
 from reports.cycles import MemoryModel, Prediction, predict
+from reports.orders import Orders
 from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")
@@ -41,7 +42,8 @@ def random_policy(rng: np.random.Generator) -> Policy:
     if rng.random() < 0.3:
         return dense()
     settings = {"max_streak": int(rng.integers(1, 4)), "first_dense": int(rng.integers(1, 3)), "last_dense": 0}
-    return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), gain=float(rng.choice([0.0, 1.0])), **settings)
+    settings |= {"gain": float(rng.choice([0.0, 1.0])), "together": bool(rng.random() < 0.5)}
+    return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), **settings)
 
 
 def run(
@@ -50,9 +52,7 @@ def run(
     """A checked run, and its prediction from the decisions."""
     outcome = cosimulate("verilator", build, task, policy, replace(setup, max_cycles=MOST_CYCLES))
     outcome.assert_exact()
-    tables = policy.tables(task.integer)
-    order = (tables.force.numpy(), tables.gains.numpy())
-    return outcome, predict(task.dims, build, outcome.computed, tables.detect, memory, *order)
+    return outcome, predict(task.dims, build, outcome.computed, Orders.of(policy.tables(task.integer)), memory)
 
 
 def measured(outcome: Outcome) -> dict[str, int]:

@@ -173,7 +173,9 @@ def test_a_sub_block_that_does_not_follow():
     cosimulate("verilator", build, task, policy).assert_exact()
     outcome = cosimulate("verilator", build, task, policy, spoil=driven(1, leave))
     assert outcome.check.decisions_mismatched > 0
-    assert outcome.problems[0] == ("image 0, timestep 1, block 0 (MLP), stage reuse, context 0: expected 1, found 0.")
+    assert (
+        outcome.problems[0] == "image 0, timestep 1, block 0 (MLP), stage a, word 0, lane 0: expected None, found -3."
+    )
 
 
 def test_a_forecast_that_reaches_too_far():

@@ -13,7 +13,7 @@ from model.ops.reuse import coefficient
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
 ENTRIES = 5
-NAMES = ("index", "count", "total", "threshold", "forced", "gain", "follows", "lead")
+NAMES = ("index", "count", "total", "threshold", "forced", "gain", "follows", "lead", "affordable")
 REGISTERS = [
     DtsmRegisters(streak_step=16, tight=96, loose=128, max_streak=4, slope_max=300),
     DtsmRegisters(streak_step=0, tight=255, loose=1, max_streak=63),
@@ -27,7 +27,9 @@ def make_bench():
     ports |= dict(total=word(COUNT_BITS), threshold=word(THRESHOLD_BITS), forced=flag(), gain=word(GAIN_BITS))
     ports |= dict(streak_step=word(STREAK_STEP_BITS), tight=word(FACTOR_BITS), loose=word(FACTOR_BITS))
     ports |= dict(max_streak=word(STREAK_BITS), new_image=flag(), done=flag(), reuse=flag())
-    ports |= dict(slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag())
+    ports |= dict(
+        slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag(), affordable=flag()
+    )
     return Bench(dtsm_unit, ports, entries=ENTRIES)
 
 
@@ -48,9 +50,9 @@ def draw(rng, count):
         if rng.random() < 0.3:  # at the border: theta * total is close to count << 16
             share = min((1 << THRESHOLD_BITS) - 1, (level[entry] << THRESHOLD_BITS) // total + int(rng.integers(0, 2)))
         gain = int(rng.choice([0, 1, 100, 128, (1 << GAIN_BITS) - 1]))
-        follows, lead = bool(rng.random() < 0.25), bool(rng.random() < 0.5)
+        follows, lead, affordable = bool(rng.random() < 0.25), bool(rng.random() < 0.5), bool(rng.random() < 0.95)
         requests.append(
-            (i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead)
+            (i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead, affordable)
         )
     return requests
 
@@ -66,11 +68,12 @@ class Decision:
 
 def golden(requests, regs):
     state, slots, decisions = [], [], []
-    for new_image, entry, count, total, threshold, forced, gain, follows, lead in requests:
+    for new_image, entry, count, total, threshold, forced, gain, follows, lead, affordable in requests:
         if new_image:
             state, slots = [DtsmState.cleared() for _ in range(ENTRIES)], [True] * ENTRIES
         led = torch.tensor(lead) if follows else None
-        reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs, led)
+        limited = torch.tensor(affordable)
+        reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs, led, limited)
         slots[entry] ^= not reuse
         slope = int(coefficient(state[entry].streak, state[entry].gap, gain, regs.slope_max)) if reuse else 0
         decisions.append(Decision(bool(reuse), slope, bool(slots[entry])))
@@ -129,7 +132,7 @@ def test_matches_golden(regs, rng):
 
 def test_longest_streak():
     """63 reuses in a row, on two entries in turn, then one computation; without a slope in the first run of reuses."""
-    requests = [(i == 0, i % 2, 0, 1000, 40_000, False, 128, False, False) for i in range(134)]
+    requests = [(i == 0, i % 2, 0, 1000, 40_000, False, 128, False, False, True) for i in range(134)]
     bench, expected = run(requests, DtsmRegisters(max_streak=63), [0] * len(requests))
     reuses = [decision.reuse for decision in expected]
     assert reuses == [False] * 2 + [True] * 126 + [False] * 2 + [True] * 4
@@ -142,7 +145,7 @@ def test_longest_streak():
 def test_slope_saturates_after_two_computations_in_a_row():
     """A gap of one timestep, then ever longer streaks: gain * k reaches the largest slope."""
     forced = [i in (0, 1, 40, 41) for i in range(60)]
-    requests = [(i == 0, 1, 0, 1000, 40_000, force, 255, False, False) for i, force in enumerate(forced)]
+    requests = [(i == 0, 1, 0, 1000, 40_000, force, 255, False, False, True) for i, force in enumerate(forced)]
     bench, expected = run(requests, DtsmRegisters(max_streak=63), [0] * len(requests))
     slopes = [decision.slope for decision in expected]
     assert (

@@ -1,0 +1,73 @@
+"""Error meter: adds up what the reuses of an image cost, per context, and says whether one more is affordable.
+
+``spent = min(error + (weight * count >> 8), 2**31 - 1)``, ``affordable = spent <= limit``; ``keep`` moves the error of
+context ``number`` to ``spent``; ``new_image`` clears every context's.
+
+Shapes: scalars; error, spent, limit 31 bit, count 24, weight 16. number, count and weight are stable from ``start`` to
+``keep``, limit always. Latency: ``LATENCY`` cycles from start until ``spent`` and ``affordable`` are valid, and stay
+so until the next start; ``keep`` comes after that. ``shown`` is the error of context ``show``, combinational.
+Rounding: cut (floor). Valid range: all values. Source: golden ``model/ops/meter.py``.
+"""
+
+from myhdl import always, always_comb, always_seq, block
+
+from accel.units.lanes import bit, unsigned
+from model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
+
+LATENCY = 4
+PRODUCT_BITS = ERROR_WEIGHT_BITS + COUNT_BITS
+TOTAL_BITS = max(ERROR_BITS, PRODUCT_BITS - ERROR_CUT) + 1
+
+
+@block
+def meter_unit(
+    clk, aresetn, new_image, start, number, count, weight, limit, keep, spent, affordable, show, shown, contexts
+):  # fmt: skip
+    """One multiplier and an adder, shared by the contexts."""
+    CONTEXTS, CUT, TOP, WORD = contexts, ERROR_CUT, PRODUCT_BITS, ERROR_BITS
+    FULL = (1 << ERROR_BITS) - 1
+    step_1, step_2, step_3 = (bit() for _ in range(3))
+    product = unsigned(PRODUCT_BITS)
+    error, errors = unsigned(ERROR_BITS), [unsigned(ERROR_BITS) for _ in range(contexts)]
+    total = unsigned(TOTAL_BITS)
+
+    @always_comb
+    def look_up():
+        error.next = 0
+        shown.next = 0
+        for i in range(CONTEXTS):
+            if number == i:
+                error.next = errors[i]
+            if show == i:
+                shown.next = errors[i]
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def follow():
+        step_1.next = start
+        step_2.next = step_1
+        step_3.next = step_2
+
+    @always(clk.posedge)
+    def add():
+        if start:
+            product.next = weight * count
+        if step_1:
+            total.next = error + product[TOP:CUT]
+        if step_2:
+            spent.next = total[WORD:]
+            if total > FULL:
+                spent.next = FULL
+        if step_3:
+            affordable.next = spent <= limit
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def remember():
+        if new_image:
+            for i in range(CONTEXTS):
+                errors[i].next = 0
+        elif keep:
+            for i in range(CONTEXTS):
+                if number == i:
+                    errors[i].next = spent
+
+    return look_up, follow, add, remember

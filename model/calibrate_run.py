@@ -1,0 +1,286 @@
+"""``radit calibrate``: find the policy of a model on a few dozen seeded images, and the ranges of its int8 formats.
+
+Round 1 searches on the integer model as it is (`model/search.py`). Round 2 widens the ranges by what the policy found
+visits (`model/visited.py`), quantizes anew and searches again from there. The better of the two is kept, where round 2
+has to be better by more than chance: with it, the widened ranges are stored beside the checkpoint. Last, the error
+meter is fitted (`model/error_meter.py`). The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from joblib import Parallel, delayed
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import Tensor
+
+from model.calibrate import (
+    CACHE,
+    Calibration,
+    calibration_path,
+    load_calibration,
+    load_or_calibrate,
+    model_digest,
+    save_calibration,
+)
+from model.checkpoint import find_checkpoint, load_model
+from model.dit import DiT
+from model.error_meter import fit_meter, fit_weights, injected
+from model.errors import UserError
+from model.generate import generate, mac_reduction
+from model.integer import IntegerDiT
+from model.policy_file import FIRST_SEED, Achieved, StoredPolicy, policy_path, write_policy
+from model.quantize import quantize
+from model.reference import Reference
+from model.sampler import DDIM, make_noise
+from model.search import SWEEPS, Point, Target, gain, parse_target, search
+from model.skip import Policy, dense, forecast
+from model.visited import largest, visited_ranges, widened
+
+PIECE = 24  # images of one task at most
+EXPECTED = 90  # evaluations of both rounds, about
+AGAIN = SWEEPS[-1:]  # sweeps of round 2
+METERED = (0.7, 1.4)  # thresholds beside the policy's own at which the meter is fitted
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Images:
+    """Calibration images of a model: labels 0, 1, 2, .. in turn.
+
+    Fields:
+        ranges: file of the ranges to quantize with; None: those of the model.
+    """
+
+    model: str
+    steps: int
+    cfg: float
+    count: int
+    seed: int
+    ranges: Path | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a process needs of them."""
+
+    dit: DiT
+    integer: IntegerDiT
+    y: Tensor
+    noise: Tensor
+
+
+class Bench:
+    """Policies on the calibration images, over the processor's cores; each is run once.
+
+    Args:
+        images: which.
+        jobs: processes.
+        tell: receives every point.
+    """
+
+    def __init__(self, images: Images, jobs: int, tell: Callable[[Point], None]) -> None:
+        self.images, self._jobs, self._tell = images, jobs, tell
+        self.integer = ready(images).integer
+        self._known: dict[Policy, Point] = {}
+        self._dense = torch.cat([part[0] for part in self.over(_generated, dense())])
+
+    def over(self, work: Callable[..., Result], *arguments: Any) -> list[Result]:
+        """`work(images, start, stop, *arguments)` for all pieces of the images, in order."""
+        size = min(PIECE, math.ceil(self.images.count / self._jobs))
+        pieces = [(start, min(start + size, self.images.count)) for start in range(0, self.images.count, size)]
+        tasks = (delayed(_alone)(work, self.images, *piece, *arguments) for piece in pieces)
+        return list(Parallel(n_jobs=min(self._jobs, len(pieces)))(tasks))
+
+    def evaluate(self, policy: Policy) -> Point:
+        """The policy's point."""
+        if policy not in self._known:
+            parts = self.over(_generated, policy)
+            pictures, reuse = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts], 2)
+            errors = (pictures - self._dense).double().square().flatten(1).mean(1)
+            shares = torch.cat([part[2] for part in parts], 1)
+            self._known[policy] = Point(policy, mac_reduction(self.integer, reuse), errors, shares)
+            self._tell(self._known[policy])
+        return self._known[policy]
+
+
+def run_calibrate(
+    *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None
+) -> StoredPolicy:
+    """Search, fit, store and tell.
+
+    Raises:
+        UserError: a bad target, a seed that evaluations use, an unknown model, or a target that it does not reach.
+    """
+    wanted = parse_target(target)
+    if seed < FIRST_SEED:
+        raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
+    path, since = out or policy_path(model), time.perf_counter()
+    given = Images(model, steps, cfg, images, seed)
+    with _told(EXPECTED) as tell:
+        found, bench, ranges, tried = _rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
+        stored = _metered(found, bench, target, tried, ranges is not None)
+    if ranges is not None:
+        _store_ranges(ranges, path if out else find_checkpoint(model))
+    write_policy(path, stored)
+    _report(stored, path, time.perf_counter() - since)
+    return stored
+
+
+def ready(images: Images) -> Ready:
+    """Model, quantized, and the images' labels and noise; the last one is kept."""
+    return _ready(images)
+
+
+@lru_cache(maxsize=1)
+def _ready(images: Images) -> Ready:
+    dit = load_model(images.model)
+    ranges = _ranges(dit, images)
+    integer = quantize(dit, ranges, DDIM(images.steps))
+    y = torch.arange(images.count) % dit.config.num_classes
+    return Ready(dit, integer, y, make_noise(dit.config, images.count, images.seed))
+
+
+def _ranges(dit: DiT, images: Images) -> Calibration:
+    """The ranges to quantize with."""
+    if images.ranges is None:
+        return load_or_calibrate(dit, find_checkpoint(images.model), images.steps)
+    found = load_calibration(images.ranges)
+    assert found is not None, images.ranges
+    return found
+
+
+def _rounds(
+    given: Images, target: Target, jobs: int, tell: Callable[[Point], None]
+) -> tuple[Point, Bench, Path | None, dict[str, Achieved]]:
+    """The better point of both rounds, its bench and the file of its ranges (None: the model's own), and both."""
+    first = Bench(given, jobs, tell)
+    one = search(first.evaluate, forecast(), target)
+    path = _widen(first, one.policy)
+    second = Bench(replace(given, ranges=path), jobs, tell)
+    two = search(second.evaluate, one.policy, target, AGAIN)
+    tried = {"as calibrated": _achieved(one), "widened": _achieved(two)}
+    gained, doubt = gain(two, one, tilt=1.0)
+    return (two, second, path, tried) if gained > doubt else (one, first, None, tried)
+
+
+def _widen(bench: Bench, policy: Policy) -> Path:
+    """File of the ranges that include what the policy visits."""
+    found = widened(_ranges(ready(bench.images).dit, bench.images), largest(bench.over(_visited, policy)), policy)
+    path = CACHE / f"{found.digest.replace('+', '-')[-33:]}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_calibration(path, found)
+    return path
+
+
+def _metered(found: Point, bench: Bench, target: str, tried: dict[str, Achieved], is_widened: bool) -> StoredPolicy:
+    """The point with its error meter, for storing."""
+    images, here = bench.images, ready(bench.images)
+    errors = torch.cat(bench.over(_injected, found.policy), 1)
+    weights = fit_weights(errors, found.shares, images.cfg)
+    policy, meter = replace(found.policy, error_weights=weights), None
+    if weights:
+        others = [replace(found.policy, threshold=min(found.policy.threshold * by, 1.0)) for by in METERED]
+        meter = fit_meter(policy, [found, *map(bench.evaluate, others)], errors, images.cfg)
+    return StoredPolicy(
+        model=images.model,
+        weights=model_digest(here.dit),
+        integer_model=here.integer.digest(),
+        steps=images.steps,
+        cfg=images.cfg,
+        images=images.count,
+        seed=images.seed,
+        target=target,
+        policy=policy,
+        meter=meter,
+        achieved=_achieved(found),
+        widened=is_widened,
+        tried=tried,
+    )
+
+
+def _achieved(point: Point) -> Achieved:
+    return Achieved(mac_reduction=round(point.mac_reduction, 4), mse=float(f"{point.mse:.4g}"))
+
+
+def _store_ranges(ranges: Path, beside: Path | None) -> None:
+    """Copy the widened ranges to where a model's are looked for."""
+    found = load_calibration(ranges)
+    assert found is not None
+    if beside is not None:
+        save_calibration(calibration_path(beside), found)
+
+
+def _alone(work: Callable[..., Result], *arguments: Any) -> Result:
+    """On one thread: float results must not depend on where it runs."""
+    torch.set_num_threads(1)
+    return work(*arguments)
+
+
+def _part(images: Images, start: int, stop: int) -> tuple[Ready, Tensor, Tensor]:
+    """What is needed, labels and noise of a piece."""
+    found = ready(images)
+    return found, found.y[start:stop], found.noise[start:stop]
+
+
+def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (n, C, H, W), reuse (steps, S, n, contexts), and changed codes of reuses, shares (steps, n, contexts)."""
+    here, y, noise = _part(images, start, stop)
+    pictures, record = generate(
+        Reference(here.integer, policy.tables(here.integer)), here.dit, y, noise, cfg=images.cfg, chunk=PIECE
+    )
+    codes = here.integer.config.tokens * here.integer.config.hidden_size
+    return pictures, record.reuse, (record.counts * record.reuse).sum(1).double() / codes
+
+
+def _visited(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:
+    here, y, noise = _part(images, start, stop)
+    return visited_ranges(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
+
+
+def _injected(images: Images, start: int, stop: int, policy: Policy) -> Tensor:
+    here, y, noise = _part(images, start, stop)
+    return injected(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
+
+
+@contextmanager
+def _told(expected: int) -> Iterator[Callable[[Point], None]]:
+    """A bar of evaluations, of which there will be about `expected`."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of about {task.total} trials")
+    with Progress(*columns, TimeElapsedColumn()) as progress:
+        bar = progress.add_task("dense images", total=expected)
+
+        def tell(point: Point) -> None:
+            text = f"MAC reduction {point.mac_reduction:.2f}, mse {point.mse:.2e}"
+            done = progress.tasks[bar].completed + 1
+            progress.update(bar, advance=1, description=text, total=max(expected, done))
+
+        yield tell
+
+
+def _report(stored: StoredPolicy, path: Path, seconds: float) -> None:
+    """What came out, on the terminal."""
+    achieved = stored.achieved
+    print(
+        f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse {achieved.mse:.3g} "
+        f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
+    )
+    for name, one in stored.tried.items():
+        print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
+    print(f"  {'the widened ranges are kept' if stored.widened else 'widening gains nothing beyond chance: not kept'}")
+    if stored.meter is not None:
+        print(
+            f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "
+            f"{stored.meter.rank_final:.2f} with the final image's"
+        )
+    print(f"wrote {path} in {seconds:.0f} s")

@@ -1,0 +1,146 @@
+"""The policy that `radit calibrate` found for a model, stored beside its checkpoint as ``<model>.policy.json``.
+
+Where the file is there, policy `forecast` of that model starts from its fields instead of `FORECAST_DEFAULTS`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.calibrate import model_digest
+from model.checkpoint import find_checkpoint
+from model.error_meter import Meter
+from model.errors import UserError
+from model.integer import IntegerDiT
+from model.skip import Policy, parse_policy
+
+CACHE = Path("build") / "policies"  # of models without a checkpoint file
+FIRST_SEED = 1000  # of calibration images; evaluations use smaller ones
+
+
+class Achieved(BaseModel):
+    """On the calibration images: MACs of the dense run over the policy's, and the paired mse to the dense images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mac_reduction: float = Field(ge=1.0)
+    mse: float = Field(ge=0.0)
+
+
+class StoredPolicy(BaseModel):
+    """A calibrated policy and where it comes from.
+
+    Fields:
+        weights, integer_model: SHA-256 (hex) of the float model and of the integer model at `steps`.
+        steps, cfg: of the sampler.
+        images, seed: calibrated on.
+        target: as the command was given it.
+        policy: `forecast`, all its fields.
+        meter: from the error meter to a predicted mse; None: nothing was reused.
+        widened: ranges of the int8 formats include what the skipping run visits; both were tried.
+        tried: what the search came to without and with that.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    model: str
+    weights: str
+    integer_model: str
+    steps: int = Field(ge=1)
+    cfg: float = Field(ge=1.0)
+    images: int = Field(ge=1)
+    seed: int = Field(ge=FIRST_SEED)
+    target: str
+    policy: Policy
+    meter: Meter | None
+    achieved: Achieved
+    widened: bool = False
+    tried: dict[str, Achieved] = {}
+
+    def check(self, path: Path, integer: IntegerDiT) -> None:
+        """Compare with the model at hand; other sampler steps, or the first timesteps alone, are the same model.
+
+        Raises:
+            UserError: the file belongs to other weights, or to another quantization of them.
+        """
+        fits = self.weights == model_digest(integer.dit)
+        if fits and self.steps == integer.sampler_steps == integer.steps:
+            fits = self.integer_model == integer.digest()
+        if not fits:
+            raise UserError(
+                f"{path} was calibrated for another model or another quantization of it: run "
+                f"`radit calibrate --model {self.model}` again, or remove the file."
+            )
+
+
+def policy_path(model: str) -> Path:
+    """Return where a model's policy is stored: beside its checkpoint, or in build/policies.
+
+    Raises:
+        UserError: the model is unknown.
+    """
+    return (find_checkpoint(model) or CACHE / model).with_suffix(".policy.json")
+
+
+def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
+    """Return the policy of a text for a model: `forecast` starts from what is stored with it, where there is something.
+
+    Args:
+        text: as `parse_policy` reads it.
+        model: name or checkpoint file; None: a model that is nobody's, such as a cut one.
+        integer: the same model, quantized.
+
+    Raises:
+        UserError: a bad text, or a stored file that is damaged or another model's.
+    """
+    stored = load_policy(model, integer) if model is not None and text.partition(":")[0] == "forecast" else None
+    return parse_policy(text, None if stored is None else stored.policy)
+
+
+def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:
+    """Return what is stored with a model, None where nothing is.
+
+    Raises:
+        UserError: the file is damaged, or another model's.
+    """
+    path = policy_path(model)
+    if not path.is_file():
+        return None
+    stored = read_policy(path)
+    stored.check(path, integer)
+    return stored
+
+
+def read_policy(path: Path) -> StoredPolicy:
+    """Return the content of a file.
+
+    Raises:
+        UserError: it cannot be read or does not fit the schema.
+    """
+    try:
+        return StoredPolicy.model_validate_json(path.read_text())
+    except (OSError, ValidationError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _place(error)
+        raise UserError(
+            f"{path} does not hold a policy ({reason}): run `radit calibrate` again, or remove it."
+        ) from None
+
+
+def write_policy(path: Path, stored: StoredPolicy) -> None:
+    """Write a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(stored.model_dump(mode="json"), indent=2) + "\n")
+    partial.replace(path)
+
+
+def _place(error: ValidationError) -> str:
+    """Where the first misfit is, and what it is."""
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    return f"{field}: {problem['msg']}" if field else str(problem["msg"])
