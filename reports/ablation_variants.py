@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from model.errors import UserError
 from model.policies import parse_method
 from model.policies.detector import Detector
 from model.policies.rehearsal import rounded_up, threshold_for
-from model.policies.smoothcache import CALIBRATION_SEED
+from model.policies.smoothcache import CALIBRATION_SEED, ByIdentity
 from reports.frontier_candidates import Candidate
 from reports.frontier_measure import Settings, integer_of, measure
 
 IMAGES = 48  # of the search for a threshold; their noise is no evaluation's
 TRIALS, CLOSE = 6, 0.01  # runs of a search without rehearsal, and how near is near enough (relative)
+USUAL_FORECAST: dict[str, Any] = {"gain": Detector.gain, "reach": Detector.reach, "order": Detector.order}
 STEEPNESS = 1.8  # of log threshold over log reduction: the first guess
 
 
@@ -94,7 +97,8 @@ def tuned(settings: Settings, steps: int, variant: Variant, reduction: float, fo
     """
     integer = integer_of(settings.model, steps)
     if variant.method.rehearsable:
-        return replace(variant.method, threshold=threshold_for(variant.method, integer, reduction, IMAGES))
+        alike = replace(variant.method, **USUAL_FORECAST)
+        return replace(variant.method, threshold=rehearsed_threshold(alike, ByIdentity(integer), reduction))
     trial = replace(settings, samples=IMAGES, seed=CALIBRATION_SEED)
 
     def tried(threshold: float) -> float:
@@ -104,6 +108,12 @@ def tuned(settings: Settings, steps: int, variant: Variant, reduction: float, fo
         return float(found[dense].macs.sum() / found[one].macs.sum())
 
     return replace(variant.method, threshold=crossing(tried, variant.method.threshold, reduction))
+
+
+@cache
+def rehearsed_threshold(method: Detector, key: ByIdentity, reduction: float) -> float:
+    """Return the threshold at which a rehearsal computes as little as wanted."""
+    return threshold_for(method, key.integer, reduction, IMAGES)
 
 
 def crossing(tried: Callable[[float], float], start: float, wanted: float) -> float:

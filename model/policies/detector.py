@@ -97,7 +97,7 @@ class Detector(Method):
 
 
 class DetectorRule(Rule):
-    """The DTSM over a distance that subclasses measure; one state per sub-block."""
+    """The DTSM over a distance that subclasses measure; one state per sub-block that does not follow another."""
 
     def __init__(self, method: Detector, integer: IntegerDiT, images: int) -> None:
         super().__init__(images)
@@ -113,23 +113,18 @@ class DetectorRule(Rule):
         """Remember the input where it is computed (N, contexts) bool."""
 
     def observe(self, sight: Sight) -> None:
-        s, index, shape = sight.s, sight.index, sight.act.shape[:2]
-        follows = bool(self.tables.follow[index, s])
-        distance = torch.zeros(shape, dtype=torch.float64) if follows else self._measured(sight)
+        s, index, registers = sight.s, sight.index, self.tables.registers
+        distance = self.distance(sight).cpu()
+        if self.method.shared:
+            distance = distance.mean(1, keepdim=True).expand_as(distance)
         count = torch.round(distance * 2.0**DISTANCE_FRAC).long()
         table, force = int(self.tables.thresholds[index, s]), bool(self.tables.force[index])
-        state, lead = self.state.get(s, DtsmState.cleared(*shape)), self.reused if follows else None
-        registers = self.tables.registers
-        self.reused, self.state[s] = decide(state, count, 1 << DISTANCE_FRAC, table, force, registers, lead)
-        if not follows:
-            self.computed(sight, ~self.reused)
+        state = self.state.get(s, DtsmState.cleared(*count.shape))
+        self.reused, self.state[s] = decide(state, count, 1 << DISTANCE_FRAC, table, force, registers)
+        self.computed(sight, ~self.reused)
 
     def decide(self, s: int, index: int) -> Tensor:
         return self.reused
-
-    def _measured(self, sight: Sight) -> Tensor:
-        distance = self.distance(sight).cpu()
-        return distance.mean(1, keepdim=True).expand_as(distance) if self.method.shared else distance
 
 
 class Anchored(DetectorRule):

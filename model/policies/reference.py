@@ -39,17 +39,21 @@ class MethodReference(Reference):
         self._moved = x - self._entered
         return x
 
-    def _follow(self, s: int, index: int) -> None:
-        """No sub-block is decided without its rule."""
+    def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
+        return self._settled(s, index) if bool(self.policy.follow[index, s]) else None
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         real = act * (float(self.integer.act_scale[index, s]) / 2**ACT_FRAC)
         self._rule.observe(Sight(s, index, real, self._moved if s else None))
+        return None, *self._settled(s, index)  # nothing is encoded
+
+    def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
+        """Changed codes (none) and reuse, both (N, contexts), of what the rule decides and the machine can do."""
+        none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
         wanted = self._rule.decide(s, index)
-        wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand(act.shape[:2])
-        none = torch.zeros(act.shape[:2], dtype=torch.int64)
+        wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand_as(none)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
-        return None, none, reuse  # nothing is encoded
+        return none, reuse
 
     def _branch(
         self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None

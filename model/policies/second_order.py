@@ -28,11 +28,11 @@ class SecondOrderReference(MethodReference):
         self._oldest = [torch.zeros_like(cached) for cached in self.cache]
         self._earlier = [torch.zeros(images, contexts, dtype=torch.int64) for _ in self.cache]
 
-    def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
+    def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
         gap = self.state[s].gap
-        codes, count, reuse = super()._decide(act, s, index)
+        count, reuse = super()._settled(s, index)
         self._earlier[s] = torch.where(reuse, self._earlier[s], gap)
-        return codes, count, reuse
+        return count, reuse
 
     def _branch(
         self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None

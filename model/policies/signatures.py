@@ -41,7 +41,7 @@ class Codes(SignatureDetector):
         return codes(sight, integer, self.bits)
 
     def apart(self, now: Tensor, then: Tensor, integer: IntegerDiT, s: int) -> Tensor:
-        return weighted((now != then).double(), self.sensitivity, integer, s)
+        return weighted(now != then, self.sensitivity, integer, s)
 
     def cost(self, values: int) -> Cost:
         encoder = (1 << (self.bits - 1)) - 1
@@ -60,7 +60,7 @@ class Levels(SignatureDetector):
         return torch.where(found >= SIGN, SIGN - found, found)
 
     def apart(self, now: Tensor, then: Tensor, integer: IntegerDiT, s: int) -> Tensor:
-        return (now - then).abs().double().mean((-2, -1))
+        return (now - then).abs().mean((-2, -1), dtype=torch.float64)
 
     def cost(self, values: int) -> Cost:
         encoder = SIGN - 1
@@ -131,10 +131,10 @@ class Sketch(SignatureDetector):
 
 
 def codes(sight: Sight, integer: IntegerDiT, bits: int) -> Tensor:
-    """Return codes (N, contexts, T, D) float64 of `bits` bits: the CCU's, with fewer boundaries below 4."""
+    """Return codes (N, contexts, T, D) int16 of `bits` bits: the CCU's, with fewer boundaries below 4."""
     boundaries = code_boundaries(integer, FORECAST_DEFAULTS["small"], FORECAST_DEFAULTS["large"])[sight.index, sight.s]
     step = 1 << (CODE_BITS - bits)
-    return encode(torch.round(integer_units(sight, integer)), boundaries[step - 1 :: step])
+    return encode(torch.round(integer_units(sight, integer)).to(torch.int16), boundaries[step - 1 :: step])
 
 
 def int8_input(sight: Sight, integer: IntegerDiT) -> Tensor:
@@ -152,7 +152,7 @@ def weighted(difference: Tensor, sensitivity: float, integer: IntegerDiT, s: int
     """Return the mean (N, contexts) of differences (N, contexts, T, D), their channels weighted."""
     if sensitivity:
         difference = difference * channel_weights(integer, s, sensitivity).to(difference.device)
-    return difference.mean((-2, -1))
+    return difference.mean((-2, -1), dtype=torch.float64)
 
 
 def _weighing(sensitivity: float) -> int:

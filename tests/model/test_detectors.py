@@ -15,11 +15,12 @@ from model.integer import IntegerDiT
 from model.policies import DETECTORS, parse_method
 from model.policies.base import Sight
 from model.policies.detector import tiled
-from model.policies.rehearsal import reduction, threshold_for
+from model.policies.rehearsal import dense_inputs, reduction, rehearsed, threshold_for
 from model.policies.running import reference_of
 from model.policies.second_order import SecondOrderReference, curved
 from model.policies.sensitivity import channel_weights, gradients
 from model.policies.signatures import random_signs
+from model.policies.static import MeanRule
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
@@ -49,7 +50,7 @@ def made_up():
     scale[4:] = 0.25
     return SimpleNamespace(
         act_scale=scale, act_rms=torch.full((2,), RMS, dtype=torch.float64), sampler_steps=STEPS, steps=STEPS,
-        branch_scale=torch.ones(2, D, dtype=torch.float64),
+        branch_scale=torch.ones(2, D, dtype=torch.float64), config=SimpleNamespace(tokens=T, hidden_size=D),
     )  # fmt: skip
 
 
@@ -97,7 +98,8 @@ def test_levels(made_up):
 
 def test_l1(made_up):
     """In units of the root mean square, from one int8 step size to another; below half a step nothing moves."""
-    assert distance_of("l1", made_up, flat(1.0, 1.0), flat(2.5, 1.05), (3, 5)) == [1.5 / RMS, 0.0]
+    assert distance_of("l1", made_up, flat(1.0, 1.0), flat(2.5, 1.1), (3, 5)) == [1.5 / RMS, 0.0]
+    assert distance_of("l1", made_up, flat(1.0), flat(1.15), (3, 5)) == [0.25 / RMS]
 
 
 def test_pooled(made_up):
@@ -138,6 +140,16 @@ def test_path(made_up):
     assert seen == [[0.0, 0.0], [1.0, 1.0], [2.0, 0.5], [2.0, 2.0]]
 
 
+@pytest.mark.parametrize("text", ["l1", "path:share=0.1"])
+def test_the_last_computed_input_is_kept_context_by_context(text, made_up):
+    rule = parse_method(text).rule(made_up, 1)
+    for index, computed in enumerate(([True, True], [True, False], [False, False])):
+        sight = Sight(0, index, flat(float(index), float(index)), None)
+        apart = rule.distance(sight)
+        rule.computed(sight, torch.tensor([computed]))
+    assert (apart * RMS).tolist() == [[1.0, 2.0]]
+
+
 def play(rule, index: int, branch: float, reuse: bool) -> float:
     """One timestep of a model of two sub-blocks under a made-up decision; the distance seen before."""
     distance = float(rule.distance(Sight(0, index, flat(0.0), None)))
@@ -168,8 +180,7 @@ def test_guards_and_contexts(made_up):
         for index in range(STEPS):
             rule.observe(Sight(0, index, flat(0.0, 0.1 * index), None))
             decided.append(rule.decide(0, index)[0].tolist())
-            rule.observe(Sight(1, index, flat(9.0 * index, 0.0), None))  # it follows, whatever it sees
-            assert rule.decide(1, index)[0].tolist() == decided[-1]
+            assert rule.decide(1, index)[0].tolist() == decided[-1]  # it follows
         runs[text] = decided
     everything, each, shared = runs.values()
     assert [index for index, reuse in enumerate(everything) if reuse == [False, False]] == [0, 1, 8, 11]
@@ -191,6 +202,8 @@ def test_static_is_planned_once_for_all_images(dit, integer):
     assert torch.equal(record.reuse, table[:, None, None, None].expand_as(record.reuse))
     assert 0 < table.sum() < STEPS - 2 and not table[:2].any() and not table[-1]
     assert not generate(reference_of(integer, replace(method, threshold=0.0)), dit, Y, NOISE)[1].reuse.any()
+    mean = rehearsed(MeanRule(parse_method("codes:threshold=0.6"), integer, 4), integer, dense_inputs(integer, 4))
+    assert torch.equal(~table, mean[:, 0, 0]) and torch.equal(mean, mean[:, :1, :1].expand_as(mean))
 
 
 def test_a_rehearsal_knows_what_a_run_computes(dit, integer):
@@ -252,6 +265,14 @@ def test_weights_follow_the_prediction(dit, integer):
     image, t, y = make_noise(SMALL, 1, 3), torch.tensor([500]), torch.tensor([1])
     squares = gradients(dit, image, t, y, seed=7)
     assert squares.shape == (2 * SMALL.depth, SMALL.hidden_size) and bool((squares > 0).all())
+    c, tokens = dit.conditioning(t, y), dit.embed(image).requires_grad_()
+    modulation = dit.block_modulation(c)
+    prediction = dit.final(dit.run_blocks(tokens, modulation), c)
+    probe = torch.randn(prediction.shape, generator=torch.Generator().manual_seed(7))
+    (slope,) = torch.autograd.grad((prediction * probe).sum(), tokens)
+    spread = tokens.detach().std(-1, keepdim=True, unbiased=False)
+    wanted = (slope * spread / (1.0 + modulation[:, 0, 1])).square().mean((0, 1))
+    assert torch.allclose(squares[0].float(), wanted, rtol=1e-3)
 
 
 def test_texts():

@@ -19,7 +19,7 @@ from reports.frontier_schema import Frontier, FrontierPoint, winners
 
 SETTINGS = Settings("digits", samples=4, cfg=1.5, seed=0)
 POLICIES = "fewer-steps:steps=3,fora:interval=2,taylorseer:interval=2:warm_up=2,"
-POLICIES += "teacache:threshold=0.3,radit:threshold=0.5"
+POLICIES += "teacache:threshold=0.3,radit:threshold=0.5,sketch:threshold=0.3"
 
 
 def made_up(policy: str, reduction: float, error: float, base: int = 50) -> FrontierPoint:
@@ -51,7 +51,7 @@ def test_files_hold_the_same_points(out, result):
 def test_points(result):
     """Each policy once per base, fewer steps of the largest alone; the costs of fewer steps are known by hand."""
     found = [(point.policy, point.base_steps) for point in result.points]
-    assert len(found) == len(set(found)) == 9 and result.reference_steps == 6
+    assert len(found) == len(set(found)) == 11 and result.reference_steps == 6
     fewer = result.points[found.index((FEWER, 6))]
     assert fewer.mac_reduction == fewer.external_bytes_reduction == 2.0
     assert fewer.cycle_reduction == pytest.approx(2.0, rel=1e-3)
@@ -110,6 +110,7 @@ def test_sweeps():
     assert {one.name for one in everything} == set(SWEEPS)
     assert len(everything) == len(set(everything))
     assert {one.base_steps for one in everything if one.name == FEWER} == {50}
+    assert [one.text for one in candidates(["l1", "l1:tilt=1"], [50])] == ["l1", "l1:tilt=1"]
     assert [one.text for one in candidates(["fora"], [50])] == [f"fora:interval={n}" for n in (2, 3, 4, 5, 6)]
 
 
