@@ -4,8 +4,8 @@
     FOLDER/CLIP           clips without a label
 
 A CLIP is a file (GIF, APNG, animated WebP; MP4, MOV, MKV, WebM or AVI with the package `av`), or a folder of frame
-images, in the order of their names, numbers by value. Everything is read before anything is used; names that begin with a dot
-are passed over.
+images, in the order of their names, numbers by value. Everything is read before anything is used; names that begin
+with a dot are passed over.
 """
 
 from __future__ import annotations
