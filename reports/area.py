@@ -1,7 +1,7 @@
 """``radit area``: what detection costs in cells, and in the cycles and energy of a run.
 
 The exported Verilog is elaborated flat, its cells are booked to the parts of the machine by the marks of
-``accel/marked.py``, cut there and synthesized piece by piece. Equal pieces (lanes, array rows) are synthesized once.
+``accel/places.py``, cut there and synthesized piece by piece. Equal pieces (lanes, array rows) are synthesized once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from accel.config import BuildConfig
-from accel.marked import MarkedTop, convert_marked
+from accel.places import MarkedTop, convert_marked
 from cosim.sizes import build_for, dims_of
 from reports.area_parts import PARTS, part_of, unit_of
 from reports.area_schema import Area, ArrayArea, Composition, Logic, PartArea, write_area

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from accel.conditioning import HEADER_FIELDS
-from accel.marked import Place
 from accel.pass_front import FIRE_TO_READ
+from accel.places import Place
 from accel.registers import ADDRESS
 from accel.stream import Command
 from model.errors import UserError

@@ -7,7 +7,7 @@ import pytest
 
 from accel.config import BuildConfig
 from accel.export import convert
-from accel.marked import MARK, convert_marked
+from accel.places import MARK, convert_marked
 from model.errors import UserError
 from reports import area
 from reports.area_parts import PARTS, part_of, unit_of
