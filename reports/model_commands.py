@@ -30,7 +30,7 @@ def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
     steps: Annotated[
         int | None,
-        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 5000 for moving-digits"),
+        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 20000 for moving-digits"),
     ] = None,
     seed: SeedOption = 0,
     data: Annotated[
