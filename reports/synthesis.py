@@ -146,9 +146,14 @@ class Yosys:
             command = [self._command, "-q", "-Q", "-T", "run.ys"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MINUTES * 60)
             if done.returncode:
-                last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-                raise UserError(f"{self.version} failed on {source}: {''.join(last)}")
+                said = (done.stderr or done.stdout).strip().splitlines()
+                raise UserError(f"{self.version} failed on {source}: {said[-1] if said else _ended(done.returncode)}")
             return (folder / result).read_text(encoding="utf-8")
+
+
+def _ended(status: int) -> str:
+    """Why a program that says nothing may have failed."""
+    return f"ended by signal {-status} (no memory left?)." if status < 0 else f"exit status {status}."
 
 
 def parse_stat(text: str) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """The account of cells: every process has its part, pieces are cut whole, equal ones count alike, sums are sums."""
 
 import shutil
+import subprocess
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -229,6 +231,16 @@ def test_no_yosys_is_one_sentence(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(UserError, match="Yosys is missing: .*apt-get install yosys"):
         Yosys()
+
+
+def test_a_killed_yosys_says_so(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: "/bin/yosys")
+    answers = iter((CompletedProcess([], 0, "Yosys 0.23 (git)", ""), CompletedProcess([], -9, "", "")))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: next(answers))
+    yosys = Yosys()
+    assert yosys.version == "Yosys 0.23"
+    with pytest.raises(UserError, match="failed on top.v: ended by signal 9"):
+        yosys.elaborate("")
 
 
 def test_account_is_written_and_read(tmp_path):
