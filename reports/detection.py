@@ -20,7 +20,6 @@ from reports.counts import add_counts, expected_counts, model_macs
 from reports.cycles import FOLLOW, TURN, MemoryModel, predict
 from reports.decisions import evenly
 from reports.energy import energy
-from reports.frontier_candidates import Candidate
 from reports.host import host_work
 from reports.memories import plan_memory
 from reports.orders import Orders
@@ -57,15 +56,19 @@ def generated(policy: str, images: int = IMAGES, seed: int = 0) -> Record:
     from model.calibrate import load_or_calibrate
     from model.checkpoint import find_checkpoint, load_model
     from model.generate import generate
+    from model.policy_file import policy_of
     from model.quantize import quantize
+    from model.reference import Reference
     from model.sampler import DDIM, make_noise
 
-    dit, one = load_model(TRAINED), Candidate(policy, STEPS)
+    dit = load_model(TRAINED)
     integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(TRAINED), STEPS), DDIM(STEPS))
+    tables = policy_of(policy, TRAINED, integer).tables(integer)
     labels = torch.arange(images) % dit.config.num_classes
-    _, record = generate(one.reference(integer), dit, labels, make_noise(dit.config, images, seed), cfg=CFG)
+    noise = make_noise(dit.config, images, seed)
+    _, record = generate(Reference(integer, tables), dit, labels, noise, cfg=CFG)
     computed = (~record.reuse).permute(2, 0, 1, 3).numpy()
-    return Record(computed, Orders.of(one.tables(integer)), f"of {images} images, seed {seed}")
+    return Record(computed, Orders.of(tables), f"of {images} images, seed {seed}")
 
 
 def spread(rate: float, dims: Dims, forecast: bool) -> Record:

@@ -18,13 +18,12 @@ from rich.console import Console
 
 from model.checkpoint import load_config
 from model.classifier import DigitClassifier, load_or_train_classifier
-from model.policy_file import load_policy
 from model.quality import accuracy, frechet_to_digits, mse, psnr, ssim
 from model.quality_run import CACHE, check_shape, stored_path
 from reports.energy import energy
 from reports.files import atomic_write
 from reports.frontier_candidates import FEWER, Candidate, candidates
-from reports.frontier_measure import ARRAY, MEMORY, Measured, Settings, integer_of, measure
+from reports.frontier_measure import ARRAY, MEMORY, Measured, Settings, calibrated, measure
 from reports.frontier_plot import plot
 from reports.frontier_schema import OURS, Frontier, FrontierPoint, winners
 from reports.host import host_work
@@ -62,8 +61,7 @@ def run_frontier(
     """
     check_shape(model)
     settings, largest = Settings(model, samples, cfg, seed), max(steps)
-    stored = load_policy(model, integer_of(model, largest))
-    dense, wanted = Candidate("dense", largest), candidates(policies, steps, stored.policy if stored else None)
+    dense, wanted = Candidate("dense", largest), candidates(policies, steps, calibrated(model, largest))
     measured = measure(settings, [dense, *wanted], out / "points", jobs or os.cpu_count() or 1)
     judge = load_or_train_classifier(CACHE)
     points = [point_of(settings, one, measured[one], dense, measured[dense], judge) for one in wanted]

@@ -28,9 +28,11 @@ from model.checkpoint import find_checkpoint, load_config, load_model
 from model.dit import DiT
 from model.generate import generate
 from model.integer import IntegerDiT
+from model.policy_file import load_policy
 from model.quality_run import code_digest
 from model.quantize import quantize
 from model.sampler import DDIM, make_noise
+from model.skip import Policy
 from reports.counts import add_counts, expected_counts, model_macs
 from reports.cycles import MemoryModel, predict
 from reports.files import file_hash
@@ -138,6 +140,16 @@ def _code() -> list[str]:
 @lru_cache(maxsize=1)
 def _dit(name: str) -> DiT:
     return load_model(name)
+
+
+def calibrated(name: str, steps: int) -> Policy | None:
+    """What `radit calibrate` stored with a model for policy `forecast`; None: nothing.
+
+    Raises:
+        UserError: what is stored is damaged or another model's.
+    """
+    stored = load_policy(name, integer_of(name, steps))
+    return None if stored is None else stored.policy
 
 
 @cache

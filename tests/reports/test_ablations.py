@@ -169,6 +169,7 @@ def test_table_is_written_and_goes_stale(out, result, tmp_path):
         ablation_table.main(None, page, stored)
 
 
+@pytest.mark.skipif(not (STORED / "ablations.json").exists(), reason="no result of radit ablate is stored")
 def test_the_page_shows_the_stored_result():
     assert not stale(PAGE, STORED), "docs/policies.md is stale: run python -m reports.ablation_table"
     assert math.isclose(ablation_table.load(STORED / "ablations.json").points[0].ratio, 1.0)

@@ -64,6 +64,8 @@ def test_marks_change_nothing_else(marked, tmp_path):
     plain = convert(SMALL, "verilog", tmp_path).read_text()
     lines = [line for line in marked.verilog.splitlines() if not line.startswith(MARK)]
     assert [line.removeprefix("(* mem2reg *) ") for line in lines] == plain.splitlines()
+    apart = [line for line in lines if line.startswith("(* mem2reg *) ")]
+    assert any("mac_row0_acc [" in line for line in apart) and not any("word_ram" in line for line in apart)
     labels = [line.rpartition(" ")[2] for line in lines if "begin: " in line and line.startswith("always")]
     placed = {"_".join((*place.names, place.process)).lower() for place in marked.places}
     assert len(labels) > 300 and set(labels) <= placed
@@ -115,6 +117,15 @@ def test_cells_are_booked_by_line_and_by_their_readers():
     one, two = pieces["x lane0"].text, pieces["x lane1"].text
     assert "  wire width 4 output 3 \\w2" in one and "wire width 8 input 2 \\w1" in one
     assert two.count(" input ") == 2 and two.count(" output ") == 1 and "$not" in two and "wire width 4 \\w" in two
+
+
+def test_what_another_piece_reads_leaves():
+    netlist = Netlist(RTLIL.replace('"top.v:0.0-0.0"', '"top.v:4.1-4.9"'))
+    netlist.book((OWNERS | {4: "y "}).get)
+    pieces = netlist.pieces()
+    inner, lane = pieces["y "].text, pieces["x lane1"].text
+    assert inner.count(" output ") == 1 and "connect \\Y \\w1" in inner and "output 2 \\w1" in inner
+    assert lane.count(" input ") == 2 and "$not" not in lane
 
 
 def test_equal_pieces_have_equal_texts():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from model.errors import UserError
+from model.skip import forecast
 from radit import main
 from reports import frontier_measure
 from reports.frontier import run_frontier, worst_mse
@@ -70,6 +72,17 @@ def test_a_second_call_runs_nothing(out, result, monkeypatch):
     assert again == result and ran == []
     run_frontier(policies=["fora:interval=2", "fora:interval=3"], **{**options, "steps": [6]})
     assert [task[1].text for task in ran] == ["fora:interval=3"]
+
+
+def test_a_calibrated_policy_is_what_forecast_starts_from():
+    """All its points and no others; their files are others than those of the defaults."""
+    ours = forecast(first_dense=1, max_streak=9)
+    found = candidates(["forecast", "forecast:reach=2", "radit:threshold=0.5"], [6, 4], ours)
+    for one in found:
+        assert one.policy.max_streak == (9 if one.name == "forecast" else 3)
+    assert [one.policy.threshold for one in found[: len(SWEEPS["forecast"][1])]] == list(SWEEPS["forecast"][1])
+    plain = candidates(["forecast:reach=2"], [6])[0]
+    assert plain.policy == forecast(reach=2.0) and key(SETTINGS, plain) != key(SETTINGS, replace(plain, ours=ours))
 
 
 def test_another_setting_is_another_file(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 import radit
-from model.skip import parse_policy
+from cosim.prepare import Prepared, Request
+from model.skip import forecast, parse_policy
 from reports import runs
 from reports.arrays import write_arrays
 from reports.decisions import recorded
@@ -39,6 +40,18 @@ def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
             out=tmp_path,
         )  # fmt: skip
     assert tuple(asked) == POLICIES
+
+
+def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
+    """Nor is its whole model's limit of the error meter known to fit."""
+    asked = []
+    monkeypatch.setattr(
+        "cosim.prepare.policy_of", lambda text, model, integer: asked.append(model) or parse_policy(text)
+    )
+    for blocks in (None, 2):
+        request = Request("digits", 4, 1, 0, 1.5, (16, 16), "verilator", blocks=blocks)
+        assert Prepared(request, None, None, None, None, {}).policy("forecast") == forecast()
+    assert asked == ["digits", None]
 
 
 @pytest.mark.parametrize("model, images, out", [("digits", 10, "demo"), ("moving-digits", 4, "moving-digits")])
