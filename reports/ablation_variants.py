@@ -12,7 +12,7 @@ from typing import Any
 from model.errors import UserError
 from model.policies import parse_method
 from model.policies.detector import Detector
-from model.policies.rehearsal import rounded_up, threshold_for
+from model.policies.rehearsal import rounded_up, threshold_for, translated
 from model.policies.smoothcache import CALIBRATION_SEED, ByIdentity
 from reports.frontier_candidates import Candidate
 from reports.frontier_measure import Settings, integer_of, measure
@@ -28,14 +28,16 @@ class Variant:
     """One change to our policy.
 
     Fields:
-        group: what is changed: "detector", "schedule", "decision" or "forecast".
+        group: what is changed: "detector", "own schedule" (as well), "decision" or "forecast".
         label: for tables and plots.
         text: as `parse_method` reads it, without a threshold.
+        translated: the schedule, found for 4-bit codes, is translated into the detector's own distances.
     """
 
     group: str
     label: str
     text: str
+    translated: bool = False
 
     @property
     def method(self) -> Detector:
@@ -50,7 +52,6 @@ VARIANTS = (
     OURS,
     Variant("detector", "3-bit codes", "codes:bits=3"),
     Variant("detector", "2-bit codes", "codes:bits=2"),
-    Variant("detector", "4-bit codes, distance of levels", "levels"),
     Variant("detector", "4-bit codes, sensitivity weights", "codes:sensitivity=1"),
     Variant("detector", "int8 L1", "l1"),
     Variant("detector", "means over 16 tokens", "pooled:tokens=16:channels=1"),
@@ -61,18 +62,16 @@ VARIANTS = (
     Variant("detector", "distance, and half the path", "path:share=0.5"),
     Variant("detector", "miss of the last forecast", "miss"),
     Variant("detector", "none: fixed timesteps", "static"),
-    Variant("schedule", "tilted: 4-bit codes", "codes:tilt=1"),
-    Variant("schedule", "tilted back: 4-bit codes", "codes:tilt=-1"),
-    Variant("schedule", "tilted: int8 L1", "l1:tilt=1"),
-    Variant("schedule", "tilted: means over 16 tokens", "pooled:tokens=16:channels=1:tilt=1"),
-    Variant("schedule", "tilted: fixed timesteps", "static:tilt=1"),
+    Variant("own schedule", "int8 L1", "l1", translated=True),
+    Variant("own schedule", "means over 16 tokens", "pooled:tokens=16:channels=1", translated=True),
+    Variant("own schedule", "16 sketches", "sketch:projections=16", translated=True),
+    Variant("own schedule", "path length", "path", translated=True),
     Variant("decision", "one for both contexts", "codes:shared=True"),
     Variant("decision", "every sub-block for itself", "codes:together=False"),
     Variant("forecast", "order 0", "codes:gain=0"),
     Variant("forecast", "order 2", "codes:order=2"),
     Variant("forecast", "gain 0.75", "codes:gain=0.75"),
     Variant("forecast", "reach 1", "codes:reach=1"),
-    Variant("forecast", "reach 1.5", "codes:reach=1.5"),
     Variant("forecast", "reach 8", "codes:reach=8"),
 )
 
@@ -83,7 +82,7 @@ def chosen(texts: list[str]) -> list[Variant]:
     Raises:
         UserError: there is no such variant.
     """
-    known = {variant.text: variant for variant in VARIANTS}
+    known = dict.fromkeys(variant.text for variant in VARIANTS)
     for text in texts:
         if text not in ("all", *known):
             raise UserError(f"--variants is '{text}': choose all, or of {', '.join(known)}.")
@@ -97,8 +96,12 @@ def tuned(settings: Settings, steps: int, variant: Variant, reduction: float, fo
     """
     integer = integer_of(settings.model, steps)
     if variant.method.rehearsable:
-        alike = replace(variant.method, **USUAL_FORECAST)
-        return replace(variant.method, threshold=rehearsed_threshold(alike, ByIdentity(integer), reduction))
+        key, alike, schedule = ByIdentity(integer), replace(variant.method, **USUAL_FORECAST), variant.method.schedule
+        if variant.translated:
+            ours = replace(OURS.method, threshold=rehearsed_threshold(OURS.method, key, reduction))
+            schedule = translated(alike, ours, integer, IMAGES)
+            alike = replace(alike, schedule=schedule)
+        return replace(variant.method, schedule=schedule, threshold=rehearsed_threshold(alike, key, reduction))
     trial = replace(settings, samples=IMAGES, seed=CALIBRATION_SEED)
 
     def tried(threshold: float) -> float:

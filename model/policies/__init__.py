@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 from model.errors import UserError
 from model.policies.base import Method
@@ -28,9 +29,10 @@ DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static)
 }
 METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (*PUBLISHED, *DETECTORS.values())}
-KINDS: dict[str, tuple[Callable[[str], float], str]] = {
+KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "a whole number"),
     "float": (float, "a number"),
+    "tuple[float, ...]": (lambda text: tuple(map(float, text.split("/"))), "knots such as 1.2/0.9/0.6"),
     "bool": (lambda text: ("False", "True").index(text) > 0, "True or False"),
 }
 
@@ -45,7 +47,7 @@ def parse_method(text: str) -> Method:
     if name not in METHODS:
         raise UserError(f"Policy is '{name}': choose {', '.join(METHODS)}.")
     kinds = {each.name: KINDS[str(each.type)] for each in fields(METHODS[name])}
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
         if key not in kinds:

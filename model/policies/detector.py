@@ -54,10 +54,10 @@ class Detector(Method):
         gain, reach, together: as in `Policy`.
         order: of the forecast, 1 or 2.
         shared: both guidance contexts decide alike, by the mean of their distances; false: each for itself.
-        tilt: the schedule's last knot is raised over its first by this power of 2, those between accordingly.
+        schedule: knots of the threshold over the timesteps, as in `Policy`.
     """
 
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"order": (1, 2), "tilt": (-8.0, 8.0)}
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"order": (1, 2)}
     sees_input: ClassVar[bool] = True
     threshold: float = FORECAST_DEFAULTS["threshold"]
     gain: float = FORECAST_DEFAULTS["gain"]
@@ -65,7 +65,7 @@ class Detector(Method):
     order: int = 1
     shared: bool = False
     together: bool = True
-    tilt: float = 0.0
+    schedule: tuple[float, ...] = FORECAST_DEFAULTS["schedule"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,10 +74,8 @@ class Detector(Method):
     @property
     def policy(self) -> Policy:
         """The policy whose schedule, guards and forecast hold."""
-        knots: tuple[float, ...] = FORECAST_DEFAULTS["schedule"]
-        last = len(knots) - 1
-        schedule = tuple(knot * 2.0 ** (self.tilt * (k / last - 0.5)) for k, knot in enumerate(knots))
-        return forecast(self.threshold, schedule=schedule, gain=self.gain, reach=self.reach, together=self.together)
+        shared = {"schedule": self.schedule, "gain": self.gain, "reach": self.reach, "together": self.together}
+        return forecast(self.threshold, **shared)
 
     @property
     def slope_gain(self) -> int:

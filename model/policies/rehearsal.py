@@ -17,7 +17,7 @@ from model.formats import ACT_FRAC
 from model.generate import Host
 from model.integer import IntegerDiT
 from model.policies.base import Rule, Sight
-from model.policies.detector import Detector
+from model.policies.detector import Detector, DetectorRule
 from model.policies.smoothcache import CALIBRATION_SEED, CFG, ByIdentity
 from model.reference import Reference, StageCapture
 from model.sampler import make_noise
@@ -72,6 +72,28 @@ def threshold_for(method: Detector, integer: IntegerDiT, wanted: float, images: 
         else:
             high = middle
     return rounded_up(math.exp(high))
+
+
+def translated(method: Detector, other: Detector, integer: IntegerDiT, images: int) -> tuple[float, ...]:
+    """Return the knots under which `method` computes at the times at which `other` does, as far as means can tell.
+
+    They are those of `other` times the ratio of the mean distances around each knot, both measured from the inputs that
+    `other` computes in a rehearsal, and scaled so that the largest is 1.
+    """
+    inputs, steps = dense_inputs(integer, images), integer.steps
+    leads, follows = (each.rule(integer, images) for each in (other, method))
+    assert isinstance(leads, DetectorRule) and isinstance(follows, DetectorRule)
+    means = torch.zeros(2, steps, dtype=torch.float64)
+    for index, act in enumerate(inputs):
+        sight = Sight(0, index, act.double() * (float(integer.act_scale[index, 0]) / 2**ACT_FRAC), None)
+        means[0, index], means[1, index] = follows.distance(sight).mean(), leads.distance(sight).mean()
+        leads.observe(sight)
+        follows.computed(sight, ~leads.decide(0, index))
+    places = torch.linspace(0.0, len(other.schedule) - 1.0, steps, dtype=torch.float64)
+    near = (1.0 - (places - torch.arange(len(other.schedule)).unsqueeze(1)).abs()).clamp(min=0.0)
+    mine, others = (near @ mean for mean in means)
+    knots = torch.tensor(other.schedule, dtype=torch.float64) * mine / others
+    return tuple(float(f"{knot:.3g}") for knot in knots / knots.max())
 
 
 def rounded_up(threshold: float) -> float:

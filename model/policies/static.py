@@ -57,5 +57,5 @@ class MeanRule(Anchored):
 @lru_cache(maxsize=64)
 def plan(key: ByIdentity, method: Static) -> Tensor:
     """Return the computed timesteps (steps,) bool."""
-    mean = MeanRule(Codes(method.threshold, tilt=method.tilt), key.integer, method.images)
+    mean = MeanRule(Codes(method.threshold, schedule=method.schedule), key.integer, method.images)
     return rehearsed(mean, key.integer, dense_inputs(key.integer, method.images))[:, 0, 0]

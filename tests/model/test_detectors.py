@@ -14,8 +14,8 @@ from model.generate import generate
 from model.integer import IntegerDiT
 from model.policies import DETECTORS, parse_method
 from model.policies.base import Sight
-from model.policies.detector import tiled
-from model.policies.rehearsal import dense_inputs, reduction, rehearsed, threshold_for
+from model.policies.detector import Anchored, tiled
+from model.policies.rehearsal import dense_inputs, reduction, rehearsed, threshold_for, translated
 from model.policies.running import reference_of
 from model.policies.second_order import SecondOrderReference, curved
 from model.policies.sensitivity import channel_weights, gradients
@@ -25,7 +25,7 @@ from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
 from model.seeded import SMALL, seeded_dit
-from model.skip import parse_policy
+from model.skip import FORECAST_DEFAULTS, parse_policy
 
 STEPS, IMAGES = 12, 3
 T, D = 4, 8
@@ -172,10 +172,10 @@ def test_miss(made_up):
 
 
 def test_guards_and_contexts(made_up):
-    """The first two timesteps and the last are computed, no more than 6 are reused in a row, contexts share or not."""
+    """The first and the last timesteps are computed, and those after the longest streak; contexts share or not."""
     runs = {}
     for text in ("l1:threshold=1", "l1:threshold=0.2", "l1:threshold=0.2:shared=True"):
-        rule = parse_method(text).rule(made_up, 1)
+        rule = parse_method(f"{text}:schedule=1").rule(made_up, 1)
         decided = []
         for index in range(STEPS):
             rule.observe(Sight(0, index, flat(0.0, 0.1 * index), None))
@@ -183,26 +183,39 @@ def test_guards_and_contexts(made_up):
             assert rule.decide(1, index)[0].tolist() == decided[-1]  # it follows
         runs[text] = decided
     everything, each, shared = runs.values()
-    assert [index for index, reuse in enumerate(everything) if reuse == [False, False]] == [0, 1, 8, 11]
+    first, longest = (FORECAST_DEFAULTS[name] for name in ("first_dense", "max_streak"))
+    forced = {*range(first), *range(first + longest, STEPS, longest + 1), STEPS - 1}
+    assert {index for index, reuse in enumerate(everything) if reuse == [False, False]} == forced
     assert any(left != right for left, right in each) and all(left == right for left, right in shared)
     apart, joined = ([sum(reuse) for reuse in zip(*run, strict=True)] for run in (each, shared))
     assert apart[0] >= joined[0] > apart[1]
 
 
-def test_a_tilted_schedule():
-    method = parse_method("codes:tilt=2")
-    even, tilted = (parse_policy("forecast").schedule, method.policy.schedule)
-    assert [b / a for a, b in zip(even, tilted, strict=True)] == pytest.approx([0.5, 2**-0.5, 1.0, 2**0.5, 2.0])
+def test_a_translated_schedule_follows_the_other(integer):
+    """Of the same detector it is the same; of a distance four times as large it only scales; of others it differs."""
+    ours = parse_method("codes:threshold=0.6:schedule=0.5/1.0/0.25")
+    assert translated(ours, ours, integer, 4) == ours.schedule
+    loud = SimpleNamespace(rule=lambda integer, images: Loud(ours, integer, images))
+    assert translated(loud, ours, integer, 4) == ours.schedule
+    other = translated(parse_method("pooled:tokens=16"), ours, integer, 4)
+    assert len(other) == 3 and max(other) == 1.0 and other != ours.schedule
+
+
+class Loud(Anchored):
+    def distance(self, sight):
+        return 4.0 * super().distance(sight)
 
 
 def test_static_is_planned_once_for_all_images(dit, integer):
-    method = replace(parse_method("static:images=4"), threshold=0.6)
+    method = replace(parse_method("static:images=4:schedule=1"), threshold=0.4)
     _, record = generate(reference_of(integer, method), dit, Y, NOISE)
     table = record.reuse[:, 0, 0, 0]
     assert torch.equal(record.reuse, table[:, None, None, None].expand_as(record.reuse))
-    assert 0 < table.sum() < STEPS - 2 and not table[:2].any() and not table[-1]
+    assert 0 < table.sum() < STEPS - 2 and not table[0] and not table[-1]
     assert not generate(reference_of(integer, replace(method, threshold=0.0)), dit, Y, NOISE)[1].reuse.any()
-    mean = rehearsed(MeanRule(parse_method("codes:threshold=0.6"), integer, 4), integer, dense_inputs(integer, 4))
+    mean = rehearsed(
+        MeanRule(parse_method("codes:threshold=0.4:schedule=1"), integer, 4), integer, dense_inputs(integer, 4)
+    )
     assert torch.equal(~table, mean[:, 0, 0]) and torch.equal(mean, mean[:, :1, :1].expand_as(mean))
 
 
@@ -227,7 +240,7 @@ def test_a_parabola_is_forecast_exactly():
 
 def test_second_order_takes_the_branches_of_the_run(dit, integer):
     """A forecast recomputed from the run's own computed branches."""
-    method = parse_method("static:threshold=0.6:order=2:images=4:reach=8")
+    method = parse_method("static:threshold=0.1:schedule=1:order=2:images=4:reach=8")
     reference = reference_of(integer, method)
     assert isinstance(reference, SecondOrderReference)
     branches, reuses = [], []
@@ -287,6 +300,8 @@ def test_texts():
     [
         ("codes:bits=5", "bits 5: give a value from 2 to 4"),
         ("codes:order=3", "order 3: give a value from 1 to 2"),
+        ("codes:schedule=1/x", "schedule '1/x': give knots such as"),
+        ("codes:schedule=1/-1", "schedule 1.0/-1.0: give 0 or more"),
         ("codes:shared=yes", "shared 'yes': give True or False"),
         ("l1:threshold=2", "threshold is 2.0: give it a value from 0.0 to 1.0"),
     ],
