@@ -62,10 +62,9 @@ def integer(checkpoint: str) -> IntegerDiT:
     return quantized(checkpoint, STEPS)
 
 
-def quantized(model: str, steps: int, first: int | None = None) -> IntegerDiT:
+def quantized(model: str, steps: int) -> IntegerDiT:
     dit = load_model(model)
-    ranges = load_or_calibrate(dit, find_checkpoint(model), steps, first=first)
-    return quantize(dit, ranges, DDIM(steps, first))
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
 
 
 def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
@@ -93,8 +92,7 @@ def test_the_stored_policy_is_forecast_of_this_model_alone(checkpoint: str, stor
 
 
 def test_other_steps_of_the_same_weights_take_it_too(checkpoint: str, stored: StoredPolicy):
-    for steps, first in ((6, None), (STEPS, 3)):
-        assert policy_of("forecast", checkpoint, quantized(checkpoint, steps, first)) == stored.policy
+    assert policy_of("forecast", checkpoint, quantized(checkpoint, 6)) == stored.policy
 
 
 def test_neither_processes_nor_the_number_of_images_change_an_image(checkpoint: str, stored: StoredPolicy):
@@ -210,7 +208,7 @@ def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT):
     """The float model's own ranges, and streams that only a crude policy visits; the codes keep their scale."""
     dit, y = load_model(checkpoint), torch.tensor([0, 1])
     noise = make_noise(integer.config, 2, 1000)
-    crude = forecast(1.0, first_dense=1, max_streak=20, gain=1.9, reach=8.0)
+    crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0)
     before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
     ranges = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
     after = widened(before, ranges, crude)

@@ -102,7 +102,7 @@ def test_the_front_digit_names_the_clip_and_covers_the_other() -> None:
     [
         ({"slowest": 2.0, "fastest": 1.0}, "slowest and fastest are 2.0 and 1.0"),
         ({"slowest": -1.0}, "slowest and fastest are -1.0"),
-        ({"fastest": float("nan")}, "are 0.5 and nan"),
+        ({"fastest": float("nan")}, "are 0.25 and nan"),
         ({"digits": 3}, "Motion field digits is 3: give 1 or 2"),
     ],
 )

@@ -61,7 +61,7 @@ def test_the_shape_is_improved_at_the_target(target: Target):
     machine = Machine()
     start = hit(machine.evaluate, replace(forecast(), schedule=(1.0, 0.2)), target)
     found = search(machine.evaluate, start.policy, target)
-    assert len(found.policy.schedule) == KNOTS and found.policy.first_dense == 1 and found.policy.max_streak < 6
+    assert len(found.policy.schedule) == KNOTS and found.policy.first_dense == 1 and found.policy.max_streak < 8
     if target.kind == "speedup":
         assert found.mac_reduction >= 4.0 and found.mse < 0.8 * start.mse
     else:
