@@ -42,7 +42,7 @@ def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
     assert check["decisions_compared"] == 2 * 2 * 3 * 12 * 2
     assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)
     assert check["images_identical"] and check["counters_equal"]
-    assert summary["sampler"] == {"steps": 3, "cfg": 1.5, "images": 2, "seed": 0}
+    assert summary["sampler"] == {"steps": 3, "cfg": 1.5, "images": 2, "seed": 0, "frames": 1}
     page = (tmp_path / "report.html").read_text()
     assert "<img" in page and "http://" not in page.replace("http://www.w3.org", "")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3 * 2
