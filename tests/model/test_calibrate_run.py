@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import calibrate_run, policy_file
-from model.calibrate import calibration_path, load_calibration, load_or_calibrate
+from model import calibrate_run, policy_file, visited
+from model.calibrate import calibration_path, load_calibration, load_or_calibrate, observe
 from model.calibrate_run import Bench, Images, run_calibrate
 from model.checkpoint import find_checkpoint, load_model, save_checkpoint
 from model.error_meter import fit_weights, guidance_weights, injected
@@ -204,13 +204,17 @@ def test_weights_are_errors_per_share_and_fill_gaps():
     assert fit_weights(errors, torch.zeros_like(shares), 1.5) == ()
 
 
-def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT):
+def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, monkeypatch):
     """The float model's own ranges, and streams that only a crude policy visits; the codes keep their scale."""
     dit, y = load_model(checkpoint), torch.tensor([0, 1])
     noise = make_noise(integer.config, 2, 1000)
     crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0)
     before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
     ranges = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
+    monkeypatch.setattr(visited, "observe", lambda dit, x, modulation, streams: observe(dit, x, modulation))
+    images_alone = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
+    assert all(bool((found >= images_alone[name]).all()) for name, found in ranges.items())
+    assert bool((ranges["act"] > images_alone["act"]).any())
     after = widened(before, ranges, crude)
     for name, found in ranges.items():
         if name != "act_rms":
