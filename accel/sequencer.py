@@ -70,7 +70,16 @@ def timestep_sequencer(
     ``forced`` timesteps, else with the first decision (``decided``, not ``reuse``).
     """
     phases = enum(
-        "IDLE", "LOAD", "TAKE_OVER", "FOLLOW", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE", "FINISH"
+        "IDLE",
+        "LOAD",
+        "TAKE_OVER",
+        "DECIDE_FIRST",
+        "OPEN_PASS",
+        "PASS",
+        "SKIP_OR_COMPUTE",
+        "COMPUTE",
+        "ADVANCE",
+        "FINISH",
     )
     phase = Signal(phases.IDLE)
     next_block = dim()
@@ -139,7 +148,7 @@ def timestep_sequencer(
             led.next = 0
             fetched.next = 0
             phase.next = phases.OPEN_PASS
-        elif phase == phases.FOLLOW:
+        elif phase == phases.DECIDE_FIRST:
             if decided and not reuse and not fetched:
                 fetch_weights.next = 1
                 fetched.next = 1
@@ -148,7 +157,7 @@ def timestep_sequencer(
                 phase.next = phases.OPEN_PASS
         elif phase == phases.OPEN_PASS and at.follows and not led:
             follow.next = 1
-            phase.next = phases.FOLLOW
+            phase.next = phases.DECIDE_FIRST
         elif phase == phases.OPEN_PASS:
             pass_start.next = 1
             if not at.last_pass:

@@ -1,8 +1,8 @@
 """Classifiers of moving digits: the eye of the clips' quality metrics, trained in about a minute and cached.
 
 One looks at single frames; its labels give the accuracy per frame. The other looks at whole clips, first at each frame,
-then over time; it learns where the ink's centre is in every frame besides the digit's class, so that its penultimate
-features, the space of the Frechet distance, tell motion as well as shape.
+then over time; it learns where the ink's centre is in every frame besides the digit's class. Its penultimate features
+are the space of the Frechet distance; with few clips that tells shape, and hardly motion (`docs/video.md`).
 """
 
 from __future__ import annotations

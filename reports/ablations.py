@@ -5,9 +5,6 @@ Images and decisions come from the bit-exact integer model; costs are those of `
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +19,7 @@ from model.quality_run import CACHE, check_shape
 from reports.ablation_plot import plot
 from reports.ablation_schema import AblationPoint, Ablations, error_at
 from reports.ablation_variants import IMAGES, OURS, Variant, chosen, tuned
-from reports.files import atomic_write
+from reports.files import write_points
 from reports.frontier import point_of
 from reports.frontier_candidates import Candidate
 from reports.frontier_measure import Measured, Settings, measure
@@ -76,7 +73,7 @@ def run_ablations(
         rules=RULES,
         points=compared(points, errors),
     )
-    _write(out, result)
+    write_points(out, "ablations", result, {kind: plot(result, kind) for kind in ("svg", "png")})
     tell(result, Console(soft_wrap=True))
     print(f"wrote {out / 'ablations.json'}")
     return result
@@ -131,19 +128,6 @@ def ratio_spread(errors: np.ndarray, ours: np.ndarray) -> float:
     if not below.all():
         return 0.0
     return float((errors[draws].mean(axis=1) / below).std())
-
-
-def _write(out: Path, result: Ablations) -> None:
-    """All files, each whole or not at all."""
-    checked = Ablations.model_validate(result.model_dump())
-    atomic_write(out / "ablations.json", json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
-    table = io.StringIO()
-    rows = csv.DictWriter(table, list(AblationPoint.model_fields), lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(point.model_dump() for point in result.points)
-    atomic_write(out / "ablations.csv", table.getvalue())
-    for kind in ("svg", "png"):
-        atomic_write(out / f"ablations.{kind}", plot(result, kind))
 
 
 def tell(result: Ablations, console: Console) -> None:

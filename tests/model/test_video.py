@@ -22,7 +22,8 @@ from model.reference import Reference
 from model.sampler import DDIM, add_noise, make_noise, predict_noise, sample
 from model.seeded import seeded_dit
 from model.skip import dense, radit
-from tests.model.test_dit import BLOCK_SHAPES, random_model
+from tests.model.test_dit import OFFICIAL_SHAPES as IMAGE_SHAPES
+from tests.model.test_dit import random_model
 
 FRAMES, PLACES = 4, 4
 CLIP = DiTConfig(
@@ -41,23 +42,8 @@ IMAGE = CLIP.model_copy(update={"frames": 1})
 STEPS = 6
 SEEDED = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classes=3, frames=4)
 
-# The tensors of the published Latte with classes at the dimensions of CLIP.
-OFFICIAL_SHAPES = {
-    "pos_embed": (1, PLACES, 16),
-    "temp_embed": (1, FRAMES, 16),
-    "x_embedder.proj.weight": (16, 3, 2, 2),
-    "x_embedder.proj.bias": (16,),
-    "t_embedder.mlp.0.weight": (16, 256),
-    "t_embedder.mlp.0.bias": (16,),
-    "t_embedder.mlp.2.weight": (16, 16),
-    "t_embedder.mlp.2.bias": (16,),
-    "y_embedder.embedding_table.weight": (6, 16),
-    **{f"blocks.{index}.{name}": shape for index in range(2) for name, shape in BLOCK_SHAPES.items()},
-    "final_layer.linear.weight": (24, 16),
-    "final_layer.linear.bias": (24,),
-    "final_layer.adaLN_modulation.1.weight": (32, 16),
-    "final_layer.adaLN_modulation.1.bias": (32,),
-}
+# The tensors of the published Latte with classes at the dimensions of CLIP, whose frames are the images of test_dit.
+OFFICIAL_SHAPES = IMAGE_SHAPES | {"temp_embed": (1, FRAMES, 16)}
 
 
 @pytest.fixture(scope="module")
