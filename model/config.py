@@ -211,6 +211,6 @@ NAMED_MODELS: dict[str, DiTConfig] = {
     "dit-l-2": _latent(1024, 24, 16),
     "dit-xl-2": _latent(1152, 28, 16),
     "dit-xl-2-512": _latent(1152, 28, 16, pixels=512),
-    "moving-digits": DiTConfig(input_size=16, patch_size=2, frames=8),
+    "moving-digits": DiTConfig(input_size=16, patch_size=4, hidden_size=128, num_heads=4, frames=8),
     "latte-xl-2": _latent(1152, 28, 16, num_classes=101, frames=16),
 }

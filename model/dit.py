@@ -134,10 +134,12 @@ class Attention(nn.Module):
         """Return the weighted averages of the values inside groups; all (N, heads, T, head_dim)."""
         if self.groups is None:
             return functional.scaled_dot_product_attention(query, key, value)
-        index = self.groups.index.to(query.device)
-        grouped = (part[:, :, index] for part in (query, key, value))  # (N, heads, groups, n, head_dim)
+        index = self.groups.index.flatten().to(query.device)
+        grouped = (
+            part.index_select(2, index).unflatten(2, self.groups.index.shape) for part in (query, key, value)
+        )  # (N, heads, groups, n, head_dim)
         mixed = functional.scaled_dot_product_attention(*grouped).flatten(2, 3)
-        return mixed[:, :, index.flatten().argsort()]
+        return mixed.index_select(2, index.argsort())
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.average(*self.heads(x))

@@ -164,7 +164,7 @@ def test_an_odd_depth_is_no_matter_without_pairs() -> None:
 def test_a_clip_knows_its_sizes() -> None:
     config = NAMED_MODELS["latte-xl-2"]
     assert (config.tokens, config.frame_tokens, config.sample_shape) == (4096, 256, (16, 4, 32, 32))
-    assert NAMED_MODELS["moving-digits"].tokens == 512 and DiTConfig().sample_shape == (1, 8, 8)
+    assert NAMED_MODELS["moving-digits"].tokens == 128 and DiTConfig().sample_shape == (1, 8, 8)
 
 
 def test_the_config_of_an_image_says_nothing_of_frames() -> None:
