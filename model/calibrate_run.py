@@ -2,8 +2,9 @@
 
 Round 1 searches on the integer model as it is (`model/search.py`). Round 2 widens the ranges by what the policy found
 visits (`model/visited.py`), quantizes anew and searches again from there. The better of the two is kept, where round 2
-has to be better by more than chance: with it, the widened ranges are stored beside the checkpoint. Last, the error
-meter is fitted (`model/error_meter.py`). The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
+has to be better by more than chance: with it, the widened ranges are stored beside the checkpoint. Last, the baseline,
+policy `radit`, gets the threshold that meets the same target, and the error meter is fitted (`model/error_meter.py`).
+The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ from model.policy_file import FIRST_SEED, Achieved, StoredPolicy, policy_path, w
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
-from model.search import SWEEPS, Point, Target, gain, parse_target, search
-from model.skip import Policy, dense, forecast
+from model.search import SWEEPS, Point, Target, gain, hit, parse_target, search
+from model.skip import Policy, dense, forecast, radit
 from model.visited import largest, visited_ranges, widened
 
 PIECE = 24  # images of one task at most
@@ -142,7 +143,8 @@ def run_calibrate(
     given = Images(model, steps, cfg, images, seed)
     with _told(EXPECTED) as tell:
         found, bench, ranges, tried = _rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
-        stored = _metered(found, bench, target, tried, ranges is not None)
+        baseline = hit(bench.evaluate, radit(), wanted)
+        stored = _metered(found, baseline, bench, target, tried, ranges is not None)
     if ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(ranges))
     write_policy(path, stored)
@@ -202,8 +204,10 @@ def _widen(bench: Bench, policy: Policy) -> Path:
     return path
 
 
-def _metered(found: Point, bench: Bench, target: str, tried: dict[str, Achieved], is_widened: bool) -> StoredPolicy:
-    """The point with its error meter, for storing."""
+def _metered(
+    found: Point, baseline: Point, bench: Bench, target: str, tried: dict[str, Achieved], is_widened: bool
+) -> StoredPolicy:
+    """Both points, the found one with its error meter, for storing."""
     images, here = bench.images, ready(bench.images)
     errors = torch.cat(bench.over(_injected, found.policy), 1)
     weights = fit_weights(errors, found.shares, images.cfg)
@@ -221,8 +225,10 @@ def _metered(found: Point, bench: Bench, target: str, tried: dict[str, Achieved]
         seed=images.seed,
         target=target,
         policy=policy,
+        radit=baseline.policy,
         meter=meter,
         achieved=_achieved(found),
+        radit_achieved=_achieved(baseline),
         widened=is_widened,
         tried=tried,
     )
@@ -288,6 +294,8 @@ def _report(stored: StoredPolicy, path: Path, seconds: float) -> None:
     )
     for name, one in stored.tried.items():
         print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
+    baseline = stored.radit_achieved
+    print(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
     print(f"  {'the widened ranges are kept' if stored.widened else 'widening gains nothing beyond chance: not kept'}")
     if stored.meter is not None:
         print(

@@ -1,6 +1,6 @@
-"""The policy that `radit calibrate` found for a model, stored beside its checkpoint as ``<model>.policy.json``.
+"""The policies that `radit calibrate` found for a model, stored beside its checkpoint as ``<model>.policy.json``.
 
-Where the file is there, policy `forecast` of that model starts from its fields instead of `FORECAST_DEFAULTS`.
+Where the file is there, policies `forecast` and `radit` of that model start from its fields instead of their defaults.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ class StoredPolicy(BaseModel):
         images, seed: calibrated on.
         target: as the command was given it.
         policy: `forecast`, all its fields.
+        radit: the baseline at the threshold that meets the same target, all its fields.
         meter: from the error meter to a predicted mse; None: nothing was reused.
         widened: ranges of the int8 formats include what the skipping run visits; both were tried.
         tried: what the search came to without and with that.
+        achieved, radit_achieved: what both policies came to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,8 +60,10 @@ class StoredPolicy(BaseModel):
     seed: int = Field(ge=FIRST_SEED)
     target: str
     policy: Policy
+    radit: Policy
     meter: Meter | None
     achieved: Achieved
+    radit_achieved: Achieved
     widened: bool = False
     tried: dict[str, Achieved] = {}
 
@@ -89,7 +93,7 @@ def policy_path(model: str) -> Path:
 
 
 def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
-    """Return the policy of a text for a model: `forecast` starts from what is stored with it, where there is something.
+    """Return the policy of a text for a model; it starts from what is stored with the model, where there is something.
 
     Args:
         text: as `parse_policy` reads it.
@@ -99,8 +103,9 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
     Raises:
         UserError: a bad text, or a stored file that is damaged or another model's.
     """
-    stored = load_policy(model, integer) if model is not None and text.partition(":")[0] == "forecast" else None
-    return parse_policy(text, None if stored is None else stored.policy)
+    stored = None if model is None else load_policy(model, integer)
+    found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
+    return parse_policy(text, found.get(text.partition(":")[0]))
 
 
 def limited(policy: Policy, model: str, integer: IntegerDiT, mse: float, cfg: float) -> Policy:

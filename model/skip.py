@@ -278,7 +278,7 @@ def parse_policy(text: str, ours: Policy | None = None) -> Policy:
 
     Args:
         text: a name, and settings that replace the policy's own.
-        ours: what `forecast` is without settings; by default `FORECAST_DEFAULTS`.
+        ours: what the policy of its name is without settings; by default that policy's defaults.
 
     Raises:
         UserError: the name or a field is unknown, or a value does not fit its field.
@@ -294,7 +294,7 @@ def parse_policy(text: str, ours: Policy | None = None) -> Policy:
         if key not in RADIT_DEFAULTS:
             raise UserError(f"--policy setting is '{setting}': give one of {', '.join(RADIT_DEFAULTS)} and =VALUE.")
         values[key] = _parsed(key, value)
-    return replace(ours, **values) if name == "forecast" and ours is not None else POLICIES[name](**values)
+    return replace(ours, **values) if ours is not None and ours.name == name else POLICIES[name](**values)
 
 
 def _parsed(key: str, value: str) -> Any:

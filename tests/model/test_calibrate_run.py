@@ -23,7 +23,7 @@ from model.reference import Reference
 from model.sampler import DDIM, make_noise
 from model.search import SWEEPS
 from model.seeded import seeded_dit
-from model.skip import FORECAST_DEFAULTS, Policy, forecast, parse_policy
+from model.skip import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
 from model.visited import visited_ranges, widened
 
 STEPS, IMAGES = 12, 4
@@ -73,16 +73,19 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
     assert stored.achieved.mac_reduction >= 2.5 and len(stored.policy.schedule) == 3
     assert stored.integer_model == integer.digest() and set(stored.tried) == {"as calibrated", "widened"}
     bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
-    point = bench.evaluate(stored.policy)
-    assert point.mse == pytest.approx(stored.achieved.mse, rel=1e-3)
-    assert point.mac_reduction == pytest.approx(stored.achieved.mac_reduction, abs=1e-4)
+    for policy, achieved in ((stored.policy, stored.achieved), (stored.radit, stored.radit_achieved)):
+        point = bench.evaluate(policy)
+        assert point.mse == pytest.approx(achieved.mse, rel=1e-3)
+        assert point.mac_reduction == pytest.approx(achieved.mac_reduction, abs=1e-4)
+    assert stored.radit == radit(stored.radit.threshold) and stored.radit_achieved.mac_reduction > 2.0
 
 
-def test_the_stored_policy_is_forecast_of_this_model_alone(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
+def test_the_stored_policies_are_those_of_this_model_alone(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
     assert policy_of("forecast", checkpoint, integer) == stored.policy != forecast()
-    assert policy_of("forecast", None, integer) == forecast()
-    for name in ("dense", "radit"):
-        assert policy_of(name, checkpoint, integer) == parse_policy(name)
+    assert policy_of("radit", checkpoint, integer) == stored.radit != radit()
+    for name in ("dense", "radit", "forecast"):
+        assert policy_of(name, None, integer) == parse_policy(name)
+    assert policy_of("dense", checkpoint, integer) == dense()
     changed = policy_of("forecast:reach=2", checkpoint, integer)
     assert changed == replace(stored.policy, reach=2.0)
     again = policy_of(changed.text, checkpoint, integer)
