@@ -42,14 +42,14 @@ STATE_EVERY = 100  # steps
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimizer steps, images or clips per step, highest learning rate of AdamW: those of the shipped checkpoint."""
+    """Optimizer steps, images or clips per step, highest learning rate of AdamW; for two cores (`docs/video.md`)."""
 
     steps: int
     batch_size: int
     peak_rate: float
 
 
-RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(20000, 8, 2e-3)}
+RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(30000, 32, 1e-3)}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,11 @@ def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
     steps: Annotated[
         int | None,
-        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 20000 for moving-digits"),
+        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 30000 for moving-digits"),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        number("--batch-size", 1, None, "Images or clips per step (count).", "64 for digits, 32 for moving-digits"),
     ] = None,
     seed: SeedOption = 0,
     data: Annotated[
@@ -51,10 +55,14 @@ def train(
         bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
     ] = False,
 ) -> int:
-    """Train a float model from scratch (minutes on two cores). The shipped checkpoints were made with the defaults."""
+    """Train a float model from scratch: digits in minutes on two cores, moving-digits in hours, or minutes on a GPU.
+
+    The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
+    """
     from model.train import train_model
 
-    train_model(model, out or BUILD / f"{model}.safetensors", steps=steps, seed=seed, data=data, resume=resume)
+    target = out or BUILD / f"{model}.safetensors"
+    train_model(model, target, steps=steps, seed=seed, batch_size=batch_size, data=data, resume=resume)
     return 0
 
 

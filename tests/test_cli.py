@@ -1,6 +1,7 @@
 """The command line: options are checked before anything heavy is loaded, and a complaint is one sentence."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_memory_defaults_are_those_of_a_request(command):
     assert [shown[name].default for name in names] == [used[name].default for name in names]
 
 
-def test_training_defaults_are_those_of_the_shipped_checkpoints(capsys):
+def test_training_shows_its_defaults_and_how_the_shipped_checkpoints_were_made(capsys):
     from model.checkpoint import find_checkpoint, read_metadata
     from model.train import RECIPES
 
@@ -117,8 +118,14 @@ def test_training_defaults_are_those_of_the_shipped_checkpoints(capsys):
     assert main(["train", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for model, recipe in RECIPES.items():
-        assert f"{recipe.steps} for {model}" in shown
-        if (shipped := find_checkpoint(model)) is not None:
-            facts = read_metadata(shipped)
-            used = {name: str(value) for name, value in vars(recipe).items()} | {"seed": "0"}
-            assert {name: facts[name] for name in used} == used
+        assert f"{recipe.steps} for {model}" in shown and f"{recipe.batch_size} for {model}" in shown
+        facts = read_metadata(find_checkpoint(model))
+        assert facts["seed"] == "0" and facts["peak_rate"] == str(recipe.peak_rate)
+    digits, clips = (read_metadata(find_checkpoint(model)) for model in ("digits", "moving-digits"))
+    assert (
+        (digits["steps"], digits["batch_size"])
+        == ("4500", "64")
+        == tuple(str(value) for value in (RECIPES["digits"].steps, RECIPES["digits"].batch_size))
+    )
+    command = f"radit train moving-digits --steps {clips['steps']} --batch-size {clips['batch_size']}"
+    assert command in (Path(__file__).parents[1] / "docs" / "video.md").read_text() and command in clips["provenance"]
