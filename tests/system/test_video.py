@@ -45,7 +45,7 @@ def test_reference_and_machine_have_the_same_groups(config, array):
 
 
 def test_small_clips_share_a_build_and_images_do_not_use_it():
-    video = BuildConfig(16, 16, max_tokens=512, frame_banks=8)
+    video = BuildConfig(16, 16, max_hidden=128, max_mlp=512, max_tokens=128, frame_banks=8)
     for config in (NAMED_MODELS["moving-digits"], NAMED_MODELS["moving-digits"].first_blocks(1), CLIP):
         assert build_for(dims_of(config, 2), 16, 16) == video
     assert build_for(dims_of(JOINT, 2), 16, 16) == BuildConfig()
@@ -81,7 +81,7 @@ def test_whole_clips_are_exact(tmp_path):
     assert summary["dense"]["mac_utilization"] > 0.9
     assert summary["dense"]["cycle_model"]["measured"] == summary["dense"]["cycle_model"]["predicted"]
     assert summary["radit"]["counters"]["cache_reads"] > 0 < summary["radit"]["mac_skip_rate"]
-    assert summary["check"]["words_compared"] > 3 * 2 * 512 * 64 * 10
+    assert summary["check"]["words_compared"] > 3 * 2 * 128 * 128 * 10
     arrays = load_arrays(tmp_path / "arrays.npz")
     assert tuple(arrays.images) == POLICIES
     clip = arrays.images["dense"]
