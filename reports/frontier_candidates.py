@@ -131,27 +131,27 @@ def candidates(policies: list[str], bases: list[int], ours: Policy | None = None
     """Points of "all", of names (their whole sweep; a detector's: its defaults) and of policies with settings, at each
     number of base steps.
 
-    Fewer steps replace the largest base alone: smaller ones are themselves fewer steps.
+    Fewer steps replace the largest base alone: smaller ones are themselves fewer steps, and get every second setting.
 
     Raises:
         UserError: a policy is unknown or its settings do not fit.
     """
-    texts = [text for policy in policies for text in _texts(policy, max(bases))]
-    found = [Candidate(text, base, ours if text.startswith("forecast") else None) for base in bases for text in texts]
+    texts = [(base, text) for base in bases for policy in policies for text in _texts(policy, base, max(bases))]
+    found = [Candidate(text, base, ours if text.startswith("forecast") else None) for base, text in texts]
     kept = [one for one in dict.fromkeys(found) if one.name != FEWER or one.base_steps == max(bases)]
     for one in kept:
         one.policy  # noqa: B018  a bad text is refused before anything runs
     return kept
 
 
-def _texts(policy: str, largest: int) -> list[str]:
-    """The texts of one entry of --policies."""
+def _texts(policy: str, base: int, largest: int) -> list[str]:
+    """The texts of one entry of --policies at one of the bases."""
     name, _, settings = policy.partition(":")
     if name not in ("all", *SWEEPS, *DETECTORS):
         names = ", ".join((*SWEEPS, *DETECTORS))
         raise UserError(f"--policies is '{policy}': choose all, {names}, or one of them with settings.")
     if settings or name in DETECTORS:
         return [policy]
-    swept = SWEEPS if name == "all" else [name]
-    pairs = [(each, field, value) for each in swept for field, values in [SWEEPS[each]] for value in values]
+    swept, every = SWEEPS if name == "all" else [name], 1 if base == largest else 2
+    pairs = [(each, field, value) for each in swept for field, values in [SWEEPS[each]] for value in values[::every]]
     return [f"{each}:{field}={value}" for each, field, value in pairs if each != FEWER or value < largest]
