@@ -3,7 +3,8 @@
 Round 1 searches on the integer model as it is (`model/search.py`). Round 2 widens the ranges by what the policy found
 visits (`model/visited.py`), quantizes anew and searches again from there. The better of the two is kept, where round 2
 has to be better by more than chance: with it, the widened ranges are stored beside the checkpoint. Last, the baseline,
-policy `radit`, gets the threshold that meets the same target, and the error meter is fitted (`model/error_meter.py`).
+policy `radit`, gets the largest threshold that keeps the same error, and the error meter is fitted
+(`model/error_meter.py`).
 The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
 """
 
@@ -143,7 +144,7 @@ def run_calibrate(
     given = Images(model, steps, cfg, images, seed)
     with _told(EXPECTED) as tell:
         found, bench, ranges, tried = _rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
-        baseline = hit(bench.evaluate, radit(), wanted)
+        baseline = hit(bench.evaluate, radit(), wanted if wanted.kind == "error" else Target("error", found.mse))
         stored = _metered(found, baseline, bench, target, tried, ranges is not None)
     if ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(ranges))

@@ -1,4 +1,4 @@
-"""The shipped digit model: calibration in date, no saturation, int8 near float, skipping better than fewer steps."""
+"""The shipped models: calibrations in date. Digits:, no saturation, int8 near float, skipping better than fewer steps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from model.checkpoint import find_checkpoint, load_model
 from model.dit import DiT
 from model.generate import generate
 from model.integer import IntegerDiT
+from model.policy_file import load_policy
 from model.quality import mse
 from model.quantize import quantize
 from model.reference import Reference
@@ -30,13 +31,16 @@ def integer(dit: DiT) -> IntegerDiT:
     return quantize(dit, load_or_calibrate(dit, find_checkpoint("digits"), STEPS), DDIM(STEPS))
 
 
-def test_the_stored_calibration_is_current(dit: DiT):
+@pytest.mark.parametrize("model", ["digits", "moving-digits"])
+def test_the_stored_calibration_and_policies_are_current(model: str):
     """Otherwise every run would calibrate anew: save_calibration(calibration_path(..), calibrate(dit))."""
-    path = find_checkpoint("digits")
+    path, dit = find_checkpoint(model), load_model(model)
     stored = load_calibration(calibration_path(path))
     assert stored is not None
     used = load_or_calibrate(dit, path, STEPS)
     assert used.digest == stored.digest
+    policies = load_policy(model, quantize(dit, used, DDIM(STEPS)))
+    assert policies is not None and policies.model == model
 
 
 def test_images(dit: DiT, integer: IntegerDiT):
