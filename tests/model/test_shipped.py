@@ -1,4 +1,4 @@
-"""The shipped models: calibrations in date. Digits:, no saturation, int8 near float, skipping better than fewer steps."""
+"""The shipped models: files in date; digits: no saturation, int8 near float, skipping better than fewer steps."""
 
 from __future__ import annotations
 
