@@ -40,7 +40,7 @@ from model.error_meter import fit_meter, fit_weights, injected
 from model.errors import UserError
 from model.generate import generate
 from model.integer import IntegerDiT
-from model.policy_file import FIRST_SEED, Achieved, StoredPolicy, policy_path, write_policy
+from model.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path, write_policy
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
@@ -130,9 +130,10 @@ class Bench:
 
 
 def run_calibrate(
-    *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None
-) -> StoredPolicy:
-    """Search, fit, store and tell.
+    *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
+    threshold_only: bool = False,
+) -> StoredPolicy:  # fmt: skip
+    """Search, fit, store and tell; or, with `threshold_only`, move what is stored to another target.
 
     Raises:
         UserError: a bad target, a seed that evaluations use, an unknown model, or a target that it does not reach.
@@ -143,9 +144,10 @@ def run_calibrate(
     path, since = out or policy_path(model), time.perf_counter()
     given = Images(model, steps, cfg, images, seed)
     with _told(EXPECTED) as tell:
-        found, bench, ranges, tried = _rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
+        rounds = _threshold if threshold_only else _rounds
+        found, bench, ranges, facts = rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
         baseline = hit(bench.evaluate, radit(), wanted if wanted.kind == "error" else Target("error", found.mse))
-        stored = _metered(found, baseline, bench, target, tried, ranges is not None)
+        stored = _metered(found, baseline, bench, target, facts)
     if ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(ranges))
     write_policy(path, stored)
@@ -181,9 +183,18 @@ def _loaded(ranges: Path) -> Calibration:
     return found
 
 
-def _rounds(
-    given: Images, target: Target, jobs: int, tell: Callable[[Point], None]
-) -> tuple[Point, Bench, Path | None, dict[str, Achieved]]:
+Found = tuple[Point, Bench, Path | None, dict[str, Any]]  # a point, its bench, new ranges to store, facts
+
+
+def _threshold(given: Images, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+    """The stored policy, or the default one, at the threshold that meets the target, on the model's own ranges."""
+    bench = Bench(given, jobs, tell)
+    before = load_policy(given.model, bench.integer)
+    point = hit(bench.evaluate, forecast() if before is None else before.policy, target)
+    return point, bench, None, {} if before is None else {"widened": before.widened, "tried": before.tried}
+
+
+def _rounds(given: Images, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
     """The better point of both rounds, its bench and the file of its ranges (None: the model's own), and both."""
     first = Bench(given, jobs, tell)
     one = search(first.evaluate, forecast(), target)
@@ -193,7 +204,9 @@ def _rounds(
     tried = {"as calibrated": _achieved(one), "widened": _achieved(two)}
     gained, doubt = gain(two, one, tilt=1.0)
     stays = find_checkpoint(given.model) is None  # nowhere to store ranges
-    return (one, first, None, tried) if stays or gained <= doubt else (two, second, path, tried)
+    if stays or gained <= doubt:
+        return one, first, None, {"widened": False, "tried": tried}
+    return two, second, path, {"widened": True, "tried": tried}
 
 
 def _widen(bench: Bench, policy: Policy) -> Path:
@@ -205,9 +218,7 @@ def _widen(bench: Bench, policy: Policy) -> Path:
     return path
 
 
-def _metered(
-    found: Point, baseline: Point, bench: Bench, target: str, tried: dict[str, Achieved], is_widened: bool
-) -> StoredPolicy:
+def _metered(found: Point, baseline: Point, bench: Bench, target: str, facts: dict[str, Any]) -> StoredPolicy:
     """Both points, the found one with its error meter, for storing."""
     images, here = bench.images, ready(bench.images)
     errors = torch.cat(bench.over(_injected, found.policy), 1)
@@ -230,8 +241,7 @@ def _metered(
         meter=meter,
         achieved=_achieved(found),
         radit_achieved=_achieved(baseline),
-        widened=is_widened,
-        tried=tried,
+        **facts,
     )
 
 
@@ -297,7 +307,9 @@ def _report(stored: StoredPolicy, path: Path, seconds: float) -> None:
         print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
     baseline = stored.radit_achieved
     print(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
-    print(f"  {'the widened ranges are kept' if stored.widened else 'widening gains nothing beyond chance: not kept'}")
+    if stored.tried:
+        kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
+        print(f"  {kept}")
     if stored.meter is not None:
         print(
             f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "

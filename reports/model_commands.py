@@ -113,6 +113,10 @@ def calibrate(
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     jobs: JobsOption = None,
+    threshold_only: Annotated[
+        bool,
+        typer.Option("--threshold-only", help="Keep the ranges and the stored policy's shape: move its threshold."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
@@ -124,7 +128,10 @@ def calibrate(
     """
     from model.calibrate_run import run_calibrate
 
-    run_calibrate(model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out)
+    run_calibrate(
+        model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
+        threshold_only=threshold_only,
+    )  # fmt: skip
     return 0
 
 

@@ -80,6 +80,16 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
     assert stored.radit == radit(stored.radit.threshold) and stored.radit_achieved.mse <= stored.achieved.mse
 
 
+def test_the_threshold_alone_moves_to_another_target(checkpoint: str, stored: StoredPolicy, tmp_path: Path):
+    out = tmp_path / "moved.json"
+    moved = calibrated(checkpoint, target="speedup=1.8", threshold_only=True, out=out)
+    assert moved == read_policy(out) and moved.policy.threshold < stored.policy.threshold
+    alike = {"threshold": stored.policy.threshold, "error_weights": stored.policy.error_weights}
+    assert replace(moved.policy, **alike) == stored.policy
+    assert 1.8 <= moved.achieved.mac_reduction < stored.achieved.mac_reduction
+    assert (moved.widened, moved.tried, moved.integer_model) == (stored.widened, stored.tried, stored.integer_model)
+
+
 def test_the_stored_policies_are_those_of_this_model_alone(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
     assert policy_of("forecast", checkpoint, integer) == stored.policy != forecast()
     assert policy_of("radit", checkpoint, integer) == stored.radit != radit()
@@ -234,10 +244,10 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
     rounds = calibrate_run._rounds
 
     def second_wins(*arguments):
-        one, bench, _, tried = rounds(*arguments)
+        one, bench, _, facts = rounds(*arguments)
         ranges = calibrate_run._widen(bench, replace(one.policy, threshold=1.0))
         wider = Bench(replace(bench.images, ranges=ranges), 1, lambda point: None)
-        return wider.evaluate(one.policy), wider, ranges, tried
+        return wider.evaluate(one.policy), wider, ranges, facts | {"widened": True}
 
     monkeypatch.setattr(calibrate_run, "_rounds", second_wins)
     monkeypatch.setattr(calibrate_run, "AGAIN", ())
