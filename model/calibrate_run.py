@@ -4,8 +4,7 @@ Round 1 searches on the integer model as it is (`model/search.py`). Round 2 wide
 visits (`model/visited.py`), quantizes anew and searches again from there. The better of the two is kept, where round 2
 has to be better by more than chance: with it, the widened ranges are stored beside the checkpoint. Last, the baseline,
 policy `radit`, gets the largest threshold that keeps the same error, and the error meter is fitted
-(`model/error_meter.py`).
-The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
+(`model/error_meter.py`). The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ from model.skip import Policy, dense, forecast, radit
 from model.visited import largest, visited_ranges, widened
 
 PIECE = 24  # images of one task at most
-EXPECTED = 90  # evaluations of both rounds, about
+EXPECTED, FEW = 140, 25  # evaluations of both rounds, and for a threshold alone, about
 AGAIN = SWEEPS[-1:]  # sweeps of round 2
 METERED = (0.7, 1.4)  # thresholds beside the policy's own at which the meter is fitted
 
@@ -143,13 +142,13 @@ def run_calibrate(
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
     path, since = out or policy_path(model), time.perf_counter()
     given = Images(model, steps, cfg, images, seed)
-    with _told(EXPECTED) as tell:
-        rounds = _threshold if threshold_only else _rounds
-        found, bench, ranges, facts = rounds(given, wanted, jobs or os.cpu_count() or 1, tell)
-        baseline = hit(bench.evaluate, radit(), wanted if wanted.kind == "error" else Target("error", found.mse))
-        stored = _metered(found, baseline, bench, target, facts)
-    if ranges is not None:
-        save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(ranges))
+    find, expected = (_threshold, FEW) if threshold_only else (_rounds, EXPECTED)
+    with _told(expected) as tell:
+        found = find(given, wanted, jobs or os.cpu_count() or 1, tell)
+        kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
+        stored = _metered(found, hit(found.bench.evaluate, radit(), kept), target)
+    if found.ranges is not None:
+        save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
     write_policy(path, stored)
     _report(stored, path, time.perf_counter() - since)
     return stored
@@ -183,7 +182,15 @@ def _loaded(ranges: Path) -> Calibration:
     return found
 
 
-Found = tuple[Point, Bench, Path | None, dict[str, Any]]  # a point, its bench, new ranges to store, facts
+@dataclass(frozen=True)
+class Found:
+    """A point, the bench that it was found on, new ranges to store (None: the model's own stay), see `StoredPolicy`."""
+
+    point: Point
+    bench: Bench
+    ranges: Path | None
+    widened: bool
+    tried: dict[str, Achieved]
 
 
 def _threshold(given: Images, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
@@ -191,11 +198,12 @@ def _threshold(given: Images, target: Target, jobs: int, tell: Callable[[Point],
     bench = Bench(given, jobs, tell)
     before = load_policy(given.model, bench.integer)
     point = hit(bench.evaluate, forecast() if before is None else before.policy, target)
-    return point, bench, None, {} if before is None else {"widened": before.widened, "tried": before.tried}
+    widened, tried = (False, {}) if before is None else (before.widened, before.tried)
+    return Found(point, bench, None, widened, tried)
 
 
 def _rounds(given: Images, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
-    """The better point of both rounds, its bench and the file of its ranges (None: the model's own), and both."""
+    """The better point of both rounds."""
     first = Bench(given, jobs, tell)
     one = search(first.evaluate, forecast(), target)
     path = _widen(first, one.policy)
@@ -205,8 +213,8 @@ def _rounds(given: Images, target: Target, jobs: int, tell: Callable[[Point], No
     gained, doubt = gain(two, one, tilt=1.0)
     stays = find_checkpoint(given.model) is None  # nowhere to store ranges
     if stays or gained <= doubt:
-        return one, first, None, {"widened": False, "tried": tried}
-    return two, second, path, {"widened": True, "tried": tried}
+        return Found(one, first, None, widened=False, tried=tried)
+    return Found(two, second, path, widened=True, tried=tried)
 
 
 def _widen(bench: Bench, policy: Policy) -> Path:
@@ -218,15 +226,16 @@ def _widen(bench: Bench, policy: Policy) -> Path:
     return path
 
 
-def _metered(found: Point, baseline: Point, bench: Bench, target: str, facts: dict[str, Any]) -> StoredPolicy:
+def _metered(found: Found, baseline: Point, target: str) -> StoredPolicy:
     """Both points, the found one with its error meter, for storing."""
+    point, bench = found.point, found.bench
     images, here = bench.images, ready(bench.images)
-    errors = torch.cat(bench.over(_injected, found.policy), 1)
-    weights = fit_weights(errors, found.shares, images.cfg)
-    policy, meter = replace(found.policy, error_weights=weights), None
+    errors = torch.cat(bench.over(_injected, point.policy), 1)
+    weights = fit_weights(errors, point.shares, images.cfg)
+    policy, meter = replace(point.policy, error_weights=weights), None
     if weights:
-        others = [replace(found.policy, threshold=min(found.policy.threshold * by, 1.0)) for by in METERED]
-        meter = fit_meter(policy, [found, *map(bench.evaluate, others)], errors, images.cfg)
+        others = [replace(point.policy, threshold=min(point.policy.threshold * by, 1.0)) for by in METERED]
+        meter = fit_meter(policy, [point, *map(bench.evaluate, others)], errors, images.cfg)
     return StoredPolicy(
         model=images.model,
         weights=model_digest(here.dit),
@@ -239,9 +248,10 @@ def _metered(found: Point, baseline: Point, bench: Bench, target: str, facts: di
         policy=policy,
         radit=baseline.policy,
         meter=meter,
-        achieved=_achieved(found),
+        achieved=_achieved(point),
         radit_achieved=_achieved(baseline),
-        **facts,
+        widened=found.widened,
+        tried=found.tried,
     )
 
 

@@ -44,7 +44,7 @@ class Candidate:
     Fields:
         text: the policy as `parse_method` or `parse_policy` reads it.
         base_steps: timesteps of the dense run that it replaces.
-        ours: what `forecast` is without settings; None: its defaults.
+        ours: what the policy of its name is without settings; None: that policy's defaults.
     """
 
     text: str
@@ -137,7 +137,7 @@ def candidates(policies: list[str], bases: list[int], ours: Policy | None = None
         UserError: a policy is unknown or its settings do not fit.
     """
     texts = [(base, text) for base in bases for policy in policies for text in _texts(policy, base, max(bases))]
-    found = [Candidate(text, base, ours if text.startswith("forecast") else None) for base, text in texts]
+    found = [Candidate(text, base, ours) for base, text in texts]
     kept = [one for one in dict.fromkeys(found) if one.name != FEWER or one.base_steps == max(bases)]
     for one in kept:
         one.policy  # noqa: B018  a bad text is refused before anything runs

@@ -122,10 +122,7 @@ def test_training_shows_its_defaults_and_how_the_shipped_checkpoints_were_made(c
         facts = read_metadata(find_checkpoint(model))
         assert facts["seed"] == "0" and facts["peak_rate"] == str(recipe.peak_rate)
     digits, clips = (read_metadata(find_checkpoint(model)) for model in ("digits", "moving-digits"))
-    assert (
-        (digits["steps"], digits["batch_size"])
-        == ("4500", "64")
-        == tuple(str(value) for value in (RECIPES["digits"].steps, RECIPES["digits"].batch_size))
-    )
+    recipe = RECIPES["digits"]
+    assert (digits["steps"], digits["batch_size"]) == (str(recipe.steps), str(recipe.batch_size))
     command = f"radit train moving-digits --steps {clips['steps']} --batch-size {clips['batch_size']}"
     assert command in (Path(__file__).parents[1] / "docs" / "video.md").read_text() and command in clips["provenance"]

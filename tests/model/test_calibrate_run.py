@@ -244,10 +244,10 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
     rounds = calibrate_run._rounds
 
     def second_wins(*arguments):
-        one, bench, _, facts = rounds(*arguments)
-        ranges = calibrate_run._widen(bench, replace(one.policy, threshold=1.0))
-        wider = Bench(replace(bench.images, ranges=ranges), 1, lambda point: None)
-        return wider.evaluate(one.policy), wider, ranges, facts | {"widened": True}
+        one = rounds(*arguments)
+        ranges = calibrate_run._widen(one.bench, replace(one.point.policy, threshold=1.0))
+        wider = Bench(replace(one.bench.images, ranges=ranges), 1, lambda point: None)
+        return replace(one, point=wider.evaluate(one.point.policy), bench=wider, ranges=ranges, widened=True)
 
     monkeypatch.setattr(calibrate_run, "_rounds", second_wins)
     monkeypatch.setattr(calibrate_run, "AGAIN", ())

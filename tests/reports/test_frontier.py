@@ -123,6 +123,9 @@ def test_sweeps():
     assert {one.name for one in everything} == set(SWEEPS)
     assert len(everything) == len(set(everything))
     assert {one.base_steps for one in everything if one.name == FEWER} == {50}
+    for base, every in ((50, 1), (20, 2)):
+        found = [one.policy.threshold for one in everything if (one.name, one.base_steps) == ("forecast", base)]
+        assert found == list(SWEEPS["forecast"][1][::every])
     assert [one.text for one in candidates(["l1", "l1:gain=0.5"], [50])] == ["l1", "l1:gain=0.5"]
     assert [one.text for one in candidates(["fora"], [50])] == [f"fora:interval={n}" for n in (2, 3, 4, 5)]
 
