@@ -1,9 +1,11 @@
-"""Traffic with the branch cache and the code history, both in external memory.
+"""Traffic with the cache of computed results and the code history, both in external memory.
 
 The cache has two slots per sub-block and context, which newly computed branches take in turn, so that the last two of
 them are there for a forecast. Readers: one command per reused context, whose latest branch then streams into the pass,
 and, where the branch is a forecast, one for the branch before it. Writer: one burst per drained branch tile, through a
-FIFO that the array waits for. History: one read command per pass; after the decisions, the codes of every computed
+FIFO that the array waits for. Where whole timesteps are reused, the slots belong to the context alone and hold the
+residual stream after the last sub-block, 16 bit, as two words of the ports, the lower lanes' first: readers' words are
+joined, and a writer of its own sees the words that leave for the host. History: one read command per pass; after the decisions, the codes of every computed
 context are written from the code buffer, beside the engine's work.
 """
 
@@ -12,9 +14,9 @@ from myhdl import Signal, always_comb, always_seq, block, enum
 from accel.command import ADDRESS_BITS, DIM_BITS, KIND_BRANCH, address, dim, flag
 from accel.gemm import ReadPort
 from accel.memories import narrow_memory
-from accel.stream import Stream
+from accel.stream import Stream, word
 from accel.units.fifo import stream_fifo
-from model.formats import CODE_BITS, INT8_BITS
+from model.formats import CODE_BITS, INT8_BITS, X_BITS
 
 PENDING_BURSTS = 16
 
@@ -138,6 +140,142 @@ def branch_writer(clk, aresetn, enable, base, other, finish, drained, room, idle
             unwritten.next = unwritten - 1
 
     return place, push, bursts, words, ask, look, tell, count
+
+
+@block
+def stream_joiner(clk, aresetn, whole, src, dst, taken, config):
+    """Two words of ``src`` make one of ``dst``, with ``whole`` low each word is the lower half of one.
+
+    taken: a word of ``src`` is.
+    """
+    HALF, FULL = config.rows * INT8_BITS, config.rows * X_BITS
+    lower = word(HALF)
+    held = flag()
+
+    @always_comb
+    def offer():
+        if whole:
+            dst.tvalid.next = held and src.tvalid
+            src.tready.next = not held or dst.tready
+        else:
+            dst.tvalid.next = src.tvalid
+            src.tready.next = dst.tready
+
+    @always_comb
+    def join():
+        dst.tdata.next[FULL:HALF] = src.tdata
+        if whole:
+            dst.tdata.next[HALF:] = lower
+        else:
+            dst.tdata.next[HALF:] = src.tdata
+
+    @always_comb
+    def tell():
+        taken.next = src.tvalid and src.tready
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def hold():
+        if whole and src.tvalid:
+            if not held:
+                lower.next = src.tdata
+                held.next = 1
+            elif dst.tready:
+                held.next = 0
+
+    return offer, join, tell, hold
+
+
+@block
+def stream_writer(
+    clk, aresetn, enable, start, contexts, reused, in_other, base, other, words, src, host, idle, cmd, dst, config
+):
+    """Hand ``src`` on to ``host``; while ``enable``, write to the cache what passes after ``start``, of all ``contexts``
+    but those ``reused`` (bits).
+
+    words: of one context; in the cache they are twice as many. in_other: bits, contexts whose words go to ``other``,
+    not to ``base``. idle: all written.
+    """
+    HALF, FULL = config.rows * INT8_BITS, config.rows * X_BITS
+    CONTEXTS = config.max_contexts
+    phases = enum("IDLE", "LOOK", "ASK", "WRITE", "PASS_BY")
+    phase = Signal(phases.IDLE)
+    ctx = dim()
+    skips, elsewhere, sends, may_pass, passes = (flag() for _ in range(5))
+    at, left, twice = address(), address(), address()
+    held, unsent = word(FULL), word(2)
+
+    @always_comb
+    def look():
+        skips.next = 0
+        elsewhere.next = 0
+        for i in range(CONTEXTS):
+            if ctx == i:
+                skips.next = reused[i]
+                elsewhere.next = in_other[i]
+        cmd.tvalid.next = phase == phases.ASK
+        twice.next = words + words
+
+    @always_comb
+    def send():
+        dst.tvalid.next = unsent != 0
+        if unsent == 2:
+            dst.tdata.next = held[HALF:]
+        else:
+            dst.tdata.next = held[FULL:HALF]
+        sends.next = unsent != 0 and dst.tready
+
+    @always_comb
+    def allow():
+        may_pass.next = (
+            not enable
+            or phase == phases.PASS_BY
+            or (phase == phases.WRITE and (unsent == 0 or (unsent == 1 and dst.tready)))
+        )
+        idle.next = phase == phases.IDLE and unsent == 0 and not start
+
+    @always_comb
+    def hand_on():
+        host.tdata.next = src.tdata
+        host.tvalid.next = src.tvalid and may_pass
+        src.tready.next = host.tready and may_pass
+        passes.next = src.tvalid and host.tready and may_pass
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def sequence():
+        if phase == phases.IDLE:
+            if start:
+                ctx.next = 0
+                at.next = 0
+                phase.next = phases.LOOK
+        elif phase == phases.LOOK:
+            left.next = words
+            cmd.tlen.next = twice
+            if elsewhere:
+                cmd.taddr.next = other + at
+            else:
+                cmd.taddr.next = base + at
+            if ctx == contexts:
+                phase.next = phases.IDLE
+            elif skips:
+                phase.next = phases.PASS_BY
+            else:
+                phase.next = phases.ASK
+        elif phase == phases.ASK:
+            if cmd.tready:
+                phase.next = phases.WRITE
+        elif passes:
+            left.next = left - 1
+            if left == 1:
+                ctx.next = ctx + 1
+                at.next = at + twice
+                phase.next = phases.LOOK
+        if phase == phases.WRITE and passes:
+            held.next = src.tdata
+            unsent.next = 2
+        elif sends:
+            unsent.next = unsent - 1
+
+    return look, send, allow, hand_on, sequence
 
 
 @block

@@ -1,7 +1,7 @@
 """Front half of the streaming pass: read x and branch, add, write x back, feed the FIFO.
 
-A word of a reused branch comes through the forecast (``accel/units/reuse.py``); x, gate and a branch of this timestep
-are read so much later that they meet it.
+A word of a reused branch, or stream, comes through the forecast (``accel/units/reuse.py``); x, gate and a branch of
+this timestep are read so much later that they meet it.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
@@ -28,6 +28,7 @@ def front_half(
     first_pass,
     last_pass,
     plain,
+    whole,
     reused,
     forecasts,
     slope,
@@ -50,9 +51,9 @@ def front_half(
     """Read x and branch, add, write x back and feed the FIFO.
 
     start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. plain: nothing is
-    normalized. reused: bit per context whose
-    branch comes from the cache, forecasts: those of them whose branch before comes on ``previous``, slope: of the
-    forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word left the FIFO.
+    normalized. reused: bit per context whose branch comes from the cache; with ``whole`` x itself does, in the last
+    pass, and x passes through the others. forecasts: those of them whose branch, or x, before comes on ``previous``,
+    slope: of the forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word left the FIFO.
     stat_last: the word entering the FIFO is a tile's last. takes_word: a word starts its way; lacks_words: it waits for
     the host or the branch cache.
     """
@@ -61,7 +62,7 @@ def front_half(
     CREDIT = config.fifo_credit
     parts = config.wide // ROWS
     at = Position()
-    running, fire, cached, forecast, tile_ok, x_ok, branch_ok = (flag() for _ in range(7))
+    running, fire, cached, forecast, still, tile_ok, x_ok, branch_ok = (flag() for _ in range(8))
     ahead = Signal(intbv(0)[4:])
     in_fifo = dim()
     walk = walker(clk, aresetn, start, fire, cond_base, regs, at, config)
@@ -70,10 +71,14 @@ def front_half(
     def source():
         cached.next = 0
         forecast.next = 0
+        still.next = 0
         for i in range(CONTEXTS):
             if at.context == i and not first_pass:
-                cached.next = reused[i]
-                forecast.next = forecasts[i]
+                if whole and not last_pass:
+                    still.next = reused[i]
+                else:
+                    cached.next = reused[i]
+                    forecast.next = forecasts[i]
         front_context.next = at.context
         tile_ok.next = not at.first_channel or ahead < 2 or plain
         x_ok.next = not first_pass or x_in.tvalid
@@ -94,8 +99,6 @@ def front_half(
         previous.tready.next = fire and forecast
         takes_word.next = fire
         ports.x_in.next = fire and first_pass
-        ports.cache_read.next = fire and cached
-        ports.slope_read.next = fire and forecast
 
     @always_seq(clk.posedge, reset=aresetn)
     def run():
@@ -117,25 +120,30 @@ def front_half(
 
     # Beside the forecast: what x, gate and a branch of this timestep are to be read with.
     fires = [fire, *(flag() for _ in range(FIRE_TO_READ))]
-    read, read_cached = fires[FIRE_TO_READ], flag()
+    read, read_cached, read_still, given = fires[FIRE_TO_READ], flag(), flag(), flag()
     beside = (
         [register(clk, fires[i], fires[i + 1]) for i in range(FIRE_TO_READ)],
         travel(clk, fires[:FIRE_TO_READ], cached, read_cached),
+        travel(clk, fires[:FIRE_TO_READ], still, read_still),
         travel(clk, fires[:FIRE_TO_READ], at.row_addr, ports.x_read.addr),
         travel(clk, fires[:FIRE_TO_READ], at.super_addr, ports.a_read.addr),
         travel(clk, fires[:FIRE_TO_READ], at.cond_addr, ports.gate.addr),
     )
 
     @always_comb
+    def find():
+        given.next = whole and read_cached  # x comes from the cache
+
+    @always_comb
     def look():
-        ports.x_read.enable.next = read and not first_pass
-        ports.a_read.enable.next = read and not first_pass and not read_cached
-        ports.gate.enable.next = read and not first_pass
+        ports.x_read.enable.next = read and not first_pass and not given
+        ports.a_read.enable.next = read and not first_pass and not read_cached and not read_still
+        ports.gate.enable.next = read and not first_pass and not given and not read_still
 
     # One cycle later: words from the memories, and from the forecast.
-    valid_1, cached_1, use_branch_1, last_1 = (flag() for _ in range(4))
+    valid_1, cached_1, given_1, kept_1, use_branch_1, last_1 = (flag() for _ in range(6))
     part_1 = dim()
-    x_host, x_1 = Signal(intbv(0)[ROWS * X_BITS :]), Signal(intbv(0)[ROWS * X_BITS :])
+    x_host, x_again, x_1 = (Signal(intbv(0)[ROWS * X_BITS :]) for _ in range(3))
     own, again, branch_1 = (Signal(intbv(0)[ROWS * INT8_BITS :]) for _ in range(3))
     gate_1 = Signal(intbv(0, min=-(1 << (GATE_BITS - 1)), max=1 << (GATE_BITS - 1)))
     again_valid, reuse_take = flag(), flag()
@@ -150,18 +158,24 @@ def front_half(
         valid_1.next = read
         if read:
             cached_1.next = read_cached
-            use_branch_1.next = not first_pass
+            given_1.next = given
+            kept_1.next = not first_pass
+            use_branch_1.next = not first_pass and not given and not read_still
 
     @always_comb
     def take_cached():
         reuse_take.next = fire and cached
 
-    extrapolate = reuse_unit(clk, reuse_take, cache.tdata, previous.tdata, slope, again_valid, again, lanes=ROWS)
+    extrapolate = reuse_unit(
+        clk, reuse_take, cache.tdata, previous.tdata, slope, whole, again_valid, x_again, again, lanes=ROWS
+    )
     pick = part_mux(ports.a_read.data, part_1, own, parts, ROWS * INT8_BITS)
 
     @always_comb
     def choose():
-        if use_branch_1:
+        if given_1:
+            x_1.next = x_again
+        elif kept_1:
             x_1.next = ports.x_read.data
         else:
             x_1.next = x_host
@@ -191,6 +205,6 @@ def front_half(
         ports.residual_saturated.next = new_valid and saturated
 
     return (
-        walk, source, allow, go, take, run, beside, look, found, fetch, take_cached, extrapolate, pick, choose, add,
+        walk, source, allow, go, take, run, beside, find, look, found, fetch, take_cached, extrapolate, pick, choose, add,
         tags, deliver,
     )  # fmt: skip

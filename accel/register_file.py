@@ -16,6 +16,7 @@ REGISTER_BITS = {
     **dict.fromkeys("weight_base mod_base param_base cache_base cache_base_other history_base".split(), 32),
     **dict.fromkeys([f"log_{what}_{parity}" for what in ("frames", "interleave") for parity in ("even", "odd")], 4),
     "policy": 1,
+    "whole": 1,
     "streak_step": 9,
     "tight": 8,
     "loose": 8,

@@ -36,8 +36,6 @@ class PassPorts:
             "fifo_write",
             "x_in",
             "x_out",
-            "cache_read",
-            "slope_read",
             "history_read",
             "ccu",
         ):
@@ -54,6 +52,7 @@ def residual_pass(
     first_pass,
     last_pass,
     light,
+    whole,
     detect,
     with_history,
     reused,
@@ -80,7 +79,7 @@ def residual_pass(
 ):
     """The whole pass; ``start`` and ``done`` are pulses. See ``front_half`` and ``back_half`` for the ports.
 
-    light: the pass only adds, its words go to x memory and nowhere else.
+    light: the pass only adds, its words go to x memory and nowhere else. whole: see ``front_half``.
     activity: what the pass is doing, for ``accel/stalls.py``.
     """
     ROWS = config.rows
@@ -92,7 +91,7 @@ def residual_pass(
     out_left = address()
     takes_word, front_lacks, back_lacks, plain = (flag() for _ in range(4))
     front = front_half(
-        clk, aresetn, start, first_pass, last_pass, plain, reused, forecasts, slope, front_context, moved, pop,
+        clk, aresetn, start, first_pass, last_pass, plain, whole, reused, forecasts, slope, front_context, moved, pop,
         cond_base, header, ports, x_in, cache, previous, summed, stat_last, takes_word, front_lacks, regs, config,
     )  # fmt: skip
     queue = stream_fifo(clk, aresetn, fifo_in, fifo_out, level, depth=config.fifo_depth)

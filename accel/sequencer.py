@@ -1,6 +1,7 @@
 """Timestep sequencer: pass, decide, compute or skip, sub-block after sub-block.
 
-A sub-block that follows the one before it is decided first; if no context computes it, its pass only adds.
+A sub-block that follows the one before it is decided first; if no context computes it, its pass only adds. With
+``whole`` the decisions of the first hold for the timestep; if no context computes, the last pass comes next.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum
@@ -38,6 +39,7 @@ def timestep_sequencer(
     aresetn,
     start,
     running,
+    whole,
     fetch,
     loaded,
     take,
@@ -66,8 +68,8 @@ def timestep_sequencer(
     Pulses out: fetch (conditioning), take (its header), pass_begin and follow (skip controller), pass_start,
     fetch_weights (and parameters), compute_start (engine), write_history (after the decisions). Pulses in: followed,
     pass_done, engine_done. forced, follows: of the header.
-    Weights are asked for as soon as it is sure that some context computes: at the start of the pass in dense runs and
-    ``forced`` timesteps, else with the first decision (``decided``, not ``reuse``).
+    Weights are asked for as soon as it is sure that some context computes: at the start of the pass in dense runs,
+    ``forced`` timesteps and where the timestep is decided, else with the first decision (``decided``, not ``reuse``).
     """
     phases = enum(
         "IDLE",
@@ -99,8 +101,8 @@ def timestep_sequencer(
         at.first_pass.next = at.sub_block == 0
         at.last_pass.next = at.sub_block == regs.sub_blocks
         at.half.next = at.sub_block[0]
-        at.follows.next = regs.policy and follows and at.sub_block != regs.sub_blocks
-        at.light.next = regs.policy and follows and at.sub_block != regs.sub_blocks and not any_computes
+        at.follows.next = regs.policy and at.sub_block != regs.sub_blocks and (follows or (whole and at.sub_block != 0))
+        at.light.next = regs.policy and at.sub_block != regs.sub_blocks and follows and not any_computes
         at.attention.next = not at.sub_block[0]
         at.odd_block.next = at.sub_block[1]
         if at.sub_block[0]:
@@ -155,13 +157,13 @@ def timestep_sequencer(
             if followed:
                 led.next = 1
                 phase.next = phases.OPEN_PASS
-        elif phase == phases.OPEN_PASS and at.follows and not led:
+        elif phase == phases.OPEN_PASS and at.follows and not led and not whole:
             follow.next = 1
             phase.next = phases.DECIDE_FIRST
         elif phase == phases.OPEN_PASS:
             pass_start.next = 1
             if not at.last_pass:
-                if not fetched and (not regs.policy or forced):
+                if not fetched and (not regs.policy or forced or (whole and not at.first_pass)):
                     fetch_weights.next = 1
                     fetched.next = 1
                 fetch.next = 1
@@ -188,7 +190,10 @@ def timestep_sequencer(
             if engine_done:
                 phase.next = phases.ADVANCE
         elif phase == phases.ADVANCE:
-            at.sub_block.next = next_block
+            if whole and not any_computes:
+                at.sub_block.next = regs.sub_blocks
+            else:
+                at.sub_block.next = next_block
             at.weight_addr.next = at.weight_addr + at.weight_words
             at.param_addr.next = at.param_addr + at.param_entries
             at.offset_before.next = at.offset

@@ -21,6 +21,7 @@ def skip_controller(
     aresetn,
     pass_begin,
     first,
+    whole,
     detect,
     decide,
     context_number,
@@ -51,7 +52,8 @@ def skip_controller(
     """Decide.
 
     pass_begin: pulse at the start of a pass: ``reused`` takes the decisions of the sub-block before, ``computes``
-    is set for every context. first: with pass_begin, the pass has no sub-block before it. detect: low in dense runs.
+    is set for every context. first: with pass_begin, the pass has no sub-block before it. whole: the decisions of the
+    first pass hold until the last, all of them are the same sub-block's. detect: low in dense runs.
     follow: pulse, decide for every context without a count; followed: pulse, done.
     decided: pulse, ``reuse`` and ``slope`` are the answer to ``decide``, or to one turn of ``follow``, on ``counted``
     changed codes, which leaves ``spent`` in the error meter if it is a reuse. error: of context ``regs.error_context``.
@@ -143,8 +145,9 @@ def skip_controller(
                 forecasts.next[i] = not first and detect and slopes[i] != 0
                 slots_before.next[i] = slots[i]
                 kept_slopes[i].next = slopes[i]
-                computes.next[i] = regs.contexts > i
-                slopes[i].next = 0
+                if first or not whole:
+                    computes.next[i] = regs.contexts > i
+                    slopes[i].next = 0
         elif unit_done:
             for i in range(CONTEXTS):
                 if at_context == i:

@@ -14,7 +14,7 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, intbv
 
 from accel.attention import attention_engine
-from accel.branch_cache import branch_writer, context_reader, history_writer
+from accel.branch_cache import branch_writer, context_reader, history_writer, stream_joiner, stream_writer
 from accel.command import TileCommand, address, dim, flag
 from accel.compute import compute_core
 from accel.conditioning import SubBlockHeader, conditioning
@@ -30,9 +30,10 @@ from accel.residual_pass import PassPorts, residual_pass
 from accel.sequencer import Progress, timestep_sequencer
 from accel.skip_controller import skip_controller
 from accel.stalls import Activity, classify_cycle
+from accel.stream import Command, Stream
 from accel.trace import trace_taps
 from accel.weights import param_loader, weight_streamer
-from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS
+from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS, X_BITS
 
 
 @block
@@ -169,7 +170,19 @@ def engines(
 
 @block
 def count_events(
-    ports, weight_write, param_write, mod_write, tile_moved, decided, cache_written, code_read, passing, running, events
+    ports,
+    weight_write,
+    param_write,
+    mod_write,
+    tile_moved,
+    decided,
+    cache_read,
+    slope_read,
+    cache_written,
+    code_read,
+    passing,
+    running,
+    events,
 ):
     """Connect the events that no unit reports by itself."""
 
@@ -194,8 +207,8 @@ def count_events(
         events.code_reads.next = code_read
         events.code_writes.next = ports.code_write.enable
         events.history_reads.next = ports.history_read
-        events.cache_reads.next = ports.cache_read
-        events.slope_reads.next = ports.slope_read
+        events.cache_reads.next = cache_read
+        events.slope_reads.next = slope_read
         events.cache_writes.next = cache_written
         events.x_in_words.next = ports.x_in
         events.x_out_words.next = ports.x_out
@@ -232,8 +245,13 @@ def radit_top(
     ring_head, ring_tail = address(), address()
     cache_at, cache_other_at, history_at = address(), address(), address()
     history_start, cache_start, follow, followed, compares = (flag() for _ in range(5))
+    whole, stream_start, stream_idle, writers_idle, latest_read, before_read = (flag() for _ in range(6))
+    cache_words = address()
     ports, reads, cmd = PassPorts(config), OperandPorts(config), TileCommand()
     finish, drained = Finish(cmd), Drained(config.rows)
+    latest, before, x_out = (Stream(config.rows * X_BITS) for _ in range(3))
+    branch_words, stream_words = Stream(config.rows * INT8_BITS), Stream(config.rows * INT8_BITS)
+    branch_cmd, stream_cmd, caches_branches, branch_written = Command(), Command(), flag(), flag()
     param_read = ReadPort(64)
     branch, numerators = WritePort(config.rows * INT8_BITS), WritePort(config.rows * INT8_BITS)
     HALF = config.max_contexts * config.max_hidden
@@ -255,8 +273,8 @@ def radit_top(
         new_image,
     )
     sequence = timestep_sequencer(
-        clk, aresetn, start, running, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
-        compute_start, engine_done, branch_idle, history_idle, fetch_weights, write_history, decided, reuse,
+        clk, aresetn, start, running, whole, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
+        compute_start, engine_done, writers_idle, history_idle, fetch_weights, write_history, decided, reuse,
         header.force, header.follow, follow, followed, at, activity, regs,
     )  # fmt: skip
 
@@ -277,17 +295,30 @@ def radit_top(
         compares.next = regs.policy and not at.follows
         with_history.next = regs.policy and not first_step and not at.last_pass and not at.follows
         history_start.next = pass_start and regs.policy and not first_step and not at.last_pass and not at.follows
-        cache_start.next = follow or (pass_start and not at.follows)  # as soon as it is known what is wanted
+        whole.next = regs.policy and regs.whole
+        stream_start.next = pass_start and at.last_pass and regs.policy and regs.whole
+        writers_idle.next = branch_idle and stream_idle
         cond_base.next = 0
         if at.half:
             cond_base.next = HALF
-        cache_at.next = regs.cache_base + at.offset_before
-        cache_other_at.next = regs.cache_base_other + at.offset_before
         history_at.next = regs.history_base + at.offset
         all_contexts.next = 0
         for i in range(CONTEXTS):
             if regs.contexts > i:
                 all_contexts.next[i] = 1
+
+    @always_comb
+    def place_cache():
+        if whole:
+            cache_start.next = stream_start
+            cache_at.next = regs.cache_base
+            cache_other_at.next = regs.cache_base_other
+            cache_words.next = regs.sub_block_words + regs.sub_block_words
+        else:
+            cache_start.next = follow or (pass_start and not at.follows)  # as soon as it is known what is wanted
+            cache_at.next = regs.cache_base + at.offset_before
+            cache_other_at.next = regs.cache_base_other + at.offset_before
+            cache_words.next = regs.sub_block_words
 
     # Conditioning, pass and decision.
     condition = conditioning(
@@ -295,12 +326,12 @@ def radit_top(
         m_mod_cmd, s_mod, mod_write, config,
     )  # fmt: skip
     stream = residual_pass(
-        clk, aresetn, pass_start, at.first_pass, at.last_pass, at.light, compares, with_history, reused, forecasts,
-        slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, m_x, s_cache_rd,
-        s_prev_rd, s_hist_rd, count, context_number, tile_moved, activity, regs, config,
+        clk, aresetn, pass_start, at.first_pass, at.last_pass, at.light, whole, compares, with_history,
+        reused, forecasts, slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, x_out,
+        latest, before, s_hist_rd, count, context_number, tile_moved, activity, regs, config,
     )  # fmt: skip
     skip = skip_controller(
-        clk, aresetn, pass_begin, at.first_pass, regs.policy, decide, context_number, count, follow, followed,
+        clk, aresetn, pass_begin, at.first_pass, whole, regs.policy, decide, context_number, count, follow, followed,
         at.sub_block, header, new_image, front_context, decided, counted, reuse, slope, spent, error, computes, slots,
         reused, forecasts, slots_before, slope_before, any_computes, index, regs, config,
     )  # fmt: skip
@@ -326,23 +357,52 @@ def radit_top(
         param_write, config,
     )  # fmt: skip
 
-    # Branch cache and history.
+    # Cache and history.
     cache_read = context_reader(
-        clk, aresetn, cache_start, reused, slots_before, cache_at, cache_other_at, regs.sub_block_words,
-        m_cache_rd_cmd, config,
-    )  # fmt: skip
-    previous_read = context_reader(  # the branch before the latest: in the other slot
-        clk, aresetn, cache_start, forecasts, slots_before, cache_other_at, cache_at, regs.sub_block_words,
-        m_prev_rd_cmd, config,
-    )  # fmt: skip
+        clk, aresetn, cache_start, reused, slots_before, cache_at, cache_other_at, cache_words, m_cache_rd_cmd, config
+    )
+    previous_read = context_reader(  # what came before the latest: in the other slot
+        clk, aresetn, cache_start, forecasts, slots_before, cache_other_at, cache_at, cache_words, m_prev_rd_cmd, config
+    )
+    latest_join = stream_joiner(clk, aresetn, whole, s_cache_rd, latest, latest_read, config)
+    before_join = stream_joiner(clk, aresetn, whole, s_prev_rd, before, before_read, config)
     history_read = context_reader(  # one slot
         clk, aresetn, history_start, all_contexts, slots, history_at, history_at, regs.sub_block_words,
         m_hist_rd_cmd, config,
     )  # fmt: skip
     cache_write = branch_writer(
-        clk, aresetn, regs.policy, regs.cache_base, regs.cache_base_other, finish, drained, cache_room, branch_idle,
-        m_cache_wr_cmd, m_cache_wr, cache_written, config,
+        clk, aresetn, caches_branches, regs.cache_base, regs.cache_base_other, finish, drained, cache_room, branch_idle,
+        branch_cmd, branch_words, branch_written, config,
     )  # fmt: skip
+    stream_write = stream_writer(
+        clk, aresetn, whole, stream_start, regs.contexts, reused, slots_before, regs.cache_base, regs.cache_base_other,
+        regs.sub_block_words, x_out, m_x, stream_idle, stream_cmd, stream_words, config,
+    )  # fmt: skip
+
+    @always_comb
+    def share_cache():
+        caches_branches.next = regs.policy and not regs.whole
+        branch_cmd.tready.next = m_cache_wr_cmd.tready and not whole
+        stream_cmd.tready.next = m_cache_wr_cmd.tready and whole
+        branch_words.tready.next = m_cache_wr.tready and not whole
+        stream_words.tready.next = m_cache_wr.tready and whole
+        if whole:
+            m_cache_wr_cmd.taddr.next = stream_cmd.taddr
+            m_cache_wr_cmd.tlen.next = stream_cmd.tlen
+            m_cache_wr_cmd.tvalid.next = stream_cmd.tvalid
+            m_cache_wr.tdata.next = stream_words.tdata
+            m_cache_wr.tvalid.next = stream_words.tvalid
+        else:
+            m_cache_wr_cmd.taddr.next = branch_cmd.taddr
+            m_cache_wr_cmd.tlen.next = branch_cmd.tlen
+            m_cache_wr_cmd.tvalid.next = branch_cmd.tvalid
+            m_cache_wr.tdata.next = branch_words.tdata
+            m_cache_wr.tvalid.next = branch_words.tvalid
+
+    @always_comb
+    def see_written():
+        cache_written.next = (stream_words.tvalid and stream_words.tready) or branch_written
+
     history_start_write = flag()
 
     @always_comb
@@ -361,6 +421,8 @@ def radit_top(
         mod_write,
         tile_moved,
         decided,
+        latest_read,
+        before_read,
         cache_written,
         code_read,
         passing,
@@ -369,7 +431,7 @@ def radit_top(
     )
     taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, spent, at, trace, config)
     return (
-        host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
-        params, cache_read, previous_read, history_read, cache_write, gate_history, history_write, booking, counting,
-        taps,
+        host, sequence, remember, derive, place_cache, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
+        params, cache_read, previous_read, latest_join, before_join, history_read, cache_write, stream_write,
+        share_cache, see_written, gate_history, history_write, booking, counting, taps,
     )  # fmt: skip

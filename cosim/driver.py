@@ -35,12 +35,14 @@ class Driver:
         self.engine, self.dims = engine, dims
         build = engine.config
         words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
-        slots = 2 if policy.gains.any() else 1  # of the branch cache
+        whole = policy.detect and policy.whole
+        slots = 2 if policy.gains.any() else 1  # of the cache
+        slot_words = 2 * dims.contexts * dims.sub_block_words(build) if whole else words
         self.order = token_order(dims, build)
         self.headers = pack_headers(integer, policy)
         self.params = pack_params(integer)
         self.weights = pack_weights(integer, build)
-        self.cache = np.zeros((slots * words, build.rows), np.int8)
+        self.cache = np.zeros((slots * slot_words, build.rows), np.int8)
         self.history = np.zeros((words, build.rows * 4 // 8), np.uint8)
         self.conditioning = np.zeros(0, np.uint16)
         for port, memory in (
@@ -52,6 +54,7 @@ class Driver:
         shape = registers(dims, build)
         chosen = {
             "policy": int(policy.detect),
+            "whole": int(whole),
             "streak_step": policy.registers.streak_step,
             "tight": policy.registers.tight,
             "loose": policy.registers.loose,
@@ -60,7 +63,7 @@ class Driver:
             "error_max": policy.registers.error_max,
         }
         bases = dict.fromkeys(("weight_base", "cache_base", "history_base"), 0)
-        bases["cache_base_other"] = (slots - 1) * words
+        bases["cache_base_other"] = (slots - 1) * slot_words
         for name, value in {**shape, **chosen, **bases}.items():
             engine.write_register(name, value)
 

@@ -183,6 +183,9 @@ class _ImageRun:
             if not problem:
                 self._count(capture.sub_block, int(capture.computed.sum()), capture.sub_block >= done)
         self.computed.append(~record.reuse[:, 0].numpy())
+        if not problem:
+            for sub_block in range(capture.sub_block + 1, self.prepared.dims.sub_blocks):  # reused as a whole
+                self._count(sub_block, 0, is_simulated=True)
         return problem or self._finish(index, x_out)
 
     def _expected(self, x: Tensor, index: int) -> Expected:

@@ -24,6 +24,7 @@ from model.ops.ccu import encode
 from model.ops.gelu import gelu, to_int8
 from model.ops.layernorm import SHIFT_OFFSET
 from model.ops.recip import recip
+from model.ops.reuse import BRANCH
 from model.ops.rsqrt import rsqrt
 from model.ops.softmax import MASKED, MAX_EXPONENT, softmax
 
@@ -131,10 +132,10 @@ def quantize(act: Tensor, tally: Tally) -> Tensor:
     return tally.clip("act", torch.mul(act, 2.0**-ACT_FRAC).add_(HALF).floor_())
 
 
-def forecast(latest: Tensor, before: Tensor, slope: Tensor) -> Tensor:
-    """latest, before (.., T, D), slope (..) Q3.8 -> forecast branch (.., T, D)."""
+def forecast(latest: Tensor, before: Tensor, slope: Tensor, limits: tuple[int, int] = BRANCH) -> Tensor:
+    """latest, before (.., T, D), slope (..) Q3.8 -> forecast branch, or stream, (.., T, D)."""
     moved = torch.addcmul(latest + HALF, latest - before, slope[..., None, None] * 2.0**-SLOPE_FRAC).floor_()
-    return moved.clamp_(-INT8_MAX, INT8_MAX)
+    return moved.clamp_(*limits)
 
 
 def gelu_table(h_mult: int, h_shift: int) -> Tensor:

@@ -8,7 +8,14 @@ Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16
     branch = reuse(latest branch, the one before, slope) where reused, else engine(a)
 
 A sub-block that follows the one before it decides first and encodes nothing; y, act and a exist only for images in
-which some context computes it. One more residual_add comes after the last sub-block. Attention: q, k = requant(a W, per
+which some context computes it. One more residual_add comes after the last sub-block.
+
+Where the policy reuses **whole** timesteps, sub-block 0 alone decides, and no branch is cached but x after the last
+sub-block. A context that reuses lets x pass through all sub-blocks and ends with
+
+    x = reuse(latest x, the one before, slope)
+
+A timestep that all contexts of an image reuse is over after the decisions of sub-block 0. Attention: q, k = requant(a W, per
 channel); v = requant(a W, one multiplier); score = requant_wide(q k); numerators, sum = softmax(score); o =
 requant(numerators v, recip(sum)); branch = requant(o W). MLP: u = requant_wide(a W); h = gelu_int8(u); branch =
 requant(h W).
@@ -32,7 +39,7 @@ from model.integer import Conditioning, IntegerDiT
 from model.ops.ccu import changed
 from model.ops.dtsm import DtsmState, decide
 from model.ops.meter import spend
-from model.ops.reuse import coefficient
+from model.ops.reuse import BRANCH, STREAM, coefficient
 from model.skip import PolicyTables
 
 
@@ -62,7 +69,7 @@ class StageCapture:
     Fields:
         sub_block: its number, s.
         computed: (N, contexts) bool.
-        decided: whether the policy decides at all.
+        decided: whether the policy decides here.
         normalized: (N,) bool, images whose input is normalized: act and a are 0 in the others.
         counts: (N, contexts) int64, changed codes; 0 where nothing is encoded.
         spent: (N, contexts) int64, what a reuse leaves, or would have left, in the error meter.
@@ -139,9 +146,12 @@ class Reference:
         self._spent = self.error = torch.zeros(images, contexts, dtype=torch.int64)
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
         detect = self.policy.detect
+        whole = self.policy.whole
         count = subs if detect else 0
-        self.cache = [torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in range(count)]
-        self.before = [torch.zeros_like(cached) for cached in self.cache]
+        cached = min(count, 1) if whole else count
+        self.cache = [torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in range(cached)]
+        self.before = [torch.zeros_like(one) for one in self.cache]
+        self._limits = STREAM if whole else BRANCH
         self.history = [torch.zeros(shape, dtype=torch.uint8, device=self.device) for _ in range(count)]
 
     def step(
@@ -172,13 +182,14 @@ class Reference:
         self, x: Tensor, index: int, tables: Conditioning, keep: bool
     ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
         """Yields captures, or None where they are not to be kept."""
+        whole, subs = self.policy.detect and self.policy.whole, len(self.integer.sub_blocks)
         x, tally = x.to(self.device).double(), carrier.Tally(self.count_clips)
         reuses, counts = [], []
         branch: Tensor | None = None
-        for s in range(len(self.integer.sub_blocks)):
+        for s in range(subs):
             if branch is not None:
                 x = self._add(x, branch, s - 1, index, tables, tally)
-            followed = self._follow(s, index)
+            followed = self._led() if whole and s > 0 else self._follow(s, index)
             needed = torch.ones(len(x), dtype=torch.bool) if followed is None else ~followed[1].all(1)
             act, a = self._input(x, needed, s, index, tables, tally)
             codes, count, reuse = self._decide(act, s, index) if followed is None else (None, *followed)
@@ -186,16 +197,23 @@ class Reference:
             branch = self._branch(a, reuse, codes, s, index, tally, stages)
             reuses.append(reuse)
             counts.append(count)
-            slopes = self._slopes(s, index, reuse)
+            decided = self.policy.detect and not (whole and s > 0)
+            slopes = self._slopes(s, index, reuse) if decided else torch.zeros_like(count)
             if stages is None:
                 yield None
             else:
-                decided = self.policy.detect
                 yield _captured(
                     s, ~reuse, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
                 )
-        assert branch is not None
-        x = self._add(x, branch, len(self.integer.sub_blocks) - 1, index, tables, tally)
+            if whole and bool(reuse.all()):
+                missing = subs - 1 - s
+                reuses, counts = reuses + [reuse] * missing, counts + [torch.zeros_like(count)] * missing
+                break
+        else:
+            assert branch is not None
+            x = self._add(x, branch, subs - 1, index, tables, tally)
+        if whole:
+            x = self._settle(x, reuses[0], index)
         record = torch.stack(reuses), torch.stack(counts), self.error, tally.saturated, tally.clipped
         return x.cpu(), StepRecord(*record)
 
@@ -233,6 +251,10 @@ class Reference:
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
         return none, self._answer(s, index, none, 1, self._lead)
 
+    def _led(self) -> tuple[Tensor, Tensor]:
+        """As `_follow`, where the decision of sub-block 0 is that of the timestep."""
+        return torch.zeros(self.images, self.contexts, dtype=torch.int64), self._lead
+
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
         policy = self.policy
@@ -265,17 +287,34 @@ class Reference:
         tally: carrier.Tally,
         stages: Stages | None,
     ) -> Tensor:
-        """Branch (N, contexts, T, D): computed where not reused, then cached, with the codes where there are any."""
+        """Branch (N, contexts, T, D): computed where not reused, then cached, with the codes where there are any.
+
+        Of a whole timestep that is reused it is 0.
+        """
         computed = (~reuse).to(a.device)
         given = a[computed]
         fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
         if not self.policy.detect:
             return fresh.view(a.shape)
-        self.before[s][computed] = self.cache[s][computed]
-        self.cache[s][computed] = fresh
         if codes is not None:
             self.history[s][computed] = codes[computed]
+        if self.policy.whole:
+            branch = torch.zeros_like(a)
+            branch[computed] = fresh
+            return branch
+        self._remember(s, computed, fresh)
         return self._forecast(s, self._slopes(s, index, reuse).to(a.device))
+
+    def _settle(self, x: Tensor, reuse: Tensor, index: int) -> Tensor:
+        """The stream (N, contexts, T, D) at the end of a timestep that is reused, or not, as a whole."""
+        computed = (~reuse).to(x.device)
+        self._remember(0, computed, x[computed])
+        return self._forecast(0, self._slopes(0, index, reuse).to(x.device)).clone()
+
+    def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
+        """Cache what the pairs `computed` (N, contexts) bool have computed, (K, T, D), as entry s."""
+        self.before[s][computed] = self.cache[s][computed]
+        self.cache[s][computed] = fresh
 
     def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
         """Coefficients of the forecast (N, contexts), 0 where not reused; after the decision."""
@@ -286,12 +325,12 @@ class Reference:
         )
 
     def _forecast(self, s: int, slopes: Tensor) -> Tensor:
-        """Branch (N, contexts, T, D): the latest computed one, or the forecast where it has a slope."""
+        """Entry s (N, contexts, T, D) of the cache: the latest computed, or the forecast where it has a slope."""
         moving = slopes > 0
         if not moving.any():
             return self.cache[s]
         branch = self.cache[s].clone()
-        branch[moving] = carrier.forecast(branch[moving], self.before[s][moving], slopes[moving])
+        branch[moving] = carrier.forecast(branch[moving], self.before[s][moving], slopes[moving], self._limits)
         return branch
 
 

@@ -68,6 +68,7 @@ class PolicyTables:
         boundaries: (steps, S, 7) int64, Q9.6 in units of the timestep's int8 step, ascending.
         gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
+        whole: sub-block 0 decides for its context's timestep; what is cached is the stream after the last sub-block.
         error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
         registers: run-time registers of the DTSM.
     """
@@ -78,6 +79,7 @@ class PolicyTables:
     boundaries: Tensor
     gains: Tensor
     follow: Tensor
+    whole: bool
     error_weights: Tensor
     registers: DtsmRegisters
 
@@ -101,6 +103,8 @@ class Policy:
             may go beyond the latest.
         together: the first sub-block of a timestep decides for all of its context, so that none computes on the
             input that a forecast of another one left; false: each decides for itself.
+        whole: such a decision is carried out at once: cached and forecast is the residual stream after the last
+            sub-block, and in a timestep that is reused nothing else runs; false: every sub-block has its branch cached.
         error_weights: knots of the error meter's weight over the progress: mean squared error that a reuse brings into
             a context's predicted noise, per share of changed codes; none: nothing is metered. Only a calibration
             finds them (`model/error_meter.py`), texts cannot name them.
@@ -123,6 +127,7 @@ class Policy:
     gain: float = 0.0
     reach: float = 8.0
     together: bool = False
+    whole: bool = False
     error_weights: tuple[float, ...] = ()
     max_error: float | None = None
 
@@ -147,6 +152,8 @@ class Policy:
             raise UserError(f"Policy field max_error is {self.max_error}: give 0 or more.")
         if not all(0.0 <= weight < math.inf for weight in self.error_weights):
             raise UserError(f"Policy field error_weights is {self.error_weights}: give errors of 0 or more.")
+        if self.whole and not self.together:
+            raise UserError("Policy field whole is True, but together is False: set together as well.")
         if not 0.0 < self.small < self.large:
             raise UserError(f"Policy fields small and large are {self.small} and {self.large}: give 0 < small < large.")
         if isinstance(self.schedule, tuple) and not all(0.0 <= knot < math.inf for knot in self.schedule):
@@ -199,7 +206,9 @@ class Policy:
         follow = torch.full((steps, subs), self.together)
         follow[:, 0] = False
         weights = self._weights(integer).unsqueeze(1).expand(steps, subs).contiguous()
-        return PolicyTables(self.name != "dense", thresholds, force, boundaries, gains, follow, weights, registers)
+        return PolicyTables(
+            self.name != "dense", thresholds, force, boundaries, gains, follow, self.whole, weights, registers
+        )
 
     def unit(self, integer: IntegerDiT) -> float:
         """Return the error meter's counts per unit of error, a power of two: no weight and no sum overflows."""
@@ -239,6 +248,7 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "gain": 0.0,
     "reach": 8.0,
     "together": False,
+    "whole": False,
     "max_error": None,
 }
 
@@ -257,6 +267,7 @@ FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
     "gain": 1.0,
     "reach": 1.25,
     "together": True,
+    "whole": True,
 }
 
 
@@ -303,9 +314,9 @@ def _parsed(key: str, value: str) -> Any:
         return value
     if key == "max_error" and value == "None":
         return None
-    if key == "together":
+    if isinstance(RADIT_DEFAULTS[key], bool):
         if value not in ("True", "False"):
-            raise UserError(f"--policy setting together is '{value}': give True or False.")
+            raise UserError(f"--policy setting {key} is '{value}': give True or False.")
         return value == "True"
     try:
         if key == "schedule":

@@ -2,7 +2,8 @@
 
 A calibration (`model/calibrate.py`) observes the float model on its own trajectories. A skipping run visits other
 images, and its sub-blocks may see streams that no dense run has. Here the policy runs on the integer model; the float
-model's blocks are observed on its images, and each sub-block also on the integer run's own stream before it.
+model's blocks are observed on its images, and each sub-block also on the integer run's own stream before it. Where whole timesteps are reused, no sub-block
+computes on such a stream, and the images are all there is to visit.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ def visited_ranges(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg
         images = host.image
         x, _ = reference.step(host.enter(), index, host.tables, captures)
         modulation = dit.block_modulation(host.tables.c[:, :, index].flatten(0, 1))
-        streams = torch.stack([to_float(one.x, integer.x_frac, tokens).flatten(0, 1) for one in captures])
         embedded = dit.embed(images).repeat_interleave(host.contexts, 0)
-        found = [observe(dit, embedded, modulation, streams=seen)[1] for seen in (None, streams)]
+        found = [observe(dit, embedded, modulation)[1]]
+        if not reference.policy.whole:
+            streams = torch.stack([to_float(one.x, integer.x_frac, tokens).flatten(0, 1) for one in captures])
+            found.append(observe(dit, embedded, modulation, streams=streams)[1])
         rows.append(largest(found))
         host.leave(x, index)
     table = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}

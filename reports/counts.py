@@ -35,8 +35,14 @@ class Work:
         attention: computed (timestep, attention sub-block, context) in even and odd blocks.
         mlp: computed (timestep, MLP sub-block, context).
         attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
-        reused: (timestep, sub-block, context) that took a cached branch.
-        forecast: those of them that also took the branch before, for a forecast.
+        passes: (timestep, pass), the first and the last of a timestep among them.
+        gated: (timestep, pass, context) that added a branch.
+        result_words: words of the cache to a word of what is cached: 1 for branches, 2 for streams.
+        cached: (timestep, sub-block, context) whose branch was cached; of streams, (timestep, context).
+        reused: the same, that took what was cached.
+        forecast: those of them that also took the one before, for a forecast.
+        given: (timestep, context) whose x came from the cache.
+        decisions: (timestep, sub-block, context) that were decided.
         encoded: (timestep, sub-block, context) whose input was encoded.
         compared: those of them after the first timestep, compared with the codes kept.
         kept: those of them that were computed, so that their codes were kept.
@@ -48,8 +54,14 @@ class Work:
     mlp: int
     attention_fetches: int
     mlp_fetches: int
+    passes: int
+    gated: int
+    result_words: int
+    cached: int
     reused: int
     forecast: int
+    given: int
+    decisions: int
     encoded: int
     compared: int
     kept: int
@@ -67,14 +79,24 @@ class Work:
         contexts = computed.shape[2]
         following = orders.following(computed.shape[:2])
         encoding = ~following & orders.policy_on
+        timesteps, sub_blocks = computed.shape[:2]
+        whole = orders.policy_on and orders.whole
+        results = computed[:, :1] if whole else computed
+        passes = np.where(fetched[:, 0], sub_blocks + 1, 2) if whole else np.full(timesteps, sub_blocks + 1)
         return cls(
-            timesteps=computed.shape[0],
+            timesteps=timesteps,
             attention=(int(computed[:, 0::4].sum()), int(computed[:, 2::4].sum())),
             mlp=int(computed[:, 1::2].sum()),
             attention_fetches=int(fetched[:, 0::2].sum()),
             mlp_fetches=int(fetched[:, 1::2].sum()),
-            reused=int((~computed).sum()),
-            forecast=int((slopes(computed, orders.gains) > 0).sum()),
+            passes=int(passes.sum()),
+            gated=int(computed.sum()) if whole else computed.size,
+            result_words=2 if whole else 1,
+            cached=int(results.sum()),
+            reused=int((~results).sum()),
+            forecast=int((slopes(computed, orders.gains)[:, : results.shape[1]] > 0).sum()),
+            given=int((~results).sum()) if whole else 0,
+            decisions=results.size,
             encoded=int(encoding.sum()) * contexts,
             compared=int(encoding[1:].sum()) * contexts,
             kept=int(computed[encoding].sum()),
@@ -248,9 +270,12 @@ def parameters(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 
 def conditioning(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Header and per-channel entries of every pass, the last residual pass of a timestep included."""
+    """Header and per-channel entries of every pass, the last residual pass of a timestep included.
+
+    Where a timestep is reused as a whole, those of its second pass are fetched in vain.
+    """
     beats = MOD_HEADER_BEATS + dims.contexts * dims.hidden
-    return {"mod_writes": work.timesteps * (dims.sub_blocks + 1) * beats}
+    return {"mod_writes": work.passes * beats}
 
 
 def _pass_words(dims: Dims, build: BuildConfig) -> int:
@@ -259,22 +284,22 @@ def _pass_words(dims: Dims, build: BuildConfig) -> int:
 
 
 def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Gated residual add: sub_blocks + 1 passes per timestep; the first has no branch, the last no LayerNorm.
+    """Gated residual add: the first pass of a timestep has no branch, the last no LayerNorm.
 
     Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host.
     """
     words = work.timesteps * _pass_words(dims, build)
-    inner = dims.sub_blocks * words
+    inner = work.passes * _pass_words(dims, build) - words
     queued = work.normalized * dims.sub_block_words(build) + words
     return {
         "residual_words": inner + words,
         "x_in_words": words,
         "x_out_words": words,
-        "x_reads": inner,
+        "x_reads": inner - work.given * dims.sub_block_words(build),
         "x_writes": inner,
         "fifo_writes": queued,
         "fifo_reads": queued,
-        "gate_reads": inner,
+        "gate_reads": work.gated * dims.sub_block_words(build),
         "a_reads_row": work.computed * dims.sub_block_words(build),
     }
 
@@ -299,15 +324,15 @@ def detection(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
         "code_writes": work.encoded * words,
         "history_reads": work.compared * words,
         "code_reads": work.kept * words,
-        "dtsm_ops": work.timesteps * dims.sub_blocks * dims.contexts,
+        "dtsm_ops": work.decisions,
     }
 
 
 def branch_cache(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Computed branches are written, reused ones read, with the branch before where they are forecasts."""
-    words = dims.sub_block_words(build)
+    """Computed results are written, reused ones read, with the one before where they are forecasts."""
+    words = work.result_words * dims.sub_block_words(build)
     return {
-        "cache_writes": work.computed * words,
+        "cache_writes": work.cached * words,
         "cache_reads": work.reused * words,
         "slope_reads": work.forecast * words,
     }

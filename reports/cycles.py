@@ -74,7 +74,7 @@ def predict(
     """
     check_fit(dims, build)
     check_record(dims, computed, orders.policy_on)
-    sequencer = TimestepSequencer(dims, build, orders.policy_on, memory)
+    sequencer = TimestepSequencer(dims, build, orders, memory)
     phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
     timesteps = []
     forecasts, follow = slopes(computed, orders.gains) > 0, orders.following(computed.shape[:2])
@@ -113,12 +113,13 @@ class Progress:
 class TimestepSequencer:
     """``accel.sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
 
-    def __init__(self, dims: Dims, build: BuildConfig, policy_on: bool, memory: MemoryModel) -> None:
-        self._dims, self._build, self._policy_on, self._memory = dims, build, policy_on, memory
+    def __init__(self, dims: Dims, build: BuildConfig, orders: Orders, memory: MemoryModel) -> None:
+        self._dims, self._build, self._policy_on, self._memory = dims, build, orders.policy_on, memory
+        self._whole = orders.policy_on and orders.whole
         self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
         self.timestep = lru_cache(maxsize=None)(self._timestep)
-        self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, policy_on).run)
+        self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, self._policy_on and not self._whole).run)
         self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
 
     def _timestep(
@@ -143,9 +144,12 @@ class TimestepSequencer:
             for phase, cycles in self._sub_block(at, sub_block, decision, bool(follows), first_step, known).items():
                 phases[phase] += cycles
             at.forecast = _contexts(forecast[sub_block])
+            if self._whole and not decision.any():
+                break
         start = self._start(at)
-        done = start + self._pass(Pass(at.reused, at.forecast, last=True)).done
-        phases["pass"] += max(done + DONE_TO_FINISH, at.history, at.branch) + 1 - at.load
+        times = self._pass(Pass(at.reused, at.forecast, last=True, whole=self._whole))
+        written = start + times.written
+        phases["pass"] += max(start + times.done + DONE_TO_FINISH, at.history, at.branch, written) + 1 - at.load
         return {phase: round(cycles) for phase, cycles in phases.items()}
 
     def _sub_block(
@@ -154,9 +158,12 @@ class TimestepSequencer:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
         active, reused = _contexts(decision), _contexts(~decision)
         compares = self._policy_on and not follows
-        led = FOLLOW + len(decision) * TURN if follows else 0
+        settled = self._whole and sub_block > 0  # by sub-block 0
+        known = known or settled
+        led = FOLLOW + len(decision) * TURN if follows and not settled else 0
+        cached, forecast = ((), ()) if self._whole else (at.reused, at.forecast)
         todo = Pass(
-            at.reused, at.forecast, ahead=led, light=follows and not active, detect=compares,
+            cached, forecast, ahead=led, light=follows and not active, detect=compares,
             with_history=compares and not first_step,
         )  # fmt: skip
         start, times = self._start(at) + led, self._pass(todo)
@@ -165,7 +172,7 @@ class TimestepSequencer:
         if not active:
             return {"pass": at.load - load}
         engine = start + times.done + DONE_TO_ENGINE
-        if follows:
+        if follows and not settled:
             asked = start + (active[0] + 1 - len(decision)) * TURN - LAST_TURN_TO_PASS
         else:
             asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)

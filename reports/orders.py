@@ -20,17 +20,19 @@ class Orders:
         forced: bool [timestep], computes everything, so that weights are asked for early.
         gains: int [timestep, sub_block], Q1.7 gain of the forecast; 0: reused branches are taken as they are.
         follow: bool [timestep, sub_block], decided before its pass, without codes.
+        whole: register ``whole``: sub-block 0 decides for the timestep, cached is the stream after the last one.
     """
 
     policy_on: bool
     forced: np.ndarray | None = None
     gains: np.ndarray | None = None
     follow: np.ndarray | None = None
+    whole: bool = False
 
     @classmethod
     def of(cls, tables: PolicyTables) -> Orders:
         """What a policy's tables order."""
-        return cls(tables.detect, tables.force.numpy(), tables.gains.numpy(), tables.follow.numpy())
+        return cls(tables.detect, tables.force.numpy(), tables.gains.numpy(), tables.follow.numpy(), tables.whole)
 
     def known(self, timestep: int) -> bool:
         """Whether it is certain beforehand that everything is computed."""

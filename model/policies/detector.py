@@ -51,7 +51,7 @@ class Detector(Method):
         sees_input: decisions depend on nothing else of a run.
 
     Fields:
-        gain, reach, together: as in `Policy`.
+        gain, reach, together, whole: as in `Policy`.
         order: of the forecast, 1 or 2.
         shared: both guidance contexts decide alike, by the mean of their distances; false: each for itself.
         schedule: knots of the threshold over the timesteps, as in `Policy`.
@@ -65,6 +65,7 @@ class Detector(Method):
     order: int = 1
     shared: bool = False
     together: bool = True
+    whole: bool = FORECAST_DEFAULTS["whole"]
     schedule: tuple[float, ...] = FORECAST_DEFAULTS["schedule"]
 
     def __post_init__(self) -> None:
@@ -74,7 +75,7 @@ class Detector(Method):
     @property
     def policy(self) -> Policy:
         """The policy whose schedule, guards and forecast hold."""
-        shared = {"schedule": self.schedule, "gain": self.gain, "reach": self.reach, "together": self.together}
+        shared = {name: getattr(self, name) for name in ("schedule", "gain", "reach", "together", "whole")}
         return forecast(self.threshold, **shared)
 
     @property

@@ -26,6 +26,7 @@ class Miss(Detector):
 
     name: ClassVar[str] = "miss"
     sees_input: ClassVar[bool] = False
+    whole: bool = False  # it looks at the branches
     power: float = 1.0
     memory: float = 0.0
 

@@ -59,7 +59,8 @@ class MethodReference(Reference):
         self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
     ) -> Tensor:
         branch = super()._branch(a, reuse, codes, s, index, tally, stages)
-        self._rule.learn(s, branch)
+        if not self.policy.whole:
+            self._rule.learn(s, branch)
         return branch
 
 
@@ -75,6 +76,7 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
         gains=torch.full((steps, subs), method.slope_gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
+        whole=False,
         error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
     )

@@ -1,6 +1,6 @@
-"""A forecast of second order on the integer reference: three cached branches of each sub-block in place of two.
+"""A forecast of second order on the integer reference: three cached results in place of two.
 
-With F, F', F'' the last three computed branches, h timesteps between F and F', h' between F' and F'', and u = k / h
+With F, F', F'' the last three computed results, h timesteps between F and F', h' between F' and F'', and u = k / h
 limited by the reach, the parabola through the three (Newton's form) is
 
     F + (u + v) (F - F') - v (h / h') (F' - F'')        v = u (u + 1) h / (h + h')
@@ -13,14 +13,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.carrier import Tally
-from model.engines import Stages
-from model.formats import INT8_MAX, SLOPE_FRAC
+from model.formats import SLOPE_FRAC
 from model.policies.reference import MethodReference
 
 
 class SecondOrderReference(MethodReference):
-    """The reference under a policy that forecasts from three branches; coefficients are cut as Q3.8."""
+    """The reference under a policy that forecasts from three results; coefficients are cut as Q3.8."""
 
     def start(self, images: int, contexts: int = 2) -> None:
         """Forget every cached result and every decision."""
@@ -34,18 +32,15 @@ class SecondOrderReference(MethodReference):
         self._earlier[s] = torch.where(reuse, self._earlier[s], gap)
         return count, reuse
 
-    def _branch(
-        self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
-    ) -> Tensor:
-        computed = (~reuse).to(a.device)
+    def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
         self._oldest[s][computed] = self.before[s][computed]
-        return super()._branch(a, reuse, codes, s, index, tally, stages)
+        super()._remember(s, computed, fresh)
 
     def _forecast(self, s: int, slopes: Tensor) -> Tensor:
         first, second = curved(slopes, self.state[s].gap, self._earlier[s])
         latest, before, oldest = self.cache[s], self.before[s], self._oldest[s]
         step = first[..., None, None] * (latest - before) - second[..., None, None] * (before - oldest)
-        return torch.floor(latest + step + 0.5).clamp_(-INT8_MAX, INT8_MAX)
+        return torch.floor(latest + step + 0.5).clamp_(*self._limits)
 
 
 def curved(slopes: Tensor, gap: Tensor, earlier: Tensor) -> tuple[Tensor, Tensor]:

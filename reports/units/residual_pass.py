@@ -25,6 +25,8 @@ SUMMED = (
 )
 TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
+TO_PASS, TO_WRITE = 2, 3  # start, or the last word of a context -> the next one passes the stream writer
+HALVES = 2  # words of a cache port to a word of a stream
 AHEAD = 2  # tiles whose statistics may be under way
 PULSE = 1
 
@@ -41,6 +43,8 @@ class Pass:
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
         ahead: cycles from the command for cached branches to the start pulse.
+        whole: the last pass where whole timesteps are reused: x of the contexts in `cached` comes from there, and x of
+            the others goes there.
     """
 
     cached: tuple[int, ...]
@@ -50,6 +54,7 @@ class Pass:
     detect: bool = False
     with_history: bool = False
     ahead: int = 0
+    whole: bool = False
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
@@ -58,10 +63,12 @@ class Pass:
 
 @dataclass(frozen=True)
 class PassTimes:
-    """Relative to the start pulse: the decision of each context, and the pulse at the end."""
+    """Relative to the start pulse: the decision of each context, the pulse at the end, and the first cycle in which all
+    that went to the cache is written."""
 
     decided: tuple[float, ...]
     done: float
+    written: float = 0.0
 
 
 def context_reader(wanted: tuple[int, ...], latency: int) -> dict[int, float]:
@@ -108,6 +115,8 @@ class Pace:
 def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
     """Times of one pass."""
     cached = context_reader(todo.cached, memory.latency - todo.ahead)
+    if todo.whole:
+        return _stream_pass(todo, cached, dims, build, memory)
     if todo.last or todo.light:
         return PassTimes((), _plain_pass(todo, cached, dims, build, memory))
     history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory.latency)
@@ -152,3 +161,29 @@ def _plain_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildCo
         first = max(pace.front(ctx * tiles, read, 1), cached.get(ctx, 0.0))
         read = pace.front(ctx * tiles, first, words - 1)
     return read + (TO_OUTPUT if todo.last else TO_STATISTICS) + PULSE
+
+
+def _stream_pass(
+    todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel
+) -> PassTimes:
+    """The last pass where whole timesteps are reused, word by word: read or forecast, through the FIFO, past the writer.
+
+    A word is read when the writer has let ``fifo_credit`` words less pass.
+    """
+    words, credit = dims.sub_block_words(build), build.fifo_credit
+    half = memory.spacing(build.rows)
+    passed: list[float] = []
+    read, gone = START - 1.0, 0.0
+    for ctx in range(dims.contexts):
+        given = ctx in todo.cached
+        pace = HALVES * memory.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
+        ready, step = cached.get(ctx, 0.0) + given, 1.0 if given else HALVES * half
+        open_ = gone + (TO_PASS if given else TO_WRITE)
+        for word in range(words):
+            read = max(read + (pace if word else 1.0), ready)
+            if len(passed) >= credit:
+                read = max(read, passed[-credit] + 1)
+            gone = max(read + TO_OUTPUT, gone + step if word else open_)
+            passed.append(gone)
+    wrote = dims.contexts - 1 not in todo.cached
+    return PassTimes((), gone + PULSE, gone + PULSE + HALVES * half * wrote)

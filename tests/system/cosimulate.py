@@ -38,6 +38,7 @@ SKIPPING = radit(0.8, max_streak=3, first_dense=1, last_dense=0, streak_step=0.1
 FORECASTING = replace(SKIPPING, gain=1.0)
 # The first sub-block of a timestep decides for all; the schedule forbids reuse nowhere.
 TOGETHER = replace(FORECASTING, name="forecast", reach=1.5, together=True)
+WHOLE = replace(TOGETHER, whole=True)  # and is forecast at its end
 
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]

@@ -18,6 +18,7 @@ from tests.system.cosimulate import (
     MOST_CYCLES,
     SKIPPING,
     TOGETHER,
+    WHOLE,
     Shape,
     Task,
     cosimulate,
@@ -86,6 +87,19 @@ def test_the_first_sub_block_decides_for_its_context(rows, cols):
     assert (outcome.computed[..., 0] != outcome.computed[..., 1]).any() and not outcome.computed.all()
 
 
+@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("gain", [0.0, 1.0])
+def test_a_timestep_is_reused_as_a_whole(rows, cols, gain):
+    build, policy = small_build(rows, cols), replace(WHOLE, gain=gain)
+    task = make_task(TWICE.on(build).uneven())
+    outcome = cosimulate("verilator", build, task, policy)
+    outcome.assert_exact()
+    first, second = outcome.computed[:, 0].T
+    assert (outcome.computed == outcome.computed[:, :1]).all() and outcome.check.decisions_compared == first.size * 2
+    assert (first & ~second).any() and (second & ~first).any() and (~first & ~second).any()
+    assert (outcome.counters["slope_reads"] > 0) == (gain > 0)
+
+
 @dataclass(frozen=True)
 class Metered(Policy):
     """Timesteps cost differently, and an image may spend so much."""
@@ -101,7 +115,7 @@ class Metered(Policy):
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
-@pytest.mark.parametrize("base", [SKIPPING, TOGETHER], ids=["each", "together"])
+@pytest.mark.parametrize("base", [SKIPPING, TOGETHER, WHOLE], ids=["each", "together", "whole"])
 def test_a_reuse_is_refused_where_the_error_meter_is_full(rows, cols, base):
     build = small_build(rows, cols)
     task, policy = make_task(TWICE.on(build)), Metered(**asdict(base))
@@ -154,6 +168,12 @@ def test_slow_memories_change_cycles_only(setup):
     assert outcome.check == usual.check and outcome.counted == usual.counted
 
 
+def test_a_timestep_of_one_context_is_reused_as_a_whole():
+    outcome = cosimulate("verilator", small_build(8, 8), make_task(SHAPES["one context"]), WHOLE)
+    outcome.assert_exact()
+    assert not outcome.computed.all() and outcome.counters["slope_reads"] == 0
+
+
 def test_every_port_at_its_own_pace(rng):
     build = small_build(8, 8)
     for shape in (replace(TWICE, hidden=4, mlp=8), Shape(17, 24, 6, 20, motion=TWICE.motion, seed=8)):
@@ -168,11 +188,11 @@ def test_every_port_at_its_own_pace(rng):
                 for port in PORTS
             }
             setup = Setup(ports=ports, bandwidth=rng.choice([None, 2.0, 9.0]), max_cycles=MOST_CYCLES)
-            outcome = cosimulate("verilator", build, make_task(shape), FORECASTING, setup)
-            outcome.assert_exact()
+            for policy in (FORECASTING, WHOLE):
+                cosimulate("verilator", build, make_task(shape), policy, setup).assert_exact()
 
 
-@pytest.mark.parametrize("policy", [SKIPPING, FORECASTING], ids=["plain", "forecast"])
+@pytest.mark.parametrize("policy", [SKIPPING, FORECASTING, WHOLE], ids=["plain", "forecast", "whole"])
 def test_nothing_of_an_image_reaches_the_next(policy, rng):
     """Whatever cache and history hold when an image starts."""
 

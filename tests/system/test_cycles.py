@@ -42,7 +42,8 @@ def random_policy(rng: np.random.Generator) -> Policy:
     if rng.random() < 0.3:
         return dense()
     settings = {"max_streak": int(rng.integers(1, 4)), "first_dense": int(rng.integers(1, 3)), "last_dense": 0}
-    settings |= {"gain": float(rng.choice([0.0, 1.0])), "together": bool(rng.random() < 0.5)}
+    settings |= {"gain": float(rng.choice([0.0, 1.0])), "together": bool(rng.random() < 0.6)}
+    settings |= {"whole": settings["together"] and bool(rng.random() < 0.6)}
     return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), **settings)
 
 
@@ -91,8 +92,9 @@ def test_a_limited_memory_is_met_within_a_hundredth(rows, cols, rng):
     build = small_build(rows, cols)
     for bandwidth, stall in ((build.wide / 2, 0.0), (build.wide, 0.0), (2 * build.wide, 0.1), (None, 0.2)):
         task = make_task(replace(Shape(32, 48, 2, 96, motion=("jssds", "jdsjs")), depth=2).on(build))
-        policy = Policy("radit", threshold=0.6, max_streak=2, last_dense=0, gain=1.0)
-        setup = Setup(MemoryTiming(latency=50, stall=stall), bandwidth=bandwidth)
-        outcome, prediction = run(task, build, policy, setup, MemoryModel(50, bandwidth, stall))
-        assert not outcome.computed.all() and outcome.counters["slope_reads"] > 0
-        assert prediction.cycles == pytest.approx(outcome.counters["cycles"], rel=TOLERANCE)
+        each = Policy("radit", threshold=0.6, max_streak=2, last_dense=0, gain=1.0)
+        for policy in (each, replace(each, together=True, whole=True)):
+            setup = Setup(MemoryTiming(latency=50, stall=stall), bandwidth=bandwidth)
+            outcome, prediction = run(task, build, policy, setup, MemoryModel(50, bandwidth, stall))
+            assert not outcome.computed.all() and outcome.counters["slope_reads"] > 0
+            assert prediction.cycles == pytest.approx(outcome.counters["cycles"], rel=TOLERANCE)
