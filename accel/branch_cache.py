@@ -5,8 +5,10 @@ them are there for a forecast. Readers: one command per reused context, whose la
 and, where the branch is a forecast, one for the branch before it. Writer: one burst per drained branch tile, through a
 FIFO that the array waits for. Where whole timesteps are reused, the slots belong to the context alone and hold the
 residual stream after the last sub-block, 16 bit, as two words of the ports, the lower lanes' first: readers' words are
-joined, and a writer of its own sees the words that leave for the host. History: one read command per pass; after the decisions, the codes of every computed
-context are written from the code buffer, beside the engine's work.
+joined, and a writer of its own sees the words that leave for the host.
+
+History: one read command per pass; after the decisions, the codes of every computed context are written from the code
+buffer, beside the engine's work.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum
@@ -189,8 +191,8 @@ def stream_joiner(clk, aresetn, whole, src, dst, taken, config):
 def stream_writer(
     clk, aresetn, enable, start, contexts, reused, in_other, base, other, words, src, host, idle, cmd, dst, config
 ):
-    """Hand ``src`` on to ``host``; while ``enable``, write to the cache what passes after ``start``, of all ``contexts``
-    but those ``reused`` (bits).
+    """Hand ``src`` on to ``host``; while ``enable``, what passes after ``start`` goes to the cache as well, of all
+    ``contexts`` but those ``reused`` (bits).
 
     words: of one context; in the cache they are twice as many. in_other: bits, contexts whose words go to ``other``,
     not to ``base``. idle: all written.

@@ -53,9 +53,9 @@ def front_half(
     start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. plain: nothing is
     normalized. reused: bit per context whose branch comes from the cache; with ``whole`` x itself does, in the last
     pass, and x passes through the others. forecasts: those of them whose branch, or x, before comes on ``previous``,
-    slope: of the forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word left the FIFO.
-    stat_last: the word entering the FIFO is a tile's last. takes_word: a word starts its way; lacks_words: it waits for
-    the host or the branch cache.
+    slope: of the forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word
+    left the FIFO. stat_last: the word entering the FIFO is a tile's last. takes_word: a word starts its way;
+    lacks_words: it waits for the host or the cache.
     """
     ROWS = config.rows
     CONTEXTS = config.max_contexts
@@ -205,6 +205,7 @@ def front_half(
         ports.residual_saturated.next = new_valid and saturated
 
     return (
-        walk, source, allow, go, take, run, beside, find, look, found, fetch, take_cached, extrapolate, pick, choose, add,
+        walk, source, allow, go, take, run, beside, find, look, found, fetch, take_cached, extrapolate, pick, choose,
+        add,
         tags, deliver,
     )  # fmt: skip

@@ -326,8 +326,8 @@ def radit_top(
         m_mod_cmd, s_mod, mod_write, config,
     )  # fmt: skip
     stream = residual_pass(
-        clk, aresetn, pass_start, at.first_pass, at.last_pass, at.light, whole, compares, with_history,
-        reused, forecasts, slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, x_out,
+        clk, aresetn, pass_start, at.first_pass, at.last_pass, at.light, whole, compares, with_history, reused,
+        forecasts, slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, x_out,
         latest, before, s_hist_rd, count, context_number, tile_moved, activity, regs, config,
     )  # fmt: skip
     skip = skip_controller(
@@ -431,7 +431,7 @@ def radit_top(
     )
     taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, spent, at, trace, config)
     return (
-        host, sequence, remember, derive, place_cache, condition, stream, skip, x_memory, a_mem, grouping, engine, core, weights,
-        params, cache_read, previous_read, latest_join, before_join, history_read, cache_write, stream_write,
+        host, sequence, remember, derive, place_cache, condition, stream, skip, x_memory, a_mem, grouping, engine, core,
+        weights, params, cache_read, previous_read, latest_join, before_join, history_read, cache_write, stream_write,
         share_cache, see_written, gate_history, history_write, booking, counting, taps,
     )  # fmt: skip

@@ -15,10 +15,11 @@ sub-block. A context that reuses lets x pass through all sub-blocks and ends wit
 
     x = reuse(latest x, the one before, slope)
 
-A timestep that all contexts of an image reuse is over after the decisions of sub-block 0. Attention: q, k = requant(a W, per
-channel); v = requant(a W, one multiplier); score = requant_wide(q k); numerators, sum = softmax(score); o =
-requant(numerators v, recip(sum)); branch = requant(o W). MLP: u = requant_wide(a W); h = gelu_int8(u); branch =
-requant(h W).
+A timestep that all contexts of an image reuse is over after the decisions of sub-block 0.
+
+Attention: q, k = requant(a W, per channel); v = requant(a W, one multiplier); score = requant_wide(q k); numerators,
+sum = softmax(score); o = requant(numerators v, recip(sum)); branch = requant(o W). MLP: u = requant_wide(a W); h =
+gelu_int8(u); branch = requant(h W).
 Operations: `model/ops`, here in the fused form of `model/carrier.py`. Pairs that reuse are not computed at all.
 """
 

@@ -2,8 +2,8 @@
 
 A calibration (`model/calibrate.py`) observes the float model on its own trajectories. A skipping run visits other
 images, and its sub-blocks may see streams that no dense run has. Here the policy runs on the integer model; the float
-model's blocks are observed on its images, and each sub-block also on the integer run's own stream before it. Where whole timesteps are reused, no sub-block
-computes on such a stream, and the images are all there is to visit.
+model's blocks are observed on its images, and each sub-block also on the integer run's own stream before it. Where
+whole timesteps are reused, no sub-block computes on such a stream, and the images are all there is to visit.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from reports.cycles import MemoryModel
 from reports.energy import energy
 from reports.files import file_hash
 from reports.host import host_work
-from reports.memories import MemoryPlan, describe_plans, plan_memory
+from reports.memories import MemoryPlan, describe_plans, planned
 from reports.orders import Orders
 from reports.schema import Array, Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
 from reports.summary import all_ratios, policy_result, provenance, whole_run
@@ -75,9 +75,8 @@ def summarize(
 
 
 def _plan(prepared: Prepared, policy: Policy) -> MemoryPlan:
-    """Where a policy's branch cache and history live; forecasts need two branches of each sub-block."""
-    forecasts = policy.tables(prepared.integer).gains.any()
-    return plan_memory(prepared.dims, prepared.build, cached_tensors=2 if forecasts else 1)
+    """Where a policy's cache and history live."""
+    return planned(prepared.dims, prepared.build, Orders.of(policy.tables(prepared.integer)))
 
 
 def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:

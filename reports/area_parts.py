@@ -40,15 +40,15 @@ PARTS = {
     "dtsm": Part("DTSM and skip controller", "detection"),
     "history": Part("code history", "detection"),
     "forecast": Part("forecast", "reuse"),
-    "cache": Part("branch cache traffic", "reuse"),
+    "cache": Part("cache traffic", "reuse"),
     "observation": Part("event counters, accounts, trace", "observation"),
 }
 
 # Registers and header fields that only skipping reads.
 SETTINGS = {
     "ccu": "b1 b2 b3 b4 b5 b6 b7",
-    "dtsm": "threshold force follow error_weight policy streak_step tight loose max_streak error_max error_context "
-    "codes_total",
+    "dtsm": "threshold force follow error_weight policy whole streak_step tight loose max_streak error_max "
+    "error_context codes_total",
     "history": "history_base",
     "forecast": "slope_gain slope_max",
     "cache": "cache_base cache_base_other",
@@ -98,6 +98,11 @@ OWNERS = {
     "context_reader.m_prev_rd_cmd": "forecast",
     "context_reader.m_cache_rd_cmd": "cache",
     "branch_writer": "cache",
+    "stream_writer": "cache",
+    "stream_joiner": "cache",
+    "place_cache": "cache",
+    "share_cache": "cache",
+    "see_written": "cache",
     **{f"conditioning.header_field.{name}": part for part, names in SETTINGS.items() for name in names.split()},
     **{f"register_file.stored_register.{name}": part for part, names in SETTINGS.items() for name in names.split()},
 }

@@ -1,7 +1,8 @@
 """What deciding costs a run in cycles and energy: against a machine that is told the same decisions beforehand.
 
 The told machine moves and compares no codes, waits for no decision, and normalizes nothing where all contexts reuse;
-its branches are cached and reused alike. All of it is *modelled* (``reports/cycles.py``, ``counts.py``, ``energy.py``).
+what it computes is cached and reused alike. All of it is *modelled* (``reports/cycles.py``, ``counts.py``,
+``energy.py``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from reports.cycles import FOLLOW, TURN, MemoryModel, predict
 from reports.decisions import evenly
 from reports.energy import energy
 from reports.host import host_work
-from reports.memories import plan_memory
+from reports.memories import planned
 from reports.orders import Orders
 from reports.project import config_of, spread_orders
 from reports.schema import Array
@@ -120,12 +121,12 @@ def _spent(
     orders, turns = record.orders, 0
     if told:  # as if every sub-block followed, without the turns that this takes
         orders = replace(orders, follow=np.ones((steps, sub_blocks), bool))
-        turns = steps * sub_blocks * (FOLLOW + contexts * TURN)
+        turns = steps * (1 if orders.whole else sub_blocks) * (FOLLOW + contexts * TURN)
     cycles = sum(predict(dims, build, one, orders, memory).cycles - turns for one in record.computed)
     counts = add_counts(*(expected_counts(dims, build, one, orders) for one in record.computed))
     counters = dict.fromkeys(COUNTERS, 0) | counts | {"cycles": cycles}
     if told:
         counters["dtsm_ops"] = 0
-    plan = plan_memory(dims, build, cached_tensors=1 if orders.gains is None or not orders.gains.any() else 2)
+    plan = planned(dims, build, record.orders)
     bill = energy(counters, build, table, plan, host_work(config, steps, images, contexts))
     return cycles / images, bill.total_uj.nominal / images

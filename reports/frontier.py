@@ -117,7 +117,7 @@ def _energy(settings: Settings, one: Candidate, found: Measured) -> float:
     dims, build = settings.sizes()
     count = len(found.images)
     counters = {name: round(total / count) for name, total in found.counters.items()}
-    plan = plan_memory(dims, build, cached_tensors=one.cached_branches)
+    plan = plan_memory(dims, build, slots=one.cached_results, whole=one.whole, compared=one.compared(dims.sub_blocks))
     work = host_work(load_config(settings.model), one.sampler_steps, 1, dims.contexts)
     return energy(counters, build, load_table(), plan, work).total_uj.nominal
 

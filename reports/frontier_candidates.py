@@ -74,10 +74,21 @@ class Candidate:
         return self.name not in (FEWER, "dense")
 
     @property
-    def cached_branches(self) -> int:
-        """Branches kept of each sub-block."""
+    def cached_results(self) -> int:
+        """Branches kept of each sub-block, or streams of each context."""
         forecasts = (self.policy.slope_gain if isinstance(self.policy, Method) else self.policy.gain) > 0
         return 1 + forecasts * (self.policy.order if isinstance(self.policy, Detector) else 1)
+
+    @property
+    def whole(self) -> bool:
+        """Whether streams of contexts are kept in place of branches."""
+        return isinstance(self.policy, Policy | Detector) and self.policy.whole
+
+    def compared(self, sub_blocks: int) -> int:
+        """Sub-blocks whose input is compared with one that is kept."""
+        if isinstance(self.policy, Method):
+            return len(self.policy.watched(sub_blocks))
+        return 1 if self.policy.together else sub_blocks
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:
         """The integers of a run."""

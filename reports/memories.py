@@ -1,4 +1,4 @@
-"""Memories of a build as the energy table needs them, and where branch cache and history live."""
+"""Memories of a build as the energy table needs them, and where the cache of results and the history live."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from accel.config import BuildConfig
 from accel.dims import Dims
+from reports.orders import Orders
 
 DEFAULT_CACHE_SRAM_KIB = 512.0
 
@@ -44,7 +45,7 @@ def on_chip(build: BuildConfig) -> dict[str, Memory]:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where the branch cache and the history live: an on-chip memory of their own, or external memory.
+    """Where the cache of branches, or streams, and the history live: on-chip memories of their own, or external ones.
 
     Fields:
         cache, history: size and access width of each.
@@ -63,27 +64,53 @@ class MemoryPlan:
         places = {True: "on-chip SRAM", False: "external memory"}
         return (
             f"history ({self.history.capacity_kib:.1f} KiB) in {places[self.history_on_chip]} and "
-            f"branch cache ({self.cache.capacity_kib:.1f} KiB) in {places[self.cache_on_chip]}, "
+            f"cache ({self.cache.capacity_kib:.1f} KiB) in {places[self.cache_on_chip]}, "
             f"with {self.cache_sram_kib:g} KiB of SRAM for both; weights and conditioning in external memory"
         )
 
 
 def plan_memory(
-    dims: Dims, build: BuildConfig, cache_sram_kib: float = DEFAULT_CACHE_SRAM_KIB, cached_tensors: int = 1
+    dims: Dims,
+    build: BuildConfig,
+    cache_sram_kib: float = DEFAULT_CACHE_SRAM_KIB,
+    slots: int = 1,
+    whole: bool = False,
+    compared: int | None = None,
 ) -> MemoryPlan:
-    """Place history, then branch cache, on chip while they fit ``cache_sram_kib``.
+    """Place history, then cache, on chip while they fit ``cache_sram_kib``.
 
-    The history goes first: it is read in every pass, the cache only on reuse.
+    The history goes first: it is read in every pass that compares, the cache only on reuse.
 
     Args:
-        cached_tensors: branches kept per (sub-block, context): 1 for plain reuse, 2 for a first-order forecast.
+        slots: results kept of each: 1 for plain reuse, 2 for a first-order forecast.
+        whole: they are streams of contexts (16 bit), else branches of every sub-block and context.
+        compared: sub-blocks whose codes are kept; by default all.
     """
-    words = dims.sub_blocks * dims.contexts * dims.sub_block_words(build)
-    cache = Memory(cached_tensors * words * build.rows / 1024, build.rows * 8)
-    history = Memory(words * build.rows / 2 / 1024, build.rows * 4)
+    words = dims.contexts * dims.sub_block_words(build)
+    results = 2 if whole else dims.sub_blocks  # in words of a branch
+    cache = Memory(slots * results * words * build.rows / 1024, build.rows * 8)
+    kept = dims.sub_blocks if compared is None else max(1, compared)
+    history = Memory(kept * words * build.rows / 2 / 1024, build.rows * 4)
     history_fits = history.capacity_kib <= cache_sram_kib
     left = cache_sram_kib - (history.capacity_kib if history_fits else 0)
     return MemoryPlan(cache, history, cache.capacity_kib <= left, history_fits, cache_sram_kib)
+
+
+def planned(dims: Dims, build: BuildConfig, orders: Orders) -> MemoryPlan:
+    """The plan of what is ordered."""
+    forecasts = orders.gains is not None and bool(orders.gains.any())
+    compared = None
+    if orders.policy_on and orders.follow is not None:
+        compared = int((~orders.follow).any(0).sum())
+    return plan_memory(dims, build, slots=1 + forecasts, whole=orders.policy_on and orders.whole, compared=compared)
+
+
+def plan_of_run(dims: Dims, build: BuildConfig, counters: Mapping[str, int], runs: int) -> MemoryPlan:
+    """The plan of what was ordered, from the counters of so many timesteps of images."""
+    times = runs * dims.contexts
+    whole = counters["dtsm_ops"] == times and dims.sub_blocks > 1
+    compared = counters["ccu_words"] // (times * dims.sub_block_words(build)) or None
+    return plan_memory(dims, build, slots=2 if counters["slope_reads"] else 1, whole=whole, compared=compared)
 
 
 def describe_plans(plans: Mapping[str, MemoryPlan]) -> str:

@@ -24,7 +24,7 @@ from reports.decisions import evenly, recorded
 from reports.energy import energy
 from reports.files import versions
 from reports.host import host_work
-from reports.memories import MemoryPlan, plan_memory
+from reports.memories import MemoryPlan, planned
 from reports.orders import POLICY_OFF, Orders
 from reports.projection import Projected, Projection, write_projection
 from reports.schema import Array, ExternalMemory
@@ -60,15 +60,15 @@ def run_project(
     if skip_rate is not None and trace is not None:
         raise UserError("--skip-rate and --trace both say what is skipped: give one of them.")
     if forecast and skip_rate is None and trace is None:
-        raise UserError("--forecast says how branches are reused, but none is: give --skip-rate or --trace as well.")
+        raise UserError("--forecast says how timesteps are reused, but none is: give --skip-rate or --trace as well.")
     config, contexts = config_of(model), 1 if cfg == 1.0 else 2
     dims = dims_of(config, contexts)
     build = build_for(dims, *array)
-    plan = plan_memory(dims, build, cached_tensors=2 if forecast else 1)
+    orders = spread_orders(dims, steps, forecast)
+    plan = planned(dims, build, orders)
     machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, load_table())
     everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
     dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
-    orders = spread_orders(dims, steps, forecast)
     if skip_rate is not None:
         spread = "contexts and timesteps" if forecast else "sub-blocks, contexts and timesteps"
         origin = f"rate {skip_rate:g} after the first timestep, spread evenly over {spread}"
@@ -78,7 +78,7 @@ def run_project(
         decisions = recorded(trace, dims, steps, "forecast" if forecast else "radit")
         skipping = project(config, dims, machine, decisions, orders)
     if forecast:
-        origin = f"{origin}; reused branches are forecasts"
+        origin = f"{origin}; reused timesteps are forecasts"
     result = Projection(
         model=model,
         frames=config.frames,
@@ -106,12 +106,12 @@ def run_project(
 
 
 def spread_orders(dims: Dims, steps: int, forecast: bool) -> Orders:
-    """Of a skipping run: the first timestep computes; forecasts are decided once per timestep and context."""
+    """Of a skipping run: the first timestep computes; forecasts are of whole timesteps, by context."""
     if not forecast:
         return Orders(True, np.arange(steps) == 0)
     shape = (steps, dims.sub_blocks)
     follow = np.arange(dims.sub_blocks) > 0
-    return Orders(True, np.arange(steps) == 0, np.full(shape, FULL_GAIN), np.broadcast_to(follow, shape))
+    return Orders(True, np.arange(steps) == 0, np.full(shape, FULL_GAIN), np.broadcast_to(follow, shape), whole=True)
 
 
 def config_of(model: str) -> DiTConfig:

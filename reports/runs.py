@@ -28,7 +28,7 @@ from reports.account import cycles_as_predicted, summarize
 from reports.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays, write_arrays
 from reports.energy import energy
 from reports.host import host_work
-from reports.memories import describe_plans, plan_memory
+from reports.memories import describe_plans, plan_of_run
 from reports.pictures import write_pictures
 from reports.readme_table import main as update_readme
 from reports.render import SUMMARY_FILE, write_report
@@ -112,10 +112,8 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
-    plans = {
-        name: plan_memory(dims, build, cached_tensors=2 if result.counters.get("slope_reads") else 1)
-        for name, result in summary.results.items()
-    }
+    runs = summary.sampler.images * (summary.timesteps or summary.sampler.steps)
+    plans = {name: plan_of_run(dims, build, result.counters, runs) for name, result in summary.results.items()}
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     for name, result in summary.results.items():
         bill = energy(result.counters, build, table, plans[name], host_work=work).summary()

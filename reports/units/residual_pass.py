@@ -166,7 +166,7 @@ def _plain_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildCo
 def _stream_pass(
     todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel
 ) -> PassTimes:
-    """The last pass where whole timesteps are reused, word by word: read or forecast, through the FIFO, past the writer.
+    """The last pass where whole timesteps are reused, word by word: read, through the FIFO, past the writer.
 
     A word is read when the writer has let ``fifo_credit`` words less pass.
     """
@@ -180,7 +180,7 @@ def _stream_pass(
         ready, step = cached.get(ctx, 0.0) + given, 1.0 if given else HALVES * half
         open_ = gone + (TO_PASS if given else TO_WRITE)
         for word in range(words):
-            read = max(read + (pace if word else 1.0), ready)
+            read = max(read + (pace if word or ctx - 1 in todo.cached else 1.0), ready)
             if len(passed) >= credit:
                 read = max(read, passed[-credit] + 1)
             gone = max(read + TO_OUTPUT, gone + step if word else open_)

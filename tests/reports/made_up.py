@@ -61,7 +61,7 @@ def run(computed: np.ndarray, policy_on: bool, forecast: bool = False) -> Policy
     counters |= {"pass_vector": passes, "fc1_array": counters["array_cycles"]}
     counters["qkv_weights"] = cycles - passes - counters["array_cycles"]
     work = host_work(DiTConfig(), STEPS, images=1)
-    bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD, cached_tensors=2 if forecast else 1), work)
+    bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD, slots=2 if forecast else 1), work)
     macs, dense_macs = model_macs(DIMS, computed), model_macs(DIMS, np.ones_like(computed))
     limits = roofline(Run(DIMS, BUILD, computed, orders), MemoryModel())
     model = CycleModel(predicted=cycles - 1000, measured=cycles)

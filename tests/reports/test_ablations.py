@@ -104,7 +104,7 @@ def test_what_detectors_are_charged():
     assert order["slope_reads"] == 2 * ours["slope_reads"] > 0 and order["cache_reads"] == ours["cache_reads"]
     miss = paid("miss")
     assert miss["history_reads"] == 0 and miss["slope_reads"] - ours["slope_reads"] == ours["cache_writes"]
-    assert Candidate("codes:order=2", 6).cached_branches == 3 and Candidate("codes:gain=0", 6).cached_branches == 1
+    assert Candidate("codes:order=2", 6).cached_results == 3 and Candidate("codes:gain=0", 6).cached_results == 1
 
 
 def test_errors_at_exactly_the_reduction():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from accel.registers import COUNTERS
@@ -10,7 +11,8 @@ from model.errors import UserError
 from reports.counts import UNCOUNTED
 from reports.energy import energy, mac_counts
 from reports.host import FREQUENCY_FEATURES, host_work
-from reports.memories import plan_memory
+from reports.memories import plan_memory, planned
+from reports.orders import Orders
 from reports.table import load_table
 from tests.reports.made_up import BUILD, DIMS, STEPS
 
@@ -82,7 +84,15 @@ def test_history_then_cache_move_out_when_they_do_not_fit():
 
 
 def test_forecast_doubles_the_cache():
-    assert plan_memory(DIMS, BUILD, cached_tensors=2).cache.capacity_kib == 2 * PLAN.cache.capacity_kib
+    assert plan_memory(DIMS, BUILD, slots=2).cache.capacity_kib == 2 * PLAN.cache.capacity_kib
+
+
+def test_a_stream_is_as_large_as_two_branches_and_followers_keep_no_codes():
+    shape = (STEPS, DIMS.sub_blocks)
+    follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape)
+    plan = planned(DIMS, BUILD, Orders(True, gains=np.full(shape, 128), follow=follow, whole=True))
+    assert plan.cache.capacity_kib * DIMS.sub_blocks == 4 * PLAN.cache.capacity_kib
+    assert plan.history.capacity_kib * DIMS.sub_blocks == PLAN.history.capacity_kib
 
 
 def test_conditioning_weights_are_read_once():

@@ -116,7 +116,7 @@ def test_every_policy_is_priced_again(rng):
 
 
 def test_plans_are_told_once_or_by_policy():
-    one, two = (plan_memory(made_up.DIMS, made_up.BUILD, cached_tensors=n) for n in (1, 2))
+    one, two = (plan_memory(made_up.DIMS, made_up.BUILD, slots=n) for n in (1, 2))
     assert describe_plans({"dense": one, "radit": one}) == one.describe()
     text = describe_plans({"dense": one, "radit": one, "forecast": two})
     assert text == f"dense, radit: {one.describe()}. forecast: {two.describe()}"

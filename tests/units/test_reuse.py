@@ -1,11 +1,11 @@
-"""Forecast of a reused branch: RTL against golden on MyHDL, converted Verilog and converted VHDL."""
+"""Forecast of a reused branch, or stream: RTL against golden on MyHDL, converted Verilog and converted VHDL."""
 
 import pytest
 import torch
 
 from accel.units.reuse import LATENCY, reuse_unit
-from model.formats import GAIN_BITS, INT8_BITS, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC, STREAK_BITS
-from model.ops.reuse import SLOPE_MAX, coefficient, reuse
+from model.formats import GAIN_BITS, INT8_BITS, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC, STREAK_BITS, X_BITS
+from model.ops.reuse import BRANCH, SLOPE_MAX, STREAM, coefficient, reuse
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, run_everywhere, unpack, word
 
 ONE = 1 << SLOPE_FRAC
@@ -29,42 +29,53 @@ CASES = [  # F, F', slope: ties of both signs, both limits and the values beside
     (127, -127, 0),
     (-127, 127, 0),
 ]
+TOP = STREAM[1]
+STREAMS = [*CASES, (TOP, TOP - 1, ONE // 2 - 1), (TOP, TOP - 1, ONE // 2), (-TOP - 1, -TOP, ONE // 2)]
+STREAMS += [(-TOP - 1, -TOP, ONE // 2 + 1), (TOP, -TOP - 1, SLOPE_MAX), (-TOP - 1, TOP, SLOPE_MAX), (TOP, -TOP - 1, 0)]
+WIDTHS = {False: INT8_BITS, True: X_BITS}
 
 
 def make_bench(lanes):
-    width = lanes * INT8_BITS
-    ports = dict(src_valid=flag(), latest=word(width), previous=word(width), slope=word(SLOPE_BITS))
-    return Bench(reuse_unit, ports | dict(dst_valid=flag(), branch=word(width)), lanes=lanes)
+    width = lanes * X_BITS
+    ports = dict(src_valid=flag(), latest=word(width), previous=word(width), slope=word(SLOPE_BITS), whole=flag())
+    results = dict(dst_valid=flag(), stream=word(width), branch=word(lanes * INT8_BITS))
+    return Bench(reuse_unit, ports | results, lanes=lanes)
 
 
-def draw(rng, lanes, count):
+def draw(rng, lanes, count, whole):
     """(F, F', slope) per word: the cases above in turn, then random ones."""
-    words = [([latest] * lanes, [before] * lanes, slope) for latest, before, slope in CASES]
+    words = [([latest] * lanes, [before] * lanes, slope) for latest, before, slope in (STREAMS if whole else CASES)]
+    lowest = -(1 << (X_BITS - 1)) if whole else -127
     for slope in mixed(rng, SLOPE_BITS, count, signed=False):
-        latest, before = ([max(-127, value) for value in mixed(rng, INT8_BITS, lanes)] for _ in range(2))
+        latest, before = ([max(lowest, value) for value in mixed(rng, WIDTHS[whole], lanes)] for _ in range(2))
         words.append((latest, before, slope if rng.random() < 0.7 else int(rng.choice([0, ONE // 3, ONE]))))
     return words
 
 
-def golden(latest, before, slope):
-    return reuse(torch.tensor(latest)[None], torch.tensor(before)[None], torch.tensor(slope))[0].tolist()
+def golden(latest, before, slope, whole):
+    limits = STREAM if whole else BRANCH
+    return reuse(torch.tensor(latest)[None], torch.tensor(before)[None], torch.tensor(slope), limits)[0].tolist()
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
 @pytest.mark.parametrize("lanes", [4, 16])
-def test_matches_golden(lanes, gaps, rng):
-    bench, drawn = make_bench(lanes), draw(rng, lanes, 150)
+@pytest.mark.parametrize("whole", [False, True], ids=["branch", "stream"])
+def test_matches_golden(lanes, gaps, whole, rng):
+    bench, drawn, bits = make_bench(lanes), draw(rng, lanes, 150, whole), WIDTHS[whole]
     words = [
-        dict(latest=pack(latest, INT8_BITS), previous=pack(before, INT8_BITS), slope=slope)
+        dict(latest=pack(latest, bits), previous=pack(before, bits), slope=slope, whole=whole)
         for latest, before, slope in drawn
     ]
     vectors = Vectors(bench, words, gaps=gaps)
     bench.simulate(vectors)
     assert vectors.latency() == LATENCY
-    found = [unpack(value, INT8_BITS, lanes) for (value,) in vectors.results("branch")]
-    assert found == [golden(*values) for values in drawn]
+    found = [unpack(value, bits, lanes) for (value,) in vectors.results("stream" if whole else "branch")]
+    assert found == [golden(*values, whole) for values in drawn]
     assert all(word == latest for word, (latest, _, slope) in zip(found, drawn, strict=True) if not slope)
-    assert any(127 in word and latest != word for word, (latest, _, _) in zip(found, drawn, strict=True))
+    assert any(
+        (STREAM if whole else BRANCH)[1] in word and latest != word
+        for word, (latest, _, _) in zip(found, drawn, strict=True)
+    )
     run_everywhere(bench)
 
 
