@@ -190,7 +190,7 @@ class Reference:
         for s in range(subs):
             if branch is not None:
                 x = self._add(x, branch, s - 1, index, tables, tally)
-            followed = self._led() if whole and s > 0 else self._follow(s, index)
+            followed = (torch.zeros_like(counts[0]), reuses[0]) if whole and s > 0 else self._follow(s, index)
             needed = torch.ones(len(x), dtype=torch.bool) if followed is None else ~followed[1].all(1)
             act, a = self._input(x, needed, s, index, tables, tally)
             codes, count, reuse = self._decide(act, s, index) if followed is None else (None, *followed)
@@ -251,10 +251,6 @@ class Reference:
             return None
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
         return none, self._answer(s, index, none, 1, self._lead)
-
-    def _led(self) -> tuple[Tensor, Tensor]:
-        """As `_follow`, where the decision of sub-block 0 is that of the timestep."""
-        return torch.zeros(self.images, self.contexts, dtype=torch.int64), self._lead
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
         """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""

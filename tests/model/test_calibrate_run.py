@@ -221,10 +221,10 @@ def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, 
     """The float model's own ranges, and streams that only a crude policy visits; the codes keep their scale."""
     dit, y = load_model(checkpoint), torch.tensor([0, 1])
     noise = make_noise(integer.config, 2, 1000)
-    crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0)
+    crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0, whole=False)
     before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
     ranges = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
-    monkeypatch.setattr(visited, "observe", lambda dit, x, modulation, streams: observe(dit, x, modulation))
+    monkeypatch.setattr(visited, "observe", lambda dit, x, modulation, streams=None: observe(dit, x, modulation))
     images_alone = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
     assert all(bool((found >= images_alone[name]).all()) for name, found in ranges.items())
     assert bool((ranges["act"] > images_alone["act"]).any())

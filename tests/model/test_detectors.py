@@ -69,7 +69,7 @@ def distance_of(text: str, integer, then: torch.Tensor, now: torch.Tensor, at: t
 
 def test_codes_are_ours(dit, integer):
     """Same images and decisions, bit for bit, whether sub-block 0 decides for all or each for itself."""
-    for extra in ("", ":together=False", ":gain=0.5:reach=0.75"):
+    for extra in ("", ":whole=False", ":together=False:whole=False", ":gain=0.5:reach=0.75"):
         mine = generate(reference_of(integer, parse_method(f"codes:threshold=0.6{extra}")), dit, Y, NOISE)
         ours = parse_policy(f"forecast:threshold=0.6{extra}").tables(integer)
         wanted = generate(Reference(integer, ours), dit, Y, NOISE)
@@ -240,7 +240,7 @@ def test_a_parabola_is_forecast_exactly():
 
 def test_second_order_takes_the_branches_of_the_run(dit, integer):
     """A forecast recomputed from the run's own computed branches."""
-    method = parse_method("static:threshold=0.1:schedule=1:order=2:images=4:reach=8")
+    method = parse_method("static:threshold=0.1:schedule=1:order=2:images=4:reach=8:whole=False")
     reference = reference_of(integer, method)
     assert isinstance(reference, SecondOrderReference)
     branches, reuses = [], []

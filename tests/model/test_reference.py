@@ -21,12 +21,13 @@ from model.ops.modulate import quantize as to_int8
 from model.ops.recip import recip
 from model.ops.requant import requant, requant_wide
 from model.ops.residual import residual_add
+from model.ops.reuse import STREAM, coefficient, reuse
 from model.ops.softmax import softmax
 from model.quantize import quantize
 from model.reference import Reference, StageCapture
 from model.sampler import DDIM, make_noise
 from model.seeded import SMALL, seeded_dit
-from model.skip import dense, radit
+from model.skip import dense, forecast, radit
 
 STEPS, IMAGES, TOKENS, WIDTH = 6, 3, SMALL.tokens, SMALL.hidden_size
 HEADS, HEAD_DIM = SMALL.num_heads, SMALL.head_dim
@@ -263,6 +264,35 @@ def test_counts_are_against_the_last_computed_input(integer, tables, x):
         for s, found in enumerate(captured):
             assert torch.equal(record.counts[s], changed(found.codes.long(), stored[s]))
             stored[s] = torch.where(found.computed[..., None, None], found.codes.long(), stored[s])
+
+
+def test_a_whole_timestep_is_forecast_from_the_last_two_computed(integer, tables, x):
+    """Each context by the golden operations from what it computed before; a computed one as in a dense run."""
+    policy = forecast(0.6, schedule="linear", max_streak=2, last_dense=0).tables(integer)
+    whole, plain = Reference(integer, policy), Reference(integer, dense().tables(integer))
+    whole.start(IMAGES)
+    plain.start(IMAGES)
+    known: dict[tuple[int, int], list[tuple[int, Tensor]]] = {}
+    kinds = set()
+    for index in range(STEPS):
+        given = x.clone()
+        if index in (2, 3):  # one context of two images is another
+            given[:2, 1] = x[:2, 1].flip(1)
+        found, record = whole.step(given, index, tables)
+        wanted, _ = plain.step(given, index, tables)
+        assert torch.equal(record.reuse, record.reuse[:1].expand_as(record.reuse))
+        for pair in ((image, context) for image in range(IMAGES) for context in range(2)):
+            computed = known.setdefault(pair, [])
+            if not bool(record.reuse[0][pair]):
+                assert torch.equal(found[pair], wanted[pair])
+                computed.append((index, found[pair].long()))
+                continue
+            (at, latest), (before_at, before) = computed[-1], computed[max(len(computed) - 2, 0)]
+            gain, reach = int(policy.gains[index, 0]), policy.registers.slope_max
+            slope = coefficient(torch.tensor(index - at), torch.tensor(at - before_at), gain, reach)
+            assert torch.equal(found[pair].long(), reuse(latest, before, slope, STREAM))
+            kinds.add((len(computed) > 1, bool(record.reuse[0, pair[0]].all())))
+    assert len(kinds) >= 3, kinds  # with and without a slope, alone and with the other context
 
 
 @pytest.mark.parametrize("fault", ["stale cache", "swapped contexts"])

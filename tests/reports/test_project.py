@@ -54,8 +54,8 @@ def test_a_skip_rate_saves_about_its_share(tmp_path, capsys):
     assert "spread evenly" in found.decisions and "spread evenly" in capsys.readouterr().out
 
 
-def test_forecasts_read_the_branches_before(tmp_path, capsys):
-    """A second read of nearly every reused branch, and codes of the first sub-block alone, which saves cycles."""
+def test_forecasts_read_what_was_computed_before(tmp_path, capsys):
+    """A second read of nearly every reused stream, which is two branches long; codes of the first sub-block alone."""
     plain, forecast = (
         run(tmp_path, *DIGITS, "--skip-rate", "0.5", *option).skipping for option in ((), ("--forecast",))
     )
@@ -63,8 +63,9 @@ def test_forecasts_read_the_branches_before(tmp_path, capsys):
     before, first = moved["branch_cache_previous_read"], moved["branch_cache_read"]
     assert 0.9 * first < before < first and usual["branch_cache_previous_read"] == 0
     assert 12 * moved["code_history_read"] == usual["code_history_read"] > 0
+    assert 6 * first == usual["branch_cache_read"]
     assert forecast.cycles < plain.cycles
-    assert "reused branches are forecasts" in capsys.readouterr().out
+    assert "reused timesteps are forecasts" in capsys.readouterr().out
 
 
 def test_a_forecast_of_nothing_is_refused(tmp_path, capsys):

@@ -13,6 +13,7 @@ from accel.config import BuildConfig
 from accel.units import dtsm
 from accel.units.reuse import reuse_unit
 from cosim.driver import Driver
+from cosim.engines import EngineError
 from cosim.scoreboard import STAGES, Place
 from model.skip import Policy
 from tests.system.cosimulate import Outcome, Seen, Shape, cosimulate, make_task, small_build
@@ -178,6 +179,58 @@ def test_a_sub_block_that_does_not_follow():
     )
 
 
+def run_whole(**planted) -> Outcome:
+    """Timesteps 1, 3 and 4 are reused as a whole, the last two with a slope."""
+    policy = replace(FORECASTS, together=True, whole=True)
+    return cosimulate("verilator", small_build(ROWS, ROWS), make_task(MOVING), policy, **planted)
+
+
+def streams(driver: Driver) -> np.ndarray:
+    """The cache by slot, context, word and half."""
+    return driver.cache.reshape(2, CONTEXTS, -1, 2, ROWS)
+
+
+AT_THE_END = "block 2 (attention), stage x, word 0, "  # behind the two blocks
+
+
+def test_without_a_defect_whole_timesteps_are_right():
+    outcome = run_whole()
+    outcome.assert_exact()
+    assert outcome.computed.all((1, 2)).tolist() == [True, False, True, False, False, True]
+    assert outcome.check.decisions_compared == outcome.computed[:, 0].size
+
+
+@pytest.mark.parametrize(
+    "timestep, spoil",
+    [
+        (1, lambda found: found[0, 0] + 1),  # damaged
+        (3, lambda found: found[::-1]),  # the older slot for the latest
+        (3, lambda found: np.stack([found[1], found[1]])),  # the older one is stale
+        (4, lambda found: found[:, ::-1]),  # of the other context
+        (3, lambda found: found[:, :, :, ::-1]),  # the halves of a word
+        (4, lambda found: np.roll(found, 1, axis=2)),  # of the word before
+    ],
+    ids=["damaged", "slots", "stale", "contexts", "halves", "words"],
+)
+def test_a_stream_that_is_not_the_one_computed(timestep, spoil):
+    def plant(driver: Driver) -> None:
+        found = streams(driver)
+        found[:] = spoil(found.copy())
+
+    outcome = run_whole(spoil=driven(timestep, plant))
+    assert outcome.problems[0].startswith(f"image 0, timestep {timestep}, {AT_THE_END}")
+
+
+def test_a_timestep_that_is_not_reused_as_a_whole():
+    """The register is cleared: the sub-blocks after the first are decided, and take branches that nobody cached."""
+
+    def clear(driver: Driver) -> None:
+        driver.engine.write_register("whole", 0)
+
+    with pytest.raises((EngineError, AssertionError)):
+        run_whole(spoil=driven(3, clear)).assert_exact()
+
+
 def test_a_forecast_that_reaches_too_far():
     near = replace(FORECASTS, reach=0.5)
     outcome = cosimulate("verilator", small_build(ROWS, ROWS), make_task(MOVING), FORECASTS, reference_policy=near)
@@ -221,8 +274,8 @@ def test_a_wrong_gap(monkeypatch):
 
 def test_an_inverted_slope(monkeypatch):
     @block
-    def backwards(clk, src_valid, latest, previous, slope, dst_valid, branch, lanes):
-        return reuse_unit(clk, src_valid, previous, latest, slope, dst_valid, branch, lanes)
+    def backwards(clk, src_valid, latest, previous, slope, whole, dst_valid, stream, branch, lanes):
+        return reuse_unit(clk, src_valid, previous, latest, slope, whole, dst_valid, stream, branch, lanes)
 
     outcome = broken(monkeypatch, pass_front, "reuse_unit", backwards)
     assert outcome.problems[0].startswith("image 0, timestep 2, block 0 (MLP), stage x, word 0, ")
