@@ -40,7 +40,7 @@ PARTS = {
     "dtsm": Part("DTSM and skip controller", "detection"),
     "history": Part("code history", "detection"),
     "forecast": Part("forecast", "reuse"),
-    "cache": Part("cache traffic", "reuse"),
+    "cache": Part("branch cache traffic", "reuse"),
     "observation": Part("event counters, accounts, trace", "observation"),
 }
 

@@ -42,7 +42,7 @@ def random_policy(rng: np.random.Generator) -> Policy:
     if rng.random() < 0.3:
         return dense()
     settings = {"max_streak": int(rng.integers(1, 4)), "first_dense": int(rng.integers(1, 3)), "last_dense": 0}
-    settings |= {"gain": float(rng.choice([0.0, 1.0])), "together": bool(rng.random() < 0.6)}
+    settings |= {"gain": float(rng.choice([0.0, 1.0, 1.0])), "together": bool(rng.random() < 0.6)}
     settings |= {"whole": settings["together"] and bool(rng.random() < 0.6)}
     return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), **settings)
 
