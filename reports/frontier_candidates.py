@@ -25,15 +25,15 @@ from reports.orders import Orders
 
 FEWER = FewerSteps.name
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
-    FEWER: ("steps", (40, 35, 30, 25, 20, 17, 15, 12, 10)),
-    "fora": ("interval", (2, 3, 4, 5)),
-    "taylorseer": ("interval", (2, 3, 4, 5, 6)),
+    FEWER: ("steps", (40, 30, 25, 20, 15, 12, 10)),
+    "fora": ("interval", (2, 3, 4)),
+    "taylorseer": ("interval", (2, 3, 4, 5)),
     "smoothcache": ("alpha", (0.05, 0.11, 0.2)),
     "fbcache": ("threshold", (0.03, 0.08, 0.17)),
     "teacache": ("threshold", (0.025, 0.06, 0.11)),
     "blockl1": ("threshold", (0.025, 0.07, 0.2)),
-    "radit": ("threshold", (0.14, 0.175, 0.25, 0.4)),
-    "forecast": ("threshold", (0.08, 0.1, 0.13, 0.17, 0.22, 0.28)),
+    "radit": ("threshold", (0.14, 0.19, 0.28)),
+    "forecast": ("threshold", (0.045, 0.07, 0.1, 0.14, 0.19, 0.25)),
 }
 
 

@@ -40,7 +40,7 @@ def test_the_stored_calibration_and_policies_are_current(model: str):
     used = load_or_calibrate(dit, path, STEPS)
     assert used.digest == stored.digest
     policies = load_policy(model, quantize(dit, used, DDIM(STEPS)))
-    assert (policies is None) is (model == "digits"), "the defaults of model/skip.py are those of digits"
+    assert policies is not None and policies.policy.together and policies.meter is not None
 
 
 def test_images(dit: DiT, integer: IntegerDiT):
