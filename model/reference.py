@@ -185,7 +185,8 @@ class Reference:
         """Yields captures, or None where they are not to be kept."""
         whole, subs = self.policy.detect and self.policy.whole, len(self.integer.sub_blocks)
         x, tally = x.to(self.device).double(), carrier.Tally(self.count_clips)
-        reuses, counts = [], []
+        reuses: list[Tensor] = []
+        counts: list[Tensor] = []
         branch: Tensor | None = None
         for s in range(subs):
             if branch is not None:
