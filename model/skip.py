@@ -252,8 +252,8 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "max_error": None,
 }
 
-# Ours: a first-order forecast, decided once per timestep and context by the first sub-block. Knots found by the search of
-# `model/search.py` on 144 images of digits, seed 1000, with forecasts of every branch; a calibration starts from them.
+# Ours: a first-order forecast, decided once per timestep and context by the first sub-block. The search of
+# `model/search.py` found the knots on 144 digits of seed 1000, with forecasts of every branch; calibrations start there.
 FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
     "threshold": 0.165,
     "schedule": (1.0, 0.975, 0.95, 0.583, 0.8, 0.715, 0.945, 0.505, 0.253),
