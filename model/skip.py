@@ -253,7 +253,7 @@ RADIT_DEFAULTS: dict[str, Any] = {
 }
 
 # Ours: a first-order forecast, decided once per timestep and context by the first sub-block. The search of
-# `model/search.py` found the knots on 144 digits of seed 1000, with forecasts of every branch; calibrations start there.
+# `model/search.py` found the knots on 144 digits of seed 1000, with forecasts of every branch; calibrations start so.
 FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
     "threshold": 0.165,
     "schedule": (1.0, 0.975, 0.95, 0.583, 0.8, 0.715, 0.945, 0.505, 0.253),
