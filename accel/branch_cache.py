@@ -21,6 +21,7 @@ from accel.units.fifo import stream_fifo
 from model.formats import CODE_BITS, INT8_BITS, X_BITS
 
 PENDING_BURSTS = 16
+STREAM_WORDS = X_BITS // INT8_BITS  # words of a cache port to a word of the stream; the blocks below take it for two
 
 
 @block

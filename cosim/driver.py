@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from accel.branch_cache import STREAM_WORDS
 from accel.conditioning import HEADER_BEATS
 from accel.dims import Dims, registers
 from cosim.engines.base import Engine
@@ -35,9 +36,8 @@ class Driver:
         self.engine, self.dims = engine, dims
         build = engine.config
         words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
-        whole = policy.detect and policy.whole
         slots = 2 if policy.gains.any() else 1  # of the cache
-        slot_words = 2 * dims.contexts * dims.sub_block_words(build) if whole else words
+        slot_words = STREAM_WORDS * dims.contexts * dims.sub_block_words(build) if policy.whole else words
         self.order = token_order(dims, build)
         self.headers = pack_headers(integer, policy)
         self.params = pack_params(integer)
@@ -54,7 +54,7 @@ class Driver:
         shape = registers(dims, build)
         chosen = {
             "policy": int(policy.detect),
-            "whole": int(whole),
+            "whole": int(policy.whole),
             "streak_step": policy.registers.streak_step,
             "tight": policy.registers.tight,
             "loose": policy.registers.loose,

@@ -183,7 +183,7 @@ class Reference:
         self, x: Tensor, index: int, tables: Conditioning, keep: bool
     ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
         """Yields captures, or None where they are not to be kept."""
-        whole, subs = self.policy.detect and self.policy.whole, len(self.integer.sub_blocks)
+        whole, subs = self.policy.whole, len(self.integer.sub_blocks)
         x, tally = x.to(self.device).double(), carrier.Tally(self.count_clips)
         reuses: list[Tensor] = []
         counts: list[Tensor] = []

@@ -68,7 +68,8 @@ class PolicyTables:
         boundaries: (steps, S, 7) int64, Q9.6 in units of the timestep's int8 step, ascending.
         gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
-        whole: sub-block 0 decides for its context's timestep; what is cached is the stream after the last sub-block.
+        whole: never without detect: sub-block 0 decides for its context's timestep; what is cached is the stream after
+            the last sub-block.
         error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
         registers: run-time registers of the DTSM.
     """
@@ -185,6 +186,7 @@ class Policy:
             raise UserError(
                 f"Policy field max_error is {self.max_error}: calibrate the model first, `radit calibrate`."
             )
+        detect = self.name != "dense"
         steps, subs = integer.act_scale.shape
         whole = integer.sampler_steps
         curve = schedule_curve(self.schedule, self.start, self.end, whole)[:steps] * self.threshold
@@ -207,7 +209,7 @@ class Policy:
         follow[:, 0] = False
         weights = self._weights(integer).unsqueeze(1).expand(steps, subs).contiguous()
         return PolicyTables(
-            self.name != "dense", thresholds, force, boundaries, gains, follow, self.whole, weights, registers
+            detect, thresholds, force, boundaries, gains, follow, detect and self.whole, weights, registers
         )
 
     def unit(self, integer: IntegerDiT) -> float:

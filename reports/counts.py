@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accel.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
 from accel.registers import ACCOUNTS, COUNTERS
@@ -80,7 +81,7 @@ class Work:
         following = orders.following(computed.shape[:2])
         encoding = ~following & orders.policy_on
         timesteps, sub_blocks = computed.shape[:2]
-        whole = orders.policy_on and orders.whole
+        whole = orders.whole
         results = computed[:, :1] if whole else computed
         passes = np.where(fetched[:, 0], sub_blocks + 1, 2) if whole else np.full(timesteps, sub_blocks + 1)
         return cls(
@@ -91,7 +92,7 @@ class Work:
             mlp_fetches=int(fetched[:, 1::2].sum()),
             passes=int(passes.sum()),
             gated=int(computed.sum()) if whole else computed.size,
-            result_words=2 if whole else 1,
+            result_words=STREAM_WORDS if whole else 1,
             cached=int(results.sum()),
             reused=int((~results).sum()),
             forecast=int((slopes(computed, orders.gains)[:, : results.shape[1]] > 0).sum()),

@@ -115,7 +115,7 @@ class TimestepSequencer:
 
     def __init__(self, dims: Dims, build: BuildConfig, orders: Orders, memory: MemoryModel) -> None:
         self._dims, self._build, self._policy_on, self._memory = dims, build, orders.policy_on, memory
-        self._whole = orders.policy_on and orders.whole
+        self._whole = orders.whole
         self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
         self.timestep = lru_cache(maxsize=None)(self._timestep)

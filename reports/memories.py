@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accel.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.dims import Dims
 from reports.orders import Orders
@@ -87,7 +88,7 @@ def plan_memory(
         compared: sub-blocks whose codes are kept; by default all.
     """
     words = dims.contexts * dims.sub_block_words(build)
-    results = 2 if whole else dims.sub_blocks  # in words of a branch
+    results = STREAM_WORDS if whole else dims.sub_blocks  # in words of a branch
     cache = Memory(slots * results * words * build.rows / 1024, build.rows * 8)
     kept = dims.sub_blocks if compared is None else max(1, compared)
     history = Memory(kept * words * build.rows / 2 / 1024, build.rows * 4)
@@ -102,7 +103,7 @@ def planned(dims: Dims, build: BuildConfig, orders: Orders) -> MemoryPlan:
     compared = None
     if orders.policy_on and orders.follow is not None:
         compared = int((~orders.follow).any(0).sum())
-    return plan_memory(dims, build, slots=1 + forecasts, whole=orders.policy_on and orders.whole, compared=compared)
+    return plan_memory(dims, build, slots=1 + forecasts, whole=orders.whole, compared=compared)
 
 
 def plan_of_run(dims: Dims, build: BuildConfig, counters: Mapping[str, int], runs: int) -> MemoryPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accel.branch_cache import STREAM_WORDS
 from accel.conditioning import HEADER_BEATS
 from accel.config import BuildConfig
 from accel.dims import Dims
@@ -26,7 +27,6 @@ SUMMED = (
 TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
 TO_PASS, TO_WRITE = 2, 3  # start, or the last word of a context -> the next one passes the stream writer
-HALVES = 2  # words of a cache port to a word of a stream
 AHEAD = 2  # tiles whose statistics may be under way
 PULSE = 1
 
@@ -176,8 +176,8 @@ def _stream_pass(
     read, gone = START - 1.0, 0.0
     for ctx in range(dims.contexts):
         given = ctx in todo.cached
-        pace = HALVES * memory.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
-        ready, step = cached.get(ctx, 0.0) + given, 1.0 if given else HALVES * half
+        pace = STREAM_WORDS * memory.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
+        ready, step = cached.get(ctx, 0.0) + given, 1.0 if given else STREAM_WORDS * half
         open_ = gone + (TO_PASS if given else TO_WRITE)
         for word in range(words):
             read = max(read + (pace if word or ctx - 1 in todo.cached else 1.0), ready)
@@ -186,4 +186,4 @@ def _stream_pass(
             gone = max(read + TO_OUTPUT, gone + step if word else open_)
             passed.append(gone)
     wrote = dims.contexts - 1 not in todo.cached
-    return PassTimes((), gone + PULSE, gone + PULSE + HALVES * half * wrote)
+    return PassTimes((), gone + PULSE, gone + PULSE + STREAM_WORDS * half * wrote)

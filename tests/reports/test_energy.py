@@ -8,11 +8,11 @@ import pytest
 from accel.registers import COUNTERS
 from model.config import DiTConfig
 from model.errors import UserError
-from reports.counts import UNCOUNTED
+from reports.counts import UNCOUNTED, expected_counts
 from reports.energy import energy, mac_counts
 from reports.host import FREQUENCY_FEATURES, host_work
-from reports.memories import plan_memory, planned
-from reports.orders import Orders
+from reports.memories import plan_memory, plan_of_run, planned
+from reports.orders import POLICY_OFF, Orders
 from reports.table import load_table
 from tests.reports.made_up import BUILD, DIMS, STEPS
 
@@ -93,6 +93,24 @@ def test_a_stream_is_as_large_as_two_branches_and_followers_keep_no_codes():
     plan = planned(DIMS, BUILD, Orders(True, gains=np.full(shape, 128), follow=follow, whole=True))
     assert plan.cache.capacity_kib * DIMS.sub_blocks == 4 * PLAN.cache.capacity_kib
     assert plan.history.capacity_kib * DIMS.sub_blocks == PLAN.history.capacity_kib
+
+
+@pytest.mark.parametrize("kind", ["dense", "each", "together", "whole"])
+@pytest.mark.parametrize("gain", [0, 128])
+def test_a_plan_is_found_again_in_the_counters(kind, gain, rng):
+    """What a finished run is priced with anew is what it was priced with."""
+    shape = (STEPS, DIMS.sub_blocks)
+    computed = np.repeat(rng.random((STEPS, 1, DIMS.contexts)) < 0.5, DIMS.sub_blocks, axis=1)
+    computed[:3] = computed[-1:] = True
+    computed[3:5] = False
+    orders = Orders(True, gains=np.full(shape, gain))
+    if kind == "dense":
+        orders, computed = POLICY_OFF, np.ones_like(computed)
+    elif kind != "each":
+        follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape)
+        orders = dataclasses.replace(orders, follow=follow, whole=kind == "whole")
+    counters = expected_counts(DIMS, BUILD, computed, orders)
+    assert plan_of_run(DIMS, BUILD, counters, STEPS) == planned(DIMS, BUILD, orders)
 
 
 def test_conditioning_weights_are_read_once():
