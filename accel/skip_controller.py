@@ -10,7 +10,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.command import dim, flag
 from accel.config import bits_for
-from accel.units.dtsm import dtsm_unit
+from accel.units.dtsm import PRODUCT_BITS, dtsm_unit
 from accel.units.meter import meter_unit
 from model.formats import SLOPE_BITS
 
@@ -69,6 +69,7 @@ def skip_controller(
     product, turn, next_turn, at_context = (dim() for _ in range(4))
     phases = enum("PASS", "ASK", "AWAIT")
     phase = Signal(phases.PASS)
+    cost = Signal(intbv(0)[PRODUCT_BITS:])
     slopes, kept_slopes = ([Signal(intbv(0)[SLOPE_BITS:]) for _ in range(CONTEXTS)] for _ in range(2))
 
     @always_comb
@@ -122,14 +123,14 @@ def skip_controller(
     unit = dtsm_unit(
         clk=clk, aresetn=aresetn, start=unit_start, index=unit_index, count=counted, total=regs.codes_total,
         threshold=header.threshold, forced=header.force, follows=header.follow, lead=lead,
-        affordable=affordable, gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
-        max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=new_image, done=unit_done, reuse=reuse,
-        slope=slope, slot=slot, entries=entries,
+        affordable=affordable, error_weight=header.error_weight, gain=header.slope_gain, streak_step=regs.streak_step,
+        tight=regs.tight, loose=regs.loose, max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=new_image,
+        done=unit_done, reuse=reuse, slope=slope, slot=slot, product=cost, entries=entries,
     )  # fmt: skip
 
     meter = meter_unit(
-        clk=clk, aresetn=aresetn, new_image=new_image, start=unit_start, number=at_context, count=counted,
-        weight=header.error_weight, limit=regs.error_max, keep=reused_now, spent=spent, affordable=affordable,
+        clk=clk, aresetn=aresetn, new_image=new_image, start=unit_start, number=at_context, product=cost,
+        limit=regs.error_max, keep=reused_now, spent=spent, affordable=affordable,
         show=regs.error_context, shown=error, contexts=config.max_contexts,
     )  # fmt: skip
 

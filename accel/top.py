@@ -14,7 +14,8 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, intbv
 
 from accel.attention import attention_engine
-from accel.branch_cache import branch_writer, context_reader, history_writer, stream_joiner, stream_writer
+from accel.branch_cache import context_reader, history_writer
+from accel.cache_ports import cache_ports
 from accel.command import TileCommand, address, dim, flag
 from accel.compute import compute_core
 from accel.conditioning import SubBlockHeader, conditioning
@@ -30,7 +31,7 @@ from accel.residual_pass import PassPorts, residual_pass
 from accel.sequencer import Progress, timestep_sequencer
 from accel.skip_controller import skip_controller
 from accel.stalls import Activity, classify_cycle
-from accel.stream import Command, Stream
+from accel.stream import Stream
 from accel.trace import trace_taps
 from accel.weights import param_loader, weight_streamer
 from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS, X_BITS
@@ -232,7 +233,7 @@ def radit_top(
     at, group = Progress(), GroupRegisters()
     start, new_image, running, first_step = (flag() for _ in range(4))
     fetch, loaded, take, pass_begin, pass_start, pass_done, compute_start, write_history = (flag() for _ in range(8))
-    any_computes, engine_done, branch_idle, history_idle, passing, with_history = (flag() for _ in range(6))
+    any_computes, engine_done, writers_idle, history_idle, passing, with_history = (flag() for _ in range(6))
     decide, decided, attending, attention_runs, quiet, cache_room, code_read = (flag() for _ in range(7))
     weight_write, param_write, mod_write, cache_written, softmax_done, reuse, tile_moved = (flag() for _ in range(7))
     computes, reused, forecasts, slots, slots_before = (Signal(intbv(0)[config.max_contexts :]) for _ in range(5))
@@ -243,15 +244,11 @@ def radit_top(
     spent, error = (Signal(intbv(0)[ERROR_BITS:]) for _ in range(2))
     context_number, front_context, index, param_count, cond_base = dim(), dim(), dim(), dim(), address()
     ring_head, ring_tail = address(), address()
-    cache_at, cache_other_at, history_at = address(), address(), address()
-    history_start, cache_start, follow, followed, compares = (flag() for _ in range(5))
-    whole, stream_start, stream_idle, writers_idle, latest_read, before_read = (flag() for _ in range(6))
-    cache_words = address()
+    history_at = address()
+    history_start, follow, followed, compares, whole, latest_read, before_read = (flag() for _ in range(7))
     ports, reads, cmd = PassPorts(config), OperandPorts(config), TileCommand()
     finish, drained = Finish(cmd), Drained(config.rows)
     latest, before, x_out = (Stream(config.rows * X_BITS) for _ in range(3))
-    branch_words, stream_words = Stream(config.rows * INT8_BITS), Stream(config.rows * INT8_BITS)
-    branch_cmd, stream_cmd, caches_branches, branch_written = Command(), Command(), flag(), flag()
     param_read = ReadPort(64)
     branch, numerators = WritePort(config.rows * INT8_BITS), WritePort(config.rows * INT8_BITS)
     HALF = config.max_contexts * config.max_hidden
@@ -296,8 +293,6 @@ def radit_top(
         with_history.next = regs.policy and not first_step and not at.last_pass and not at.follows
         history_start.next = pass_start and regs.policy and not first_step and not at.last_pass and not at.follows
         whole.next = regs.policy and regs.whole
-        stream_start.next = pass_start and at.last_pass and regs.policy and regs.whole
-        writers_idle.next = branch_idle and stream_idle
         cond_base.next = 0
         if at.half:
             cond_base.next = HALF
@@ -306,19 +301,6 @@ def radit_top(
         for i in range(CONTEXTS):
             if regs.contexts > i:
                 all_contexts.next[i] = 1
-
-    @always_comb
-    def place_cache():
-        if whole:
-            cache_start.next = stream_start
-            cache_at.next = regs.cache_base
-            cache_other_at.next = regs.cache_base_other
-            cache_words.next = regs.sub_block_words + regs.sub_block_words
-        else:
-            cache_start.next = follow or (pass_start and not at.follows)  # as soon as it is known what is wanted
-            cache_at.next = regs.cache_base + at.offset_before
-            cache_other_at.next = regs.cache_base_other + at.offset_before
-            cache_words.next = regs.sub_block_words
 
     # Conditioning, pass and decision.
     condition = conditioning(
@@ -357,52 +339,16 @@ def radit_top(
         param_write, config,
     )  # fmt: skip
 
-    # Cache and history.
-    cache_read = context_reader(
-        clk, aresetn, cache_start, reused, slots_before, cache_at, cache_other_at, cache_words, m_cache_rd_cmd, config
-    )
-    previous_read = context_reader(  # what came before the latest: in the other slot
-        clk, aresetn, cache_start, forecasts, slots_before, cache_other_at, cache_at, cache_words, m_prev_rd_cmd, config
-    )
-    latest_join = stream_joiner(clk, aresetn, whole, s_cache_rd, latest, latest_read, config)
-    before_join = stream_joiner(clk, aresetn, whole, s_prev_rd, before, before_read, config)
+    # Cache and code history.
+    caching = cache_ports(
+        clk, aresetn, whole, follow, pass_start, at, reused, forecasts, slots_before, finish, drained, cache_room,
+        x_out, m_x, latest, before, latest_read, before_read, cache_written, writers_idle, regs,
+        m_cache_rd_cmd, s_cache_rd, m_prev_rd_cmd, s_prev_rd, m_cache_wr_cmd, m_cache_wr, config,
+    )  # fmt: skip
     history_read = context_reader(  # one slot
         clk, aresetn, history_start, all_contexts, slots, history_at, history_at, regs.sub_block_words,
         m_hist_rd_cmd, config,
     )  # fmt: skip
-    cache_write = branch_writer(
-        clk, aresetn, caches_branches, regs.cache_base, regs.cache_base_other, finish, drained, cache_room, branch_idle,
-        branch_cmd, branch_words, branch_written, config,
-    )  # fmt: skip
-    stream_write = stream_writer(
-        clk, aresetn, whole, stream_start, regs.contexts, reused, slots_before, regs.cache_base, regs.cache_base_other,
-        regs.sub_block_words, x_out, m_x, stream_idle, stream_cmd, stream_words, config,
-    )  # fmt: skip
-
-    @always_comb
-    def share_cache():
-        caches_branches.next = regs.policy and not regs.whole
-        branch_cmd.tready.next = m_cache_wr_cmd.tready and not whole
-        stream_cmd.tready.next = m_cache_wr_cmd.tready and whole
-        branch_words.tready.next = m_cache_wr.tready and not whole
-        stream_words.tready.next = m_cache_wr.tready and whole
-        if whole:
-            m_cache_wr_cmd.taddr.next = stream_cmd.taddr
-            m_cache_wr_cmd.tlen.next = stream_cmd.tlen
-            m_cache_wr_cmd.tvalid.next = stream_cmd.tvalid
-            m_cache_wr.tdata.next = stream_words.tdata
-            m_cache_wr.tvalid.next = stream_words.tvalid
-        else:
-            m_cache_wr_cmd.taddr.next = branch_cmd.taddr
-            m_cache_wr_cmd.tlen.next = branch_cmd.tlen
-            m_cache_wr_cmd.tvalid.next = branch_cmd.tvalid
-            m_cache_wr.tdata.next = branch_words.tdata
-            m_cache_wr.tvalid.next = branch_words.tvalid
-
-    @always_comb
-    def see_written():
-        cache_written.next = (stream_words.tvalid and stream_words.tready) or branch_written
-
     history_start_write = flag()
 
     @always_comb
@@ -431,7 +377,6 @@ def radit_top(
     )
     taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, spent, at, trace, config)
     return (
-        host, sequence, remember, derive, place_cache, condition, stream, skip, x_memory, a_mem, grouping, engine, core,
-        weights, params, cache_read, previous_read, latest_join, before_join, history_read, cache_write, stream_write,
-        share_cache, see_written, gate_history, history_write, booking, counting, taps,
+        host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core,
+        weights, params, caching, history_read, gate_history, history_write, booking, counting, taps,
     )  # fmt: skip

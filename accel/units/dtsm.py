@@ -12,10 +12,13 @@ most the register slope_max). It is 0 where nothing is reused, gain is 0, or one
 says in which of its two slots of the cache the latest branch lies, or is to be written when it is computed now: the
 first one of an image in slot 0, every other in the slot that the one before did not take.
 
+One multiplier makes every product in turn; the cycle of ``start`` is left to the error meter, for which ``product`` is
+``error_weight * count`` in the cycle after.
+
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
 entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows,
-lead and gain are stable from ``start`` through ``done``, affordable from the fifth cycle after start on, the registers
-streak_step, tight, loose, max_streak and slope_max always; the next start comes after done.
+lead, error_weight and gain are stable from ``start`` through ``done``, affordable from the fifth cycle after start on,
+the registers streak_step, tight, loose, max_streak and slope_max always; the next start comes after done.
 Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
 one. Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
 Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``, ``coefficient`` of
@@ -28,6 +31,7 @@ from accel.units.lanes import bit, signed, unsigned
 from accel.units.ram import word_ram
 from model.formats import (
     COUNT_BITS,
+    ERROR_WEIGHT_BITS,
     FACTOR_BITS,
     GAIN_BITS,
     INVERSE_BITS,
@@ -41,19 +45,21 @@ from model.roms import GAP_INVERSE
 LATENCY = 9
 AVERAGE_SHIFT = 2
 STREAK_STEP_BITS = FACTOR_BITS + 1
-LOSS_BITS = STREAK_BITS + STREAK_STEP_BITS
 SCALED_BITS = THRESHOLD_BITS + STREAK_STEP_BITS
 FACTORED_BITS = SCALED_BITS  # 8 bits cut, 8 bits of factor
 STEPS_BITS = STREAK_BITS + 1  # timesteps since the last computation, this one included
 GAINED_BITS = STEPS_BITS + GAIN_BITS
 SLOPED_BITS = GAINED_BITS + INVERSE_BITS
+WIDE_BITS = max(COUNT_BITS, SCALED_BITS - FACTOR_BITS, GAINED_BITS)  # factors of the multiplier
+NARROW_BITS = max(ERROR_WEIGHT_BITS, THRESHOLD_BITS, STREAK_STEP_BITS, GAIN_BITS, INVERSE_BITS)
+PRODUCT_BITS = WIDE_BITS + NARROW_BITS
 STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 
 @block
 def dtsm_unit(
-    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, affordable, gain, streak_step, tight,
-    loose, max_streak, slope_max, new_image, done, reuse, slope, slot, entries,
+    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, affordable, error_weight, gain,
+    streak_step, tight, loose, max_streak, slope_max, new_image, done, reuse, slope, slot, product, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
     steps = [start, *(bit() for _ in range(LATENCY))]
@@ -65,7 +71,8 @@ def dtsm_unit(
     last_count = unsigned(COUNT_BITS)
     average, delta, base, following = [signed(COUNT_BITS + 1) for _ in range(4)]
     growing = bit()
-    theta = unsigned(THRESHOLD_BITS)
+    left, theta = unsigned(STREAK_STEP_BITS), unsigned(THRESHOLD_BITS)
+    gained, inverse, made = unsigned(GAINED_BITS), unsigned(INVERSE_BITS), unsigned(PRODUCT_BITS)
     sequence = [follow(clk, aresetn, steps[i], steps[i + 1]) for i in range(LATENCY)]
     memory = state_memory(
         clk, aresetn, new_image, start, steps[1], written, index, count, reused, following, since, at_slot,
@@ -74,15 +81,16 @@ def dtsm_unit(
     fluctuation = measure(
         clk, steps[2], steps[3], steps[4], steps[5], count, last_count, average, delta, base, growing, following
     )
-    scaling = scale_threshold(
-        clk, steps[2], steps[3], steps[4], steps[5], steps[6], threshold, streak, streak_step, growing, tight, loose,
-        theta,
+    multiplication = multiply(
+        clk, steps, error_weight, count, streak, streak_step, since, gain, threshold, left, growing, tight, loose,
+        gained, inverse, total, theta, made,
     )  # fmt: skip
+    scaling = scale_threshold(clk, steps[3], steps[6], made, left, theta)
     extrapolation = extrapolate(
-        clk, steps[2], steps[3], steps[4], steps[5], streak, gap, gain, slope_max, since, forecast
+        clk, steps[2], steps[4], steps[7], streak, gap, slope_max, made, since, gained, inverse, forecast
     )
     decision = compare(
-        clk, steps[7], steps[8], theta, total, count, known, streak, max_streak, forced, follows, lead,
+        clk, steps[7], steps[8], made, count, known, streak, max_streak, forced, follows, lead,
         affordable, forecast, last_slot, reused, chosen, at_slot,
     )  # fmt: skip
 
@@ -92,8 +100,9 @@ def dtsm_unit(
         reuse.next = reused
         slope.next = chosen
         slot.next = at_slot
+        product.next = made
 
-    return sequence, memory, fluctuation, scaling, extrapolation, decision, present
+    return sequence, memory, fluctuation, multiplication, scaling, extrapolation, decision, present
 
 
 @block
@@ -172,15 +181,58 @@ def state_memory(
 
 
 @block
-def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, slope_max, since, forecast):
+def multiply(
+    clk, steps, error_weight, count, streak, streak_step, since, gain, threshold, left, growing, tight, loose,
+    gained, inverse, total, theta, product,
+):  # fmt: skip
+    """``product`` of the two factors that a step asks for, in the step after."""
+    start, _, step_2, step_3, step_4, step_5, step_6, step_7, _, _ = steps
+    wide, narrow = unsigned(WIDE_BITS), unsigned(NARROW_BITS)
+    works = bit()
+    SCALED_TOP, CUT = SCALED_BITS, FACTOR_BITS
+
+    @always_comb
+    def choose():
+        wide.next = count
+        narrow.next = error_weight
+        if step_2:
+            wide.next = streak
+            narrow.next = streak_step
+        elif step_3:
+            wide.next = since
+            narrow.next = gain
+        elif step_4:
+            wide.next = threshold
+            narrow.next = left
+        elif step_5:
+            wide.next = product[SCALED_TOP:CUT]
+            narrow.next = loose
+            if growing:
+                narrow.next = tight
+        elif step_6:
+            wide.next = gained
+            narrow.next = inverse
+        elif step_7:
+            wide.next = total
+            narrow.next = theta
+        works.next = start or step_2 or step_3 or step_4 or step_5 or step_6 or step_7
+
+    @always(clk.posedge)
+    def work():
+        if works:
+            product.next = wide * narrow
+
+    return choose, work
+
+
+@block
+def extrapolate(clk, step_2, step_4, step_7, streak, gap, slope_max, product, since, gained, inverse, forecast):
     """``forecast = gain * since / gap``, at most ``slope_max``; ``since``: timesteps since the last computation."""
     INVERSE = tuple(int(value) for value in GAP_INVERSE)
     LOW = SLOPE_CUT
     HIGH = LOW + SLOPE_BITS
     TOP = SLOPED_BITS
-    inverse = unsigned(INVERSE_BITS)
-    gained = unsigned(GAINED_BITS)
-    sloped = unsigned(SLOPED_BITS)
+    GAINED = GAINED_BITS
 
     @always(clk.posedge)
     def look_up():
@@ -191,13 +243,11 @@ def extrapolate(clk, step_2, step_3, step_4, step_5, streak, gap, gain, slope_ma
     def scale():
         if step_2:
             since.next = streak + 1
-        if step_3:
-            gained.next = since * gain
         if step_4:
-            sloped.next = gained * inverse
-        if step_5:
-            forecast.next = sloped[HIGH:LOW]
-            if sloped[TOP:LOW] > slope_max:
+            gained.next = product[GAINED:]
+        if step_7:
+            forecast.next = product[HIGH:LOW]
+            if product[TOP:LOW] > slope_max:
                 forecast.next = slope_max
 
     return look_up, scale
@@ -230,40 +280,24 @@ def measure(clk, step_2, step_3, step_4, step_5, count, last_count, average, del
 
 
 @block
-def scale_threshold(
-    clk, step_2, step_3, step_4, step_5, step_6, threshold, streak, streak_step, growing, tight, loose, theta
-):  # fmt: skip
-    """threshold, reduced by the streak, times the fluctuation's factor."""
+def scale_threshold(clk, step_3, step_6, product, left, theta):
+    """What the streak leaves of the threshold, and the threshold with both factors."""
     ONE = 1 << FACTOR_BITS
     TOP = FACTORED_BITS
-    CUT = FACTOR_BITS
     THETA_LOW = FACTOR_BITS - 1
     THETA_TOP = THETA_LOW + THRESHOLD_BITS
     HIGHEST = (1 << THRESHOLD_BITS) - 1
-    loss = unsigned(LOSS_BITS)
-    factor_left = unsigned(STREAK_STEP_BITS)
-    scaled = unsigned(SCALED_BITS)
-    factored = unsigned(FACTORED_BITS)
+    LEFT = STREAK_STEP_BITS
 
     @always(clk.posedge)
     def scale():
-        if step_2:
-            loss.next = streak * streak_step
         if step_3:
-            if loss >= ONE:
-                factor_left.next = 0
-            else:
-                factor_left.next = ONE - loss
-        if step_4:
-            scaled.next = threshold * factor_left
-        if step_5:
-            if growing:
-                factored.next = scaled[TOP:CUT] * tight
-            else:
-                factored.next = scaled[TOP:CUT] * loose
+            left.next = 0
+            if product < ONE:
+                left.next = ONE - product[LEFT:]
         if step_6:
-            theta.next = factored[THETA_TOP:THETA_LOW]
-            if factored[TOP:THETA_TOP] != 0:
+            theta.next = product[THETA_TOP:THETA_LOW]
+            if product[TOP:THETA_TOP] != 0:
                 theta.next = HIGHEST
 
     return scale
@@ -271,27 +305,28 @@ def scale_threshold(
 
 @block
 def compare(
-    clk, step_7, step_8, theta, total, count, known, streak, max_streak, forced, follows, lead, affordable, forecast,
+    clk, step_7, step_8, product, count, known, streak, max_streak, forced, follows, lead, affordable, forecast,
     last_slot, reused, chosen, at_slot,
 ):  # fmt: skip
     """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
-    WEIGHTED_BITS = COUNT_BITS + THRESHOLD_BITS
-    weighted, limit = unsigned(WEIGHTED_BITS), unsigned(WEIGHTED_BITS)
+    share = unsigned(COUNT_BITS + THRESHOLD_BITS)
     allowed, alike = bit(), bit()
     SHIFT = THRESHOLD_BITS
+
+    @always_comb
+    def weigh():
+        share.next = concat(count, intbv(0)[SHIFT:])
 
     @always_comb
     def agree():
         if follows:
             alike.next = lead
         else:
-            alike.next = weighted < limit
+            alike.next = share < product
 
     @always(clk.posedge)
     def decide():
         if step_7:
-            weighted.next = concat(count, intbv(0)[SHIFT:])
-            limit.next = theta * total
             allowed.next = known and not forced and affordable and streak < max_streak
         if step_8:
             if allowed and alike:
@@ -303,4 +338,4 @@ def compare(
                 chosen.next = 0
                 at_slot.next = known and not last_slot
 
-    return agree, decide
+    return weigh, agree, decide

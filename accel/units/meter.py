@@ -3,9 +3,10 @@
 ``spent = min(error + (weight * count >> 8), 2**31 - 1)``, ``affordable = spent <= limit``; ``keep`` moves the error of
 context ``number`` to ``spent``; ``new_image`` clears every context's.
 
-Shapes: scalars; error, spent, limit 31 bit, count 24, weight 16. number, count and weight are stable from ``start`` to
-``keep``, limit always. Latency: ``LATENCY`` cycles from start until ``spent`` and ``affordable`` are valid, and stay
-so until the next start; ``keep`` comes after that. ``shown`` is the error of context ``show``, combinational.
+Shapes: scalars; error, spent, limit 31 bit, ``product = weight * count`` 40 bit, from the DTSM's multiplier, valid in
+the cycle after ``start``. number is stable from ``start`` to ``keep``, limit always. Latency: ``LATENCY`` cycles from
+start until ``spent`` and ``affordable`` are valid, and stay so until the next start; ``keep`` comes after that.
+``shown`` is the error of context ``show``, combinational.
 Rounding: cut (floor). Valid range: all values. Source: golden ``model/ops/meter.py``.
 """
 
@@ -21,13 +22,12 @@ TOTAL_BITS = max(ERROR_BITS, PRODUCT_BITS - ERROR_CUT) + 1
 
 @block
 def meter_unit(
-    clk, aresetn, new_image, start, number, count, weight, limit, keep, spent, affordable, show, shown, contexts
+    clk, aresetn, new_image, start, number, product, limit, keep, spent, affordable, show, shown, contexts
 ):  # fmt: skip
-    """One multiplier and an adder, shared by the contexts."""
+    """One adder, shared by the contexts."""
     CONTEXTS, CUT, TOP, WORD = contexts, ERROR_CUT, PRODUCT_BITS, ERROR_BITS
     FULL = (1 << ERROR_BITS) - 1
     step_1, step_2, step_3 = (bit() for _ in range(3))
-    product = unsigned(PRODUCT_BITS)
     error, errors = unsigned(ERROR_BITS), [unsigned(ERROR_BITS) for _ in range(contexts)]
     total = unsigned(TOTAL_BITS)
 
@@ -49,8 +49,6 @@ def meter_unit(
 
     @always(clk.posedge)
     def add():
-        if start:
-            product.next = weight * count
         if step_1:
             total.next = error + product[TOP:CUT]
         if step_2:

@@ -6,8 +6,16 @@ import pytest
 import torch
 
 from accel.config import bits_for
-from accel.units.dtsm import LATENCY, STREAK_STEP_BITS, dtsm_unit
-from model.formats import COUNT_BITS, FACTOR_BITS, GAIN_BITS, SLOPE_BITS, STREAK_BITS, THRESHOLD_BITS
+from accel.units.dtsm import LATENCY, PRODUCT_BITS, STREAK_STEP_BITS, dtsm_unit
+from model.formats import (
+    COUNT_BITS,
+    ERROR_WEIGHT_BITS,
+    FACTOR_BITS,
+    GAIN_BITS,
+    SLOPE_BITS,
+    STREAK_BITS,
+    THRESHOLD_BITS,
+)
 from model.ops.dtsm import DtsmRegisters, DtsmState, decide
 from model.ops.reuse import coefficient
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
@@ -30,6 +38,7 @@ def make_bench():
     ports |= dict(
         slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag(), affordable=flag()
     )
+    ports |= dict(error_weight=word(ERROR_WEIGHT_BITS), product=word(PRODUCT_BITS))
     return Bench(dtsm_unit, ports, entries=ENTRIES)
 
 
@@ -85,6 +94,11 @@ def shown(trace, cycle):
     return Decision(bool(trace["reuse"][cycle]), trace["slope"][cycle], bool(trace["slot"][cycle]))
 
 
+def error_weight(request):
+    """Any, that takes part in nothing else."""
+    return (request[2] * 40_503 + request[1]) & ((1 << ERROR_WEIGHT_BITS) - 1)
+
+
 def run(requests, regs, pauses):
     """Play the requests; compare decisions and latency with golden; return the bench and the decisions."""
     bench = make_bench()
@@ -102,6 +116,7 @@ def run(requests, regs, pauses):
                 bench.new_image.next = False
             for name, value in zip(NAMES, request[1:], strict=True):
                 bench.ports[name].next = value
+            bench.ports["error_weight"].next = error_weight(request)
             bench.start.next = True
             yield bench.clk.posedge
             bench.start.next = False
@@ -115,6 +130,8 @@ def run(requests, regs, pauses):
     expected = golden(requests, regs)
     assert [shown(trace, end) for end in ends] == expected
     assert [shown(trace, start) for start in starts[1:]] == expected[:-1]
+    costs = [request[2] * error_weight(request) for request in requests]
+    assert [trace["product"][start + 1] for start in starts] == costs
     return bench, expected
 
 

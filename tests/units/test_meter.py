@@ -3,7 +3,7 @@
 import torch
 
 from accel.config import bits_for
-from accel.units.meter import LATENCY, meter_unit
+from accel.units.meter import LATENCY, PRODUCT_BITS, meter_unit
 from model.formats import COUNT_BITS, ERROR_BITS, ERROR_WEIGHT_BITS
 from model.ops.meter import ERROR_MAX, spend
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
@@ -14,8 +14,8 @@ PAUSE = 3  # cycles from the answer to the decision
 
 def make_bench():
     number = word(bits_for(CONTEXTS))
-    ports = dict(aresetn=reset(), new_image=flag(), start=flag(), number=number, count=word(COUNT_BITS))
-    ports |= dict(weight=word(ERROR_WEIGHT_BITS), limit=word(ERROR_BITS), keep=flag(), spent=word(ERROR_BITS))
+    ports = dict(aresetn=reset(), new_image=flag(), start=flag(), number=number, product=word(PRODUCT_BITS))
+    ports |= dict(limit=word(ERROR_BITS), keep=flag(), spent=word(ERROR_BITS))
     ports |= dict(affordable=flag(), show=word(bits_for(CONTEXTS)), shown=word(ERROR_BITS))
     return Bench(meter_unit, ports, contexts=CONTEXTS)
 
@@ -50,12 +50,15 @@ def test_matches_golden(rng):
             bench.new_image.next = new_image
             yield bench.clk.posedge
             bench.new_image.next = False
-            for name, value in dict(number=context, show=context, count=count, weight=weight, limit=limit).items():
+            for name, value in dict(number=context, show=context, limit=limit).items():
                 bench.ports[name].next = value
             bench.start.next = True
             yield bench.clk.posedge
             bench.start.next = False
-            for _ in range(LATENCY + PAUSE):
+            bench.product.next = weight * count
+            yield bench.clk.posedge
+            bench.product.next = 0
+            for _ in range(LATENCY + PAUSE - 1):
                 yield bench.clk.posedge
             bench.keep.next = wanted and bool(bench.affordable)
             yield bench.clk.posedge
