@@ -11,7 +11,7 @@ from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 from accel.command import address, dim, flag
 from accel.memories import WritePort, narrow_memory
 from model.formats import (
-    ACT_BITS,
+    BOUNDARY_BITS,
     ERROR_WEIGHT_BITS,
     GAIN_BITS,
     GATE_BITS,
@@ -29,7 +29,7 @@ HEADER_FIELDS = {
     "gate_shift": (0, 1, SHIFT_BITS),
     "mod_shift": (0, 2, SHIFT_BITS),
     "threshold": (0, 3, THRESHOLD_BITS),
-    **{f"b{i + 1}": (1 + i // 4, i % 4, ACT_BITS) for i in range(7)},
+    **{f"b{i + 1}": (1 + i // 4, i % 4, BOUNDARY_BITS) for i in range(7)},
     "slope_gain": (2, 3, GAIN_BITS),
     "score_mult": (3, 0, MULT_BITS),
     "score_shift": (3, 1, SHIFT_BITS),

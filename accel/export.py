@@ -9,14 +9,16 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import myhdl
 from myhdl import ToVerilogWarning, ToVHDLWarning
 from myhdl._block import _name_set
-from myhdl._simulator import _blocks
+from myhdl._extractHierarchy import _memInfoMap
+from myhdl._simulator import _blocks, _signals
 
 from accel.config import BuildConfig
 from accel.interface_map import MAP_FILE, map_text
@@ -47,6 +49,11 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
 
 def _convert(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
     _start_numbering()
+    with forgotten_signals():
+        return _write(config, language, folder, name)
+
+
+def _write(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
     ports = TopPorts(config)
     top = radit_top(config, **ports.arguments())
     header = f"{COMMENT[language]} RADiT, {config}, converted by MyHDL {myhdl.__version__}"
@@ -65,6 +72,18 @@ def _convert(config: BuildConfig, language: str, folder: Path, name: str) -> Pat
             **OPTIONS[language],
         )
     return folder / f"{name}.{SUFFIX[language]}"
+
+
+@contextmanager
+def forgotten_signals() -> Iterator[None]:
+    """Make MyHDL forget the signals, and lists of them, that are made inside: it keeps all for good, and every
+    simulation starts and ends with a walk through them."""
+    known = len(_signals)
+    try:
+        yield
+    finally:
+        del _signals[known:]
+        _memInfoMap.clear()
 
 
 def _start_numbering() -> None:

@@ -4,8 +4,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.command import address, dim, flag
 from accel.stream import Stream
-from accel.units.ccu import LATENCY as CCU_LATENCY
-from accel.units.ccu import ccu_unit
+from accel.units.ccu import COUNT_LATENCY, ccu_unit
 from accel.units.fifo import stream_fifo
 from accel.units.layernorm import LATENCY as NORM_LATENCY
 from accel.units.modulate import LATENCY as MODULATE_LATENCY
@@ -14,7 +13,7 @@ from accel.walker import Position, walker
 from model.formats import ACT_BITS, CODE_BITS, INT8_BITS, LN_BITS, MOD_BITS
 
 HISTORY_DEPTH = 32  # stored codes between normalization and comparison
-SETTLE = NORM_LATENCY + MODULATE_LATENCY + CCU_LATENCY + 6  # last word in -> count and A memory complete
+SETTLE = NORM_LATENCY + MODULATE_LATENCY + COUNT_LATENCY + 6  # last word in -> count and A memory complete
 
 
 @block

@@ -8,7 +8,7 @@ pass, at ``follow``, all contexts in turn.
 
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
-from accel.command import dim, flag
+from accel.command import DIM_BITS, dim, flag
 from accel.config import bits_for
 from accel.units.dtsm import PRODUCT_BITS, dtsm_unit
 from accel.units.meter import meter_unit
@@ -61,12 +61,12 @@ def skip_controller(
     branch, or of the one that is to be computed. forecasts: bit per context of the sub-block before whose slope is not
     0; slope_before: that of ``front_context``.
     """
-    CONTEXTS = config.max_contexts
+    CONTEXTS, RANGE = config.max_contexts, 1 << DIM_BITS
     entries = config.max_sub_blocks * config.max_contexts
     unit_index = Signal(intbv(0)[bits_for(entries) :])
     BITS = len(unit_index)
     unit_done, slot, lead, unit_start, affordable, reused_now = (flag() for _ in range(6))
-    product, turn, next_turn, at_context = (dim() for _ in range(4))
+    first_number, turn, next_turn, at_context = (dim() for _ in range(4))
     phases = enum("PASS", "ASK", "AWAIT")
     phase = Signal(phases.PASS)
     cost = Signal(intbv(0)[PRODUCT_BITS:])
@@ -74,7 +74,12 @@ def skip_controller(
 
     @always_comb
     def number():
-        product.next = sub_block * regs.contexts
+        at = intbv(0, min=0, max=RANGE)
+        at[:] = 0
+        for i in range(CONTEXTS):
+            if regs.contexts > i:
+                at[:] = at + sub_block
+        first_number.next = at
 
     @always_comb
     def choose():
@@ -107,7 +112,7 @@ def skip_controller(
 
     @always_comb
     def add():
-        index.next = product + at_context
+        index.next = first_number + at_context
 
     @always_comb
     def cut():

@@ -4,22 +4,23 @@
 (level 0 has no sign); ``count += number of lanes whose code differs from the stored one``.
 
 A lane finds the level bit by bit: three comparisons, each with the boundary that the bits before choose. It negates
-nothing: with the sign s and m = a, or the complement -a - 1 of a negative a, |a| >= b is 2 m + s >= 2 b - 1.
+nothing: with the sign s and m = a, or the complement -a - 1 of a negative a, |a| >= b is m + s > b - 1, and the ports
+take b - 1. Lanes see zeros while no word is valid.
 
-Shapes: act R x 16 bit, stored and codes R x 4 bit, lane 0 lowest; b1 .. b7 16 bit. ``clear`` travels with the words: it
-forgets everything that entered before its cycle, and may come with the first word of an input or any time before.
-Latency: codes ``LATENCY`` cycles, one word per cycle, no back-pressure; count is final ``COUNT_LATENCY`` cycles after
-the last src_valid (one cycle after its dst_valid). Rounding: none. Valid range: 0 <= b1 <= .. <= b7 < 2**15,
-boundaries stable while words are in flight, fewer than 2**24 changed codes. Source: golden ``model/ops/ccu.py``.
+Shapes: act R x 16 bit, stored and codes R x 4 bit, lane 0 lowest; b1 .. b7 13 bit, b - 1 each. ``clear`` travels with
+the words: it forgets everything that entered before its cycle, and may come with the first word of an input or any time
+before. Latency: codes ``LATENCY`` cycles, one word per cycle, no back-pressure; count is final ``COUNT_LATENCY`` cycles
+after the last src_valid. Rounding: none. Valid range: 1 <= b <= 2**13 - 1, just below 128 steps of int8, ascending and
+stable while words are in flight; fewer than 2**24 changed codes. Source: golden ``model/ops/ccu.py``.
 """
 
-from myhdl import always, always_comb, always_seq, block, concat, intbv
+from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
 
-from accel.units.lanes import bit, pack, signal_list, step, steps, unsigned
-from model.formats import ACT_BITS, CODE_BITS, CODE_LEVELS, COUNT_BITS
+from accel.units.lanes import bit, pack, signal_list, step, unsigned
+from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_LEVELS, COUNT_BITS
 
-LATENCY = 3
-COUNT_LATENCY = LATENCY + 1
+LATENCY = 1
+COUNT_LATENCY = LATENCY + 2
 
 
 @block
@@ -27,61 +28,44 @@ def ccu_unit(
     clk, aresetn, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, clear, dst_valid, codes, count, lanes
 ):  # fmt: skip
     """codes of the lanes, and the number of changed codes since ``clear``."""
-    valids = [src_valid, *(bit() for _ in range(LATENCY))]
-    clears = [clear, *(bit() for _ in range(LATENCY))]
     code = signal_list(unsigned, CODE_BITS, lanes)
     changes = [bit() for _ in range(lanes)]
     changed = unsigned(lanes)
-    boundaries, bounds = [b1, b2, b3, b4, b5, b6, b7], signal_list(unsigned, ACT_BITS, CODE_LEVELS)
-    doubled = [double(clk, boundaries[i], bounds[i]) for i in range(CODE_LEVELS)]
-    works = [ccu_lane(clk, valids, act, *bounds, stored, code[i], changes[i], i) for i in range(lanes)]
+    valid_1, clear_1 = bit(), bit()
+    works = [
+        ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code[i], changes[i], i) for i in range(lanes)
+    ]
     words = pack(code, codes), pack(changes, changed)
-    counter = count_changes(clk, aresetn, valids[-1], changed, clears[-1], count)
-    mark = step(clk, valids[-2], dst_valid)
-    return steps(clk, valids), steps(clk, clears), doubled, works, words, counter, mark
+    marks = step(clk, src_valid, valid_1), step(clk, clear, clear_1)
+    counter = count_changes(clk, aresetn, valid_1, changed, clear_1, count)
+
+    @always_comb
+    def tell():
+        dst_valid.next = valid_1
+
+    return works, words, marks, counter, tell
 
 
 @block
-def double(clk, boundary, bound):
-    """bound = 2 boundary - 1, or 0 where the boundary is 0, which every magnitude reaches."""
-
-    @always(clk.posedge)
-    def subtract():
-        bound.next = 0
-        if boundary != 0:
-            bound.next = boundary + boundary - 1
-
-    return subtract
-
-
-@block
-def ccu_lane(clk, valids, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change, index):
-    """Lane ``index``: magnitude and sign, then the code, then whether it differs from the stored one."""
+def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change, index):
+    """Lane ``index``: magnitude and sign, then the code, and whether it differs from the stored one."""
     ACT_LOW, ACT_SIGN = index * ACT_BITS, (index + 1) * ACT_BITS - 1
     CODE_LOW, CODE_HIGH = index * CODE_BITS, (index + 1) * CODE_BITS
     ONES = (1 << (ACT_BITS - 1)) - 1
-    bare, magnitude = unsigned(ACT_BITS - 1), unsigned(ACT_BITS - 1)
-    reached, second, third = [unsigned(ACT_BITS) for _ in range(3)]
-    sign, bit_2, bit_1, bit_0 = [bit() for _ in range(4)]
-    found, stored_1, stored_2 = [unsigned(CODE_BITS) for _ in range(3)]
-    valid_0, valid_1, _, _ = valids
+    magnitude, sign = unsigned(ACT_BITS - 1), bit()
+    second, third = unsigned(BOUNDARY_BITS), unsigned(BOUNDARY_BITS)
+    bit_2, bit_1, bit_0 = [bit() for _ in range(3)]
+    found = unsigned(CODE_BITS)
 
     @always_comb
     def fold():
-        bare.next = act[ACT_SIGN:ACT_LOW]
-        if act[ACT_SIGN]:
-            bare.next = act[ACT_SIGN:ACT_LOW] ^ ONES
-
-    @always(clk.posedge)
-    def split():
-        if valid_0:
-            stored_1.next = stored[CODE_HIGH:CODE_LOW]
-            magnitude.next = bare
+        magnitude.next = 0
+        sign.next = 0
+        if src_valid:
             sign.next = act[ACT_SIGN]
-
-    @always_comb
-    def join():
-        reached.next = concat(magnitude, sign)
+            magnitude.next = act[ACT_SIGN:ACT_LOW]
+            if act[ACT_SIGN]:
+                magnitude.next = act[ACT_SIGN:ACT_LOW] ^ ONES
 
     @always_comb
     def choose():
@@ -89,43 +73,46 @@ def ccu_lane(clk, valids, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change,
             second.next = b6
         else:
             second.next = b2
-        if bit_2 and bit_1:
-            third.next = b7
-        elif bit_2:
-            third.next = b5
+        if bit_2:
+            if bit_1:
+                third.next = b7
+            else:
+                third.next = b5
         elif bit_1:
             third.next = b3
         else:
             third.next = b1
 
-    @always(clk.posedge)
+    @always_comb
     def encode():
-        stored_2.next = stored_1
-        if valid_1:
-            found.next = 0
-            if bit_2 or bit_1 or bit_0:
-                found.next = concat(sign, bit_2, bit_1, bit_0)
+        found.next = 0
+        if bit_2 or bit_1 or bit_0:
+            found.next = concat(sign, bit_2, bit_1, bit_0)
 
     @always(clk.posedge)
     def compare():
         code.next = found
-        change.next = found != stored_2
+        change.next = found != stored[CODE_HIGH:CODE_LOW]
 
-    tests = reach(reached, b4, bit_2), reach(reached, second, bit_1), reach(reached, third, bit_0)
-    return fold, split, join, choose, tests, encode, compare
+    searched = [(b4, bit_2), (second, bit_1), (third, bit_0)]
+    tests = [reach(magnitude, sign, bound, found_bit) for bound, found_bit in searched]
+    return fold, choose, tests, encode, compare
 
 
 @block
-def reach(value, bound, dst):
-    """dst = value >= bound, by the highest bit where they differ: a ripple of multiplexers, no carry look-ahead."""
-    BITS = len(value)
+def reach(value, one_more, bound, dst):
+    """dst = value + one_more > bound, by the highest bit where they differ: multiplexers in a row, no look-ahead."""
+    BITS, BOUND = len(value), len(bound)
 
     @always_comb
     def ripple():
-        found = bool(1)
-        for i in range(BITS):
+        found = bool(one_more)
+        for i in range(BOUND):
             if value[i] != bound[i]:
                 found = value[i]
+        for i in range(BOUND, BITS):
+            if value[i]:
+                found = bool(1)
         dst.next = found
 
     return ripple
@@ -136,27 +123,34 @@ assert CODE_LEVELS == 7, "The encoder compares with seven boundaries."
 
 @block
 def count_changes(clk, aresetn, src_valid, changed, clear, count):
-    """Accumulate the flags of the changed lanes; a clear that comes with a word forgets only what came before it."""
+    """Accumulate the flags of the changed lanes, their sum first; a clear that comes with a word forgets only what came
+    before it."""
     LANES = len(changed)
-    total = unsigned(COUNT_BITS)
+    lanes_changed, total = Signal(intbv(0, min=0, max=LANES + 1)), unsigned(COUNT_BITS)
+    clear_1 = bit()
+
+    @always(clk.posedge)
+    def add():
+        found = intbv(0, min=0, max=LANES + 1)
+        found[:] = 0
+        for i in range(LANES):
+            if changed[i]:
+                found[:] = found + 1
+        lanes_changed.next = 0
+        if src_valid:
+            lanes_changed.next = found
+
+    mark = step(clk, clear, clear_1)
 
     @always_seq(clk.posedge, reset=aresetn)
     def accumulate():
-        lanes_changed = intbv(0, min=0, max=LANES + 1)
-        if src_valid:
-            lanes_changed[:] = 0
-            for i in range(LANES):
-                if changed[i]:
-                    lanes_changed[:] = lanes_changed + 1
-            if clear:
-                total.next = lanes_changed
-            else:
-                total.next = total + lanes_changed
-        elif clear:
-            total.next = 0
+        if clear_1:
+            total.next = lanes_changed
+        else:
+            total.next = total + lanes_changed
 
     @always_comb
     def present():
         count.next = total
 
-    return accumulate, present
+    return add, mark, accumulate, present

@@ -9,7 +9,7 @@ import torch
 
 
 def encode(a: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
-    """a (..) Q9.6, boundaries (7,) in Q9.6 -> 4-bit codes (..)."""
+    """a (..) Q9.6, boundaries (7,) in Q7.6 -> 4-bit codes (..)."""
     magnitude = a.abs()
     level = torch.zeros_like(a)
     for boundary in boundaries.tolist():

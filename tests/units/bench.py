@@ -35,6 +35,7 @@ from myhdl import (
     intbv,
 )
 
+from accel.export import forgotten_signals
 from tests.units import replay
 
 HALF_PERIOD = 5
@@ -124,11 +125,12 @@ def _testbench(factory, arguments, clk, columns, stimuli):
 
 
 def _run(*arguments) -> None:
-    simulation = _testbench(*arguments)
-    try:
-        simulation.run_sim(quiet=1)
-    finally:
-        simulation.quit_sim()
+    with forgotten_signals():
+        simulation = _testbench(*arguments)
+        try:
+            simulation.run_sim(quiet=1)
+        finally:
+            simulation.quit_sim()
 
 
 @block
@@ -182,6 +184,10 @@ class Bench:
         return in_shallow_stack(self._convert, language, folder, name)
 
     def _convert(self, language: str, folder: Path, name: str) -> str:
+        with forgotten_signals():
+            return self._write(language, folder, name)
+
+    def _write(self, language: str, folder: Path, name: str) -> str:
         unit = self.factory(**{port: _copy(signal) for port, signal in self.ports.items()}, **self.parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("error", ToVerilogWarning)

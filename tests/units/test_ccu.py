@@ -4,21 +4,21 @@ import pytest
 import torch
 
 from accel.units.ccu import COUNT_LATENCY, LATENCY, ccu_unit
-from model.formats import ACT_BITS, CODE_BITS, CODE_LEVELS, COUNT_BITS
+from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_LEVELS, COUNT_BITS
 from model.ops.ccu import changed, encode
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, reset, run_everywhere, unpack, word
 
 NAMES = [f"b{i}" for i in range(1, CODE_LEVELS + 1)]
 BOUNDARIES = [
     [16, 48, 96, 160, 320, 640, 1280],
-    [0, 0, 1, 1, 32766, 32767, 32767],
+    [1, 1, 2, 2, 4096, (1 << BOUNDARY_BITS) - 2, (1 << BOUNDARY_BITS) - 1],
     [5, 5, 5, 5, 5, 5, 5],
 ]
 
 
 def make_bench(lanes):
     ports = dict(aresetn=reset(), src_valid=flag(), act=word(lanes * ACT_BITS))
-    ports |= {name: word(ACT_BITS) for name in NAMES}
+    ports |= {name: word(BOUNDARY_BITS) for name in NAMES}
     ports |= dict(stored=word(lanes * CODE_BITS), clear=flag())
     ports |= dict(dst_valid=flag(), codes=word(lanes * CODE_BITS), count=word(COUNT_BITS))
     return Bench(ccu_unit, ports, lanes=lanes)
@@ -42,7 +42,7 @@ def draw(rng, boundaries, lanes, count):
 def test_matches_golden(lanes, boundaries, rng):
     bench = make_bench(lanes)
     act, codes, stored = draw(rng, boundaries, lanes, 120)
-    fixed = dict(zip(NAMES, boundaries, strict=True))
+    fixed = {name: boundary - 1 for name, boundary in zip(NAMES, boundaries, strict=True)}
     words = [
         dict(act=pack(a, ACT_BITS), stored=pack(s, CODE_BITS), clear=i == 0) | fixed
         for i, (a, s) in enumerate(zip(act.tolist(), stored.tolist(), strict=True))
@@ -72,7 +72,7 @@ def test_clear_separates_inputs_that_follow_at_once(clear_with_word, rng):
             bench.aresetn.next = cycle >= 2
             yield bench.clk.posedge
         for name, value in zip(NAMES, boundaries, strict=True):
-            bench.ports[name].next = value
+            bench.ports[name].next = value - 1
         for i in range(inputs * length):
             bench.clear.next = i % length == 0
             if i % length == 0 and not clear_with_word:
