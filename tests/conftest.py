@@ -29,6 +29,19 @@ def pytest_addoption(parser):
     parser.addoption("--seed", type=int, help="seed of every random test (without it each test has its own, fixed)")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of one array share its compiled build: one worker runs them, so that none waits for another's compiler."""
+    for item in items:
+        arguments = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path.parent.name == "system" and {"rows", "cols"} <= arguments.keys():
+            item.add_marker(pytest.mark.xdist_group(f"{arguments['rows']}x{arguments['cols']}"))
+
+
+def name_of(item: pytest.Item) -> str:
+    """The test's address, without the group that pytest-xdist appends."""
+    return item.nodeid.partition("@")[0]
+
+
 def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
         for tool in marker.args:
@@ -53,7 +66,7 @@ def pytest_terminal_summary(terminalreporter):
 def seed(request) -> int:
     """The test's seed: its own and fixed, or --seed; shown when the test fails."""
     chosen = request.config.getoption("--seed")
-    return zlib.crc32(request.node.nodeid.encode()) if chosen is None else chosen
+    return zlib.crc32(name_of(request.node).encode()) if chosen is None else chosen
 
 
 @pytest.fixture
@@ -67,5 +80,5 @@ def pytest_runtest_makereport(item, call):
     report = yield
     used = getattr(item, "funcargs", {}).get("seed")
     if report.when == "call" and report.failed and used is not None:
-        report.sections.append(("random seed", f"{used} (to repeat: pytest --seed {used} '{item.nodeid}')"))
+        report.sections.append(("random seed", f"{used} (to repeat: pytest --seed {used} '{name_of(item)}')"))
     return report

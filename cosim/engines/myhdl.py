@@ -8,6 +8,7 @@ import numpy as np
 from myhdl import Simulation, always, delay, instance, traceSignals
 
 from accel.config import BuildConfig
+from accel.export import forgotten_signals
 from accel.ports import RESET_CYCLES, TopPorts
 from accel.registers import ADDRESS
 from cosim.engines.base import START, Engine, EngineError, Failure, Trace, trace_fields
@@ -100,7 +101,8 @@ class MyhdlEngine(Engine):
         self._advance = [ports.signals()[f"trace_advance_{part}"] for part in ("valid", "sub_block")]
         self._ended: int | None = None  # the sub-block that was over in the last cycle
         with ThreadPoolExecutor(1) as thread:  # MyHDL inspects the call stack for every block: a thread's is short
-            self._simulation = thread.submit(self._elaborate, top).result()
+            with forgotten_signals():
+                self._simulation = thread.submit(self._elaborate, top).result()
         self.reset()
 
     def _trace_taps(self) -> list:
