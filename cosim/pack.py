@@ -67,7 +67,7 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     put("follow", policy.follow.long(), own)
     put("error_weight", policy.error_weights, own)
     for level in range(policy.boundaries.shape[2]):
-        put(f"b{level + 1}", policy.boundaries[:, :, level] - 1, own)
+        put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     beat, field, _ = HEADER_FIELDS["eps"]
     headers[:, own, beat, field] = integer.eps & 0xFFFF
     headers[:, own, beat, field + 1] = integer.eps >> 16

@@ -37,7 +37,8 @@ ACT_FRAC = 6  # modulated value in units of the int8 step, Q9.6
 # Compress-and-Compare Unit: sign and 3-bit level.
 CODE_BITS = 4
 CODE_LEVELS = 7  # boundaries between the 8 levels
-BOUNDARY_BITS = 13  # up to 127 63/64 steps of int8, Q7.6
+CODE_CUT = 3  # bits of a modulated value that codes do not see: eighths of the int8 step are left
+BOUNDARY_BITS = 10  # up to 127 7/8 steps of int8, Q7.3
 COUNT_BITS = 24  # changed codes of one sub-block input
 
 # Dynamic Threshold Scaling Module.

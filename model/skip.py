@@ -41,6 +41,7 @@ from model.errors import UserError
 from model.formats import (
     ACT_FRAC,
     BOUNDARY_BITS,
+    CODE_CUT,
     CODE_LEVELS,
     ERROR_CUT,
     ERROR_WEIGHT_BITS,
@@ -65,7 +66,7 @@ class PolicyTables:
         detect: False: dense, nothing is encoded, cached or decided.
         thresholds: (steps, S) int64, Q0.16 share of changed codes.
         force: (steps,) bool, timesteps that compute everything.
-        boundaries: (steps, S, 7) int64, Q7.6 in units of the timestep's int8 step, ascending.
+        boundaries: (steps, S, 7) int64, Q7.3 in units of the timestep's int8 step, ascending.
         gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
         whole: never without detect: sub-block 0 decides for its context's timestep; what is cached is the stream after
@@ -350,11 +351,11 @@ def schedule_curve(schedule: str | tuple[float, ...], start: float, end: float, 
 
 
 def code_boundaries(integer: IntegerDiT, small: float, large: float) -> Tensor:
-    """Return the boundaries (steps, S, 7) int64 in Q7.6 of the three encoding rules, those beyond int8 at its end."""
+    """Return the boundaries (steps, S, 7) int64 in Q7.3 of the three encoding rules, those beyond int8 at its end."""
     rules = [small * k / 3.0 for k in (1, 2, 3)]
     rules += [small + (large - small) * k / 2.0 for k in (1, 2)]
     rules += [large * 2.0 ** (k / 2.0) for k in (1, 2)]
     assert len(rules) == CODE_LEVELS
     real = integer.act_rms.unsqueeze(1) * torch.tensor(rules, dtype=torch.float64)
-    whole = torch.floor(real / integer.act_scale.unsqueeze(2) * 2**ACT_FRAC + 0.5)
+    whole = torch.floor(real / integer.act_scale.unsqueeze(2) * 2 ** (ACT_FRAC - CODE_CUT) + 0.5)
     return whole.long().clamp(1, (1 << BOUNDARY_BITS) - 1)

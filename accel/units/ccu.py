@@ -1,26 +1,27 @@
 """Compress-and-Compare Unit: 4-bit codes of the modulated input, compared with the stored ones, R lanes a word.
 
-``a Q9.6 -> |a| -> level 0..7 = number of boundaries b1 <= .. <= b7 that |a| reaches -> code = sign << 3 | level``
-(level 0 has no sign); ``count += number of lanes whose code differs from the stored one``.
+``a Q9.6 -cut 3-> Q9.3 -> m = itself, or its complement where a < 0 -> level 0..7 = number of boundaries b1 <= .. <= b7
+that m reaches -> code = sign << 3 | level`` (level 0 has no sign);
+``count += number of lanes whose code differs from the stored one``.
 
-A lane finds the level bit by bit: three comparisons, each with the boundary that the bits before choose. It negates
-nothing: with the sign s and m = a, or the complement -a - 1 of a negative a, |a| >= b is m + s > b - 1, and the ports
-take b - 1. Lanes see zeros while no word is valid.
+A lane finds the level bit by bit: three comparisons, each with the boundary that the bits before choose. Lanes see
+zeros while no word is valid.
 
-Shapes: act R x 16 bit, stored and codes R x 4 bit, lane 0 lowest; b1 .. b7 13 bit, b - 1 each. ``clear`` travels with
-the words: it forgets everything that entered before its cycle, and may come with the first word of an input or any time
-before. Latency: codes ``LATENCY`` cycles, one word per cycle, no back-pressure; count is final ``COUNT_LATENCY`` cycles
-after the last src_valid. Rounding: none. Valid range: 1 <= b <= 2**13 - 1, just below 128 steps of int8, ascending and
-stable while words are in flight; fewer than 2**24 changed codes. Source: golden ``model/ops/ccu.py``.
+Shapes: act R x 16 bit, stored and codes R x 4 bit, lane 0 lowest; b1 .. b7 10 bit. ``clear`` travels with the words: it
+forgets everything that entered before its cycle, and may come with the first word of an input or any time before.
+Latency: codes ``LATENCY`` cycles, one word per cycle, no back-pressure; count is final ``COUNT_LATENCY`` cycles after
+the last src_valid. Rounding: cut (floor). Valid range: 1 <= b1 <= .. <= b7, stable while words are in flight;
+fewer than 2**24 changed codes. Source: golden ``model/ops/ccu.py``.
 """
 
 from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
 
 from accel.units.lanes import bit, pack, signal_list, step, unsigned
-from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_LEVELS, COUNT_BITS
+from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
 
 LATENCY = 1
 COUNT_LATENCY = LATENCY + 2
+MAGNITUDE_BITS = ACT_BITS - 1 - CODE_CUT
 
 
 @block
@@ -49,10 +50,10 @@ def ccu_unit(
 @block
 def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change, index):
     """Lane ``index``: magnitude and sign, then the code, and whether it differs from the stored one."""
-    ACT_LOW, ACT_SIGN = index * ACT_BITS, (index + 1) * ACT_BITS - 1
+    ACT_LOW, ACT_SIGN = index * ACT_BITS + CODE_CUT, (index + 1) * ACT_BITS - 1
     CODE_LOW, CODE_HIGH = index * CODE_BITS, (index + 1) * CODE_BITS
-    ONES = (1 << (ACT_BITS - 1)) - 1
-    magnitude, sign = unsigned(ACT_BITS - 1), bit()
+    ONES = (1 << MAGNITUDE_BITS) - 1
+    magnitude, sign = unsigned(MAGNITUDE_BITS), bit()
     second, third = unsigned(BOUNDARY_BITS), unsigned(BOUNDARY_BITS)
     bit_2, bit_1, bit_0 = [bit() for _ in range(3)]
     found = unsigned(CODE_BITS)
@@ -95,18 +96,18 @@ def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, chan
         change.next = found != stored[CODE_HIGH:CODE_LOW]
 
     searched = [(b4, bit_2), (second, bit_1), (third, bit_0)]
-    tests = [reach(magnitude, sign, bound, found_bit) for bound, found_bit in searched]
+    tests = [reach(magnitude, bound, found_bit) for bound, found_bit in searched]
     return fold, choose, tests, encode, compare
 
 
 @block
-def reach(value, one_more, bound, dst):
-    """dst = value + one_more > bound, by the highest bit where they differ: multiplexers in a row, no look-ahead."""
+def reach(value, bound, dst):
+    """dst = value >= bound, by the highest bit where they differ: multiplexers in a row, no look-ahead."""
     BITS, BOUND = len(value), len(bound)
 
     @always_comb
     def ripple():
-        found = bool(one_more)
+        found = bool(1)
         for i in range(BOUND):
             if value[i] != bound[i]:
                 found = value[i]

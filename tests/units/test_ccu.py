@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from accel.units.ccu import COUNT_LATENCY, LATENCY, ccu_unit
-from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_LEVELS, COUNT_BITS
+from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
 from model.ops.ccu import changed, encode
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, reset, run_everywhere, unpack, word
 
 NAMES = [f"b{i}" for i in range(1, CODE_LEVELS + 1)]
 BOUNDARIES = [
-    [16, 48, 96, 160, 320, 640, 1280],
-    [1, 1, 2, 2, 4096, (1 << BOUNDARY_BITS) - 2, (1 << BOUNDARY_BITS) - 1],
+    [2, 6, 12, 20, 40, 80, 160],
+    [1, 1, 2, 2, 512, (1 << BOUNDARY_BITS) - 2, (1 << BOUNDARY_BITS) - 1],
     [5, 5, 5, 5, 5, 5, 5],
 ]
 
@@ -27,7 +27,7 @@ def make_bench(lanes):
 def draw(rng, boundaries, lanes, count):
     """Values at, just below and just above the boundaries, and any others; stored codes that often agree."""
     act = torch.tensor([mixed(rng, ACT_BITS, lanes) for _ in range(count)])
-    near = [sign * (b + offset) for b in boundaries for offset in (-1, 0, 1) for sign in (-1, 1)]
+    near = [sign * (b << CODE_CUT) + offset for b in boundaries for offset in (-2, -1, 0, 1) for sign in (-1, 1)]
     for row in act[: count // 2]:
         for lane in range(lanes):
             row[lane] = max(-32768, min(32767, near[rng.integers(0, len(near))]))
@@ -42,7 +42,7 @@ def draw(rng, boundaries, lanes, count):
 def test_matches_golden(lanes, boundaries, rng):
     bench = make_bench(lanes)
     act, codes, stored = draw(rng, boundaries, lanes, 120)
-    fixed = {name: boundary - 1 for name, boundary in zip(NAMES, boundaries, strict=True)}
+    fixed = dict(zip(NAMES, boundaries, strict=True))
     words = [
         dict(act=pack(a, ACT_BITS), stored=pack(s, CODE_BITS), clear=i == 0) | fixed
         for i, (a, s) in enumerate(zip(act.tolist(), stored.tolist(), strict=True))
@@ -72,7 +72,7 @@ def test_clear_separates_inputs_that_follow_at_once(clear_with_word, rng):
             bench.aresetn.next = cycle >= 2
             yield bench.clk.posedge
         for name, value in zip(NAMES, boundaries, strict=True):
-            bench.ports[name].next = value - 1
+            bench.ports[name].next = value
         for i in range(inputs * length):
             bench.clear.next = i % length == 0
             if i % length == 0 and not clear_with_word:
