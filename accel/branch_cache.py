@@ -28,6 +28,7 @@ STREAM_WORDS = X_BITS // INT8_BITS  # words of a cache port to a word of the str
 def context_reader(clk, aresetn, start, wanted, in_other, base, other, words, cmd, config):
     """On ``start`` ask for ``words`` words per context in ``wanted`` (bits), contexts lying one after the other.
 
+    Everything stands still until the last command is taken.
     in_other: bits, contexts whose words are those that lie from ``other`` on, not from ``base`` on.
     """
     CONTEXTS = config.max_contexts
@@ -46,6 +47,7 @@ def context_reader(clk, aresetn, start, wanted, in_other, base, other, words, cm
                 here.next = wanted[i]
                 elsewhere.next = in_other[i]
         cmd.tvalid.next = phase == phases.ASK
+        cmd.tlen.next = words
 
     @always_comb
     def choose():
@@ -53,6 +55,10 @@ def context_reader(clk, aresetn, start, wanted, in_other, base, other, words, cm
             first.next = other
         else:
             first.next = base
+
+    @always_comb
+    def place():
+        cmd.taddr.next = first + at
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -65,8 +71,6 @@ def context_reader(clk, aresetn, start, wanted, in_other, base, other, words, cm
             if ctx == CONTEXTS:
                 phase.next = phases.IDLE
             elif here:
-                cmd.taddr.next = first + at
-                cmd.tlen.next = words
                 phase.next = phases.ASK
             else:
                 ctx.next = ctx + 1
@@ -77,7 +81,7 @@ def context_reader(clk, aresetn, start, wanted, in_other, base, other, words, cm
                 at.next = at + words
                 phase.next = phases.LOOK
 
-    return look, choose, sequence
+    return look, choose, place, sequence
 
 
 @block
@@ -304,6 +308,8 @@ def history_writer(clk, aresetn, start, computed, base, words, code_write, idle,
             if ctx == i and computed[i]:
                 here.next = 1
         cmd.tvalid.next = phase == phases.ASK
+        cmd.taddr.next = at
+        cmd.tlen.next = words
         read.enable.next = phase == phases.READ
         code_read.next = phase == phases.READ
         read.addr.next = index
@@ -326,8 +332,6 @@ def history_writer(clk, aresetn, start, computed, base, words, code_write, idle,
             if ctx == CONTEXTS:
                 phase.next = phases.IDLE
             elif here:
-                cmd.taddr.next = at
-                cmd.tlen.next = words
                 left.next = words
                 phase.next = phases.ASK
             else:

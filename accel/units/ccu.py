@@ -60,13 +60,12 @@ def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, chan
 
     @always_comb
     def fold():
+        sign.next = act[ACT_SIGN] and src_valid
         magnitude.next = 0
-        sign.next = 0
-        if src_valid:
-            sign.next = act[ACT_SIGN]
+        if src_valid and act[ACT_SIGN]:
+            magnitude.next = act[ACT_SIGN:ACT_LOW] ^ ONES
+        elif src_valid:
             magnitude.next = act[ACT_SIGN:ACT_LOW]
-            if act[ACT_SIGN]:
-                magnitude.next = act[ACT_SIGN:ACT_LOW] ^ ONES
 
     @always_comb
     def choose():
@@ -74,11 +73,10 @@ def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, chan
             second.next = b6
         else:
             second.next = b2
-        if bit_2:
-            if bit_1:
-                third.next = b7
-            else:
-                third.next = b5
+        if bit_2 and bit_1:
+            third.next = b7
+        elif bit_2:
+            third.next = b5
         elif bit_1:
             third.next = b3
         else:

@@ -75,7 +75,7 @@ def dtsm_unit(
     gained, inverse, made = unsigned(GAINED_BITS), unsigned(INVERSE_BITS), unsigned(PRODUCT_BITS)
     sequence = [follow(clk, aresetn, steps[i], steps[i + 1]) for i in range(LATENCY)]
     memory = state_memory(
-        clk, aresetn, new_image, start, steps[1], written, index, count, reused, following, since, at_slot,
+        clk, aresetn, new_image, start, written, index, count, reused, following, since, at_slot,
         known, streak, last_count, average, gap, last_slot, entries,
     )  # fmt: skip
     fluctuation = measure(
@@ -116,7 +116,7 @@ def follow(clk, aresetn, src, dst):
 
 @block
 def state_memory(
-    clk, aresetn, new_image, read, unpack, write, index, count, reused, following, since, at_slot,
+    clk, aresetn, new_image, read, write, index, count, reused, following, since, at_slot,
     known, streak, last_count, average, gap, last_slot, entries,
 ):  # fmt: skip
     """What is remembered per entry; an entry that is not ``known`` reads as zeros."""
@@ -142,18 +142,20 @@ def state_memory(
     def recall():
         if read:
             known.next = known_bits[index]
-        if unpack:
-            streak.next = 0
-            last_count.next = 0
-            average.next = 0
-            gap.next = 0
-            last_slot.next = 0
-            if known:
-                last_slot.next = state[SLOT]
-                gap.next = state[SLOT:GAP_LOW]
-                streak.next = state[GAP_LOW:STREAK_LOW]
-                last_count.next = state[STREAK_LOW:COUNT_LOW]
-                average.next = state[COUNT_LOW:]
+
+    @always_comb
+    def unpack():
+        streak.next = 0
+        last_count.next = 0
+        average.next = 0
+        gap.next = 0
+        last_slot.next = 0
+        if known:
+            last_slot.next = state[SLOT]
+            gap.next = state[SLOT:GAP_LOW]
+            streak.next = state[GAP_LOW:STREAK_LOW]
+            last_count.next = state[STREAK_LOW:COUNT_LOW]
+            average.next = state[COUNT_LOW:]
 
     @always_comb
     def update():
@@ -177,7 +179,7 @@ def state_memory(
     def join():
         next_state.next = concat(at_slot, next_gap, next_streak, next_count, next_average)
 
-    return ram, remember, recall, update, join
+    return ram, remember, recall, unpack, update, join
 
 
 @block
@@ -186,9 +188,8 @@ def multiply(
     gained, inverse, total, theta, product,
 ):  # fmt: skip
     """``product`` of the two factors that a step asks for, in the step after."""
-    start, _, step_2, step_3, step_4, step_5, step_6, step_7, _, _ = steps
+    _, _, step_2, step_3, step_4, step_5, step_6, step_7, _, _ = steps
     wide, narrow = unsigned(WIDE_BITS), unsigned(NARROW_BITS)
-    works = bit()
     SCALED_TOP, CUT = SCALED_BITS, FACTOR_BITS
 
     @always_comb
@@ -215,12 +216,10 @@ def multiply(
         elif step_7:
             wide.next = total
             narrow.next = theta
-        works.next = start or step_2 or step_3 or step_4 or step_5 or step_6 or step_7
 
     @always(clk.posedge)
     def work():
-        if works:
-            product.next = wide * narrow
+        product.next = wide * narrow
 
     return choose, work
 

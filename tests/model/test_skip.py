@@ -40,14 +40,13 @@ def test_schedules():
 
 
 def test_encoding_rules(integer):
-    """Ascending, within 16 bit, constant in real units over time up to half a step of Q9.6."""
+    """Ascending, constant in real units over time up to half a step of Q7.3, none beyond its end."""
     found = radit(small=0.75, large=1.75).tables(integer).boundaries
     assert found.shape == (STEPS, 2 * SMALL.depth, 7)
-    assert bool((found.diff(dim=2) >= 0).all()) and int(found.min()) >= 1 and int(found.max()) < 2**15
-    real = found * integer.act_scale.unsqueeze(2) / 64
-    half_step = integer.act_scale.unsqueeze(2) / 128
+    assert bool((found.diff(dim=2) >= 0).all()) and int(found.min()) >= 1 and int(found.max()) < 2**10
+    step = integer.act_scale.unsqueeze(2) / 8
     middle = integer.act_rms.reshape(1, -1, 1) * torch.tensor([0.25, 0.5, 0.75, 1.25, 1.75, 1.75 * 2**0.5, 3.5])
-    assert bool(((real - middle).abs() <= half_step * 1.0001).all())
+    assert bool(((found * step - middle.minimum(1023 * step)).abs() <= step / 2 * 1.0001).all())
 
 
 def test_no_streak_is_the_dense_image(integer, dit):
