@@ -10,7 +10,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.command import DIM_BITS, dim, flag
 from accel.config import bits_for
-from accel.units.dtsm import PRODUCT_BITS, dtsm_unit
+from accel.units.dtsm import COST_BITS, dtsm_unit
 from accel.units.meter import meter_unit
 from model.formats import SLOPE_BITS
 
@@ -69,7 +69,7 @@ def skip_controller(
     first_number, turn, next_turn, at_context = (dim() for _ in range(4))
     phases = enum("PASS", "ASK", "AWAIT")
     phase = Signal(phases.PASS)
-    cost = Signal(intbv(0)[PRODUCT_BITS:])
+    cost = Signal(intbv(0)[COST_BITS:])
     slopes, kept_slopes = ([Signal(intbv(0)[SLOPE_BITS:]) for _ in range(CONTEXTS)] for _ in range(2))
 
     @always_comb
@@ -130,11 +130,11 @@ def skip_controller(
         threshold=header.threshold, forced=header.force, follows=header.follow, lead=lead,
         affordable=affordable, error_weight=header.error_weight, gain=header.slope_gain, streak_step=regs.streak_step,
         tight=regs.tight, loose=regs.loose, max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=new_image,
-        done=unit_done, reuse=reuse, slope=slope, slot=slot, product=cost, entries=entries,
+        done=unit_done, reuse=reuse, slope=slope, slot=slot, cost=cost, entries=entries,
     )  # fmt: skip
 
     meter = meter_unit(
-        clk=clk, aresetn=aresetn, new_image=new_image, start=unit_start, number=at_context, product=cost,
+        clk=clk, aresetn=aresetn, new_image=new_image, start=unit_start, number=at_context, cost=cost,
         limit=regs.error_max, keep=reused_now, spent=spent, affordable=affordable,
         show=regs.error_context, shown=error, contexts=config.max_contexts,
     )  # fmt: skip

@@ -12,8 +12,8 @@ most the register slope_max). It is 0 where nothing is reused, gain is 0, or one
 says in which of its two slots of the cache the latest branch lies, or is to be written when it is computed now: the
 first one of an image in slot 0, every other in the slot that the one before did not take.
 
-One multiplier makes every product in turn; the cycle of ``start`` is left to the error meter, for which ``product`` is
-``error_weight * count`` in the cycle after.
+One multiplier makes every product in turn; the cycle of ``start`` is left to the error meter, for which ``cost`` is
+``error_weight * count >> 8`` in the cycle after.
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
 entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows,
@@ -31,6 +31,7 @@ from accel.units.lanes import bit, signed, unsigned
 from accel.units.ram import word_ram
 from model.formats import (
     COUNT_BITS,
+    ERROR_CUT,
     ERROR_WEIGHT_BITS,
     FACTOR_BITS,
     GAIN_BITS,
@@ -53,15 +54,17 @@ SLOPED_BITS = GAINED_BITS + INVERSE_BITS
 WIDE_BITS = max(COUNT_BITS, SCALED_BITS - FACTOR_BITS, GAINED_BITS)  # factors of the multiplier
 NARROW_BITS = max(ERROR_WEIGHT_BITS, THRESHOLD_BITS, STREAK_STEP_BITS, GAIN_BITS, INVERSE_BITS)
 PRODUCT_BITS = WIDE_BITS + NARROW_BITS
+COST_BITS = PRODUCT_BITS - ERROR_CUT
 STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 
 @block
 def dtsm_unit(
     clk, aresetn, start, index, count, total, threshold, forced, follows, lead, affordable, error_weight, gain,
-    streak_step, tight, loose, max_streak, slope_max, new_image, done, reuse, slope, slot, product, entries,
+    streak_step, tight, loose, max_streak, slope_max, new_image, done, reuse, slope, slot, cost, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
+    TOP, CUT = PRODUCT_BITS, ERROR_CUT
     steps = [start, *(bit() for _ in range(LATENCY))]
     known, reused, written = bit(), bit(), steps[LATENCY]
     last_slot, at_slot = bit(), bit()
@@ -100,7 +103,7 @@ def dtsm_unit(
         reuse.next = reused
         slope.next = chosen
         slot.next = at_slot
-        product.next = made
+        cost.next = made[TOP:CUT]
 
     return sequence, memory, fluctuation, multiplication, scaling, extrapolation, decision, present
 

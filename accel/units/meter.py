@@ -3,7 +3,7 @@
 ``spent = min(error + (weight * count >> 8), 2**31 - 1)``, ``affordable = spent <= limit``; ``keep`` moves the error of
 context ``number`` to ``spent``; ``new_image`` clears every context's.
 
-Shapes: scalars; error, spent, limit 31 bit, ``product = weight * count`` 40 bit, from the DTSM's multiplier, valid in
+Shapes: scalars; error, spent, limit 31 bit, ``cost = weight * count >> 8`` 32 bit, from the DTSM's multiplier, valid in
 the cycle after ``start``. number is stable from ``start`` to ``keep``, limit always. Latency: ``LATENCY`` cycles from
 start until ``spent`` and ``affordable`` are valid, and stay so until the next start; ``keep`` comes after that.
 ``shown`` is the error of context ``show``, combinational.
@@ -16,16 +16,16 @@ from accel.units.lanes import bit, unsigned
 from model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
 
 LATENCY = 4
-PRODUCT_BITS = ERROR_WEIGHT_BITS + COUNT_BITS
-TOTAL_BITS = max(ERROR_BITS, PRODUCT_BITS - ERROR_CUT) + 1
+COST_BITS = ERROR_WEIGHT_BITS + COUNT_BITS - ERROR_CUT
+TOTAL_BITS = max(ERROR_BITS, COST_BITS) + 1
 
 
 @block
 def meter_unit(
-    clk, aresetn, new_image, start, number, product, limit, keep, spent, affordable, show, shown, contexts
+    clk, aresetn, new_image, start, number, cost, limit, keep, spent, affordable, show, shown, contexts
 ):  # fmt: skip
     """One adder, shared by the contexts."""
-    CONTEXTS, CUT, TOP, WORD = contexts, ERROR_CUT, PRODUCT_BITS, ERROR_BITS
+    CONTEXTS, WORD = contexts, ERROR_BITS
     FULL = (1 << ERROR_BITS) - 1
     step_1, step_2, step_3 = (bit() for _ in range(3))
     error, errors = unsigned(ERROR_BITS), [unsigned(ERROR_BITS) for _ in range(contexts)]
@@ -50,7 +50,7 @@ def meter_unit(
     @always(clk.posedge)
     def add():
         if step_1:
-            total.next = error + product[TOP:CUT]
+            total.next = error + cost
         if step_2:
             spent.next = total[WORD:]
             if total > FULL:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from accel.config import bits_for
-from accel.units.dtsm import LATENCY, PRODUCT_BITS, STREAK_STEP_BITS, dtsm_unit
+from accel.units.dtsm import COST_BITS, LATENCY, STREAK_STEP_BITS, dtsm_unit
 from model.formats import (
     COUNT_BITS,
+    ERROR_CUT,
     ERROR_WEIGHT_BITS,
     FACTOR_BITS,
     GAIN_BITS,
@@ -38,7 +39,7 @@ def make_bench():
     ports |= dict(
         slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag(), affordable=flag()
     )
-    ports |= dict(error_weight=word(ERROR_WEIGHT_BITS), product=word(PRODUCT_BITS))
+    ports |= dict(error_weight=word(ERROR_WEIGHT_BITS), cost=word(COST_BITS))
     return Bench(dtsm_unit, ports, entries=ENTRIES)
 
 
@@ -130,8 +131,8 @@ def run(requests, regs, pauses):
     expected = golden(requests, regs)
     assert [shown(trace, end) for end in ends] == expected
     assert [shown(trace, start) for start in starts[1:]] == expected[:-1]
-    costs = [request[2] * error_weight(request) for request in requests]
-    assert [trace["product"][start + 1] for start in starts] == costs
+    costs = [request[2] * error_weight(request) >> ERROR_CUT for request in requests]
+    assert [trace["cost"][start + 1] for start in starts] == costs
     return bench, expected
 
 

@@ -3,8 +3,8 @@
 import torch
 
 from accel.config import bits_for
-from accel.units.meter import LATENCY, PRODUCT_BITS, meter_unit
-from model.formats import COUNT_BITS, ERROR_BITS, ERROR_WEIGHT_BITS
+from accel.units.meter import COST_BITS, LATENCY, meter_unit
+from model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
 from model.ops.meter import ERROR_MAX, spend
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
@@ -14,7 +14,7 @@ PAUSE = 3  # cycles from the answer to the decision
 
 def make_bench():
     number = word(bits_for(CONTEXTS))
-    ports = dict(aresetn=reset(), new_image=flag(), start=flag(), number=number, product=word(PRODUCT_BITS))
+    ports = dict(aresetn=reset(), new_image=flag(), start=flag(), number=number, cost=word(COST_BITS))
     ports |= dict(limit=word(ERROR_BITS), keep=flag(), spent=word(ERROR_BITS))
     ports |= dict(affordable=flag(), show=word(bits_for(CONTEXTS)), shown=word(ERROR_BITS))
     return Bench(meter_unit, ports, contexts=CONTEXTS)
@@ -55,9 +55,9 @@ def test_matches_golden(rng):
             bench.start.next = True
             yield bench.clk.posedge
             bench.start.next = False
-            bench.product.next = weight * count
+            bench.cost.next = weight * count >> ERROR_CUT
             yield bench.clk.posedge
-            bench.product.next = 0
+            bench.cost.next = 0
             for _ in range(LATENCY + PAUSE - 1):
                 yield bench.clk.posedge
             bench.keep.next = wanted and bool(bench.affordable)
