@@ -34,7 +34,6 @@ def _unused(signal: str, reason: str) -> Waiver:
 
 _WIDE_ADDRESS = "Addresses have the width of the largest build; the memories of this build need only the lower bits."
 _FRACTION = "Fixed point: the fraction below the rounded result is dropped here, the rounding bit added before."
-_CUT = "Fixed point: what is below the last bit is cut, as the golden function does."
 _OUTPUT = "An output of a shared block that this instance does not need; the converter flattens, so it stays a signal."
 _SQUARE = "The part of a word twice as wide as the array's other side; a square array has one part."
 _ROOM = "The writer counts the words inside, or a pipeline's length bounds them: the FIFO always has room."
@@ -63,9 +62,6 @@ WAIVERS = (
     _unused_bits("*_front_half0_travel?_dst", _WIDE_ADDRESS),
     _unused_bits("*_rsqrt_unit0_*", _FRACTION),
     _unused_bits("*_recip_unit0_*", _FRACTION),
-    _unused_bits("*_scale_threshold0_*", _FRACTION),
-    _unused_bits("*_extrapolate0_*", _FRACTION),
-    _unused_bits("*_meter_unit0_product", _CUT),
     _unused("*_walker?_at_*", _OUTPUT),
     _unused("*_level", _OUTPUT),
     _unused("*_stream_fifo?_src_tready", _ROOM),
