@@ -221,12 +221,12 @@ def test_static_is_planned_once_for_all_images(dit, integer):
 
 def test_a_rehearsal_knows_what_a_run_computes(dit, integer):
     method = parse_method("codes")
-    threshold = threshold_for(method, integer, 2.0, 6)
+    threshold = threshold_for(method, integer, 1.9, 6)
     found = replace(method, threshold=threshold)
-    assert reduction(found, integer, 6) >= 2.0 > reduction(replace(method, threshold=threshold * 0.98), integer, 6)
+    assert reduction(found, integer, 6) >= 1.9 > reduction(replace(method, threshold=threshold * 0.98), integer, 6)
     noise = make_noise(SMALL, 6, seed=9)
     _, record = generate(reference_of(integer, found), dit, torch.arange(6) % SMALL.num_classes, noise)
-    assert record.mac_reduction(integer) == pytest.approx(2.0, rel=0.08)
+    assert record.mac_reduction(integer) == pytest.approx(1.9, rel=0.08)
 
 
 def test_a_parabola_is_forecast_exactly():
