@@ -10,8 +10,8 @@ from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.command import DIM_BITS, dim, flag
 from accel.config import bits_for
-from accel.units.dtsm import COST_BITS, dtsm_unit
-from accel.units.meter import meter_unit
+from accel.units.dtsm import dtsm_unit
+from accel.units.meter import COST_BITS, meter_unit
 from model.formats import SLOPE_BITS
 
 

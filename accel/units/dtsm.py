@@ -28,6 +28,7 @@ Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py
 from myhdl import always, always_comb, always_seq, block, concat, intbv
 
 from accel.units.lanes import bit, signed, unsigned
+from accel.units.meter import COST_BITS
 from accel.units.ram import word_ram
 from model.formats import (
     COUNT_BITS,
@@ -54,7 +55,6 @@ SLOPED_BITS = GAINED_BITS + INVERSE_BITS
 WIDE_BITS = max(COUNT_BITS, SCALED_BITS - FACTOR_BITS, GAINED_BITS)  # factors of the multiplier
 NARROW_BITS = max(ERROR_WEIGHT_BITS, THRESHOLD_BITS, STREAK_STEP_BITS, GAIN_BITS, INVERSE_BITS)
 PRODUCT_BITS = WIDE_BITS + NARROW_BITS
-COST_BITS = PRODUCT_BITS - ERROR_CUT
 STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 
@@ -64,7 +64,7 @@ def dtsm_unit(
     streak_step, tight, loose, max_streak, slope_max, new_image, done, reuse, slope, slot, cost, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
-    TOP, CUT = PRODUCT_BITS, ERROR_CUT
+    TOP, CUT = COST_BITS + ERROR_CUT, ERROR_CUT
     steps = [start, *(bit() for _ in range(LATENCY))]
     known, reused, written = bit(), bit(), steps[LATENCY]
     last_slot, at_slot = bit(), bit()

@@ -98,5 +98,5 @@ def translated(method: Detector, other: Detector, integer: IntegerDiT, images: i
 
 def rounded_up(threshold: float) -> float:
     """Return a threshold of four digits, not smaller."""
-    short = float(f"{threshold:.4g}")
-    return short if short >= threshold else float(f"{threshold * (1.0 + 1e-4):.4g}")
+    last = 10.0 ** (math.floor(math.log10(threshold)) - 3)
+    return float(f"{math.ceil(threshold / last) * last:.4g}")

@@ -15,7 +15,7 @@ from model.integer import IntegerDiT
 from model.policies import DETECTORS, parse_method
 from model.policies.base import Sight
 from model.policies.detector import Anchored, tiled
-from model.policies.rehearsal import dense_inputs, reduction, rehearsed, threshold_for, translated
+from model.policies.rehearsal import dense_inputs, reduction, rehearsed, rounded_up, threshold_for, translated
 from model.policies.running import reference_of
 from model.policies.second_order import SecondOrderReference, curved
 from model.policies.sensitivity import channel_weights, gradients
@@ -221,12 +221,20 @@ def test_static_is_planned_once_for_all_images(dit, integer):
 
 def test_a_rehearsal_knows_what_a_run_computes(dit, integer):
     method = parse_method("codes")
-    threshold = threshold_for(method, integer, 1.9, 6)
+    threshold = threshold_for(method, integer, 2.0, 6)
     found = replace(method, threshold=threshold)
-    assert reduction(found, integer, 6) >= 1.9 > reduction(replace(method, threshold=threshold * 0.98), integer, 6)
+    assert reduction(found, integer, 6) >= 2.0 > reduction(replace(method, threshold=threshold * 0.98), integer, 6)
     noise = make_noise(SMALL, 6, seed=9)
     _, record = generate(reference_of(integer, found), dit, torch.arange(6) % SMALL.num_classes, noise)
-    assert record.mac_reduction(integer) == pytest.approx(1.9, rel=0.08)
+    assert record.mac_reduction(integer) == pytest.approx(2.0, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    "threshold, short", [(0.17693051, 0.177), (0.1769, 0.1769), (0.99991, 1.0), (0.000123401, 0.0001235)]
+)
+def test_a_threshold_is_rounded_up(threshold, short):
+    """Also just above four digits that begin with a one, where a unit of the last is half a thousandth."""
+    assert rounded_up(threshold) == short
 
 
 def test_a_parabola_is_forecast_exactly():

@@ -8,6 +8,7 @@ import torch
 from model.calibrate import calibrate
 from model.dit import DiT
 from model.errors import UserError
+from model.formats import ACT_FRAC, BOUNDARY_BITS, CODE_CUT
 from model.generate import generate
 from model.integer import IntegerDiT
 from model.quantize import quantize
@@ -41,12 +42,12 @@ def test_schedules():
 
 def test_encoding_rules(integer):
     """Ascending, constant in real units over time up to half a step of Q7.3, none beyond its end."""
-    found = radit(small=0.75, large=1.75).tables(integer).boundaries
+    found, last = radit(small=0.75, large=1.75).tables(integer).boundaries, (1 << BOUNDARY_BITS) - 1
     assert found.shape == (STEPS, 2 * SMALL.depth, 7)
-    assert bool((found.diff(dim=2) >= 0).all()) and int(found.min()) >= 1 and int(found.max()) < 2**10
-    step = integer.act_scale.unsqueeze(2) / 8
+    assert bool((found.diff(dim=2) >= 0).all()) and int(found.min()) >= 1 and int(found.max()) <= last
+    step = integer.act_scale.unsqueeze(2) / 2 ** (ACT_FRAC - CODE_CUT)
     middle = integer.act_rms.reshape(1, -1, 1) * torch.tensor([0.25, 0.5, 0.75, 1.25, 1.75, 1.75 * 2**0.5, 3.5])
-    assert bool(((found * step - middle.minimum(1023 * step)).abs() <= step / 2 * 1.0001).all())
+    assert bool(((found * step - middle.minimum(last * step)).abs() <= step / 2 * 1.0001).all())
 
 
 def test_no_streak_is_the_dense_image(integer, dit):

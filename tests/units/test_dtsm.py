@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from accel.config import bits_for
-from accel.units.dtsm import COST_BITS, LATENCY, STREAK_STEP_BITS, dtsm_unit
+from accel.units.dtsm import LATENCY, STREAK_STEP_BITS, dtsm_unit
+from accel.units.meter import COST_BITS
 from model.formats import (
     COUNT_BITS,
     ERROR_CUT,
