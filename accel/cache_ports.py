@@ -33,6 +33,7 @@ def cache_ports(
     @always_comb
     def place():
         stream_start.next = pass_start and at.last_pass and whole
+        caches_branches.next = regs.policy and not whole
         if whole:
             start.next = pass_start and at.last_pass
             base.next = regs.cache_base
@@ -52,10 +53,6 @@ def cache_ports(
     )
     latest_join = stream_joiner(clk, aresetn, whole, s_cache_rd, latest, latest_read, config)
     before_join = stream_joiner(clk, aresetn, whole, s_prev_rd, before, before_read, config)
-
-    @always_comb
-    def choose():
-        caches_branches.next = regs.policy and not regs.whole
 
     branch_write = branch_writer(
         clk, aresetn, caches_branches, regs.cache_base, regs.cache_base_other, finish, drained, room, branch_idle,
@@ -91,5 +88,5 @@ def cache_ports(
         idle.next = branch_idle and stream_idle
 
     return (
-        place, latest_reader, before_reader, latest_join, before_join, choose, branch_write, stream_write, share, tell,
+        place, latest_reader, before_reader, latest_join, before_join, branch_write, stream_write, share, tell,
     )  # fmt: skip

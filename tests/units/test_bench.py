@@ -2,6 +2,7 @@
 
 import pytest
 from myhdl import ToVerilogWarning, always, block
+from myhdl._simulator import _signals
 
 from tests.units.bench import Bench, Vectors, flag, number, word
 
@@ -70,3 +71,12 @@ def test_warnings_of_the_converter_are_errors():
 def test_an_output_that_stays_unknown_fails():
     with pytest.raises(AssertionError, match="never compared"):
         simulated(forgetful, dict(total=word(8)), a=word(8)).check_verilog()
+
+
+def test_myhdl_forgets_what_a_bench_made(tmp_path):
+    """Signals that pile up slow down every later simulation of the process."""
+    ports = dict(src_valid=flag(), a=number(8), b=number(8), dst_valid=flag(), p=number(12))
+    bench, known = Bench(cut_product, ports), len(_signals)
+    bench.simulate(Vectors(bench, [dict(a=1, b=2)]))
+    bench.convert("VHDL", tmp_path)
+    assert len(_signals) == known
