@@ -27,7 +27,7 @@ from model.config import DiTConfig
 from model.dit import Block, DiT
 from model.sampler import DDIM, make_noise, predict_noise
 
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
 DEFAULT_IMAGES = 40
 DEFAULT_TAIL = 0.0
 DEFAULT_SEED = 20_000
@@ -42,8 +42,8 @@ class Calibration:
 
     Fields:
         timesteps: (steps,) int64, diffusion steps, as the sampler visits them.
-        act: (steps, S) modulated input of a sub-block.
-        act_rms: (steps, S) its root mean square.
+        act: (steps, S, D) modulated input of a sub-block, per channel.
+        act_rms: (steps, S, D) its root mean square.
         q, k: (steps, L, D) queries and keys with bias, per channel.
         v, o: (steps, L, D) values before their bias, and their averages over the attended tokens, per channel.
         h: (steps, L) MLP features after GELU.
@@ -204,7 +204,7 @@ def observe(
             x = x if streams is None else streams[s]
             act = given(x, vectors)
             branch, ranges = branch_of(block, act, tail)
-            ranges |= {"act": _upper(act.abs().flatten(), tail), "act_rms": act.square().mean().sqrt()}
+            ranges |= {"act": _per_channel(act, tail), "act_rms": act.square().mean((0, 1)).sqrt()}
             ranges["branch"] = _per_channel(branch, tail)
             for name, value in ranges.items():
                 found.setdefault(name, []).append(value)

@@ -86,8 +86,9 @@ class IntegerDiT:
             belongs to the branch of s.
         x_frac: fraction bits of the residual stream.
         eps: LayerNorm epsilon, D**2 * 1e-6 * 4**x_frac, at least 1.
-        act_scale: (steps, S) float64, the int8 step of the modulated input in real units.
-        act_rms: (S,) float64, root mean square of the modulated input over all timesteps, real units.
+        act_share: (S, D) float64, what every channel of the modulated input is divided by to fill the same int8 range.
+        act_scale: (steps, S) float64, the int8 step of the modulated input so equalized, in real units.
+        act_rms: (S,) float64, root mean square of the equalized modulated input over all timesteps, real units.
         branch_scale: (S, D) float64, the int8 step of a branch.
         dit: the float model, which runs on the host (conditioning, embedding, final layer).
     """
@@ -99,6 +100,7 @@ class IntegerDiT:
     header: dict[str, Tensor]
     x_frac: int
     eps: int
+    act_share: Tensor
     act_scale: Tensor
     act_rms: Tensor
     branch_scale: Tensor
@@ -108,6 +110,10 @@ class IntegerDiT:
     def steps(self) -> int:
         """Timesteps that the constants cover."""
         return len(self.timesteps)
+
+    def input_step(self, index: int, s: int) -> Tensor:
+        """Return the int8 step (D,) float64 of every channel of the modulated input of s at timestep `index`."""
+        return self.act_scale[index, s] * self.act_share[s]
 
     @torch.no_grad()
     def conditioning_tables(self, y: Tensor, guidance: bool = True) -> Conditioning:
@@ -131,7 +137,7 @@ class IntegerDiT:
     def _integer_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scale, shift and gate (labels, steps, S, D) in integer units, not yet rounded, of adaLN vectors."""
         shift, scale, gate = vectors.unbind(3)
-        step = self.act_scale.unsqueeze(-1)
+        step = self.act_scale.unsqueeze(-1) * self.act_share
         power = torch.exp2((self.header["mod_shift"] + ACT_FRAC - LN_FRAC).double()).unsqueeze(-1)
         lift = torch.exp2((self.header["gate_shift"] + self.x_frac).double()).unsqueeze(-1)
         return (1.0 + scale) / step * power, shift / step * 2**ACT_FRAC, gate * self.branch_scale * lift
@@ -141,7 +147,8 @@ class IntegerDiT:
         facts = [self.timesteps, self.sampler_steps, self.x_frac, self.eps]
         facts += [self.config.model_dump(), model_digest(self.dit)]
         state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-        tensors = [self.header[name] for name in HEADER_FIELDS] + [self.act_scale, self.act_rms, self.branch_scale]
+        tensors = [self.header[name] for name in HEADER_FIELDS]
+        tensors += [self.act_share, self.act_scale, self.act_rms, self.branch_scale]
         for sub_block in self.sub_blocks:
             tensors += sub_block.weights.values()
             for table in sub_block.tables.values():

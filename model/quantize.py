@@ -4,7 +4,7 @@ Scales (real = integer * scale), c a channel, t a timestep, s a sub-block:
 
 | value | scale | where it goes |
 |---|---|---|
-| modulated input a | s_a(t, s) | adaLN scale and shift are divided by it |
+| modulated input a | s_a(t, s) e(s, c) | adaLN scale and shift are divided by it, weights multiplied by e |
 | weight | s_w(c) per output channel | requantization multipliers |
 | q, k | s_q(t, c), s_k(t, c); s_q s_k is the same for all channels | score_mult |
 | v | s_w(c) kappa(t) | columns of the projection are multiplied by s_w(c), kappa goes to its multipliers |
@@ -12,6 +12,10 @@ Scales (real = integer * scale), c a channel, t a timestep, s a sub-block:
 | h | s_h(t) | FC2 multipliers |
 | branch | s_b(s, c), constant over time | adaLN gate is multiplied by it |
 | x | 2**-x_frac | gate, LayerNorm eps |
+
+e equalizes: the share of the tensor's range that a channel takes, so that every channel fills int8 although the array
+knows one step for all. Rounding of this value, rolled anew, is most of what separates two int8 images of nearly the
+same noise (docs/policies.md). Moving ranges into weights: G. Xiao et al., "SmoothQuant", 2022; here all of it moves.
 
 A multiplier ``m`` stands for the real ``m.mult * 2**-m.shift``, mult normalized to [2**15, 2**16).
 V's bias reaches the projection's bias exactly: the weights of an average sum to 1.
@@ -46,12 +50,14 @@ from model.sampler import DDIM
 SHIFT_MAX = 63
 HEADROOM = 2.0  # of every 16-bit format over its calibrated maximum
 SMALLEST_SHARE = 1e-4  # a channel's range is at least this share of the largest channel's
+SMALLEST_INPUT_SHARE = 2.0**-4  # the same of modulated inputs: 16-bit modulation must hold all channels
 LARGEST_GAIN = 127.0  # beyond it the softmax average would only magnify int8 steps
 BIAS_LIMIT = 2.0 ** (BIAS_BITS - 2)
 CONDITIONING_LABELS = 64  # labels whose adaLN vectors set mod_shift and gate_shift
 LOG2_E = math.log2(math.e)
 
 Header = dict[str, Tensor]  # (steps,) int64 by field name
+Input = tuple[Tensor, Tensor]  # integer step (steps,) in real units and shares (D,) of a modulated input
 
 
 def normalize(real: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,17 +91,18 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
             f"Calibration covers {len(calibration.timesteps)} timesteps that are not the sampler's {len(timesteps)}: "
             f"calibrate with steps = {len(timesteps)}."
         )
-    act = _scale(calibration.act)
+    share = input_shares(calibration.act.double())
+    act = _scale((calibration.act / share).amax(2))
     branch = _scale(_floored(calibration.branch))
     sub_blocks, columns = [], []
     for index, block in enumerate(dit.blocks):
         for s, build in ((2 * index, _quantize_attention), (2 * index + 1, _quantize_mlp)):
-            sub_block, header = build(dit.config, block, calibration, index, act[:, s], branch[s])
+            sub_block, header = build(dit.config, block, calibration, index, (act[:, s], share[s]), branch[s])
             sub_blocks.append(sub_block)
             columns.append(header)
     x_frac = math.floor(math.log2((2 ** (X_BITS - 1) - 1) / (HEADROOM * float(calibration.x.max()))))
     header = _headers(columns, len(timesteps))
-    header |= _conditioning_shifts(dit, timesteps, act, branch, x_frac)
+    header |= _conditioning_shifts(dit, timesteps, act, share, branch, x_frac)
     return IntegerDiT(
         config=dit.config,
         timesteps=timesteps,
@@ -104,11 +111,22 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
         header=header,
         x_frac=x_frac,
         eps=max(1, round(dit.config.hidden_size**2 * LAYER_NORM_EPS * 4.0**x_frac)),
+        act_share=share,
         act_scale=act,
-        act_rms=calibration.act_rms.double().square().mean(0).sqrt(),
+        act_rms=(calibration.act_rms.double() / share).square().mean((0, 2)).sqrt(),
         branch_scale=branch,
         dit=dit,
     )
+
+
+def input_shares(ranges: Tensor) -> Tensor:
+    """Return the largest share (S, D) of the tensor's range that each channel takes at any timestep.
+
+    Args:
+        ranges: (steps, S, D) of the modulated inputs.
+    """
+    largest = ranges.amax(2, keepdim=True).clamp(min=1e-12)
+    return (ranges / largest).amax(0).clamp(min=SMALLEST_INPUT_SHARE)
 
 
 def quantize_linear(weight: Tensor, bias: Tensor, scale_in: Tensor, scale_out: Tensor) -> tuple[Tensor, ChannelTables]:
@@ -128,10 +146,11 @@ def quantize_linear(weight: Tensor, bias: Tensor, scale_in: Tensor, scale_out: T
 
 
 def _quantize_attention(
-    config: DiTConfig, block: Block, ranges: Calibration, index: int, act: Tensor, branch: Tensor
+    config: DiTConfig, block: Block, ranges: Calibration, index: int, given: Input, branch: Tensor
 ) -> tuple[SubBlock, Header]:
-    """Attention of block `index`: act (steps,) and branch (D,) are integer steps in real units."""
-    wq, wk, wv = block.attn.qkv.weight.double().chunk(3)
+    """Attention of block `index`; branch (D,) are integer steps in real units."""
+    act, share = given
+    wq, wk, wv = (block.attn.qkv.weight.double() * share).chunk(3)
     bq, bk, bv = block.attn.qkv.bias.double().chunk(3)
     scale_q, scale_k = _balanced(ranges.q[:, index].double(), ranges.k[:, index].double())
     step_v = _weight_scale(wv)
@@ -152,12 +171,13 @@ def _quantize_attention(
 
 
 def _quantize_mlp(
-    config: DiTConfig, block: Block, ranges: Calibration, index: int, act: Tensor, branch: Tensor
+    config: DiTConfig, block: Block, ranges: Calibration, index: int, given: Input, branch: Tensor
 ) -> tuple[SubBlock, Header]:
-    """MLP of block `index`: act (steps,) and branch (D,) are integer steps in real units."""
+    """MLP of block `index`; branch (D,) are integer steps in real units."""
+    act, share = given
     hidden = _scale(ranges.h[:, index])
     wide = torch.full((config.mlp_hidden,), 2.0**-GELU_FRAC, dtype=torch.float64, device=act.device)
-    fc1, tables_1 = quantize_linear(block.mlp.fc1.weight.double(), block.mlp.fc1.bias.double(), act, wide)
+    fc1, tables_1 = quantize_linear(block.mlp.fc1.weight.double() * share, block.mlp.fc1.bias.double(), act, wide)
     fc2, tables_2 = quantize_linear(block.mlp.fc2.weight.double(), block.mlp.fc2.bias.double(), hidden, branch)
     header: Header = {}
     header["h_mult"], header["h_shift"] = normalize(2.0**-GELU_FRAC / hidden)
@@ -200,17 +220,20 @@ def _headers(columns: list[Header], steps: int) -> Header:
     return {name: torch.stack([column.get(name, zero).cpu() for column in columns], 1) for name in HEADER_FIELDS}
 
 
-def _conditioning_shifts(dit: DiT, timesteps: tuple[int, ...], act: Tensor, branch: Tensor, x_frac: int) -> Header:
+def _conditioning_shifts(
+    dit: DiT, timesteps: tuple[int, ...], act: Tensor, share: Tensor, branch: Tensor, x_frac: int
+) -> Header:
     """mod_shift and gate_shift (steps, S): the adaLN vectors of a sample of the labels fill 16 bit less headroom."""
     classes = torch.arange(min(dit.config.num_classes, CONDITIONING_LABELS))
     labels = torch.cat([classes, torch.tensor([dit.config.null_class])])
     t = torch.tensor(timesteps, device=dit.pos_embed.device)
     c = torch.cat([dit.conditioning(t, torch.full_like(t, label)) for label in labels.tolist()])
     scales, gates = [], []
-    for block, steps in zip(dit.blocks, branch.unflatten(0, (-1, 2)), strict=True):
+    pairs = (value.unflatten(0, (-1, 2)) for value in (share, branch))
+    for block, shares, steps in zip(dit.blocks, *pairs, strict=True):
         vectors = block.modulation(c).unflatten(0, (len(labels), len(t))).unflatten(2, (2, 3)).double()
         _, scale, gate = vectors.unbind(3)  # (labels, steps, 2, D) each
-        scales.append((1.0 + scale).abs().amax((0, 3)))
+        scales.append(((1.0 + scale) / shares).abs().amax((0, 3)))
         gates.append((gate * steps).abs().amax((0, 3)))
     modulation = torch.cat(scales, 1).cpu() / act * 2.0 ** (ACT_FRAC - LN_FRAC)
     lift = torch.cat(gates, 1).cpu() * 2.0**x_frac

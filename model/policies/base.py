@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from model.errors import UserError
+from model.formats import ACT_FRAC
 from model.integer import IntegerDiT
 
 
@@ -36,6 +37,11 @@ class Sight:
     index: int
     act: Tensor
     moved: Tensor | None
+
+
+def real_input(integer: IntegerDiT, s: int, index: int, act: Tensor) -> Tensor:
+    """Return the modulated input (.., T, D) of sub-block s in real units, float64, of act Q9.6."""
+    return act.double() * (integer.input_step(index, s).to(act.device) / 2**ACT_FRAC)
 
 
 class Rule:

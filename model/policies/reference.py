@@ -11,10 +11,10 @@ from torch import Tensor
 
 from model.carrier import Tally
 from model.engines import Stages
-from model.formats import ACT_FRAC, CODE_LEVELS, STREAK_BITS
+from model.formats import CODE_LEVELS, STREAK_BITS
 from model.integer import Conditioning, IntegerDiT
 from model.ops.dtsm import DtsmRegisters, decide
-from model.policies.base import Method, Sight
+from model.policies.base import Method, Sight, real_input
 from model.policies.detector import Detector
 from model.reference import Reference
 from model.skip import PolicyTables
@@ -43,7 +43,7 @@ class MethodReference(Reference):
         return self._settled(s, index) if bool(self.policy.follow[index, s]) else None
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
-        real = act * (float(self.integer.act_scale[index, s]) / 2**ACT_FRAC)
+        real = real_input(self.integer, s, index, act)
         self._rule.observe(Sight(s, index, real, self._moved if s else None))
         return None, *self._settled(s, index)  # nothing is encoded
 

@@ -13,10 +13,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from model.formats import ACT_FRAC
 from model.generate import Host
 from model.integer import IntegerDiT
-from model.policies.base import Rule, Sight
+from model.policies.base import Rule, Sight, real_input
 from model.policies.detector import Detector, DetectorRule
 from model.policies.smoothcache import CALIBRATION_SEED, CFG, ByIdentity
 from model.reference import Reference, StageCapture
@@ -51,7 +50,7 @@ def rehearsed(rule: Rule, integer: IntegerDiT, inputs: Tensor) -> Tensor:
     """Return what a rule computes of sub-block 0, (steps, images, contexts) bool, on inputs of dense runs."""
     computed = []
     for index, act in enumerate(inputs):
-        rule.observe(Sight(0, index, act.double() * (float(integer.act_scale[index, 0]) / 2**ACT_FRAC), None))
+        rule.observe(Sight(0, index, real_input(integer, 0, index, act), None))
         computed.append(~rule.decide(0, index))
     return torch.stack(computed)
 
@@ -85,7 +84,7 @@ def translated(method: Detector, other: Detector, integer: IntegerDiT, images: i
     assert isinstance(leads, DetectorRule) and isinstance(follows, DetectorRule)
     means = torch.zeros(2, steps, dtype=torch.float64)
     for index, act in enumerate(inputs):
-        sight = Sight(0, index, act.double() * (float(integer.act_scale[index, 0]) / 2**ACT_FRAC), None)
+        sight = Sight(0, index, real_input(integer, 0, index, act), None)
         means[0, index], means[1, index] = follows.distance(sight).mean(), leads.distance(sight).mean()
         leads.observe(sight)
         follows.computed(sight, ~leads.decide(0, index))

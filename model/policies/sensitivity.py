@@ -16,8 +16,8 @@ IMAGES, PROBES, EVERY = 8, 4, 5  # images, random directions of the prediction, 
 
 
 def channel_weights(integer: IntegerDiT, s: int, power: float) -> Tensor:
-    """Return weights (D,) float64 of mean 1: the effect of a channel of sub-block s, to a power."""
-    effect = _effects(ByIdentity(integer))[s] ** power
+    """Return weights (D,) float64 of mean 1: the effect of an equalized channel of sub-block s, to a power."""
+    effect = (_effects(ByIdentity(integer))[s] * integer.act_share[s]) ** power
     return effect / effect.mean()
 
 

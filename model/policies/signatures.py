@@ -97,7 +97,7 @@ class Pooled(SignatureDetector):
     channels: int = 1
 
     def signature(self, sight: Sight, integer: IntegerDiT) -> Tensor:
-        mean = tiled(sight.act, self.tokens, self.channels) / float(integer.act_rms[sight.s])
+        mean = tiled(equalized(sight, integer), self.tokens, self.channels)
         limit = (1 << (SUM_BITS - 1)) - 1
         return torch.floor(mean * 2.0**SUM_FRAC + 0.5).clamp(-limit, limit) / 2.0**SUM_FRAC
 
@@ -117,9 +117,9 @@ class Sketch(SignatureDetector):
     projections: int = 16
 
     def signature(self, sight: Sight, integer: IntegerDiT) -> Tensor:
-        flat = sight.act.flatten(2)
+        flat = equalized(sight, integer).flatten(2)
         signs = random_signs(self.projections, flat.shape[-1]).to(flat.device)
-        return flat @ signs.T / (float(integer.act_rms[sight.s]) * math.sqrt(flat.shape[-1]))
+        return flat @ signs.T / math.sqrt(flat.shape[-1])
 
     def apart(self, now: Tensor, then: Tensor, integer: IntegerDiT, s: int) -> Tensor:
         return (now - then).abs().mean(-1)
@@ -145,7 +145,12 @@ def int8_input(sight: Sight, integer: IntegerDiT) -> Tensor:
 
 def integer_units(sight: Sight, integer: IntegerDiT) -> Tensor:
     """Return the input in units of Q9.6, whole numbers but for the last bits."""
-    return sight.act * (2**ACT_FRAC / float(integer.act_scale[sight.index, sight.s]))
+    return sight.act / (integer.input_step(sight.index, sight.s).to(sight.act.device) / 2**ACT_FRAC)
+
+
+def equalized(sight: Sight, integer: IntegerDiT) -> Tensor:
+    """Return the input with equalized channels, in units of its root mean square."""
+    return sight.act / (integer.act_share[sight.s].to(sight.act.device) * float(integer.act_rms[sight.s]))
 
 
 def weighted(difference: Tensor, sensitivity: float, integer: IntegerDiT, s: int) -> Tensor:

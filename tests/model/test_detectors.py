@@ -48,8 +48,10 @@ def made_up():
     """As much of an integer model as rules look at; the int8 step doubles after timestep 3, as real ones do."""
     scale = torch.full((STEPS, 2), 0.125, dtype=torch.float64)
     scale[4:] = 0.25
+    share = torch.ones(2, D, dtype=torch.float64)
     return SimpleNamespace(
-        act_scale=scale, act_rms=torch.full((2,), RMS, dtype=torch.float64), sampler_steps=STEPS, steps=STEPS,
+        act_share=share, act_scale=scale, input_step=lambda index, s: scale[index, s] * share[s],
+        act_rms=torch.full((2,), RMS, dtype=torch.float64), sampler_steps=STEPS, steps=STEPS,
         branch_scale=torch.ones(2, D, dtype=torch.float64), config=SimpleNamespace(tokens=T, hidden_size=D),
     )  # fmt: skip
 

@@ -66,7 +66,7 @@ def reused(captures):
 
 
 def real_input(integer, captures, index, s):
-    return captures[index][s].act.double() * float(integer.act_scale[index, s]) / 2**ACT_FRAC
+    return captures[index][s].act.double() * integer.input_step(index, s) / 2**ACT_FRAC
 
 
 def change(now, then):

@@ -24,7 +24,7 @@ from model.errors import UserError
 from model.formats import BIAS_BITS
 from model.generate import Host, to_integer
 from model.integer import HEADER_FIELDS, IntegerDiT
-from model.quantize import normalize, quantize
+from model.quantize import SMALLEST_INPUT_SHARE, normalize, quantize
 from model.reference import Reference, StageCapture
 from model.sampler import DDIM, make_noise, sample
 from model.seeded import SMALL, seeded_dit
@@ -101,7 +101,7 @@ def test_sub_blocks_are_near_float(integer: IntegerDiT, dit: DiT, images: list[t
         block, steps = dit.blocks[s // 2], vectors[:, s // 2]
         given = found.x.flatten(0, 1).float() * 2.0**-integer.x_frac
         act = (block.mlp_input if s % 2 else block.attention_input)(given, steps)
-        assert relative(found.act.flatten(0, 1) / 64 * integer.act_scale[index, s], act) < 0.005
+        assert relative(found.act.flatten(0, 1) / 64 * integer.input_step(index, s), act) < 0.005
         branch = (block.mlp if s % 2 else block.attn)(act)
         assert relative(found.branch.flatten(0, 1) * integer.branch_scale[s], branch) < 0.06
 
@@ -109,6 +109,20 @@ def test_sub_blocks_are_near_float(integer: IntegerDiT, dit: DiT, images: list[t
 def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
     """Root mean square of the error in units of the wanted values'."""
     return float(((found - wanted).double().square().mean() / wanted.double().square().mean()).sqrt())
+
+
+def test_channels_of_an_input_are_equalized(dit: DiT, calibration: Calibration):
+    """A channel's range fills int8 whatever that of the others is, and never leaves it; a tiny one is still held."""
+    act = calibration.act.clone()
+    act[:, 0, 3] *= 6.0
+    act[:, 0, 4] *= 1e-6
+    other = quantize(dit, replace(calibration, act=act), DDIM(STEPS))
+    filled = act.double() / (127 * other.act_scale.unsqueeze(-1) * other.act_share)
+    assert float(filled.max()) <= 1.0 + 1e-9
+    others = torch.ones(act.shape[1:], dtype=torch.bool)
+    others[0, 4] = False
+    assert bool((filled.amax(0)[others] > 0.4).all())
+    assert float(other.act_share[0, 4]) == SMALLEST_INPUT_SHARE
 
 
 def test_values_and_projection_keep_an_exact_bias(dit: DiT, calibration: Calibration):

@@ -28,6 +28,7 @@ def first_blocks(integer: IntegerDiT, depth: int) -> IntegerDiT:
         config=integer.config.model_copy(update={"depth": depth}),
         sub_blocks=integer.sub_blocks[:subs],
         header={name: column[:, :subs] for name, column in integer.header.items()},
+        act_share=integer.act_share[:subs],
         act_scale=integer.act_scale[:, :subs],
         act_rms=integer.act_rms[:subs],
         branch_scale=integer.branch_scale[:subs],
