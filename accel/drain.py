@@ -3,7 +3,7 @@
 ``column c (R sums) and its parameters -> requant_unit -> wide (scores, GELU inputs) | narrow (int8) -> destination``.
 Runs beside the array's next tile and never stalls; ``owned`` tells the front how long the drain registers matter.
 Sources of (bias, mult, shift): per channel from the parameter memory (Q, K, branch, H), one for the sub-block (V,
-scores), per token from the softmax's reciprocals (O).
+scores), per token from the softmax's reciprocals (O). H's multiplier after GELU comes with its other parameters.
 """
 
 from myhdl import Signal, always, always_comb, always_seq, block, intbv
@@ -16,7 +16,7 @@ from accel.units.gelu import gelu_unit
 from accel.units.lanes import carry_along, steps
 from accel.units.requant import LATENCY as REQUANT_LATENCY
 from accel.units.requant import requant_unit
-from model.formats import BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
+from model.formats import AFTER_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
 
 START_DELAY = 4  # from a tile's last issue to its first column (OPERAND_LATENCY + FINISH_TO_DRAIN)
 FREE_WHILE_ACTIVE = 5  # columns left when the next tile may finish
@@ -184,6 +184,8 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
     token_shift = Signal(intbv(0)[ROWS * SHIFT_BITS :])
     MULT_LOW, MULT_HIGH = BIAS_BITS, BIAS_BITS + MULT_BITS
     SHIFT_HIGH = MULT_HIGH + SHIFT_BITS
+    AFTER_HIGH = SHIFT_HIGH + AFTER_BITS
+    h_mult, gelu_mult = Signal(intbv(0)[AFTER_BITS:]), Signal(intbv(0)[AFTER_BITS:])
 
     @always_seq(clk.posedge, reset=aresetn)
     def column():
@@ -214,6 +216,10 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
             mult.next = param_read.data[MULT_HIGH:MULT_LOW]
             shift.next = param_read.data[SHIFT_HIGH:MULT_HIGH]
 
+    @always_comb
+    def choose_after():
+        h_mult.next = param_read.data[AFTER_HIGH:SHIFT_HIGH]
+
     requant_valid = flag()
     requantize = requant_unit(
         clk, src_valid, drained, bias, mult, shift, per_token, token_mult, token_shift, requant_valid,
@@ -237,6 +243,7 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
         travel(clk, valids, a_tile, out.a_tile),
         travel(clk, valids, key, out.key),
         travel(clk, valids, job_first, out.job_first),
+        travel(clk, valids[1:], h_mult, gelu_mult),
         travel(clk, valids, last_key, out.job_last),
         travel(clk, gelu_valids, out.addr, out.gelu_addr),
     )
@@ -246,8 +253,8 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
         out.valid.next = requant_valid and out.kind != KIND_H
         gelu_src.next = requant_valid and out.kind == KIND_H
 
-    activate = gelu_unit(clk, gelu_src, out.wide, header.h_mult, header.h_shift, out.gelu_valid, out.gelu, lanes=ROWS)
+    activate = gelu_unit(clk, gelu_src, out.wide, gelu_mult, header.h_shift, out.gelu_valid, out.gelu, lanes=ROWS)
     return (
-        wait_for_sums, keep, look_ahead, own, walk, settle, present, column, choose_scale, requantize, mark_last, tags,
-        leave, activate,
+        wait_for_sums, keep, look_ahead, own, walk, settle, present, column, choose_scale, choose_after, requantize,
+        mark_last, tags, leave, activate,
     )  # fmt: skip

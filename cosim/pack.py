@@ -9,7 +9,7 @@ import torch
 from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.config import BuildConfig
 from accel.dims import Dims, Group
-from model.formats import BIAS_BITS, MULT_BITS
+from model.formats import BIAS_BITS, MULT_BITS, SHIFT_BITS
 from model.groups import Groups
 from model.integer import Conditioning, IntegerDiT
 from model.skip import PolicyTables
@@ -37,14 +37,15 @@ def pack_weights(integer: IntegerDiT, build: BuildConfig) -> np.ndarray:
 
 
 def pack_params(integer: IntegerDiT) -> np.ndarray:
-    """Entries (steps, n) uint64 ``{bias, mult, shift}`` of every product with parameters of its own."""
+    """Entries (steps, n) uint64 ``{bias, mult, shift, after}`` of every product with parameters of its own."""
     columns = []
     for sub_block in integer.sub_blocks:
         for table in sub_block.tables.values():
             bias = table.bias.cpu().numpy().astype(np.int64) & ((1 << BIAS_BITS) - 1)
             mult = table.mult.cpu().numpy() << BIAS_BITS
             shift = table.shift.cpu().numpy().astype(np.uint64) << np.uint64(BIAS_BITS + MULT_BITS)
-            columns.append((bias | mult).astype(np.uint64) | shift)
+            after = table.after.cpu().numpy().astype(np.uint64) << np.uint64(BIAS_BITS + MULT_BITS + SHIFT_BITS)
+            columns.append((bias | mult).astype(np.uint64) | shift | after)
     return np.ascontiguousarray(np.concatenate(columns, axis=1))
 
 

@@ -46,7 +46,7 @@ class Calibration:
         act_rms: (steps, S, D) its root mean square.
         q, k: (steps, L, D) queries and keys with bias, per channel.
         v, o: (steps, L, D) values before their bias, and their averages over the attended tokens, per channel.
-        h: (steps, L) MLP features after GELU.
+        h: (steps, L, M) MLP features after GELU, per channel.
         u: (steps, L) before GELU (maximum).
         branch: (S, D) branch before the gate, per channel, over all timesteps.
         x: (steps,) residual stream anywhere in the network (maximum).
@@ -227,7 +227,7 @@ def _mlp(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str, Tens
     """MLP branch (N, T, D) of its input (N, T, D), and ranges."""
     u = block.mlp.fc1(act)
     h = functional.gelu(u, approximate="tanh")
-    return block.mlp.fc2(h), {"u": u.abs().amax(), "h": _upper(h.abs().flatten(), tail)}
+    return block.mlp.fc2(h), {"u": u.abs().amax(), "h": _per_channel(h, tail)}
 
 
 def _per_channel(value: Tensor, tail: float) -> Tensor:

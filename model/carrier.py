@@ -21,7 +21,7 @@ from torch import Tensor
 
 from model.formats import ACT_BITS, ACT_FRAC, INT8_MAX, LN_BITS, SCORE_FRAC, SLOPE_FRAC, WIDE_BITS, X_BITS
 from model.ops.ccu import encode
-from model.ops.gelu import gelu, to_int8
+from model.ops.gelu import gelu
 from model.ops.layernorm import SHIFT_OFFSET
 from model.ops.recip import recip
 from model.ops.reuse import BRANCH
@@ -30,7 +30,7 @@ from model.ops.softmax import MASKED, MAX_EXPONENT, softmax
 
 HALF = 0.5
 WIDE_VALUES = torch.arange(-(1 << (WIDE_BITS - 1)), 1 << (WIDE_BITS - 1))
-_GELU = gelu(WIDE_VALUES)
+_GELU = gelu(WIDE_VALUES).float()  # at index u + 32768
 
 
 class Tally:
@@ -138,9 +138,10 @@ def forecast(latest: Tensor, before: Tensor, slope: Tensor, limits: tuple[int, i
     return moved.clamp_(*limits)
 
 
-def gelu_table(h_mult: int, h_shift: int) -> Tensor:
-    """Golden GELU of every 16-bit value, (65536,) float32, at index u + 32768."""
-    return to_int8(_GELU, h_mult, h_shift).float()
+def activate(u: Tensor, after: Tensor, shift: int, tally: Tally) -> Tensor:
+    """u (.., M) Q5.10, after (M,) -> GELU(u) as int8 values."""
+    active = look_up(_GELU.to(u.device), u).double()
+    return tally.clip("h", active.mul_(after * 2.0**-shift).add_(HALF).floor_())
 
 
 def code_table(boundaries: Tensor) -> Tensor:

@@ -7,8 +7,6 @@ Integers are carried by float64 (`model/carrier.py`), weights by int8.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -19,20 +17,6 @@ from model.groups import Groups
 from model.integer import ChannelTables, IntegerDiT
 
 Stages = dict[str, Tensor]
-TableKey = tuple[str, int, int]
-
-
-class Tables:
-    """Look-up tables by (name, timestep, sub-block), filled on first use."""
-
-    def __init__(self) -> None:
-        self._known: dict[TableKey, Tensor] = {}
-
-    def get(self, key: TableKey, build: Callable[[], Tensor]) -> Tensor:
-        """Return the table of `key`, built where it is not known yet."""
-        if key not in self._known:
-            self._known[key] = build()
-        return self._known[key]
 
 
 class Engines:
@@ -45,7 +29,7 @@ class Engines:
     """
 
     def __init__(self, integer: IntegerDiT, groups: tuple[Groups, Groups], device: torch.device) -> None:
-        self._integer, self._groups, self._gelu = integer, groups, Tables()
+        self._integer, self._groups = integer, groups
         self._weights = []
         for sub_block in integer.sub_blocks:
             weights = {name: weight.to(device) for name, weight in sub_block.weights.items()}
@@ -87,10 +71,9 @@ class Engines:
 
     def _mlp(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
         tables, weights = self._integer.sub_blocks[s].tables, self._weights[s]
-        mult, shift = (int(self._integer.header[name][index, s]) for name in ("h_mult", "h_shift"))
         u = carrier.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index, a.device))
-        table = self._gelu.get(("gelu", index, s), lambda: carrier.gelu_table(mult, shift).to(a.device))
-        h = carrier.look_up(table, tally.saturate("u", u, WIDE_BITS)).double()
+        after, shift = tables["fc1"].after[index].to(a.device), int(self._integer.header["h_shift"][index, s])
+        h = carrier.activate(tally.saturate("u", u, WIDE_BITS), after, shift, tally)
         stages["h"] = h.view(*a.shape[:2], -1)
         branch = carrier.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index, a.device))
         return tally.clip("branch", branch).view(a.shape)

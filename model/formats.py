@@ -66,8 +66,9 @@ EXP_ROM_FRAC = 8
 PROB_SUM_BITS = 20  # sum of up to 4096 probabilities of at most 127
 RECIP_BITS = 16  # mantissa Q1.15
 
-# GELU (tanh form): input and output Q5.10, Phi in Q1.12 over 256 steps of 1/64.
+# GELU (tanh form): input and output Q5.10, Phi in Q1.12 over 256 steps of 1/64; then to int8 per channel.
 GELU_FRAC = 10
 PHI_FRAC = 12
 PHI_STEP_BITS = 4  # |u| >> 4 indexes the table
 PHI_ENTRIES = 256
+AFTER_BITS = 10  # multiplier of a channel after GELU, unsigned, over a shift of the sub-block

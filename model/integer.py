@@ -26,18 +26,19 @@ HEADER_FIELDS = (
     "v_shift",
     "gain",
     "gain_shift",
-    "h_mult",
     "h_shift",
 )
 
 
 @dataclass(frozen=True)
 class ChannelTables:
-    """Requantization of one product: bias, mult and shift, each (steps, channels) int64."""
+    """Requantization of one product: bias, mult and shift, each (steps, channels) int64; after, the same, multiplies
+    what GELU gives (0: no GELU)."""
 
     bias: Tensor
     mult: Tensor
     shift: Tensor
+    after: Tensor
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class IntegerDiT:
         for sub_block in self.sub_blocks:
             tensors += sub_block.weights.values()
             for table in sub_block.tables.values():
-                tensors += [table.bias, table.mult, table.shift]
+                tensors += [table.bias, table.mult, table.shift, table.after]
         for tensor in tensors:
             state.update(tensor.cpu().contiguous().numpy().tobytes())
         return state.hexdigest()

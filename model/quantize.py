@@ -9,13 +9,13 @@ Scales (real = integer * scale), c a channel, t a timestep, s a sub-block:
 | q, k | s_q(t, c), s_k(t, c); s_q s_k is the same for all channels | score_mult |
 | v | s_w(c) kappa(t) | columns of the projection are multiplied by s_w(c), kappa goes to its multipliers |
 | o | s_w(c) kappa(t) / gain(t) | the same |
-| h | s_h(t) | FC2 multipliers |
+| h | s_h(t) e_h(c) | multipliers after GELU, FC2 multipliers; columns of FC2 are multiplied by e_h |
 | branch | s_b(s, c), constant over time | adaLN gate is multiplied by it |
 | x | 2**-x_frac | gate, LayerNorm eps |
 
-e equalizes: the share of the tensor's range that a channel takes, so that every channel fills int8 although the array
-knows one step for all. Rounding of this value, rolled anew, is most of what separates two int8 images of nearly the
-same noise (docs/policies.md). Moving ranges into weights: G. Xiao et al., "SmoothQuant", 2022; here all of it moves.
+e and e_h equalize: the share of the tensor's range that a channel takes, so that every channel fills int8 although the
+array knows one step for all. Rounding of these values, rolled anew, is most of what separates two int8 images of nearly
+the same noise (docs/policies.md). Source of moving ranges into weights: G. Xiao et al., "SmoothQuant", 2022.
 
 A multiplier ``m`` stands for the real ``m.mult * 2**-m.shift``, mult normalized to [2**15, 2**16).
 V's bias reaches the projection's bias exactly: the weights of an average sum to 1.
@@ -24,6 +24,7 @@ V's bias reaches the projection's bias exactly: the weights of an average sum to
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ from model.dit import LAYER_NORM_EPS, Block, DiT
 from model.errors import UserError
 from model.formats import (
     ACT_FRAC,
+    AFTER_BITS,
     BIAS_BITS,
     GATE_BITS,
     GELU_FRAC,
@@ -51,6 +53,7 @@ SHIFT_MAX = 63
 HEADROOM = 2.0  # of every 16-bit format over its calibrated maximum
 SMALLEST_SHARE = 1e-4  # a channel's range is at least this share of the largest channel's
 SMALLEST_INPUT_SHARE = 2.0**-4  # the same of modulated inputs: 16-bit modulation must hold all channels
+SMALLEST_HIDDEN_SHARE = 2.0**-2  # and after GELU: so must the multipliers there
 LARGEST_GAIN = 127.0  # beyond it the softmax average would only magnify int8 steps
 BIAS_LIMIT = 2.0 ** (BIAS_BITS - 2)
 CONDITIONING_LABELS = 64  # labels whose adaLN vectors set mod_shift and gate_shift
@@ -91,7 +94,7 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
             f"Calibration covers {len(calibration.timesteps)} timesteps that are not the sampler's {len(timesteps)}: "
             f"calibrate with steps = {len(timesteps)}."
         )
-    share = input_shares(calibration.act.double())
+    share = shares(calibration.act.double(), SMALLEST_INPUT_SHARE)
     act = _scale((calibration.act / share).amax(2))
     branch = _scale(_floored(calibration.branch))
     sub_blocks, columns = [], []
@@ -119,14 +122,14 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
     )
 
 
-def input_shares(ranges: Tensor) -> Tensor:
-    """Return the largest share (S, D) of the tensor's range that each channel takes at any timestep.
+def shares(ranges: Tensor, smallest: float) -> Tensor:
+    """Return the largest share (.., channels), at least `smallest`, of the tensor's range that each channel takes.
 
     Args:
-        ranges: (steps, S, D) of the modulated inputs.
+        ranges: (steps, .., channels) real.
     """
-    largest = ranges.amax(2, keepdim=True).clamp(min=1e-12)
-    return (ranges / largest).amax(0).clamp(min=SMALLEST_INPUT_SHARE)
+    largest = ranges.amax(-1, keepdim=True).clamp(min=1e-12)
+    return (ranges / largest).amax(0).clamp(min=smallest)
 
 
 def quantize_linear(weight: Tensor, bias: Tensor, scale_in: Tensor, scale_out: Tensor) -> tuple[Tensor, ChannelTables]:
@@ -142,7 +145,9 @@ def quantize_linear(weight: Tensor, bias: Tensor, scale_in: Tensor, scale_out: T
     step = torch.maximum(_weight_scale(weight), smallest)
     acc_scale = scale_in.unsqueeze(1) * step
     mult, shift = normalize(acc_scale / scale_out)
-    return _to_int8(weight, step), ChannelTables(torch.floor(bias / acc_scale + 0.5).long(), mult, shift)
+    return _to_int8(weight, step), ChannelTables(
+        torch.floor(bias / acc_scale + 0.5).long(), mult, shift, torch.zeros_like(mult)
+    )
 
 
 def _quantize_attention(
@@ -175,13 +180,23 @@ def _quantize_mlp(
 ) -> tuple[SubBlock, Header]:
     """MLP of block `index`; branch (D,) are integer steps in real units."""
     act, share = given
-    hidden = _scale(ranges.h[:, index])
+    largest = ranges.h[:, index].double()
+    equal = shares(largest, SMALLEST_HIDDEN_SHARE)
+    hidden = _scale((largest / equal).amax(1))
     wide = torch.full((config.mlp_hidden,), 2.0**-GELU_FRAC, dtype=torch.float64, device=act.device)
     fc1, tables_1 = quantize_linear(block.mlp.fc1.weight.double() * share, block.mlp.fc1.bias.double(), act, wide)
-    fc2, tables_2 = quantize_linear(block.mlp.fc2.weight.double(), block.mlp.fc2.bias.double(), hidden, branch)
-    header: Header = {}
-    header["h_mult"], header["h_shift"] = normalize(2.0**-GELU_FRAC / hidden)
-    return SubBlock("mlp", {"fc1": fc1, "fc2": fc2}, {"fc1": tables_1, "fc2": tables_2}), header
+    fc2, tables_2 = quantize_linear(block.mlp.fc2.weight.double() * equal, block.mlp.fc2.bias.double(), hidden, branch)
+    after, shift = _after_gelu(2.0**-GELU_FRAC / (hidden.unsqueeze(1) * equal))
+    tables = {"fc1": replace(tables_1, after=after), "fc2": tables_2}
+    return SubBlock("mlp", {"fc1": fc1, "fc2": fc2}, tables), {"h_shift": shift}
+
+
+def _after_gelu(real: Tensor) -> tuple[Tensor, Tensor]:
+    """Multipliers (steps, M) of `AFTER_BITS` and shift (steps,) next to real (steps, M) > 0."""
+    most = (1 << AFTER_BITS) - 1
+    shift = torch.floor(torch.log2(most / real.amax(1))).long().clamp(1, SHIFT_MAX)
+    scaled = torch.ldexp(real, shift.unsqueeze(1))
+    return torch.floor(scaled + 0.5).long().clamp(1, most), shift
 
 
 def _balanced(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:

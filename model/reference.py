@@ -33,7 +33,7 @@ from torch import Tensor
 
 from model import carrier
 from model.config import DiTConfig
-from model.engines import Engines, Stages, Tables
+from model.engines import Engines, Stages
 from model.errors import UserError
 from model.groups import Groups, attention_groups
 from model.integer import Conditioning, IntegerDiT
@@ -135,7 +135,8 @@ class Reference:
                 raise UserError(f"padded_tokens is {self.tokens}: give at least the model's {tokens}.")
             groups = attention_groups(integer.config, self.tokens)
         self.device = device or best_device(integer.config)
-        self._engines, self._codes = Engines(integer, groups, self.device), Tables()
+        self._engines = Engines(integer, groups, self.device)
+        self._codes: dict[tuple[int, int], Tensor] = {}  # look-up tables by timestep and sub-block
         self.start(0)
 
     def start(self, images: int, contexts: int = 2) -> None:
@@ -258,9 +259,9 @@ class Reference:
         policy = self.policy
         if not policy.detect:
             return None, *(torch.zeros(act.shape[:2], dtype=kind) for kind in (torch.int64, torch.bool))
-        boundaries = policy.boundaries[index, s]
-        table = self._codes.get(("code", index, s), lambda: carrier.code_table(boundaries).to(act.device))
-        codes = carrier.look_up(table, act)
+        if (index, s) not in self._codes:
+            self._codes[index, s] = carrier.code_table(policy.boundaries[index, s]).to(act.device)
+        codes = carrier.look_up(self._codes[index, s], act)
         count = changed(codes, self.history[s]).cpu()
         return codes, count, self._answer(s, index, count, codes.shape[2] * codes.shape[3])
 

@@ -1,7 +1,7 @@
 """GELU (tanh form) and requantization to int8, R lanes (tokens of one channel) a word.
 
 ``u Q5.10 -> index = min(|u| >> 4, 255) -> Phi(|u|) Q1.12 (ROM), 1 - Phi for u < 0 -> u * Phi Q6.22 -half up >> 12->
-Q5.10 -*mult (unsigned 16 bit)-> 33 bit -half up >> shift-> int8 saturated to -127 .. 127``.
+Q5.10 -*mult (unsigned 10 bit)-> 27 bit -half up >> shift-> int8 saturated to -127 .. 127``.
 
 Shapes: u R x 16 bit, dst R x 8 bit, lane 0 lowest. mult and shift serve every lane and are sampled with ``src_valid``.
 Latency: ``LATENCY`` cycles, one word per cycle, no back-pressure; a stage without a word rests.
@@ -12,7 +12,7 @@ Source: 0.5 u (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & Gimpel 201
 from myhdl import always, always_comb, block
 
 from accel.units.lanes import bit, carry_along, pack, signal_list, signed, steps, unsigned
-from model.formats import INT8_BITS, INT8_MAX, MULT_BITS, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
+from model.formats import AFTER_BITS, INT8_BITS, INT8_MAX, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
 from model.roms import PHI_ROM
 
 LATENCY = 11
@@ -20,7 +20,7 @@ MAGNITUDE_BITS = WIDE_BITS  # |-2**15| fits unsigned
 INDEX_BITS = (PHI_ENTRIES - 1).bit_length()
 PHI_BITS = PHI_FRAC + 2  # 0 .. 1.0 inclusive, and a sign bit
 GATED_BITS = WIDE_BITS + PHI_BITS
-FACTOR_BITS = MULT_BITS + 1  # the unsigned mantissa with a sign bit
+FACTOR_BITS = AFTER_BITS + 1  # the unsigned multiplier with a sign bit
 PRODUCT_BITS = WIDE_BITS + FACTOR_BITS
 MULT_STAGES = 7  # stages that mult waits for the rounded u * Phi; shift waits one more
 
@@ -29,7 +29,7 @@ MULT_STAGES = 7  # stages that mult waits for the rounded u * Phi; shift waits o
 def gelu_unit(clk, src_valid, u, mult, shift, dst_valid, dst, lanes):
     """dst = int8(round(gelu(u) * mult / 2**shift))."""
     valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
-    factors = [mult, *(unsigned(MULT_BITS) for _ in range(MULT_STAGES))]
+    factors = [mult, *(unsigned(AFTER_BITS) for _ in range(MULT_STAGES))]
     downs = [unsigned(SHIFT_BITS) for _ in range(MULT_STAGES + 2)]
     results = signal_list(signed, INT8_BITS, lanes)
     first_down = downs[0]

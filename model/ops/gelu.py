@@ -1,7 +1,8 @@
 """GELU, tanh form, and requantization to int8.
 
 ``u Q5.10 -> Phi(|u|) Q1.12 from a 256-entry ROM (step 1/64, midpoints) -> u * Phi half up >> 12 -> Q5.10
--*mult 16 bit-> half up >> shift -> int8 saturated``. ``Phi(-u) = 1 - Phi(u)``; beyond |u| = 4 Phi is 0 or 1.
+-*mult 10 bit-> half up >> shift -> int8 saturated``; mult per channel.
+``Phi(-u) = 1 - Phi(u)``; beyond |u| = 4 Phi is 0 or 1.
 Source of the form: 0.5 (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & Gimpel 2016.
 """
 
@@ -22,11 +23,6 @@ def gelu(u: torch.Tensor) -> torch.Tensor:
     return round_shift(u * phi, PHI_FRAC)
 
 
-def gelu_int8(u: torch.Tensor, mult: int, shift: int) -> torch.Tensor:
-    """u Q5.10 -> GELU(u) as int8 in the scale that (mult, shift) sets."""
-    return to_int8(gelu(u), mult, shift)
-
-
-def to_int8(value: torch.Tensor, mult: int, shift: int) -> torch.Tensor:
-    """GELU(u) Q5.10 -> int8."""
-    return saturate_int8(round_shift(value * mult, shift))
+def gelu_int8(u: torch.Tensor, mult: torch.Tensor | int, shift: int) -> torch.Tensor:
+    """u (.., M) Q5.10 -> GELU(u) as int8 in the scales that mult (M,), or one of all, and shift set."""
+    return saturate_int8(round_shift(gelu(u) * mult, shift))

@@ -21,7 +21,7 @@ from model.calibrate import (
 from model.config import NAMED_MODELS
 from model.dit import DiT
 from model.errors import UserError
-from model.formats import BIAS_BITS
+from model.formats import AFTER_BITS, BIAS_BITS, GELU_FRAC
 from model.generate import Host, to_integer
 from model.integer import HEADER_FIELDS, IntegerDiT
 from model.quantize import SMALLEST_INPUT_SHARE, normalize, quantize
@@ -71,6 +71,8 @@ def test_every_constant_fits_its_field(integer: IntegerDiT):
             assert int(table.bias.abs().max()) < 1 << (BIAS_BITS - 1)
             assert int(table.mult.min()) >= 1 << 15 and int(table.mult.max()) < 1 << 16
             assert int(table.shift.min()) >= 1 and int(table.shift.max()) <= 63
+        after = [table.after for name, table in sub_block.tables.items() if name == "fc1"]
+        assert all(int(one.min()) >= 1 and int(one.max()) < 1 << AFTER_BITS for one in after)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +125,19 @@ def test_channels_of_an_input_are_equalized(dit: DiT, calibration: Calibration):
     others[0, 4] = False
     assert bool((filled.amax(0)[others] > 0.4).all())
     assert float(other.act_share[0, 4]) == SMALLEST_INPUT_SHARE
+
+
+def test_channels_after_gelu_are_equalized(dit: DiT, calibration: Calibration, integer: IntegerDiT):
+    """One multiplier for the largest channel, four times as much for those below a quarter of it; weights follow."""
+    h = torch.full_like(calibration.h, 0.1)
+    h[:, 0, 5] = 2.0
+    other = quantize(dit, replace(calibration, h=h), DDIM(STEPS))
+    after = other.sub_blocks[1].tables["fc1"].after
+    assert bool((after[:, 5] < after[:, 6]).all()) and bool(((after[:, 6] / after[:, 5] - 4.0).abs() < 0.02).all())
+    real = after[:, 5] * 2.0 ** -other.header["h_shift"][:, 1].double() * 2.0 * 2**GELU_FRAC
+    assert bool(((real / 127 - 1.0).abs() < 0.005).all())
+    before, now = (one.sub_blocks[1].weights["fc2"].double() for one in (integer, other))
+    assert float(now[:, 5].abs().mean()) > 2.0 * float(before[:, 5].abs().mean())
 
 
 def test_values_and_projection_keep_an_exact_bias(dit: DiT, calibration: Calibration):

@@ -89,9 +89,8 @@ def plain_mlp(integer: IntegerDiT, a: Tensor, s: int, index: int) -> Stages:
     sub_block, header = integer.sub_blocks[s], {name: int(c[index, s]) for name, c in integer.header.items()}
     one, two = sub_block.tables["fc1"], sub_block.tables["fc2"]
     acc = matmul(a, sub_block.weights["fc1"].long().t())
-    h = gelu_int8(
-        requant_wide(acc, one.bias[index], one.mult[index], one.shift[index]), header["h_mult"], header["h_shift"]
-    )
+    u = requant_wide(acc, one.bias[index], one.mult[index], one.shift[index])
+    h = gelu_int8(u, one.after[index], header["h_shift"])
     acc = matmul(h, sub_block.weights["fc2"].long().t())
     return {"h": h, "branch": requant(acc, two.bias[index], two.mult[index], two.shift[index])}
 

@@ -4,16 +4,17 @@ import pytest
 import torch
 
 from accel.units.gelu import LATENCY, gelu_unit
-from model.formats import GELU_FRAC, INT8_BITS, MULT_BITS, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
+from model.formats import AFTER_BITS, GELU_FRAC, INT8_BITS, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
 from model.ops.gelu import gelu, gelu_int8
 from tests.units.bench import Bench, Vectors, edge_values, flag, mixed, pack, run_everywhere, unpack, word
 
-MOST = (1 << MULT_BITS) - 1
-SCALES = [(1 << 15, 1), (MOST, 1), (MOST, 63), (1 << 15, 63), (1, 1), (0, 1), (1 << 15, 15), (1 << 15, 24), (MOST, 26)]
+MOST = (1 << AFTER_BITS) - 1
+HALF = 1 << (AFTER_BITS - 1)
+SCALES = [(HALF, 1), (MOST, 1), (MOST, 63), (HALF, 63), (1, 1), (0, 1), (HALF, 9), (HALF, 18), (MOST, 20)]
 
 
 def make_bench(lanes):
-    ports = dict(src_valid=flag(), u=word(lanes * WIDE_BITS), mult=word(MULT_BITS), shift=word(SHIFT_BITS))
+    ports = dict(src_valid=flag(), u=word(lanes * WIDE_BITS), mult=word(AFTER_BITS), shift=word(SHIFT_BITS))
     ports |= dict(dst_valid=flag(), dst=word(lanes * INT8_BITS))
     return Bench(gelu_unit, ports, lanes=lanes)
 
@@ -27,7 +28,7 @@ def draw(rng, lanes, count):
     words = [(group, mult, shift) for mult, shift in SCALES for group in groups]
     for _ in range(count):
         u = mixed(rng, WIDE_BITS, lanes) if rng.random() < 0.3 else rng.integers(-5000, 5000, lanes).tolist()
-        words.append((u, int(rng.integers(1 << 15, 1 << 16)), int(rng.integers(18, 28))))
+        words.append((u, int(rng.integers(HALF // 4, MOST + 1)), int(rng.integers(12, 22))))
     return words
 
 
