@@ -1,7 +1,8 @@
 """Search of a skipping policy: what it reaches of a target, and a shape of it that errs less at the same MACs.
 
 **Target.** A MAC reduction, or a paired error (mse to the dense images of the same noise). `hit` scales the threshold
-by bisection until it is just met: the MAC reduction grows with the threshold, and so does the error.
+by bisection until it is just met: the MAC reduction grows with the threshold, and so does the error. That is true of
+means over many images only; whether the largest threshold keeps an error is therefore asked first.
 
 **Shape.** `search` goes over the coordinates one by one: longest streak, dense timesteps at the start, reach, and the
 knots of the threshold's table over the timesteps. A change is judged by
@@ -138,6 +139,8 @@ def hit(evaluate: Evaluate, policy: Policy, target: Target) -> Point:
 
     The point at the largest threshold, 1, where none reaches the speedup.
     """
+    if target.kind == "error" and not target.beyond(most := evaluate(replace(policy, threshold=1.0))):
+        return most
     threshold, growth = max(policy.threshold, SMALLEST), GROWTH
     below: Point | None = None
     above: Point | None = None
