@@ -49,6 +49,16 @@ def test_an_error_is_kept_and_nearly_used_up(error: float):
     assert 0.96 * error <= found.mse <= error
 
 
+def test_a_sample_that_tips_over_on_the_way_does_not_end_the_search_for_an_error():
+    """The error is kept at the largest threshold, though not at all of those below it."""
+
+    def evaluate(policy: Policy, share: float = 1.0) -> Point:
+        tipped = 0.1 < policy.threshold < 0.4
+        return point_of(policy, 1.0 + policy.threshold, torch.full((IMAGES,), 2e-3 if tipped else 1e-4))
+
+    assert hit(evaluate, forecast(), Target("error", 1e-3)).policy.threshold == 1.0
+
+
 def test_larger_targets_take_larger_thresholds():
     policy = replace(forecast(), schedule=(1.0,))
     for kind, values in (("speedup", (1.5, 2.0, 4.0)), ("error", (2e-4, 5e-4, 2e-3))):
