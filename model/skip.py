@@ -233,8 +233,8 @@ def dense() -> Policy:
     return Policy("dense")
 
 
-# Tuned on the digit model (DDIM, 50 steps, guidance 1.5): half the MACs, and less than half the squared error to the
-# dense images that running half the steps makes.
+# Tuned on the digit model (DDIM, 50 steps, guidance 1.5): about half the MACs, and less than half the squared error to
+# the dense images that running half the steps makes.
 RADIT_DEFAULTS: dict[str, Any] = {
     "threshold": 0.175,
     "schedule": "cosine",
