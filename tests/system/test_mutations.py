@@ -175,7 +175,7 @@ def test_a_sub_block_that_does_not_follow():
     outcome = cosimulate("verilator", build, task, policy, spoil=driven(1, leave))
     assert outcome.check.decisions_mismatched > 0
     assert (
-        outcome.problems[0] == "image 0, timestep 1, block 0 (MLP), stage a, word 0, lane 0: expected None, found -3."
+        outcome.problems[0] == "image 0, timestep 1, block 0 (MLP), stage a, word 0, lane 0: expected None, found -22."
     )
 
 
