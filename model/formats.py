@@ -5,7 +5,7 @@
 (``-127 .. 127``) and two's-complement for everything wider.
 
 The golden functions (``model/ops``), the reference, the RTL (``accel``) and the packing of host
-data (``model/program.py``) all import from here; a width stands in no second place.
+data (``cosim/pack.py``) all import from here; a width stands in no second place.
 """
 
 # Operands of the MAC array and its accumulator.

@@ -82,7 +82,7 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
 
 
 def test_the_baseline_is_the_one_that_saves_most(checkpoint: str):
-    """At a generous error the usual shape runs in long streaks; where none may follow another, the other one wins."""
+    """Of both shapes the one that saves more at a generous error; at none, nothing is saved."""
     bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
     generous = _baseline(bench, Target("error", 1.0))
     points = [hit(bench.evaluate, one, Target("error", 1.0)) for one in BASELINES]

@@ -231,6 +231,19 @@ def test_a_rehearsal_knows_what_a_run_computes(dit, integer):
     assert record.mac_reduction(integer) == pytest.approx(2.0, rel=0.08)
 
 
+@pytest.mark.parametrize("text", ["codes", "l1", "levels", "pooled:tokens=2:channels=2", "sketch"])
+def test_signatures_see_equalized_channels(made_up, text):
+    """A channel of a quarter of the range, in a quarter of the step, leaves the same signature."""
+    act = torch.randn(1, 2, T, D, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * RMS
+    method = parse_method(text)
+    whole = method.signature(Sight(0, 0, act, None), made_up)
+    made_up.act_share[:, 0] = 0.25
+    small = act.clone()
+    small[..., 0] *= 0.25
+    assert torch.equal(method.signature(Sight(0, 0, small, None), made_up), whole)
+    assert not torch.equal(method.signature(Sight(0, 0, act, None), made_up), whole)
+
+
 @pytest.mark.parametrize(
     "threshold, short", [(0.17693051, 0.177), (0.1769, 0.1769), (0.99991, 1.0), (0.000123401, 0.0001235)]
 )
