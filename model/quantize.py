@@ -15,7 +15,7 @@ Scales (real = integer * scale), c a channel, t a timestep, s a sub-block:
 
 e and e_h equalize: the share of the tensor's range that a channel takes, so that every channel fills int8 although the
 array knows one step for all. Rounding of these values, rolled anew, is most of what separates two int8 images of nearly
-the same noise (docs/policies.md). Source of moving ranges into weights: G. Xiao et al., "SmoothQuant", 2022.
+the same noise (docs/decisions/0009). Source of moving ranges into weights: G. Xiao et al., "SmoothQuant", 2022.
 
 A multiplier ``m`` stands for the real ``m.mult * 2**-m.shift``, mult normalized to [2**15, 2**16).
 V's bias reaches the projection's bias exactly: the weights of an average sum to 1.
