@@ -44,7 +44,7 @@ from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
 from model.search import SWEEPS, Point, Target, gain, hit, parse_target, search
-from model.skip import Policy, dense, forecast, radit
+from model.skip import Policy, dense, forecast, parse_policy, radit
 from model.visited import largest, visited_ranges, widened
 
 PIECE = 24  # images of one task at most
@@ -132,28 +132,46 @@ class Bench:
 
 def run_calibrate(
     *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
-    threshold_only: bool = False,
+    threshold_only: bool = False, start: str | None = None,
 ) -> StoredPolicy:  # fmt: skip
-    """Search, fit, store and tell; or, with `threshold_only`, move what is stored to another target.
+    """Search, fit, store and tell; or, with `threshold_only`, move a policy's threshold alone to the target.
+
+    Args:
+        start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
+            `threshold_only` what is stored.
 
     Raises:
-        UserError: a bad target, a seed that evaluations use, an unknown model, or a target that it does not reach.
+        UserError: a bad target or start, a seed that evaluations use, an unknown model, or a target that it does not
+            reach.
     """
-    wanted = parse_target(target)
+    wanted, begin = parse_target(target), _start(start)
     if seed < FIRST_SEED:
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
     path, since = out or policy_path(model), time.perf_counter()
     given = Images(model, steps, cfg, images, seed)
     find, expected = (_threshold, FEW) if threshold_only else (_rounds, EXPECTED)
     with _told(expected) as tell:
-        found = find(given, wanted, jobs or os.cpu_count() or 1, tell)
+        found = find(given, begin, wanted, jobs or os.cpu_count() or 1, tell)
         kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
-        stored = _metered(found, _baseline(found.bench, kept), target)
+        stored = _metered(found, _baseline(found.bench, kept), target, start)
     if found.ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
     write_policy(path, stored)
     _report(stored, path, time.perf_counter() - since)
     return stored
+
+
+def _start(text: str | None) -> Policy | None:
+    """The policy of option --start."""
+    if text is None:
+        return None
+    try:
+        policy = parse_policy(text)
+    except UserError as error:
+        raise UserError(str(error).replace("--policy", "--start")) from None
+    if policy.name != "forecast":
+        raise UserError(f"--start is '{text}': policy forecast is what is calibrated, such as forecast:max_streak=3.")
+    return policy
 
 
 def ready(images: Images) -> Ready:
@@ -195,19 +213,20 @@ class Found:
     tried: dict[str, Achieved]
 
 
-def _threshold(given: Images, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
-    """The stored policy, or the default one, at the threshold that meets the target, on the model's own ranges."""
+def _threshold(given: Images, start: Policy | None, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+    """The policy to start from, the stored or the default one, at the threshold that meets the target, on the model's
+    own ranges."""
     bench = Bench(given, jobs, tell)
     before = load_policy(given.model, bench.integer)
-    point = hit(bench.evaluate, forecast() if before is None else before.policy, target)
+    point = hit(bench.evaluate, start or (forecast() if before is None else before.policy), target)
     widened, tried = (False, {}) if before is None else (before.widened, before.tried)
     return Found(point, bench, None, widened, tried)
 
 
-def _rounds(given: Images, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+def _rounds(given: Images, start: Policy | None, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
     """The better point of both rounds."""
     first = Bench(given, jobs, tell)
-    one = search(first.evaluate, forecast(), target)
+    one = search(first.evaluate, start or forecast(), target)
     path = _widen(first, one.policy)
     second = Bench(replace(given, ranges=path), jobs, tell)
     two = search(second.evaluate, one.policy, target, AGAIN)
@@ -235,7 +254,7 @@ def _baseline(bench: Bench, target: Target) -> Point:
     return max(kept, key=lambda point: point.mac_reduction) if kept else min(points, key=lambda point: point.mse)
 
 
-def _metered(found: Found, baseline: Point, target: str) -> StoredPolicy:
+def _metered(found: Found, baseline: Point, target: str, start: str | None) -> StoredPolicy:
     """Both points, the found one with its error meter, for storing."""
     point, bench = found.point, found.bench
     images, here = bench.images, ready(bench.images)
@@ -254,6 +273,7 @@ def _metered(found: Found, baseline: Point, target: str) -> StoredPolicy:
         images=images.count,
         seed=images.seed,
         target=target,
+        start=start,
         policy=policy,
         radit=baseline.policy,
         meter=meter,

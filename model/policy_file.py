@@ -39,7 +39,7 @@ class StoredPolicy(BaseModel):
         weights, integer_model: SHA-256 (hex) of the float model and of the integer model at `steps`.
         steps, cfg: of the sampler.
         images, seed: calibrated on.
-        target: as the command was given it.
+        target, start: as the command was given them.
         policy: `forecast`, all its fields.
         radit: the baseline at the threshold that keeps the same error, all its fields.
         meter: from the error meter to a predicted mse; None: nothing was reused.
@@ -59,6 +59,7 @@ class StoredPolicy(BaseModel):
     images: int = Field(ge=1)
     seed: int = Field(ge=FIRST_SEED)
     target: str
+    start: str | None = None
     policy: Policy
     radit: Policy
     meter: Meter | None

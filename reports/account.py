@@ -35,7 +35,7 @@ def summarize(
 ) -> Summary:
     """The whole summary of the policies' runs."""
     request, build, config = prepared.request, prepared.build, prepared.dit.config
-    plans = {one.policy.name: _plan(prepared, one.policy) for one in runs}
+    plans = {one.policy.name: _plan(prepared, one.policy, table) for one in runs}
     results = {one.policy.name: _account(prepared, one, table, plans[one.policy.name]) for one in runs}
     rtl = exported_verilog(build, Path("build") / "rtl")
     checkpoint = find_checkpoint(request.model)
@@ -74,9 +74,10 @@ def summarize(
     )
 
 
-def _plan(prepared: Prepared, policy: Policy) -> MemoryPlan:
+def _plan(prepared: Prepared, policy: Policy, table: EnergyTable) -> MemoryPlan:
     """Where a policy's cache and history live."""
-    return planned(prepared.dims, prepared.build, Orders.of(policy.tables(prepared.integer)))
+    orders = Orders.of(policy.tables(prepared.integer))
+    return planned(prepared.dims, prepared.build, orders, table.reuse_sram.capacity)
 
 
 def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:

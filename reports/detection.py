@@ -127,6 +127,6 @@ def _spent(
     counters = dict.fromkeys(COUNTERS, 0) | counts | {"cycles": cycles}
     if told:
         counters["dtsm_ops"] = 0
-    plan = planned(dims, build, record.orders)
+    plan = planned(dims, build, record.orders, table.reuse_sram.capacity)
     bill = energy(counters, build, table, plan, host_work(config, steps, images, contexts))
     return cycles / images, bill.total_uj.nominal / images

@@ -117,9 +117,11 @@ def _energy(settings: Settings, one: Candidate, found: Measured) -> float:
     dims, build = settings.sizes()
     count = len(found.images)
     counters = {name: round(total / count) for name, total in found.counters.items()}
-    plan = plan_memory(dims, build, slots=one.cached_results, whole=one.whole, compared=one.compared(dims.sub_blocks))
+    table, compared = load_table(), one.compared(dims.sub_blocks)
+    sram = table.reuse_sram.capacity
+    plan = plan_memory(dims, build, sram, slots=one.cached_results, whole=one.whole, compared=compared)
     work = host_work(load_config(settings.model), one.sampler_steps, 1, dims.contexts)
-    return energy(counters, build, load_table(), plan, work).total_uj.nominal
+    return energy(counters, build, table, plan, work).total_uj.nominal
 
 
 def _bytes(settings: Settings, found: Measured) -> float:

@@ -10,8 +10,6 @@ from accel.config import BuildConfig
 from accel.dims import Dims
 from reports.orders import Orders
 
-DEFAULT_CACHE_SRAM_KIB = 512.0
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -51,14 +49,14 @@ class MemoryPlan:
     Fields:
         cache, history: size and access width of each.
         cache_on_chip, history_on_chip: True where it lives on chip.
-        cache_sram_kib: on-chip capacity that was available to both, KiB.
+        sram_kib: on-chip capacity that was available to both, KiB.
     """
 
     cache: Memory
     history: Memory
     cache_on_chip: bool
     history_on_chip: bool
-    cache_sram_kib: float
+    sram_kib: float
 
     def describe(self) -> str:
         """One sentence for the report."""
@@ -66,23 +64,24 @@ class MemoryPlan:
         return (
             f"history ({self.history.capacity_kib:.1f} KiB) in {places[self.history_on_chip]} and "
             f"cache ({self.cache.capacity_kib:.1f} KiB) in {places[self.cache_on_chip]}, "
-            f"with {self.cache_sram_kib:g} KiB of SRAM for both; weights and conditioning in external memory"
+            f"with {self.sram_kib:g} KiB of SRAM for both; weights and conditioning in external memory"
         )
 
 
 def plan_memory(
     dims: Dims,
     build: BuildConfig,
-    cache_sram_kib: float = DEFAULT_CACHE_SRAM_KIB,
+    sram_kib: float,
     slots: int = 1,
     whole: bool = False,
     compared: int | None = None,
 ) -> MemoryPlan:
-    """Place history, then cache, on chip while they fit ``cache_sram_kib``.
+    """Place history, then cache, on chip while they fit ``sram_kib``.
 
     The history goes first: it is read in every pass that compares, the cache only on reuse.
 
     Args:
+        sram_kib: on-chip capacity for both, KiB; an energy table states it.
         slots: results kept of each: 1 for plain reuse, 2 for a first-order forecast.
         whole: they are streams of contexts (16 bit), else branches of every sub-block and context.
         compared: sub-blocks whose codes are kept; by default all.
@@ -92,26 +91,26 @@ def plan_memory(
     cache = Memory(slots * results * words * build.rows / 1024, build.rows * 8)
     kept = dims.sub_blocks if compared is None else max(1, compared)
     history = Memory(kept * words * build.rows / 2 / 1024, build.rows * 4)
-    history_fits = history.capacity_kib <= cache_sram_kib
-    left = cache_sram_kib - (history.capacity_kib if history_fits else 0)
-    return MemoryPlan(cache, history, cache.capacity_kib <= left, history_fits, cache_sram_kib)
+    history_fits = history.capacity_kib <= sram_kib
+    left = sram_kib - (history.capacity_kib if history_fits else 0)
+    return MemoryPlan(cache, history, cache.capacity_kib <= left, history_fits, sram_kib)
 
 
-def planned(dims: Dims, build: BuildConfig, orders: Orders) -> MemoryPlan:
-    """The plan of what is ordered."""
+def planned(dims: Dims, build: BuildConfig, orders: Orders, sram_kib: float) -> MemoryPlan:
+    """The plan of what is ordered, see `plan_memory`."""
     forecasts = orders.gains is not None and bool(orders.gains.any())
     compared = None
     if orders.policy_on and orders.follow is not None:
         compared = int((~orders.follow).any(0).sum())
-    return plan_memory(dims, build, slots=1 + forecasts, whole=orders.whole, compared=compared)
+    return plan_memory(dims, build, sram_kib, slots=1 + forecasts, whole=orders.whole, compared=compared)
 
 
-def plan_of_run(dims: Dims, build: BuildConfig, counters: Mapping[str, int], runs: int) -> MemoryPlan:
-    """The plan of what was ordered, from the counters of so many timesteps of images."""
+def plan_of_run(dims: Dims, build: BuildConfig, counters: Mapping[str, int], runs: int, sram_kib: float) -> MemoryPlan:
+    """The plan of what was ordered, from the counters of so many timesteps of images; see `plan_memory`."""
     times = runs * dims.contexts
     whole = counters["dtsm_ops"] == times and dims.sub_blocks > 1
     compared = counters["ccu_words"] // (times * dims.sub_block_words(build)) or None
-    return plan_memory(dims, build, slots=2 if counters["slope_reads"] else 1, whole=whole, compared=compared)
+    return plan_memory(dims, build, sram_kib, slots=2 if counters["slope_reads"] else 1, whole=whole, compared=compared)
 
 
 def describe_plans(plans: Mapping[str, MemoryPlan]) -> str:

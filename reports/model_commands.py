@@ -117,6 +117,14 @@ def calibrate(
         bool,
         typer.Option("--threshold-only", help="Keep the ranges and the stored policy's shape: move its threshold."),
     ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="forecast:FIELD=VALUE..",
+            help="Policy to start from, what it leaves out being its defaults.",
+            show_default="forecast, or with --threshold-only the stored one",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
@@ -130,7 +138,7 @@ def calibrate(
 
     run_calibrate(
         model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
-        threshold_only=threshold_only,
+        threshold_only=threshold_only, start=start,
     )  # fmt: skip
     return 0
 

@@ -65,8 +65,9 @@ def run_project(
     dims = dims_of(config, contexts)
     build = build_for(dims, *array)
     orders = spread_orders(dims, steps, forecast)
-    plan = planned(dims, build, orders)
-    machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, load_table())
+    table = load_table()
+    plan = planned(dims, build, orders, table.reuse_sram.capacity)
+    machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, table)
     everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
     dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
     if skip_rate is not None:

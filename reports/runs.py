@@ -113,7 +113,8 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
     runs = summary.sampler.images * (summary.timesteps or summary.sampler.steps)
-    plans = {name: plan_of_run(dims, build, result.counters, runs) for name, result in summary.results.items()}
+    sram = table.reuse_sram.capacity
+    plans = {name: plan_of_run(dims, build, result.counters, runs, sram) for name, result in summary.results.items()}
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     for name, result in summary.results.items():
         bill = energy(result.counters, build, table, plans[name], host_work=work).summary()

@@ -120,6 +120,15 @@ class Sram(_Entry):
     point: Annotated[list[SramPoint], Field(min_length=2)]
 
 
+class ReuseSram(_Entry):
+    """On-chip memory for the history and the cache of results; what does not fit lives in external memory."""
+
+    unit: Literal["KiB"]
+    per: Text
+    source: Source
+    capacity: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class EnergyTable(_Entry):
     """A whole table; ``load_table`` reads one. Energies are in pJ at ``node_nm``."""
 
@@ -130,6 +139,7 @@ class EnergyTable(_Entry):
     action: dict[str, Action]
     ratio: dict[str, Ratio]
     sram: Sram
+    reuse_sram: ReuseSram
 
     @model_validator(mode="after")
     def _complete(self) -> EnergyTable:
@@ -190,6 +200,17 @@ class EnergyTable(_Entry):
             head = {"entry": f"scaling from {source_nm} nm", "unit": scaling.unit, "per": "energy"}
             rows.append(head | {"node_nm": float(source_nm), "nominal": scaling.factor, "source": scaling.source})
         rows.append({"entry": "SRAM interpolation", "unit": "", "per": "", "node_nm": None, "source": self.sram.source})
+        own = self.reuse_sram
+        rows.append(
+            {
+                "entry": "SRAM for results to reuse",
+                "unit": own.unit,
+                "per": own.per,
+                "node_nm": None,
+                "nominal": own.capacity,
+                "source": own.source,
+            }
+        )
         return rows
 
 

@@ -101,6 +101,33 @@ def test_the_threshold_alone_moves_to_another_target(checkpoint: str, stored: St
     assert (moved.widened, moved.tried, moved.integer_model) == (stored.widened, stored.tried, stored.integer_model)
 
 
+def test_the_search_starts_where_it_is_told_to(checkpoint: str, stored: StoredPolicy, tmp_path: Path):
+    out = tmp_path / "started.json"
+    started = calibrated(checkpoint, target="speedup=1.8", threshold_only=True, start="forecast:max_streak=2", out=out)
+    assert started == read_policy(out) and started.start == "forecast:max_streak=2" and stored.start is None
+    alike = {"threshold": started.policy.threshold, "error_weights": started.policy.error_weights}
+    assert started.policy == replace(forecast(max_streak=2), **alike) != replace(stored.policy, **alike)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrate_run, "search", lambda evaluate, policy, target, *sweeps: hit(evaluate, policy, target))
+        searched = calibrated(checkpoint, target="speedup=1.8", start="forecast:max_streak=2:reach=2.5", out=out)
+    assert (searched.policy.max_streak, searched.policy.reach) == (2, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("start", "complaint"),
+    [
+        ("radit", "--start is 'radit': policy forecast is what is calibrated, such as forecast:max_streak=3"),
+        ("fast", "--start is 'fast': choose dense, radit, forecast"),
+        ("forecast:speed=3", "--start setting is 'speed=3': give one of"),
+    ],
+)
+def test_bad_starts_are_refused(checkpoint: str, tmp_path: Path, start: str, complaint: str):
+    out = tmp_path / "none.json"
+    with pytest.raises(UserError, match=complaint):
+        calibrated(checkpoint, start=start, out=out)
+    assert not out.exists()
+
+
 def test_the_stored_policies_are_those_of_this_model_alone(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
     assert policy_of("forecast", checkpoint, integer) == stored.policy != forecast()
     assert policy_of("radit", checkpoint, integer) == stored.radit != radit()

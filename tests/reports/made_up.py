@@ -61,7 +61,9 @@ def run(computed: np.ndarray, policy_on: bool, forecast: bool = False) -> Policy
     counters |= {"pass_vector": passes, "fc1_array": counters["array_cycles"]}
     counters["qkv_weights"] = cycles - passes - counters["array_cycles"]
     work = host_work(DiTConfig(), STEPS, images=1)
-    bill = energy(counters, BUILD, load_table(), plan_memory(DIMS, BUILD, slots=2 if forecast else 1), work)
+    table = load_table()
+    plan = plan_memory(DIMS, BUILD, table.reuse_sram.capacity, slots=2 if forecast else 1)
+    bill = energy(counters, BUILD, table, plan, work)
     macs, dense_macs = model_macs(DIMS, computed), model_macs(DIMS, np.ones_like(computed))
     limits = roofline(Run(DIMS, BUILD, computed, orders), MemoryModel())
     model = CycleModel(predicted=cycles - 1000, measured=cycles)
@@ -107,7 +109,9 @@ def summary(rng: np.random.Generator, forecast: bool = False) -> Summary:
             origin="stored with the checkpoint, hash matches",
         ),
         seconds={"quantize": 4.2, "verilate": 31.0, "simulate dense": 80.1, "simulate radit": 41.5, "report": 2.0},
-        provenance=provenance(load_table(), plan_memory(DIMS, BUILD).describe(), {"checkpoint": "0123456789abcdef"}),
+        provenance=provenance(
+            load_table(), plan_memory(DIMS, BUILD, 1024).describe(), {"checkpoint": "0123456789abcdef"}
+        ),
     )
 
 

@@ -17,7 +17,8 @@ from reports.table import load_table
 from tests.reports.made_up import BUILD, DIMS, STEPS
 
 TABLE = load_table()
-PLAN = plan_memory(DIMS, BUILD)
+SRAM = TABLE.reuse_sram.capacity
+PLAN = plan_memory(DIMS, BUILD, SRAM)
 ONES = dict.fromkeys(COUNTERS, 1) | {"cycles": 3}
 FREE = UNCOUNTED - {"cycles"}  # cycles and events, no action of their own
 
@@ -75,22 +76,22 @@ def test_detection_and_cache_are_lines_of_their_own():
 
 def test_history_then_cache_move_out_when_they_do_not_fit():
     assert PLAN.cache_on_chip and PLAN.history_on_chip
-    small = plan_memory(DIMS, BUILD, cache_sram_kib=100)
+    small = plan_memory(DIMS, BUILD, sram_kib=100)
     assert small.history_on_chip and not small.cache_on_chip
-    none = plan_memory(DIMS, BUILD, cache_sram_kib=0)
+    none = plan_memory(DIMS, BUILD, sram_kib=0)
     assert not none.history_on_chip and "external memory" in none.describe()
     totals = [energy(ONES, BUILD, TABLE, plan).total_uj.nominal for plan in (PLAN, small, none)]
     assert totals == sorted(totals) and len(set(totals)) == 3
 
 
 def test_forecast_doubles_the_cache():
-    assert plan_memory(DIMS, BUILD, slots=2).cache.capacity_kib == 2 * PLAN.cache.capacity_kib
+    assert plan_memory(DIMS, BUILD, SRAM, slots=2).cache.capacity_kib == 2 * PLAN.cache.capacity_kib
 
 
 def test_a_stream_is_as_large_as_two_branches_and_followers_keep_no_codes():
     shape = (STEPS, DIMS.sub_blocks)
     follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape)
-    plan = planned(DIMS, BUILD, Orders(True, gains=np.full(shape, 128), follow=follow, whole=True))
+    plan = planned(DIMS, BUILD, Orders(True, gains=np.full(shape, 128), follow=follow, whole=True), SRAM)
     assert plan.cache.capacity_kib * DIMS.sub_blocks == 4 * PLAN.cache.capacity_kib
     assert plan.history.capacity_kib * DIMS.sub_blocks == PLAN.history.capacity_kib
 
@@ -110,7 +111,7 @@ def test_a_plan_is_found_again_in_the_counters(kind, gain, rng):
         follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape)
         orders = dataclasses.replace(orders, follow=follow, whole=kind == "whole")
     counters = expected_counts(DIMS, BUILD, computed, orders)
-    assert plan_of_run(DIMS, BUILD, counters, STEPS) == planned(DIMS, BUILD, orders)
+    assert plan_of_run(DIMS, BUILD, counters, STEPS, SRAM) == planned(DIMS, BUILD, orders, SRAM)
 
 
 def test_conditioning_weights_are_read_once():

@@ -115,8 +115,19 @@ def test_every_policy_is_priced_again(rng):
     assert "forecast: history" in priced.provenance.memory_plan
 
 
+def test_a_table_with_less_room_prices_the_cache_as_external_memory(rng):
+    summary, table = made_up.summary(rng, forecast=True), load_table()
+    roomy = runs._priced(summary, table)
+    tight = runs._priced(
+        summary, table.model_copy(update={"reuse_sram": table.reuse_sram.model_copy(update={"capacity": 0.0})})
+    )
+    assert tight.dense.energy_uj == roomy.dense.energy_uj
+    assert tight.radit.energy_uj.nominal > roomy.radit.energy_uj.nominal
+    assert "with 0 KiB of SRAM" in tight.provenance.memory_plan
+
+
 def test_plans_are_told_once_or_by_policy():
-    one, two = (plan_memory(made_up.DIMS, made_up.BUILD, slots=n) for n in (1, 2))
+    one, two = (plan_memory(made_up.DIMS, made_up.BUILD, 1024, slots=n) for n in (1, 2))
     assert describe_plans({"dense": one, "radit": one}) == one.describe()
     text = describe_plans({"dense": one, "radit": one, "forecast": two})
     assert text == f"dense, radit: {one.describe()}. forecast: {two.describe()}"
