@@ -40,6 +40,7 @@ from model.errors import UserError
 from model.generate import generate
 from model.integer import IntegerDiT
 from model.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path, write_policy
+from model.quality import squared_errors
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise
@@ -123,7 +124,7 @@ class Bench:
     def _run(self, policy: Policy, start: int, stop: int) -> Point:
         """The policy's point on some of the images."""
         parts = self.over(_generated, policy, start=start, stop=stop)
-        errors = (torch.cat([part[0] for part in parts]) - self._dense[start:stop]).double().square().flatten(1).mean(1)
+        errors = squared_errors(torch.cat([part[0] for part in parts]), self._dense[start:stop])
         computed = torch.cat([(~part[1]).double().mean((0, 3)) for part in parts], 1)
         return Point(
             policy, self._macs @ computed / self._macs.sum(), errors, torch.cat([part[2] for part in parts], 1)

@@ -65,7 +65,7 @@ class ClipJudge(Judge):
     """Of clips of moving digits: the same, then frame by frame, and how they move; see `model/video_quality.py`."""
 
     shape = (8, 1, 16, 16)
-    samples = 128  # as much work as eight images each
+    samples = 512  # as much work as eight images each; of fewer, single clips decide the paired error
     modules = ("batches", "clip_classifier", "moving_digits", "video_quality")
 
     def __init__(self, cache: Path) -> None:

@@ -82,6 +82,16 @@ def mse(images: Tensor, reference: Tensor) -> float:
     return float(mean_squared_error(images.double().flatten(), reference.double().flatten()))
 
 
+def squared_errors(images: Tensor, reference: Tensor) -> Tensor:
+    """Return the mean squared pixel difference (N,) float64 of every pair of images or clips, see `mse`.
+
+    Raises:
+        UserError: the shapes differ.
+    """
+    _check_pairs(images, reference)
+    return (images.double() - reference.double()).square().flatten(1).mean(1)
+
+
 def psnr(images: Tensor, reference: Tensor) -> float:
     """Return the peak signal-to-noise ratio of paired images or clips, see `mse`, in dB; infinite for equal ones.
 

@@ -36,7 +36,7 @@ from model.generate import generate, mac_reduction
 from model.integer import IntegerDiT
 from model.judge import DigitJudge, described, is_judge, judge_of
 from model.policy_file import policy_of
-from model.quality import mse
+from model.quality import mse, squared_errors
 from model.quantize import quantize
 from model.reference import Reference
 from model.sampler import DDIM, make_noise, sample
@@ -182,9 +182,13 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     first = _generate(settings, [*seeds, "dense", "radit", "forecast"], progress)
     reduction, ours = (_reduction(first[name], integer) for name in ("radit", "forecast"))
     fewer = max(1, math.ceil(settings.steps / reduction))
-    short = _generate(replace(settings, steps=fewer), ["dense"], progress)
-    bar = _generate(replace(settings, steps=max(1, round(BAR * settings.steps))), ["dense"], progress)
+    steps_of = {"fewer_steps": fewer, "30_of_50": max(1, round(BAR * settings.steps))}
+    fewer_steps = {
+        name: _generate(replace(settings, steps=steps), ["dense"], progress) for name, steps in steps_of.items()
+    }
     images = {name: torch.cat([image for image, _ in parts]) for name, parts in first.items()}
+    paired = {name: images[name] for name in ("radit", "forecast")}
+    paired |= {name: torch.cat([image for image, _ in parts["dense"]]) for name, parts in fewer_steps.items()}
     found = {name: judge.measure(image, labels) for name, image in images.items()}
     found["float"] = found[seeds[0]]
     spread = [found[name]["fd"] for name in seeds]
@@ -198,19 +202,25 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
         "accuracy_int8": found["dense"]["accuracy"],
         "accuracy_radit": found["radit"]["accuracy"],
         "mse_radit_to_dense": mse(images["radit"], images["dense"]),
-        "mse_fewer_steps_same_macs": mse(torch.cat([image for image, _ in short["dense"]]), images["dense"]),
+        "mse_fewer_steps_same_macs": mse(paired["fewer_steps"], images["dense"]),
         "mac_reduction": reduction,
         "fd_forecast": found["forecast"]["fd"],
         "accuracy_forecast": found["forecast"]["accuracy"],
         "mse_forecast_to_dense": mse(images["forecast"], images["dense"]),
         "mac_reduction_forecast": ours,
-        "mse_30_of_50": mse(torch.cat([image for image, _ in bar["dense"]]), images["dense"]),
+        "mse_30_of_50": mse(paired["30_of_50"], images["dense"]),
         "fewer_steps": fewer,
+        "mse_spread": {name: _spread(squared_errors(each, images["dense"])) for name, each in paired.items()},
     }
     data = judge.of_data(settings.samples, settings.seed)
     if data:
         result["clips"] = {"data": data} | {name: found[name] for name in ("float", "dense", "radit", "forecast")}
     return result
+
+
+def _spread(errors: Tensor) -> dict[str, float]:
+    """How far the mean of errors (N,) is to be trusted, and what half of the samples stay below."""
+    return {"standard_error": float(errors.std()) / math.sqrt(len(errors)), "median": float(errors.median())}
 
 
 def _reduction(parts: list[Part], integer: IntegerDiT) -> float:

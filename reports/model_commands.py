@@ -77,7 +77,7 @@ def quality(
             None,
             "Images or clips per variant: float, int8 dense, int8 skipping (count); a clip takes as long as about "
             "eight images.",
-            "1000, of clips 128",
+            "1000, of clips 512",
         ),
     ] = None,
     steps: StepsOption = 50,

@@ -76,22 +76,23 @@ def _quality_rows(s: Comparison) -> list[str]:
     if q is None:
         return []
 
-    def row(name: str, pattern: str, values: Mapping[str, float | None]) -> str:
-        found = [values[policy] for policy in s.results]
+    def row(name: str, pattern: str, values: Mapping[str, float | str | None]) -> str:
+        found = [values.get(policy) for policy in s.results]
         cells = ["" if value is None else pattern.format(value) for value in found]
         return _row(name, cells, [""] * len(s.dense_over), "measured")
 
-    bars = f"fewer steps, same MACs: {q.mse_fewer_steps_same_macs:.2g}"
-    bars += f"; 30 of 50 steps: {q.mse_30_of_50:.2g}" if q.mse_30_of_50 is not None else ""
+    bars = f"fewer steps, same MACs: {q.error_text('fewer_steps')}"
+    bars += f"; 30 of 50 steps: {q.error_text('30_of_50')}" if q.mse_30_of_50 is not None else ""
+    spread = "" if q.mse_spread is None else " +- standard error"
     own = q.clips["data"] if q.clips else None
     distance = f"Frechet distance, {q.samples:,} samples (float {q.fd_float:.3g}; re-seeding +-{q.fd_noise:.2g}"
     distance += f"; as many of the data {own.fd:.3g})" if own else ")"
     accuracies = {"dense": q.accuracy_int8, "radit": q.accuracy_radit, "forecast": q.accuracy_forecast}
-    errors = {"dense": 0.0, "radit": q.mse_radit_to_dense, "forecast": q.mse_forecast_to_dense}
+    errors = {"dense": "0"} | {name: q.error_text(name) for name in q.paired_errors}
     return [
         row(distance, "{:.3g}", {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}),
         row(f"label accuracy (float {q.accuracy_float:.1%})", "{:.1%}", accuracies),
-        row(f"mean squared error to dense ({bars})", "{:.2g}", errors),
+        row(f"mean squared error to dense{spread} ({bars})", "{}", errors),
         *(row(*each) for each in _clip_measures(q)),
     ]
 

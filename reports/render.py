@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,9 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
 
     reductions = {"radit": q.mac_reduction or None, "forecast": q.mac_reduction_forecast}
 
-    def row(name: str, whole: float | None, pattern: str, values: dict[str, float | None], **claim: str) -> QualityRow:
+    def row(
+        name: str, whole: float | None, pattern: str, values: Mapping[str, float | str | None], **claim: str
+    ) -> QualityRow:
         cells = [whole, *(values.get(policy) for policy in policies)]
         return QualityRow(name, tuple("" if v is None else pattern.format(v) for v in cells), **claim)
 
@@ -211,12 +214,14 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
         }
         return row(f"change of the distance, {words}", None, "{:+.3g}", {policy: found - against}, **claim)
 
-    def error(policy: str, found: float | None, bar: float | None, words: str) -> QualityRow | None:
-        if found is None:
+    def error(policy: str, bar: str, words: str) -> QualityRow | None:
+        errors = q.paired_errors
+        if not {policy, bar} <= errors.keys():
             return None
-        claim = {} if bar is None else {"claim": f"{words}: {bar:.3g}", "verdict": _verdict(found < bar)}
-        name = f"mean squared pixel error to int8 dense, {POLICY_LABELS[policy]}"
-        return row(name, None, "{:.3g}", {policy: found}, **claim)
+        claim = {"claim": f"{words}: {q.error_text(bar)}", "verdict": _verdict(errors[policy] < errors[bar])}
+        spread = "" if q.mse_spread is None else " +- standard error"
+        name = f"mean squared pixel error to int8 dense{spread}, {POLICY_LABELS[policy]}"
+        return row(name, None, "{}", {policy: q.error_text(policy)}, **claim)
 
     def clips(name: str, field: str, pattern: str) -> QualityRow | None:
         """A measure that only clips have, beside the data's own value."""
@@ -237,8 +242,9 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
         clips("clips within half a pixel of a bouncing path", "straight", "{:.1%}"),
         clips("departure from the nearest bouncing path, pixels", "departure", "{:.2f}"),
         clips("speed, pixels per frame", "speed", "{:.2f}"),
-        error("radit", q.mse_radit_to_dense, q.mse_fewer_steps_same_macs, "fewer steps at the same MACs"),
-        error("forecast", q.mse_forecast_to_dense, q.mse_30_of_50, "dense with 30 of the 50 steps"),
+        error("radit", "fewer_steps", "fewer steps at the same MACs"),
+        error("radit", "30_of_50", "dense with 30 of the 50 steps"),
+        error("forecast", "30_of_50", "dense with 30 of the 50 steps"),
     ]
     return [each for each in rows if each and any(each.values)]
 

@@ -238,6 +238,13 @@ class ClipMeasures(Part):
     straight: Share
 
 
+class Spread(Part):
+    """Of paired errors over the samples: the standard error of their mean, and their median."""
+
+    standard_error: Amount
+    median: Amount
+
+
 class Quality(Part):
     """Frechet distances (no unit), accuracies (share), mean squared pixel differences (pixels from -1 to 1).
 
@@ -247,7 +254,8 @@ class Quality(Part):
         fewer_steps: those steps.
         mse_30_of_50: of the dense integer model with 30 of the 50 steps, the bar of equal quality.
         mac_reduction, mac_reduction_forecast: MACs dense over skipping of the samples.
-        ..._forecast, mse_30_of_50: None where they were not measured.
+        mse_spread: of the errors of "radit", "fewer_steps", "forecast" and "30_of_50".
+        ..._forecast, mse_30_of_50, mse_spread: None where they were not measured.
         clips: of "data", "float" and the policies; None: the samples are images.
         origin: stored with the checkpoint, or recomputed in this run.
     """
@@ -269,8 +277,25 @@ class Quality(Part):
     mse_forecast_to_dense: Amount | None = None
     mse_30_of_50: Amount | None = None
     mac_reduction_forecast: Amount | None = None
+    mse_spread: dict[str, Spread] | None = None
     clips: dict[str, ClipMeasures] | None = None
     origin: str = ""
+
+    @property
+    def paired_errors(self) -> dict[str, float]:
+        """The mean errors that were measured, by the names of ``mse_spread``."""
+        found = {
+            "radit": self.mse_radit_to_dense,
+            "fewer_steps": self.mse_fewer_steps_same_macs,
+            "forecast": self.mse_forecast_to_dense,
+            "30_of_50": self.mse_30_of_50,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def error_text(self, name: str) -> str:
+        """A mean error with its standard error, for tables."""
+        mean = f"{self.paired_errors[name]:.3g}"
+        return mean if self.mse_spread is None else f"{mean} +- {self.mse_spread[name].standard_error:.1g}"
 
 
 class Provenance(Part):

@@ -68,7 +68,7 @@ def test_clips_of_other_classes_are_refused(tmp_path):
 
 def test_the_model_chooses_the_judge():
     assert judge_of("digits") is DigitJudge and judge_of("moving-digits") is ClipJudge
-    assert (DigitJudge.samples, ClipJudge.samples) == (1000, 128)
+    assert (DigitJudge.samples, ClipJudge.samples) == (1000, 512)
     for model in ("dit-s-2", "latte-xl-2"):
         with pytest.raises(UserError, match="use 'digits', 'moving-digits' or a file of their kind"):
             judge_of(model)
@@ -89,6 +89,9 @@ def test_quality_of_clips(tiny, monkeypatch):
         assert quality.clips[name].fd == getattr(quality, f"fd_{name}")
     assert quality.clips["dense"].fd == quality.fd_int8 != quality.fd_float
     assert 0 < quality.mse_30_of_50 and quality.mac_reduction >= 1
+    assert quality.mse_spread.keys() == quality.paired_errors.keys() == {"radit", "fewer_steps", "forecast", "30_of_50"}
+    spread, mean = quality.mse_spread["30_of_50"], quality.mse_30_of_50
+    assert 0 < spread.median < 2 * mean and 0 < spread.standard_error < mean  # of four clips
     assert json.loads(stored_path(tiny).read_text())["result"] == result
     again = stored_or_measured(tiny, steps=4, cfg=1.5)
     assert "stored with the checkpoint" in again.pop("origin") and again == result

@@ -12,7 +12,7 @@ from model.errors import UserError
 from reports.arrays import write_arrays
 from reports.pictures import pixels
 from reports.plots import ENERGY_GROUPS
-from reports.render import render, rerender
+from reports.render import quality_rows, render, rerender
 from reports.summary import write_summary
 from tests.reports import made_up
 
@@ -58,6 +58,22 @@ def test_page_of_clips(rng):
         assert words in page
     labels = base64.b64decode(re.search(r'svg\+xml;base64,([^"]*)" alt="skip map', page)[1]).decode()
     assert "<!-- block 0 spatial attention -->" in labels and "<!-- block 5 temporal attention -->" in labels
+
+
+def test_errors_stand_beside_both_bars(rng):
+    summary = made_up.summary(rng, forecast=True)
+    rows = {
+        (each.name.rpartition(" ")[2], each.claim): each
+        for each in quality_rows(summary.quality, ["radit", "forecast"])
+    }
+    bar = "dense with 30 of the 50 steps: 0.00045 +- 4e-05"
+    assert rows["RADiT", bar].values == ("", "0.00021 +- 2e-05", "") and rows["RADiT", bar].verdict == "yes"
+    assert rows["forecast", bar].values == ("", "", "0.00013 +- 1e-05")
+    assert rows["RADiT", "fewer steps at the same MACs: 0.0011 +- 0.0001"].verdict == "yes"
+    summary.quality.mse_forecast_to_dense = 0.00046
+    assert [each.verdict for each in quality_rows(summary.quality, ["forecast"]) if each.claim == bar] == ["no"]
+    summary.quality.mse_spread = None
+    assert "+-" not in " ".join(each.claim + each.name for each in quality_rows(summary.quality, ["forecast"]))
 
 
 def test_quality_without_a_forecast_measurement(rng):
