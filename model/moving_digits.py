@@ -8,7 +8,9 @@ covers the other where both have ink.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,6 +49,40 @@ class Motion:
             )
         if self.digits not in (1, 2):
             raise UserError(f"Motion field digits is {self.digits}: give 1 or 2.")
+
+
+def parse_motion(text: str) -> Motion:
+    """Return the motion of a text such as "slowest=0.5:fastest=2:bounce=False:digits=2"; the rest is as by default.
+
+    Raises:
+        UserError: a field is unknown, or a value does not fit its field.
+    """
+    values: dict[str, Any] = {}
+    for setting in text.split(":"):
+        name, _, value = setting.partition("=")
+        try:
+            values[name] = _FIELDS[name][0](value)
+        except KeyError:
+            raise UserError(
+                f"--motion setting is '{setting}': give one of {', '.join(_FIELDS)} and =VALUE, with colons between."
+            ) from None
+        except ValueError:
+            raise UserError(f"--motion setting {name} is '{value}': give {_FIELDS[name][1]}.") from None
+    return Motion(**values)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("True", "False"):
+        raise ValueError
+    return text == "True"
+
+
+_FIELDS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "slowest": (float, "a number"),
+    "fastest": (float, "a number"),
+    "bounce": (_truth, "True or False"),
+    "digits": (int, "1 or 2"),
+}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from model.config import NAMED_MODELS, DiTConfig
 from model.data import split_digits
 from model.dit import DiT
 from model.errors import UserError
-from model.moving_digits import animate
+from model.moving_digits import Motion, animate
 from model.sampler import DIFFUSION_STEPS, add_noise
 from model.training_state import read_state, state_path, write_state
 
@@ -71,22 +71,26 @@ class TrainingData:
     transform: Transform | None = None
 
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of config, samples and labels."""
-        state = hashlib.sha256(json.dumps(self.config.model_dump()).encode())
+        """Return the SHA-256 (hex) of config, facts, samples and labels."""
+        state = hashlib.sha256(json.dumps([self.config.model_dump(), self.facts]).encode())
         for tensor in (self.samples, self.labels):
             state.update(tensor.numpy().tobytes())
         return state.hexdigest()
 
 
-def training_data(model: str, folder: Path | None = None) -> TrainingData:
-    """Return the train split of the digits, standing or moving, or the user's own clips of `folder`.
+def training_data(model: str, folder: Path | None = None, motion: Motion | None = None) -> TrainingData:
+    """Return the train split of the digits, standing or moving as `motion` says, or the user's own clips of `folder`.
 
     Raises:
-        UserError: there is no recipe for `model`, it does not learn from clips, or a bad folder (see `load_clips`).
+        UserError: there is no recipe for `model`, it does not learn from clips or these do not move that way, or a bad
+            folder (see `load_clips`).
     """
     if model not in RECIPES:
         raise UserError(f"MODEL is '{model}', which cannot be trained here: use {' or '.join(map(repr, RECIPES))}.")
     config, digits = NAMED_MODELS[model], split_digits()[0]
+    if motion is not None and (config.frames == 1 or folder is not None):
+        learnt = f"the clips of {folder}" if folder else f"what {model} learns from"
+        raise UserError(f"--motion is how the digits of 'moving-digits' move, not {learnt}: leave it out.")
     if folder is not None:
         if config.frames == 1:
             raise UserError(f"--data is {folder}, but {model} does not learn from clips: use it with 'moving-digits'.")
@@ -99,9 +103,10 @@ def training_data(model: str, folder: Path | None = None) -> TrainingData:
         return TrainingData(config, digits.images, digits.labels, facts)
 
     def move(images: Tensor, generator: torch.Generator) -> Tensor:
-        return animate(images, generator, frames=config.frames, size=config.input_size)[0]
+        return animate(images, generator, motion, frames=config.frames, size=config.input_size)[0]
 
     facts["provenance"] += " in synthetic motion (model/moving_digits.py)"
+    facts["motion"] = str(motion or Motion())
     return TrainingData(config, digits.images, digits.labels, facts, move)
 
 
@@ -193,6 +198,7 @@ def train_model(
     batch_size: int | None = None,
     peak_rate: float | None = None,
     data: Path | None = None,
+    motion: Motion | None = None,
     resume: bool = False,
 ) -> DiT:
     """Train a model, write its averaged weights to `out` and return it.
@@ -205,13 +211,14 @@ def train_model(
         steps, batch_size, peak_rate: instead of the recipe's own, see `Recipe`.
         seed: see `Trainer`.
         data: folder of the user's own clips, see `load_clips`; by default the digits.
+        motion: of moving digits, by default `Motion()`.
         resume: go on with an interrupted training of the same settings and data.
 
     Raises:
         UserError: a field is out of range, the data is bad, `out` cannot be written, or there is nothing to resume.
     """
     check_target(out)
-    source = training_data(model, data)
+    source = training_data(model, data, motion)
     usual = RECIPES[model]
     recipe = Recipe(
         usual.steps if steps is None else steps,

@@ -45,6 +45,15 @@ def train(
             "sub-folders are labels.",
         ),
     ] = None,
+    motion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD=VALUE:..",
+            help="How moving-digits move: slowest and fastest (pixels per frame), bounce (True, or False: leave on one "
+            "side and come in on the other), digits (per clip, 1 or 2).",
+            show_default="slowest=0.25:fastest=1:bounce=True:digits=1",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -59,10 +68,11 @@ def train(
 
     The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
     """
+    from model.moving_digits import parse_motion
     from model.train import train_model
 
-    target = out or BUILD / f"{model}.safetensors"
-    train_model(model, target, steps=steps, seed=seed, batch_size=batch_size, data=data, resume=resume)
+    target, moving = out or BUILD / f"{model}.safetensors", parse_motion(motion) if motion is not None else None
+    train_model(model, target, steps=steps, seed=seed, batch_size=batch_size, data=data, motion=moving, resume=resume)
     return 0
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model.data import Digits, all_digits, split_digits
 from model.errors import UserError
-from model.moving_digits import Motion, animate, fold, ink_centres, moving_digits
+from model.moving_digits import Motion, animate, fold, ink_centres, moving_digits, parse_motion
 
 NO_WALL = Motion(slowest=1.0, fastest=1.0, bounce=False)
 
@@ -109,6 +109,27 @@ def test_the_front_digit_names_the_clip_and_covers_the_other() -> None:
 def test_bad_motion_is_named(settings: dict[str, float], words: str) -> None:
     with pytest.raises(UserError, match=words):
         Motion(**settings)
+
+
+def test_motion_is_read_from_a_text() -> None:
+    assert parse_motion("bounce=False:digits=2") == Motion(bounce=False, digits=2)
+    assert parse_motion("slowest=0.5:fastest=2:bounce=True") == Motion(slowest=0.5, fastest=2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("speed=3", "--motion setting is 'speed=3': give one of slowest, fastest, bounce, digits and =VALUE"),
+        ("", "--motion setting is '': give one of"),
+        ("fastest=far", "--motion setting fastest is 'far': give a number"),
+        ("digits=1.5", "--motion setting digits is '1.5': give 1 or 2"),
+        ("bounce=no", "--motion setting bounce is 'no': give True or False"),
+        ("slowest=3", "slowest and fastest are 3.0 and 1.0"),
+    ],
+)
+def test_bad_motion_texts_are_named(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        parse_motion(text)
 
 
 @pytest.mark.parametrize(("field", "value"), [("count", 0), ("frames", 0), ("size", 7)])

@@ -15,6 +15,7 @@ from model.batches import Batches
 from model.checkpoint import load_model, read_metadata
 from model.config import NAMED_MODELS, DiTConfig
 from model.errors import UserError
+from model.moving_digits import Motion
 from model.train import Trainer, noise_loss, train_model
 from model.training_state import state_path
 
@@ -137,6 +138,19 @@ def test_training_on_own_clips(tmp_path: Path) -> None:
     assert "4 clips of clips" in metadata["provenance"]
 
 
+def test_training_on_another_motion(tmp_path: Path) -> None:
+    """Another model is learnt, its checkpoint says of which motion, and neither training resumes the other."""
+    usual, other = tmp_path / "usual.safetensors", tmp_path / "other.safetensors"
+    two = Motion(bounce=False, digits=2)
+    train_model("moving-digits", usual, steps=2, batch_size=4)
+    train_model("moving-digits", other, steps=2, batch_size=4, motion=two)
+    assert read_metadata(other)["motion"] == str(two) != read_metadata(usual)["motion"] == str(Motion())
+    models = [load_model(path).state_dict() for path in (usual, other)]
+    assert any(not torch.equal(models[0][name], models[1][name]) for name in models[0])
+    digests = {train.training_data("moving-digits", motion=motion).digest() for motion in (None, two)}
+    assert len(digests) == 2
+
+
 def test_bad_clips_leave_nothing_behind(tmp_path: Path) -> None:
     folder, out = write_clips(tmp_path / "clips"), tmp_path / "new" / "own.safetensors"
     for number in range(5):
@@ -154,6 +168,8 @@ def test_bad_clips_leave_nothing_behind(tmp_path: Path) -> None:
         ({"batch_size": 2000}, "Training field batch_size is 2000"),
         ({"model": "cats"}, "MODEL is 'cats', which cannot be trained here: use 'digits' or 'moving-digits'"),
         ({"data": Path("clips")}, "--data is clips, but digits does not learn from clips"),
+        ({"motion": Motion()}, "--motion is .* not what digits learns from: leave it out"),
+        ({"model": "moving-digits", "motion": Motion(), "data": Path("own")}, "not the clips of own: leave it out"),
         ({"out": "weights.pt"}, "has the extension '.pt': write a .safetensors file"),
     ],
 )
