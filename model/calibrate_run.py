@@ -220,7 +220,7 @@ def _threshold(given: Images, start: Policy | None, target: Target, jobs: int, t
     bench = Bench(given, jobs, tell)
     before = load_policy(given.model, bench.integer)
     point = hit(bench.evaluate, start or (forecast() if before is None else before.policy), target)
-    widened, tried = (False, {}) if before is None else (before.widened, before.tried)
+    widened, tried = (False, {}) if before is None else (before.widened, {} if start else before.tried)
     return Found(point, bench, None, widened, tried)
 
 

@@ -12,7 +12,8 @@ knots of the threshold's table over the timesteps. A change is judged by
 with r the root of an image's error, mean over the images, and m the MAC reduction, before and after it: what it gains
 beyond moving along the curve of error over MAC reduction, whose slope `tilt` is measured. Roots, because the few images
 that tip over would decide otherwise. A change is taken if it gains more than `CONFIDENCE` standard errors; it is
-dropped after a `PROBE` of the images if it gains nothing there, a standard error granted. Nothing here is random.
+dropped after a `PROBE` of the images if it gains nothing there, a standard error granted, or if no threshold reaches
+the speedup any more, which a `GLANCE` at the largest one tells. Nothing here is random.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SWEEPS = (1.5, 1.25)  # factors by which knots and reach are changed, one after 
 LONGEST = (1 << STREAK_BITS) - 1  # run of reuses
 STREAKS = (1, 2, -1, -2)
 CONFIDENCE = 0.5
-PROBE = 0.5  # share of the images
+PROBE, GLANCE = 0.5, 0.05  # shares of the images
 GROWTH = 1.2  # of the threshold, first step towards the target
 CLOSE = 1.01  # ratio of thresholds at which the bisection ends
 SMALLEST = 1e-4  # threshold
@@ -130,7 +131,7 @@ def search(evaluate: Evaluate, start: Policy, target: Target, sweeps: tuple[floa
         most = f"{point.mac_reduction:.2f}"
         raise UserError(f"--target is 'speedup={target.value:g}': this model reaches {most} at most; ask for less.")
     for factor in sweeps:
-        point = hit(evaluate, _sweep(evaluate, point, factor).policy, target)
+        point = hit(evaluate, _sweep(evaluate, point, target, factor).policy, target)
     return point
 
 
@@ -186,26 +187,31 @@ def moves(policy: Policy, factor: float) -> Iterator[Callable[[Policy], list[Pol
         yield lambda given, knot=knot: [_scaled(given, knot, by) for by in (factor, 1 / factor)]  # type: ignore[misc]
 
 
-def _sweep(evaluate: Evaluate, point: Point, factor: float) -> Point:
+def _sweep(evaluate: Evaluate, point: Point, target: Target, factor: float) -> Point:
     """The point after one change of every coordinate at most."""
     tilt = _tilt(evaluate, point)
     for coordinate in moves(point.policy, factor):
         for policy in coordinate(point.policy):
-            if (better := _better(evaluate, policy, point, tilt)) is not None:
+            if (better := _better(evaluate, policy, point, target, tilt)) is not None:
                 point = better
                 break
     return point
 
 
-def _better(evaluate: Evaluate, policy: Policy, point: Point, tilt: float) -> Point | None:
-    """The policy's point if it gains over `point`."""
+def _better(evaluate: Evaluate, policy: Policy, point: Point, target: Target, tilt: float) -> Point | None:
+    """The policy's point if it gains over `point`, and still gets to the target."""
     probe = evaluate(policy, PROBE)
     gained, doubt = gain(probe, point.first(len(probe.errors)), tilt)
-    if gained + doubt <= 0.0:
+    if gained + doubt <= 0.0 or not _reaches(evaluate, policy, target):
         return None
     tried = evaluate(policy)
     gained, doubt = gain(tried, point, tilt)
     return tried if gained > CONFIDENCE * doubt else None
+
+
+def _reaches(evaluate: Evaluate, policy: Policy, target: Target) -> bool:
+    """Whether the policy's largest threshold saves as much as the target asks for."""
+    return target.kind != "speedup" or target.beyond(evaluate(replace(policy, threshold=1.0), GLANCE))
 
 
 def _tilt(evaluate: Evaluate, point: Point) -> float:
