@@ -133,17 +133,18 @@ class Bench:
 
 def run_calibrate(
     *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
-    threshold_only: bool = False, start: str | None = None,
+    threshold_only: bool = False, start: str | None = None, keep_radit: bool = False,
 ) -> StoredPolicy:  # fmt: skip
     """Search, fit, store and tell; or, with `threshold_only`, move a policy's threshold alone to the target.
 
     Args:
         start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
             `threshold_only` what is stored.
+        keep_radit: the baseline is the stored one, and only measured on these images.
 
     Raises:
-        UserError: a bad target or start, a seed that evaluations use, an unknown model, or a target that it does not
-            reach.
+        UserError: a bad target or start, a seed that evaluations use, an unknown model, a target that it does not
+            reach, or a baseline to keep where none is stored.
     """
     wanted, begin = parse_target(target), _start(start)
     if seed < FIRST_SEED:
@@ -151,10 +152,12 @@ def run_calibrate(
     path, since = out or policy_path(model), time.perf_counter()
     given = Images(model, steps, cfg, images, seed)
     find, expected = (_threshold, FEW) if threshold_only else (_rounds, EXPECTED)
+    own = _stored_radit(given) if keep_radit else None
     with _told(expected) as tell:
         found = find(given, begin, wanted, jobs or os.cpu_count() or 1, tell)
         kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
-        stored = _metered(found, _baseline(found.bench, kept), target, start)
+        baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
+        stored = _metered(found, baseline, target, start)
     if found.ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
     write_policy(path, stored)
@@ -173,6 +176,14 @@ def _start(text: str | None) -> Policy | None:
     if policy.name != "forecast":
         raise UserError(f"--start is '{text}': policy forecast is what is calibrated, such as forecast:max_streak=3.")
     return policy
+
+
+def _stored_radit(images: Images) -> Policy:
+    """The baseline that is stored with the model."""
+    before = load_policy(images.model, ready(images).integer)
+    if before is None:
+        raise UserError(f"--keep-radit: no policy is stored with {images.model}, leave the option out.")
+    return before.radit
 
 
 def ready(images: Images) -> Ready:

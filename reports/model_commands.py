@@ -135,6 +135,10 @@ def calibrate(
             show_default="forecast, or with --threshold-only the stored one",
         ),
     ] = None,
+    keep_radit: Annotated[
+        bool,
+        typer.Option("--keep-radit", help="Keep the stored baseline radit as it is; saves most of the evaluations."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
@@ -148,7 +152,7 @@ def calibrate(
 
     run_calibrate(
         model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
-        threshold_only=threshold_only, start=start,
+        threshold_only=threshold_only, start=start, keep_radit=keep_radit,
     )  # fmt: skip
     return 0
 

@@ -113,6 +113,22 @@ def test_the_search_starts_where_it_is_told_to(checkpoint: str, stored: StoredPo
     assert (searched.policy.max_streak, searched.policy.reach) == (2, 2.5)
 
 
+def test_the_stored_baseline_can_be_kept(checkpoint: str, stored: StoredPolicy, tmp_path: Path):
+    out = tmp_path / "kept.json"
+    options = {"target": "speedup=1.8", "threshold_only": True, "images": IMAGES + 2}
+    kept = calibrated(checkpoint, **options, keep_radit=True, out=out)
+    moved = calibrated(checkpoint, **options, out=tmp_path / "moved.json")
+    assert kept.radit == stored.radit and kept.policy == moved.policy
+    assert kept.radit_achieved != stored.radit_achieved, "measured on these images"
+
+
+def test_a_baseline_to_keep_must_be_stored(tmp_path: Path):
+    path = tmp_path / "fresh.safetensors"
+    save_checkpoint(path, seeded_dit())
+    with pytest.raises(UserError, match="--keep-radit: no policy is stored with .*fresh.*, leave the option out"):
+        calibrated(str(path), keep_radit=True)
+
+
 @pytest.mark.parametrize(
     ("start", "complaint"),
     [
