@@ -5,6 +5,7 @@ Cycles, MACs and checks are *measured* in the RTL simulation, energies *modelled
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -293,9 +294,11 @@ class Quality(Part):
         return {name: value for name, value in found.items() if value is not None}
 
     def error_text(self, name: str) -> str:
-        """A mean error with its standard error, for tables."""
-        mean = f"{self.paired_errors[name]:.3g}"
-        return mean if self.mse_spread is None else f"{mean} +- {self.mse_spread[name].standard_error:.1g}"
+        """A mean error with its standard error, for tables: 2.78e-3 +- 0.56e-3."""
+        mean = self.paired_errors[name]
+        power = math.floor(math.log10(mean)) if mean else 0
+        values = [mean] if self.mse_spread is None else [mean, self.mse_spread[name].standard_error]
+        return " +- ".join(f"{value / 10.0**power:.2f}e{power}" for value in values)
 
 
 class Provenance(Part):

@@ -67,7 +67,7 @@ def test_forecast_has_its_columns(rng):
     assert "| | dense | RADiT | forecast | dense / RADiT | dense / forecast | |" in text
     r, f = summary.ratios, summary.forecast_ratios
     assert f"| {summary.forecast.cycles / 1e6:,.3f} | {r.cycles:.2f} | {f.cycles:.2f} | measured |" in text
-    assert "30 of 50 steps: 0.00045 +- 4e-05) | 0 | 0.00021 +- 2e-05 | 0.00013 +- 1e-05 | | | measured |" in text
+    assert "30 of 50 steps: 4.50e-4 +- 0.40e-4) | 0 | 2.10e-4 +- 0.20e-4 | 1.30e-4 +- 0.12e-4 | | | measured |" in text
     assert "| 98.0% | 97.9% | 97.8% |" in text and "| 4.35 | 4.42 | 4.47 |" in text
     summary.quality.fd_forecast = None
     assert "| 4.35 | 4.42 | | | | measured |" in updated(f"{BEGIN}{END}", summary)

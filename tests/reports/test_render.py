@@ -34,7 +34,7 @@ def test_page_shows_forecast_beside_radit(rng):
     for words in ("RADiT against dense", "forecast against dense", "forecast − dense", "forecast: phase"):
         assert words in page
     assert f"<b>{summary.forecast_ratios.macs:.2f}×</b>" in page and f"<b>{summary.ratios.macs:.2f}×</b>" in page
-    for words in ("4.47", "+0.12", "97.8%", "dense with 30 of the 50 steps: 0.00045", "2.34"):
+    for words in ("4.47", "+0.12", "97.8%", "dense with 30 of the 50 steps: 4.50e-4", "2.34"):
         assert words in page
     for name in ("cycles", "slope_reads"):
         assert f"{summary.forecast.counters[name]:,}".replace(",", "\u202f") in page
@@ -66,10 +66,10 @@ def test_errors_stand_beside_both_bars(rng):
         (each.name.rpartition(" ")[2], each.claim): each
         for each in quality_rows(summary.quality, ["radit", "forecast"])
     }
-    bar = "dense with 30 of the 50 steps: 0.00045 +- 4e-05"
-    assert rows["RADiT", bar].values == ("", "0.00021 +- 2e-05", "") and rows["RADiT", bar].verdict == "yes"
-    assert rows["forecast", bar].values == ("", "", "0.00013 +- 1e-05")
-    assert rows["RADiT", "fewer steps at the same MACs: 0.0011 +- 0.0001"].verdict == "yes"
+    bar = "dense with 30 of the 50 steps: 4.50e-4 +- 0.40e-4"
+    assert rows["RADiT", bar].values == ("", "2.10e-4 +- 0.20e-4", "") and rows["RADiT", bar].verdict == "yes"
+    assert rows["forecast", bar].values == ("", "", "1.30e-4 +- 0.12e-4")
+    assert rows["RADiT", "fewer steps at the same MACs: 1.10e-3 +- 0.10e-3"].verdict == "yes"
     summary.quality.mse_forecast_to_dense = 0.00046
     assert [each.verdict for each in quality_rows(summary.quality, ["forecast"]) if each.claim == bar] == ["no"]
     summary.quality.mse_spread = None
