@@ -125,7 +125,10 @@ def calibrate(
     jobs: JobsOption = None,
     threshold_only: Annotated[
         bool,
-        typer.Option("--threshold-only", help="Keep the ranges and the stored policy's shape: move its threshold."),
+        typer.Option(
+            "--threshold-only",
+            help="Keep the ranges and the shape of the stored policy, or of --start: move its threshold.",
+        ),
     ] = False,
     start: Annotated[
         str | None,

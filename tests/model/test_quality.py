@@ -11,7 +11,8 @@ from model.checkpoint import load_model
 from model.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
 from model.data import all_digits, split_digits
 from model.errors import UserError
-from model.quality import accuracy, frechet, frechet_to_digits, mse, psnr, ssim
+from model.quality import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
+from model.quality_run import _spread
 from model.sampler import make_noise, sample
 
 
@@ -83,6 +84,17 @@ def test_paired_errors_of_known_images() -> None:
     assert (mse(reference, reference), psnr(reference, reference)) == (0.0, float("inf"))
     assert ssim(reference, reference) == pytest.approx(1.0)
     assert ssim(reference.flip(3), reference) < 0.9
+
+
+def test_the_spread_of_known_errors() -> None:
+    reference = torch.zeros(4, 2, 1, 8, 8)  # clips of two frames
+    images = torch.tensor([1.0, 2.0, 3.0, 0.0]).reshape(4, 1, 1, 1, 1).expand_as(reference)
+    errors = squared_errors(images, reference)
+    assert errors.tolist() == [1.0, 4.0, 9.0, 0.0] and errors.mean() == mse(images, reference)
+    variance = sum((error - 3.5) ** 2 for error in errors.tolist()) / 3
+    assert _spread(errors) == {"standard_error": pytest.approx((variance / 4) ** 0.5), "median": 1.0}
+    with pytest.raises(UserError, match="give two"):
+        squared_errors(images[:3], reference)
 
 
 def test_bad_arguments_are_named(classifier: DigitClassifier) -> None:
