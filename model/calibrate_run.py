@@ -133,26 +133,26 @@ class Bench:
 
 def run_calibrate(
     *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
-    threshold_only: bool = False, start: str | None = None, keep_radit: bool = False,
+    threshold_only: bool = False, start: str | None = None, radit: str | None = None,
 ) -> StoredPolicy:  # fmt: skip
     """Search, fit, store and tell; or, with `threshold_only`, move a policy's threshold alone to the target.
 
     Args:
         start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
             `threshold_only` what is stored.
-        keep_radit: the baseline is the stored one, and only measured on these images.
+        radit: text of the baseline, which is then measured as it is; None: the one of `BASELINES` that saves most.
 
     Raises:
-        UserError: a bad target or start, a seed that evaluations use, an unknown model, a target that it does not
-            reach, or a baseline to keep where none is stored.
+        UserError: a bad target, start or baseline, a seed that evaluations use, an unknown model, or a target that it
+            does not reach.
     """
-    wanted, begin = parse_target(target), _start(start)
+    wanted = parse_target(target)
+    begin, own = _given(start, "--start", "forecast"), _given(radit, "--radit", "radit")
     if seed < FIRST_SEED:
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
     path, since = out or policy_path(model), time.perf_counter()
     given = Images(model, steps, cfg, images, seed)
     find, expected = (_threshold, FEW) if threshold_only else (_rounds, EXPECTED)
-    own = _stored_radit(given) if keep_radit else None
     with _told(expected) as tell:
         found = find(given, begin, wanted, jobs or os.cpu_count() or 1, tell)
         kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
@@ -165,25 +165,17 @@ def run_calibrate(
     return stored
 
 
-def _start(text: str | None) -> Policy | None:
-    """The policy of option --start."""
+def _given(text: str | None, option: str, name: str) -> Policy | None:
+    """The policy of an option, which must have that name."""
     if text is None:
         return None
     try:
         policy = parse_policy(text)
     except UserError as error:
-        raise UserError(str(error).replace("--policy", "--start")) from None
-    if policy.name != "forecast":
-        raise UserError(f"--start is '{text}': policy forecast is what is calibrated, such as forecast:max_streak=3.")
+        raise UserError(str(error).replace("--policy", option)) from None
+    if policy.name != name:
+        raise UserError(f"{option} is '{text}': give policy {name}, with settings such as {name}:max_streak=3.")
     return policy
-
-
-def _stored_radit(images: Images) -> Policy:
-    """The baseline that is stored with the model."""
-    before = load_policy(images.model, ready(images).integer)
-    if before is None:
-        raise UserError(f"--keep-radit: no policy is stored with {images.model}, leave the option out.")
-    return before.radit
 
 
 def ready(images: Images) -> Ready:

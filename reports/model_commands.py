@@ -138,10 +138,14 @@ def calibrate(
             show_default="forecast, or with --threshold-only the stored one",
         ),
     ] = None,
-    keep_radit: Annotated[
-        bool,
-        typer.Option("--keep-radit", help="Keep the stored baseline radit as it is; saves most of the evaluations."),
-    ] = False,
+    radit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="radit:FIELD=VALUE..",
+            help="Baseline to store, measured as it is, which saves most of the evaluations.",
+            show_default="of two shapes the one that saves most at the same error",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
@@ -155,7 +159,7 @@ def calibrate(
 
     run_calibrate(
         model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
-        threshold_only=threshold_only, start=start, keep_radit=keep_radit,
+        threshold_only=threshold_only, start=start, radit=radit,
     )  # fmt: skip
     return 0
 

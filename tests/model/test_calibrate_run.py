@@ -11,7 +11,7 @@ import torch
 
 from model import calibrate_run, policy_file, visited
 from model.calibrate import calibration_path, load_calibration, load_or_calibrate, observe
-from model.calibrate_run import BASELINES, Bench, Images, _baseline, run_calibrate
+from model.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
 from model.checkpoint import find_checkpoint, load_model, save_checkpoint
 from model.error_meter import fit_weights, guidance_weights, injected
 from model.errors import UserError
@@ -113,34 +113,30 @@ def test_the_search_starts_where_it_is_told_to(checkpoint: str, stored: StoredPo
     assert (searched.policy.max_streak, searched.policy.reach) == (2, 2.5)
 
 
-def test_the_stored_baseline_can_be_kept(checkpoint: str, stored: StoredPolicy, tmp_path: Path):
-    out = tmp_path / "kept.json"
-    options = {"target": "speedup=1.8", "threshold_only": True, "images": IMAGES + 2}
-    kept = calibrated(checkpoint, **options, keep_radit=True, out=out)
+def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path: Path):
+    out, text = tmp_path / "given.json", "radit:threshold=1.0:max_streak=1:last_dense=0:together=True"
+    options = {"target": "speedup=1.8", "threshold_only": True}
+    given = calibrated(checkpoint, **options, radit=text, out=out)
     moved = calibrated(checkpoint, **options, out=tmp_path / "moved.json")
-    assert kept.radit == stored.radit and kept.policy == moved.policy
-    assert kept.radit_achieved != stored.radit_achieved, "measured on these images"
-
-
-def test_a_baseline_to_keep_must_be_stored(tmp_path: Path):
-    path = tmp_path / "fresh.safetensors"
-    save_checkpoint(path, seeded_dit())
-    with pytest.raises(UserError, match="--keep-radit: no policy is stored with .*fresh.*, leave the option out"):
-        calibrated(str(path), keep_radit=True)
+    assert given == read_policy(out) and given.radit == parse_policy(text) and given.policy == moved.policy
+    bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
+    assert given.radit_achieved == _achieved(bench.evaluate(given.radit)) != moved.radit_achieved
 
 
 @pytest.mark.parametrize(
-    ("start", "complaint"),
+    ("option", "text", "complaint"),
     [
-        ("radit", "--start is 'radit': policy forecast is what is calibrated, such as forecast:max_streak=3"),
-        ("fast", "--start is 'fast': choose dense, radit, forecast"),
-        ("forecast:speed=3", "--start setting is 'speed=3': give one of"),
+        ("start", "radit", "--start is 'radit': give policy forecast, with settings such as forecast:max_streak=3"),
+        ("start", "fast", "--start is 'fast': choose dense, radit, forecast"),
+        ("start", "forecast:speed=3", "--start setting is 'speed=3': give one of"),
+        ("radit", "forecast", "--radit is 'forecast': give policy radit, with settings such as radit:max_streak=3"),
+        ("radit", "radit:max_streak=x", "--radit setting max_streak is 'x': give a whole number"),
     ],
 )
-def test_bad_starts_are_refused(checkpoint: str, tmp_path: Path, start: str, complaint: str):
+def test_bad_policies_are_refused(checkpoint: str, tmp_path: Path, option: str, text: str, complaint: str):
     out = tmp_path / "none.json"
     with pytest.raises(UserError, match=complaint):
-        calibrated(checkpoint, start=start, out=out)
+        calibrated(checkpoint, **{option: text}, out=out)
     assert not out.exists()
 
 

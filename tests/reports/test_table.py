@@ -63,7 +63,7 @@ def test_range_arithmetic():
         ("terms = { mac_int8 = 1 }", "terms = { mac_int9 = 1 }", ("action.host_mac", "mac_int9")),
         ("node_nm = 40\n", "node_nm = 41\n", ("primitive.register_bit", "node_nm", "41")),
         ("capacity_kib = 8\n", "", ("sram.point.0", "capacity_kib", "missing")),
-        ("capacity = 1024", "capacity = -1", ("reuse_sram", "capacity", "-1")),
+        ("capacity = 512", "capacity = -1", ("reuse_sram", "capacity", "-1")),
         ("[reuse_sram]", "[cache_sram]", ("reuse_sram", "missing")),
         ("[sram]", "[sram", ("not valid TOML",)),
     ],
