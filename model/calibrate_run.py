@@ -326,13 +326,15 @@ def _injected(images: Images, start: int, stop: int, policy: Policy) -> Tensor:
 
 @contextmanager
 def _told(expected: int) -> Iterator[Callable[[Point], None]]:
-    """A bar of evaluations, of which there will be about `expected`."""
+    """A bar of evaluations, of which there will be about `expected`; or a line of each where there is no terminal."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of about {task.total} trials")
     with Progress(*columns, TimeElapsedColumn()) as progress:
         bar = progress.add_task("dense images", total=expected)
 
         def tell(point: Point) -> None:
             text = f"MAC reduction {point.mac_reduction:.2f}, mse {point.mse:.2e}"
+            if not progress.console.is_terminal:
+                print(f"{point.policy.text}: {text}", flush=True)
             done = progress.tasks[bar].completed + 1
             progress.update(bar, advance=1, description=text, total=max(expected, done))
 

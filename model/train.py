@@ -38,6 +38,7 @@ CLIP_NORM = 1.0
 WEIGHT_DECAY = 0.01
 LOSS_SMOOTHING = 0.98
 STATE_EVERY = 100  # steps
+LINE_EVERY = 1000  # steps, where the output is no terminal and shows no bar
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _check(recipe: Recipe, samples: int) -> None:
 
 
 def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
-    """Take the remaining steps under a progress bar; keep the state now and then."""
+    """Take the remaining steps under a progress bar, or with a line now and then; keep the state as often."""
     with _progress() as progress:
         task = progress.add_task("train", total=trainer.recipe.steps, completed=trainer.step, loss=trainer.loss)
         while trainer.step < trainer.recipe.steps:
@@ -254,6 +255,8 @@ def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
             progress.update(task, advance=1, loss=trainer.loss)
             if trainer.step % STATE_EVERY == 0:
                 write_state(state, key, trainer.state())
+            if trainer.step % LINE_EVERY == 0 and not progress.console.is_terminal:
+                print(f"{trainer.step} of {trainer.recipe.steps} steps, loss {trainer.loss:.4f}", flush=True)
 
 
 def _progress() -> Progress:

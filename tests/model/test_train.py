@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,14 @@ def test_a_resumed_training_equals_an_uninterrupted_one(
     assert equal(whole, broken)
     assert read_metadata(whole)["loss"] == read_metadata(broken)["loss"]
     assert not state_path(broken).exists()
+
+
+def test_progress_that_goes_to_a_file_has_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "LINE_EVERY", 2)
+    train_model("digits", tmp_path / "few.safetensors", steps=5, batch_size=2)
+    assert re.findall(r"(\d) of 5 steps, loss \d\.\d{4}\n", capsys.readouterr().out) == ["2", "4"]
 
 
 def test_only_the_same_training_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
