@@ -50,7 +50,7 @@ class Recipe:
     peak_rate: float
 
 
-RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(30000, 32, 1e-3)}
+RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(24000, 32, 1e-3)}
 
 
 @dataclass(frozen=True)

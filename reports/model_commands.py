@@ -30,7 +30,7 @@ def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
     steps: Annotated[
         int | None,
-        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 30000 for moving-digits"),
+        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 24000 for moving-digits"),
     ] = None,
     batch_size: Annotated[
         int | None,
