@@ -49,7 +49,7 @@ from model.skip import Policy, dense, forecast, parse_policy, radit
 from model.visited import largest, visited_ranges, widened
 
 PIECE = 24  # images of one task at most
-EXPECTED, FEW = 150, 35  # evaluations of both rounds, and for a threshold alone, about
+ROUNDS, ALONE, SOUGHT = 125, 10, 25  # evaluations, about: two rounds, a threshold alone, a baseline beside either
 AGAIN = SWEEPS[-1:]  # sweeps of round 2
 # The paper leaves open how far streaks go: the usual shape, and a level threshold with one reuse in a row at most.
 BASELINES = (radit(), radit(start=1.0, end=1.0, streak_step=0.0, max_streak=1, first_dense=1))
@@ -152,8 +152,8 @@ def run_calibrate(
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
     path, since = out or policy_path(model), time.perf_counter()
     given = Images(model, steps, cfg, images, seed)
-    find, expected = (_threshold, FEW) if threshold_only else (_rounds, EXPECTED)
-    with _told(expected) as tell:
+    find, expected = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
+    with _told(expected + (SOUGHT if own is None else 0)) as tell:
         found = find(given, begin, wanted, jobs or os.cpu_count() or 1, tell)
         kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
         baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
