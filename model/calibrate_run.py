@@ -3,8 +3,9 @@
 Round 1 searches on the integer model as it is (`model/search.py`). Round 2 widens the ranges by what the policy found
 visits (`model/visited.py`), quantizes anew and searches again from there. The better of the two is kept, where round 2
 has to be better by more than chance: with it, the widened ranges are stored beside the checkpoint. Last, the baseline,
-policy `radit`, gets the shape of `BASELINES` and the threshold that save most at the same error, and the error meter is
-fitted (`model/error_meter.py`). The images' seed is at least `FIRST_SEED`, evaluations use smaller ones.
+policy `radit`, gets the shape of `BASELINES` and the threshold that save most at the same error, or is the one that was
+given, and the error meter is fitted (`model/error_meter.py`). The images' seed is at least `FIRST_SEED`,
+evaluations use smaller ones.
 """
 
 from __future__ import annotations

@@ -76,12 +76,14 @@ def test_every_word_and_slope_of_forecasts(rows, cols, gain):
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
-def test_the_first_sub_block_decides_for_its_context(rows, cols):
+@pytest.mark.parametrize("gain", [0.0, 1.0])
+def test_the_first_sub_block_decides_for_its_context(rows, cols, gain):
     build = small_build(rows, cols)
     task = make_task(TWICE.on(build))
     alone = cosimulate("verilator", build, task, FORECASTING)
-    outcome = cosimulate("verilator", build, task, TOGETHER)
+    outcome = cosimulate("verilator", build, task, replace(TOGETHER, gain=gain))
     outcome.assert_exact()
+    assert (outcome.counters["slope_reads"] > 0) == (gain > 0)
     assert (outcome.computed == outcome.computed[:, :1]).all()
     assert (alone.computed != alone.computed[:, :1]).any(), "sub-blocks agree anyway: the test shows nothing"
     assert (outcome.computed[..., 0] != outcome.computed[..., 1]).any() and not outcome.computed.all()
