@@ -1,6 +1,6 @@
 """Build-time parameters: the array's shape and the size of every buffer.
 
-Model dimensions are run-time registers (``accel/registers.py``); a build sets how large they may be.
+Model dimensions are run-time registers (``accel/control/registers.py``); a build sets how large they may be.
 """
 
 from dataclasses import dataclass

@@ -13,27 +13,27 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 
 from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, intbv
 
-from accel.attention import attention_engine
-from accel.branch_cache import context_reader, history_writer
-from accel.cache_ports import cache_ports
-from accel.command import TileCommand, address, dim, flag
-from accel.compute import compute_core
-from accel.conditioning import SubBlockHeader, conditioning
+from accel.array.array_front import Finish, OperandPorts, ReadPort
+from accel.array.attention_engine import attention_engine
+from accel.array.compute_core import compute_core
+from accel.array.drain import Drained
+from accel.array.mlp_engine import mlp_engine
+from accel.array.product_sequencer import PRODUCT_BITS, linear_sequencer
+from accel.cache.branch_cache import context_reader, history_writer
+from accel.cache.cache_ports import cache_ports
 from accel.config import BuildConfig, bits_for
-from accel.drain import Drained
-from accel.gemm import Finish, OperandPorts, ReadPort
-from accel.linear import PRODUCT_BITS, linear_sequencer
-from accel.memories import GroupRegisters, WritePort, bank_addresses, narrow_memory, wide_memory
-from accel.mlp import mlp_engine
-from accel.register_file import Events, RegisterValues, register_file
-from accel.registers import ACCOUNT_BITS
-from accel.residual_pass import PassPorts, residual_pass
-from accel.sequencer import Progress, timestep_sequencer
-from accel.skip_controller import skip_controller
-from accel.stalls import Activity, classify_cycle
-from accel.stream import Stream
+from accel.control.conditioning import SubBlockHeader, conditioning
+from accel.control.cycle_accounts import Activity, classify_cycle
+from accel.control.register_file import Events, RegisterValues, register_file
+from accel.control.registers import ACCOUNT_BITS
+from accel.control.skip_controller import skip_controller
+from accel.control.timestep_sequencer import Progress, timestep_sequencer
+from accel.interfaces.streams import Stream
+from accel.interfaces.tile_command import TileCommand, address, dim, flag
+from accel.memory.on_chip import GroupRegisters, WritePort, bank_addresses, narrow_memory, wide_memory
+from accel.memory.weights import param_loader, weight_streamer
+from accel.residual_pass.streaming_pass import PassPorts, residual_pass
 from accel.trace import trace_taps
-from accel.weights import param_loader, weight_streamer
 from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS, X_BITS
 
 

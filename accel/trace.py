@@ -2,7 +2,7 @@
 
 from myhdl import ConcatSignal, Signal, always_comb, block, intbv
 
-from accel.command import KIND_H, KIND_SCORE
+from accel.interfaces.tile_command import KIND_H, KIND_SCORE
 from model.formats import INT8_BITS, WIDE_BITS
 
 

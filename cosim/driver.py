@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from accel.branch_cache import STREAM_WORDS
-from accel.conditioning import HEADER_BEATS
+from accel.cache.branch_cache import STREAM_WORDS
+from accel.control.conditioning import HEADER_BEATS
 from accel.dims import Dims, registers
 from cosim.engines.base import Engine
 from cosim.pack import (
@@ -15,8 +15,8 @@ from cosim.pack import (
     to_words,
     token_order,
 )
-from model.integer import Conditioning, IntegerDiT
-from model.skip import PolicyTables
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.policy_tables import PolicyTables
 
 NEW_IMAGE = 2
 CLEAR_COUNTERS = 4

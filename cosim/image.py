@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.ahead import one_ahead
 from cosim.driver import Driver
 from cosim.engines import Engine, EngineError, open_engine
 from cosim.prepare import Prepared
+from cosim.run_state import SavedRun, Standing
 from cosim.scoreboard import Check, Scoreboard, Words
-from cosim.state import SavedRun, Standing
-from cosim.stopwatch import Stopwatch
-from model.generate import Host
-from model.reference import Reference, StageCapture, StepRecord
-from model.sampler import make_noise
-from model.skip import Policy
+from cosim.support.ahead import one_ahead
+from cosim.support.stopwatch import Stopwatch
+from model.dit.sampler import make_noise
+from model.integer.generate import Host
+from model.integer.reference import Reference, StageCapture, StepRecord
+from model.policy.skip_policy import Policy
 
 Tick = Callable[[int, int], object]  # MACs of a sub-block that were simulated, and that were skipped
 Expected = Generator[tuple[StageCapture, dict[str, Words]], None, tuple[Tensor, StepRecord]]

@@ -6,13 +6,13 @@ Everything here only rearranges integers; the layouts stand in the interface's t
 import numpy as np
 import torch
 
-from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.config import BuildConfig
+from accel.control.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.dims import Dims, Group
+from model.dit.groups import Groups
 from model.formats import BIAS_BITS, MULT_BITS, SHIFT_BITS
-from model.groups import Groups
-from model.integer import Conditioning, IntegerDiT
-from model.skip import PolicyTables
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.policy_tables import PolicyTables
 
 
 def weight_tiles(weight: np.ndarray, lanes: int, wide: int) -> np.ndarray:

@@ -9,16 +9,16 @@ from pathlib import Path
 from accel.config import BuildConfig
 from accel.dims import Dims, check_fit
 from cosim.engines.setup import MemoryTiming, Setup
-from cosim.sizes import build_for, dims_of
-from cosim.stopwatch import Stopwatch
-from model.calibrate import load_or_calibrate
-from model.checkpoint import find_checkpoint, load_model
-from model.dit import DiT
-from model.integer import IntegerDiT
-from model.policy_file import limited, policy_of
-from model.quantize import quantize
-from model.sampler import DDIM
-from model.skip import Policy
+from cosim.support.sizes import build_for, dims_of
+from cosim.support.stopwatch import Stopwatch
+from model.dit.checkpoint import find_checkpoint, load_model
+from model.dit.sampler import DDIM
+from model.dit.transformer import DiT
+from model.integer.calibration import load_or_calibrate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.policy.policy_file import limited, policy_of
+from model.policy.skip_policy import Policy
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 

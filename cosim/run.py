@@ -19,11 +19,11 @@ from joblib import Parallel, delayed
 
 from cosim.image import ImageResult, Tick, generate_image, open_for
 from cosim.prepare import Prepared
-from cosim.progress import MacBar
+from cosim.run_state import SavedRun
 from cosim.scoreboard import Check
-from cosim.state import SavedRun
+from cosim.support.progress import MacBar
 from model.errors import UserError
-from model.skip import Policy
+from model.policy.skip_policy import Policy
 
 Task = tuple[Policy, int]  # policy and image
 

@@ -13,8 +13,8 @@ from accel.config import BuildConfig
 from accel.dims import Dims
 from cosim.engines.base import Trace
 from cosim.pack import groups_of, temporal_order, to_words, token_order
-from model.groups import Groups
-from model.reference import StageCapture
+from model.dit.groups import Groups
+from model.integer.reference import StageCapture
 
 # In the order in which a sub-block makes them.
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from model.errors import UserError
-from radit import cosim, demo, main
-from reports.model_commands import train
-from reports.options import POLICIES, parse_array, parse_policies
+from radit.cli import cosim, demo, main
+from radit.model_commands import train
+from radit.options import POLICIES, parse_array, parse_policies
 
 COMMANDS = [
     "demo",
@@ -93,8 +93,8 @@ def test_policies():
 
 
 def test_every_policy_of_the_model_can_be_chosen(capsys):
-    from model import skip
-    from reports.schema import POLICY_LABELS
+    from model.policy import skip_policy as skip
+    from reports.run.schema import POLICY_LABELS
 
     assert POLICIES == tuple(skip.POLICIES) == tuple(POLICY_LABELS)
     assert main(["cosim", "--help"]) == 0
@@ -111,8 +111,8 @@ def test_memory_defaults_are_those_of_a_request(command):
 
 
 def test_training_shows_its_defaults_and_how_the_shipped_checkpoints_were_made(capsys):
-    from model.checkpoint import find_checkpoint, read_metadata
-    from model.train import RECIPES
+    from model.dit.checkpoint import find_checkpoint, read_metadata
+    from model.training.train import RECIPES
 
     assert inspect.signature(train).parameters["seed"].default == 0
     assert main(["train", "--help"]) == 0

@@ -5,11 +5,14 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from model.source_code import direct_imports
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones before it
@@ -59,7 +62,7 @@ def test_the_exceptions_are_still_needed():
 
 
 def test_files_are_short():
-    files = [ROOT / "radit.py"] + [path for folder in [*LAYERS, "tools", "tests"] for path in modules(folder)]
+    files = [path for folder in [*LAYERS, "radit", "tools", "tests"] for path in modules(folder)]
     lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: length for path, length in lengths.items() if length >= MAX_LINES} == {}, "split them"
 
@@ -108,3 +111,39 @@ def test_everything_installed_is_pinned():
             marker = requirement.marker
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in (wanted.extras or {""})):
                 todo.append(requirement)
+
+
+# Rooms (packages of a layer, or modules at its top) from the lowest up: each imports only from rooms before it.
+ROOMS = {
+    "model": "errors formats roms source_code ops dit training integer policy quality tuning baselines detectors "
+    "comparison",
+    "accel": "config dims interfaces units memory control array cache residual_pass trace top export",
+    "cosim": "support pack engines scoreboard driver run_state prepare image run speed",
+    "reports": "common cost cycles energy run project bench area frontier ablation",
+}
+ANY_SIZE = {"units", "ops"}
+MAX_FILES = 15
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_rooms_import_one_way(layer):
+    order = ROOMS[layer].split()
+    wrong = set()
+    for path in modules(layer):
+        here = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if here == layer:
+            continue
+        for module in direct_imports(here) - {here, layer}:
+            if module.startswith(f"{layer}.") and order.index(room_of(module)) > order.index(room_of(here)):
+                wrong.add(f"{here} imports {module}")
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_rooms_are_small(layer):
+    counts = Counter(path.parent.relative_to(ROOT) for path in modules(layer) if path.stem != "__init__")
+    assert {room: count for room, count in counts.items() if count > MAX_FILES and room.name not in ANY_SIZE} == {}

@@ -1,9 +1,9 @@
 """First-in, first-out buffer between two streams, RAM based, first word falls through.
 
-Streams are ``accel.stream.Stream`` (``tdata``, ``tvalid``, ``tready``): a word moves at the edge at which both
-``tvalid`` and ``tready`` are high. ``src.tready`` is low only when ``depth`` words are inside, and depends on registers
-alone; ``dst.tvalid`` never waits for ``dst.tready``, and ``dst.tdata`` is held until the transfer: it is the memory's
-own output register, which fetches the next word as the present one leaves.
+Streams are ``accel.interfaces.streams.Stream`` (``tdata``, ``tvalid``, ``tready``): a word moves at the edge at which
+both ``tvalid`` and ``tready`` are high. ``src.tready`` is low only when ``depth`` words are inside, and depends on
+registers alone; ``dst.tvalid`` never waits for ``dst.tready``, and ``dst.tdata`` is held until the transfer: it is
+the memory's own output register, which fetches the next word as the present one leaves.
 ``level``: words inside, 0 .. depth, the one on ``dst`` included (``depth.bit_length()`` bits).
 Latency: ``LATENCY`` cycles from a transfer on ``src`` to ``dst.tvalid`` when empty. Throughput: one word per cycle.
 ``depth`` is a power of two, at least 2. ``aresetn`` empties the buffer.

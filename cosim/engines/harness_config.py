@@ -5,7 +5,7 @@ from itertools import groupby
 import numpy as np
 
 from accel.config import BuildConfig
-from accel.ports import X_BITS, Port, TopPorts
+from accel.interfaces.top_ports import X_BITS, Port, TopPorts
 from cosim.engines.base import trace_fields
 from cosim.engines.setup import by_priority
 
@@ -19,7 +19,7 @@ def harness_config(config: BuildConfig) -> str:
         calls = " ".join(f"FIELD({index}, trace_{f.name}, {f.event_bytes})" for index, f in members)
         taps.append(f"TAP(trace_{tap}_valid, {calls})")
     calls = " ".join(f"{'WRITE' if p.is_write else 'READ'}({p.name}, {index}, {p.word_bytes})" for index, p in ports)
-    lines = ["// Generated from accel/ports.py. Ports that come first are served first.", "#pragma once"]
+    lines = ["// Generated from accel/interfaces/top_ports.py. Ports that come first are served first.", "#pragma once"]
     lines.append(f"#define RADIT_MEMORIES(READ, WRITE) {calls}")
     lines.append(f"#define RADIT_PORTS {len(ports)}")
     lines.append(f"#define RADIT_WIDEST {max(p.word_bytes for _, p in ports)}")

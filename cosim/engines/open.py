@@ -14,10 +14,10 @@ from cosim.engines.base import Engine, Setup
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.verilator import VerilatorEngine
 from model.errors import UserError
+from model.source_code import code_digest
 
 ENGINES = ("verilator", "myhdl")
-SOURCES = ("accel", "model")  # what the exported Verilog depends on
-ROOT = Path(__file__).resolve().parent.parent.parent
+SOURCES = ("accel.top", "accel.export.convert")  # what the exported Verilog depends on
 
 
 def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, build: Path = Path("build")) -> Engine:
@@ -34,7 +34,8 @@ def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, buil
 def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None = None) -> Path:
     """The top as Verilog, converted again only when the build or a source file changed.
 
-    ``convert(config, "verilog", folder)`` writes the file and returns it; ``accel.export.convert`` unless given.
+    ``convert(config, "verilog", folder)`` writes the file and returns it; ``accel.export.convert.convert`` unless
+    given.
     """
     folder = cache.resolve() / _key(config)
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,14 +52,12 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
 
 
 def _exporter() -> Callable:
-    from accel.export import convert
+    from accel.export.convert import convert
 
     return convert
 
 
 def _key(config: BuildConfig) -> str:
-    digest = hashlib.sha256(repr((astuple(config), version("myhdl"))).encode())
-    for source in SOURCES:
-        for path in sorted((ROOT / source).rglob("*.py")):
-            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    """Of the build, and of the code that the exported Verilog depends on."""
+    facts = (astuple(config), version("myhdl"), code_digest(*SOURCES))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

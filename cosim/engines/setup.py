@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accel.config import BuildConfig
-from accel.ports import MemoryPort, memory_ports
+from accel.interfaces.top_ports import MemoryPort, memory_ports
 from model.errors import UserError
 
 QUEUE = 16  # commands a memory port can hold

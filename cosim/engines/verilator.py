@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from accel.config import BuildConfig
-from accel.registers import ADDRESS
+from accel.control.registers import ADDRESS
 from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
 from cosim.engines.harness_config import record_columns
 from cosim.engines.setup import MemoryTiming, Setup

@@ -2,8 +2,8 @@
 
 ``a Q9.6 -cut 3-> Q9.3 -> m = itself, or its complement where a < 0 -> level 0..7 = number of boundaries b_1 <= .. <=
 b_7 that m reaches -> code = sign << 3 | level`` (level 0 has no sign). The seven boundaries carry the three encoding
-rules (see ``model/skip.py``) and are loaded per timestep, divided by the timestep's activation scale: codes therefore
-compare across timesteps.
+rules (see ``model/policy/skip_policy.py``) and are loaded per timestep, divided by the timestep's activation scale:
+codes therefore compare across timesteps.
 """
 
 import torch

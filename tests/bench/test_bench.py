@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-import radit
 from accel.dims import check_fit
-from cosim.bench import cocotb_sim, icarus, measure
-from cosim.bench.measure import Task
-from cosim.bench.work import build_for_all, make_work, record
-from cosim.sizes import dims_of
-from model.checkpoint import load_config, save_checkpoint
-from model.config import DiTConfig
-from model.seeded import seeded_dit
-from reports.bench import FILE, METHODS, UNITS, BenchResult
+from cosim.speed import cocotb_sim, icarus, measure
+from cosim.speed.measure import Task
+from cosim.speed.work import build_for_all, make_work, record
+from cosim.support.sizes import dims_of
+from model.dit.checkpoint import load_config, save_checkpoint
+from model.dit.config import DiTConfig
+from model.dit.seeded import seeded_dit
+from radit import cli
+from reports.bench.schema import FILE, METHODS, UNITS, BenchResult
 
 TINY = DiTConfig(input_size=4, hidden_size=8, depth=2, num_heads=2, mlp_ratio=2, num_classes=3)
 SHORT = ["--array", "4x4", "--seconds", "0.3"]
@@ -44,7 +44,7 @@ def task(model, tmp_path_factory) -> Task:
 
 
 def run(out, *arguments: str) -> tuple[int, BenchResult]:
-    status = radit.main(["bench", *SHORT, *arguments, "--out", str(out)])
+    status = cli.main(["bench", *SHORT, *arguments, "--out", str(out)])
     return status, BenchResult.model_validate(json.loads((out / FILE).read_text()))
 
 
@@ -52,7 +52,7 @@ def run(out, *arguments: str) -> tuple[int, BenchResult]:
 def test_every_engine_is_measured_on_the_same_work(tmp_path, model, capsys):
     status, result = run(tmp_path, "--model", model)
     assert status == 0 and result.passed
-    assert list(result.engines) == list(radit.SIMULATORS)
+    assert list(result.engines) == list(cli.SIMULATORS)
     block = result.block
     assert (block.tokens, block.hidden, block.mlp, block.contexts) == (16, 8, 16, 2)
     assert block.macs == 2 * 16 * 8 * (4 * 8 + 2 * 16 + 2 * 16) and block.cycles > block.macs / 16
@@ -93,7 +93,7 @@ def numbers(part) -> Iterator[str]:
 
 
 def test_the_methods_are_those_of_the_command():
-    assert METHODS.keys() == measure.MEASURES.keys() and list(METHODS) == list(radit.SIMULATORS)
+    assert METHODS.keys() == measure.MEASURES.keys() and list(METHODS) == list(cli.SIMULATORS)
 
 
 def test_missing_tools_are_named_and_the_rest_runs(tmp_path, model, monkeypatch, capsys):

@@ -11,7 +11,7 @@ import pytest
 from myhdl import ToVerilogWarning
 
 from accel.config import BuildConfig
-from accel.ports import TopPorts, memory_ports
+from accel.interfaces.top_ports import TopPorts, memory_ports
 from cosim.engines.base import Engine, Trace, Traffic
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.setup import MemoryTiming, Setup

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from accel.config import BuildConfig
-from accel.ports import memory_ports
+from accel.interfaces.top_ports import memory_ports
 from cosim.engines import EngineError, Failure, MemoryTiming, Setup, Traffic
 from cosim.engines.setup import URGENT
 from model.errors import UserError

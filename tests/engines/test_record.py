@@ -3,7 +3,7 @@
 import pytest
 
 from accel.config import BuildConfig
-from accel.ports import RESET_CYCLES, TopPorts
+from accel.interfaces.top_ports import RESET_CYCLES, TopPorts
 from cosim.engines import Setup
 from tests.engines.bench import ENGINES, load, open_engine, random_x
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from accel.config import BuildConfig
-from accel.ports import TopPorts
+from accel.interfaces.top_ports import TopPorts
 from cosim.engines import toolchain, verilate
 from cosim.engines.harness_config import harness_config
 from model.errors import UserError

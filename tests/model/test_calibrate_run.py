@@ -9,22 +9,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import calibrate_run, policy_file, visited
-from model.calibrate import calibration_path, load_calibration, load_or_calibrate, observe
-from model.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
-from model.checkpoint import find_checkpoint, load_model, save_checkpoint
-from model.error_meter import fit_weights, guidance_weights, injected
+from model.dit.checkpoint import find_checkpoint, load_model, save_checkpoint
+from model.dit.sampler import DDIM, make_noise
+from model.dit.seeded import seeded_dit
 from model.errors import UserError
-from model.generate import generate
-from model.integer import IntegerDiT
-from model.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
-from model.quantize import quantize
-from model.reference import Reference
-from model.sampler import DDIM, make_noise
-from model.search import SWEEPS, Target, hit
-from model.seeded import seeded_dit
-from model.skip import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
-from model.visited import visited_ranges, widened
+from model.integer.calibration import calibration_path, load_calibration, load_or_calibrate, observe
+from model.integer.generate import generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
+from model.policy import policy_file
+from model.policy.meter_model import guidance_weights
+from model.policy.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
+from model.policy.skip_policy import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
+from model.tuning import calibrate_run
+from model.tuning import skipping_ranges as visited
+from model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
+from model.tuning.error_meter import fit_weights, injected
+from model.tuning.search import SWEEPS, Target, hit
+from model.tuning.skipping_ranges import visited_ranges, widened
 
 STEPS, IMAGES = 12, 4
 
@@ -48,7 +51,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory):
 def stored(checkpoint: str) -> StoredPolicy:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrate_run, "AGAIN", ())
-        patch.setattr("model.search.KNOTS", 3)
+        patch.setattr("model.tuning.search.KNOTS", 3)
         return calibrated(checkpoint)
 
 
@@ -305,7 +308,7 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
 
     monkeypatch.setattr(calibrate_run, "_rounds", second_wins)
     monkeypatch.setattr(calibrate_run, "AGAIN", ())
-    monkeypatch.setattr("model.search.KNOTS", 1)
+    monkeypatch.setattr("model.tuning.search.KNOTS", 1)
     found = calibrated(str(path))
     assert found.widened and "+" in load_calibration(calibration_path(path)).digest
     assert policy_of("forecast", str(path), quantized(str(path), STEPS)) == found.policy

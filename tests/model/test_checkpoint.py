@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.checkpoint import (
+from model.dit.checkpoint import (
     CHECKPOINT_DIR,
     find_checkpoint,
     load_checkpoint,
@@ -19,8 +19,8 @@ from model.checkpoint import (
     read_metadata,
     save_checkpoint,
 )
-from model.config import NAMED_MODELS, DiTConfig
-from model.dit import DiT, blank_model
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.dit.transformer import DiT, blank_model
 from model.errors import UserError
 
 SMALL = DiTConfig(input_size=4, hidden_size=16, depth=2, num_heads=2, num_classes=5)

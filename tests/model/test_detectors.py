@@ -8,24 +8,24 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from model.calibrate import calibrate
+from model.baselines.base import Sight
+from model.comparison.catalogue import DETECTORS, parse_method
+from model.comparison.running import reference_of
+from model.comparison.second_order import SecondOrderReference, curved
+from model.detectors.detector import Anchored, tiled
+from model.detectors.rehearsal import dense_inputs, reduction, rehearsed, rounded_up, threshold_for, translated
+from model.detectors.sensitivity import channel_weights, gradients
+from model.detectors.signatures import random_signs
+from model.detectors.static import MeanRule
+from model.dit.sampler import DDIM, make_noise
+from model.dit.seeded import SMALL, seeded_dit
 from model.errors import UserError
-from model.generate import generate
-from model.integer import IntegerDiT
-from model.policies import DETECTORS, parse_method
-from model.policies.base import Sight
-from model.policies.detector import Anchored, tiled
-from model.policies.rehearsal import dense_inputs, reduction, rehearsed, rounded_up, threshold_for, translated
-from model.policies.running import reference_of
-from model.policies.second_order import SecondOrderReference, curved
-from model.policies.sensitivity import channel_weights, gradients
-from model.policies.signatures import random_signs
-from model.policies.static import MeanRule
-from model.quantize import quantize
-from model.reference import Reference
-from model.sampler import DDIM, make_noise
-from model.seeded import SMALL, seeded_dit
-from model.skip import FORECAST_DEFAULTS, parse_policy
+from model.integer.calibration import calibrate
+from model.integer.generate import generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
+from model.policy.skip_policy import FORECAST_DEFAULTS, parse_policy
 
 STEPS, IMAGES = 12, 3
 T, D = 4, 8

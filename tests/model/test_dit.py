@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from model.config import NAMED_MODELS, DiTConfig
-from model.dit import MODULATIONS, DiT, blank_model, position_embedding, timestep_features
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.dit.transformer import MODULATIONS, DiT, blank_model, position_embedding, timestep_features
 from model.errors import UserError
 
 SMALL = DiTConfig(

@@ -5,18 +5,19 @@ import json
 import pytest
 import torch
 
-from model import judge, quality_run
-from model.checkpoint import save_checkpoint
-from model.clip_classifier import ClipClassifier, FrameClassifier
-from model.config import NAMED_MODELS, DiTConfig
-from model.data import split_digits
+from model.dit.checkpoint import save_checkpoint
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.dit.seeded import seeded_dit
 from model.errors import UserError
-from model.judge import ClipJudge, DigitJudge, judge_of
-from model.moving_digits import moving_digits
-from model.quality_run import Settings, code_digest, run_quality, stored_or_measured, stored_path
-from model.seeded import seeded_dit
-from model.video_quality import Judges
-from reports.schema import ClipMeasures, Quality
+from model.quality import judge, quality_run
+from model.quality.clip_classifier import ClipClassifier, FrameClassifier
+from model.quality.judge import ClipJudge, DigitJudge, judge_of
+from model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
+from model.quality.video_quality import Judges
+from model.source_code import code_digest
+from model.training.digits import split_digits
+from model.training.moving_digits import moving_digits
+from reports.run.schema import ClipMeasures, Quality
 
 TINY = DiTConfig(input_size=4, patch_size=2, hidden_size=16, depth=2, num_heads=2, frames=4, num_classes=3)
 SHARES = ("accuracy", "accuracy_frames", "same_class", "straight")
@@ -76,7 +77,8 @@ def test_the_model_chooses_the_judge():
 
 
 def test_code_of_clips_is_hashed_for_clips_alone():
-    assert code_digest(ClipJudge.modules) != code_digest(DigitJudge.modules) == code_digest()
+    digits, clips = (code_digest(*BEHIND, *judge.modules) for judge in (DigitJudge, ClipJudge))
+    assert clips != digits == code_digest(*BEHIND)
 
 
 def test_quality_of_clips(tiny, monkeypatch):
@@ -106,7 +108,7 @@ def test_what_is_stored_of_images_has_no_clip_fields(tiny, monkeypatch):
 
 def test_clips_are_measured_beside_the_data(monkeypatch):
     """Untrained classifiers: every measure is there and in its range, and those of motion need no training."""
-    monkeypatch.setattr("model.video_quality.REFERENCE_CLIPS", 70)
+    monkeypatch.setattr("model.quality.video_quality.REFERENCE_CLIPS", 70)
     torch.manual_seed(0)
     untrained = Judges(FrameClassifier().eval(), ClipClassifier().eval())
     monkeypatch.setattr(judge, "load_or_train_judges", lambda cache: untrained)

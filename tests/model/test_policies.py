@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.calibrate import calibrate
-from model.dit import DiT
+from model.baselines.base import Method, Rule
+from model.baselines.smoothcache import branch_errors, calibration_branches, reuse_table
+from model.comparison.catalogue import METHODS, parse_method
+from model.comparison.compared_reference import MethodReference
+from model.dit.sampler import DDIM, make_noise
+from model.dit.seeded import SMALL, seeded_dit
+from model.dit.transformer import DiT
 from model.errors import UserError
 from model.formats import ACT_FRAC
-from model.generate import Host, generate
-from model.integer import IntegerDiT
+from model.integer.calibration import calibrate
+from model.integer.generate import Host, generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
 from model.ops.reuse import reuse as stand_in
-from model.policies import METHODS, parse_method
-from model.policies.base import Method, Rule
-from model.policies.reference import MethodReference
-from model.policies.smoothcache import branch_errors, calibration_branches, reuse_table
-from model.quantize import quantize
-from model.reference import Reference
-from model.sampler import DDIM, make_noise
-from model.seeded import SMALL, seeded_dit
-from model.skip import dense
+from model.policy.skip_policy import dense
 
 STEPS, IMAGES = 12, 3
 TEA = 0.08  # a threshold that is crossed more than once
@@ -190,7 +190,7 @@ def test_fbcache(dit, integer):
 
 
 def test_blockl1(dit, integer, monkeypatch):
-    monkeypatch.setattr("model.policies.blockl1.LONGEST_SHARE", 0.34)  # 4 of 12 timesteps
+    monkeypatch.setattr("model.baselines.blockl1.LONGEST_SHARE", 0.34)  # 4 of 12 timesteps
     captures = watch(dit, integer, "blockl1:threshold=0.2")
     found = reused(captures)
     for image, block in ((i, b) for i in range(IMAGES) for b in range(SMALL.depth)):

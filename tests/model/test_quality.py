@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import load_model
-from model.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
-from model.data import all_digits, split_digits
+from model.dit.checkpoint import load_model
+from model.dit.sampler import make_noise, sample
 from model.errors import UserError
-from model.quality import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
-from model.quality_run import _spread
-from model.sampler import make_noise, sample
+from model.quality.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
+from model.quality.measures import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
+from model.quality.quality_run import _spread
+from model.training.digits import all_digits, split_digits
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,15 @@ import json
 import pytest
 
 from model.errors import UserError
-from model.quality_run import Settings, code_digest, run_quality, settings_digest, stored_or_measured, stored_path
+from model.quality.quality_run import (
+    BEHIND,
+    Settings,
+    run_quality,
+    settings_digest,
+    stored_or_measured,
+    stored_path,
+)
+from model.source_code import code_digest
 
 
 def test_the_shipped_result_is_current():
@@ -28,7 +36,7 @@ def test_int8_and_skipping_stay_within_the_noise_of_reseeding():
 
 def test_other_settings_are_another_result():
     assert settings_digest(Settings("digits", samples=20)) != settings_digest(Settings("digits"))
-    assert len(code_digest()) == 64
+    assert len(code_digest(*BEHIND)) == 64
 
 
 def test_a_model_of_other_images_is_refused():

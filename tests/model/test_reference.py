@@ -6,12 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.calibrate import calibrate
-from model.carrier import has_int8_kernel
-from model.dit import DiT
-from model.generate import generate
-from model.groups import Groups
-from model.integer import Conditioning, IntegerDiT
+from model.dit.groups import Groups
+from model.dit.sampler import DDIM, make_noise
+from model.dit.seeded import SMALL, seeded_dit
+from model.dit.transformer import DiT
+from model.integer.calibration import calibrate
+from model.integer.exact_float64 import has_int8_kernel
+from model.integer.generate import generate
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference, StageCapture
 from model.ops.ccu import changed, encode
 from model.ops.gelu import gelu_int8
 from model.ops.layernorm import layernorm
@@ -23,11 +27,7 @@ from model.ops.requant import requant, requant_wide
 from model.ops.residual import residual_add
 from model.ops.reuse import STREAM, coefficient, reuse
 from model.ops.softmax import softmax
-from model.quantize import quantize
-from model.reference import Reference, StageCapture
-from model.sampler import DDIM, make_noise
-from model.seeded import SMALL, seeded_dit
-from model.skip import dense, forecast, radit
+from model.policy.skip_policy import dense, forecast, radit
 
 STEPS, IMAGES, TOKENS, WIDTH = 6, 3, SMALL.tokens, SMALL.hidden_size
 HEADS, HEAD_DIM = SMALL.num_heads, SMALL.head_dim
@@ -122,7 +122,7 @@ def assert_equal(found: StageCapture, wanted: Stages) -> None:
 @pytest.mark.parametrize("kernel", ["int8", "float64"])
 def test_equals_the_golden_operations(integer, tables, x, index, kernel, monkeypatch):
     """Every word of every stage, ordinary and extreme values, with and without an int8 matrix kernel."""
-    monkeypatch.setattr("model.carrier.has_int8_kernel", lambda device: kernel == "int8")
+    monkeypatch.setattr("model.integer.exact_float64.has_int8_kernel", lambda device: kernel == "int8")
     captured: list[StageCapture] = []
     reference = Reference(integer, dense().tables(integer))
     reference.start(IMAGES)

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import NAMED_MODELS
-from model.errors import UserError
-from model.sampler import (
+from model.dit.config import NAMED_MODELS
+from model.dit.sampler import (
     DDIM,
     DIFFUSION_STEPS,
     add_noise,
@@ -19,6 +18,7 @@ from model.sampler import (
     sample,
     split_pairs,
 )
+from model.errors import UserError
 
 DIGITS = NAMED_MODELS["digits"]
 STEP_COUNTS = [1, 2, 3, 10, 50, 250, 999, 1000]

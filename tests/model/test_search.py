@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from model.errors import UserError
-from model.search import KNOTS, Point, Target, gain, hit, parse_target, search
-from model.skip import Policy, forecast
+from model.policy.skip_policy import Policy, forecast
+from model.tuning.search import KNOTS, Point, Target, gain, hit, parse_target, search
 
 IMAGES = 40
 NOISE = torch.randn(IMAGES, generator=torch.Generator().manual_seed(3), dtype=torch.float64)

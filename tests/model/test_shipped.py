@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.calibrate import calibration_path, load_calibration, load_or_calibrate
-from model.checkpoint import find_checkpoint, load_model
-from model.dit import DiT
-from model.generate import generate
-from model.integer import IntegerDiT
-from model.policy_file import load_policy
-from model.quality import mse
-from model.quantize import quantize
-from model.reference import Reference
-from model.sampler import DDIM, make_noise, sample
-from model.skip import dense, radit
+from model.dit.checkpoint import find_checkpoint, load_model
+from model.dit.sampler import DDIM, make_noise, sample
+from model.dit.transformer import DiT
+from model.integer.calibration import calibration_path, load_calibration, load_or_calibrate
+from model.integer.generate import generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
+from model.policy.policy_file import load_policy
+from model.policy.skip_policy import dense, radit
+from model.quality.measures import mse
 
 STEPS, IMAGES = 50, 4
 Y = torch.arange(IMAGES)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.calibrate import calibrate
-from model.dit import DiT
+from model.dit.sampler import DDIM, make_noise
+from model.dit.seeded import SMALL, seeded_dit
+from model.dit.transformer import DiT
 from model.errors import UserError
 from model.formats import ACT_FRAC, BOUNDARY_BITS, CODE_CUT
-from model.generate import generate
-from model.integer import IntegerDiT
-from model.quantize import quantize
-from model.reference import Reference
-from model.sampler import DDIM, make_noise
-from model.seeded import SMALL, seeded_dit
-from model.skip import dense, parse_policy, radit, schedule_curve
+from model.integer.calibration import calibrate
+from model.integer.generate import generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
+from model.policy.skip_policy import dense, parse_policy, radit, schedule_curve
 
 STEPS = 8
 Y, NOISE = torch.tensor([0, 1, 2]), make_noise(SMALL, 3, seed=5)

@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from model import train
-from model.batches import Batches
-from model.checkpoint import load_model, read_metadata
-from model.config import NAMED_MODELS, DiTConfig
+from model.dit.checkpoint import load_model, read_metadata
+from model.dit.config import NAMED_MODELS, DiTConfig
 from model.errors import UserError
-from model.moving_digits import Motion
-from model.train import Trainer, noise_loss, train_model
-from model.training_state import state_path
+from model.training import train
+from model.training.batches import Batches
+from model.training.moving_digits import Motion
+from model.training.train import Trainer, noise_loss, train_model
+from model.training.training_state import state_path
 
 SMALL = {
     "digits": DiTConfig(patch_size=4, hidden_size=8, depth=2),
@@ -84,7 +84,7 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path, model: str) -> N
     assert equal(paths[0], paths[1]) and not equal(paths[0], paths[2])
     metadata = read_metadata(paths[2])
     assert (metadata["seed"], metadata["steps"], metadata["batch_size"]) == ("2", "2", "4")
-    assert "model/train.py on the train split" in metadata["provenance"]
+    assert "model/training/train.py on the train split" in metadata["provenance"]
 
 
 @pytest.mark.parametrize("model", SMALL)

@@ -9,14 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model import clip_classifier, video_quality
-from model.classifier import SEED
-from model.clip_classifier import ClipClassifier, FrameClassifier
-from model.data import split_digits
 from model.errors import UserError
-from model.moving_digits import MovingDigits, moving_digits
-from model.quality import accuracy, mse, psnr, ssim
-from model.video_quality import (
+from model.quality import clip_classifier, video_quality
+from model.quality.classifier import SEED
+from model.quality.clip_classifier import ClipClassifier, FrameClassifier
+from model.quality.measures import accuracy, mse, psnr, ssim
+from model.quality.video_quality import (
     Judges,
     class_consistency,
     frame_accuracy,
@@ -26,6 +24,8 @@ from model.video_quality import (
     motion,
     nearest_bouncing,
 )
+from model.training.digits import split_digits
+from model.training.moving_digits import MovingDigits, moving_digits
 
 
 @pytest.fixture(scope="module")

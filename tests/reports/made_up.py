@@ -4,32 +4,21 @@ import numpy as np
 
 from accel.config import BuildConfig
 from accel.dims import Dims
-from model.config import DiTConfig
-from reports.area_parts import PARTS
-from reports.area_schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
-from reports.arrays import ReportArrays
-from reports.counts import UNCOUNTED, expected_counts, model_macs
-from reports.cycles import MemoryModel
-from reports.energy import energy
-from reports.host import host_work
-from reports.memories import plan_memory
-from reports.orders import Orders
-from reports.schema import (
-    Array,
-    Check,
-    ClipMeasures,
-    CycleModel,
-    ExternalMemory,
-    Memory,
-    PolicyResult,
-    Quality,
-    Sampler,
-    Spread,
-    Summary,
-)
-from reports.summary import all_ratios, policy_result, provenance, whole_run
-from reports.table import load_table
-from reports.traffic import Run, roofline
+from model.dit.config import DiTConfig
+from reports.area.parts import PARTS
+from reports.area.schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
+from reports.common.schema_parts import Array, ExternalMemory
+from reports.cost.counts import UNCOUNTED, expected_counts, model_macs
+from reports.cost.run_tables import Orders
+from reports.cycles.cycle_model import MemoryModel
+from reports.cycles.roofline import Run, roofline
+from reports.energy.energy_model import energy
+from reports.energy.energy_table import load_table
+from reports.energy.host_work import host_work
+from reports.energy.memory_plan import plan_memory
+from reports.run.arrays import ReportArrays
+from reports.run.schema import Check, ClipMeasures, CycleModel, Memory, PolicyResult, Quality, Sampler, Spread, Summary
+from reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
 BUILD = BuildConfig()
 DIMS = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)

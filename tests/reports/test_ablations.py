@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from model.errors import UserError
-from radit import main
-from reports import ablation_table, ablation_variants, frontier_measure
-from reports.ablation_schema import AblationPoint, Ablations, error_at
-from reports.ablation_table import MARKERS, PAGE, STORED, stale
-from reports.ablation_variants import OURS, VARIANTS, chosen, crossing
-from reports.ablations import compared, ratio_spread
-from reports.frontier_candidates import Candidate
-from reports.frontier_measure import Settings, account
+from radit.cli import main
+from reports.ablation import table as ablation_table
+from reports.ablation import variants as ablation_variants
+from reports.ablation.ablations import compared, ratio_spread
+from reports.ablation.schema import AblationPoint, Ablations, error_at
+from reports.ablation.table import MARKERS, PAGE, STORED, stale
+from reports.ablation.variants import OURS, VARIANTS, chosen, crossing
+from reports.frontier import measure as frontier_measure
+from reports.frontier.candidates import Candidate
+from reports.frontier.measure import Settings, account
 
 STEPS = 10
 VARIED = "static,miss"
@@ -173,5 +175,5 @@ def test_table_is_written_and_goes_stale(out, result, tmp_path):
 
 @pytest.mark.skipif(not (STORED / "ablations.json").exists(), reason="no result of radit ablate is stored")
 def test_the_page_shows_the_stored_result():
-    assert not stale(PAGE, STORED), "docs/policies.md is stale: run python -m reports.ablation_table"
+    assert not stale(PAGE, STORED), "docs/policies.md is stale: run python -m reports.ablation.table"
     assert math.isclose(ablation_table.load(STORED / "ablations.json").points[0].ratio, 1.0)

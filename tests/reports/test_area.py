@@ -8,15 +8,15 @@ from subprocess import CompletedProcess
 import pytest
 
 from accel.config import BuildConfig
-from accel.export import convert
-from accel.places import MARK, convert_marked
+from accel.export.convert import convert
+from accel.export.provenance import MARK, convert_marked
 from model.errors import UserError
-from reports import area
-from reports.area_parts import PARTS, part_of, unit_of
-from reports.area_schema import ArrayArea, Composition, Logic, PartArea, load_area, write_area
-from reports.netlist import Netlist
-from reports.schema import Array
-from reports.synthesis import SHIPPED_LIBERTY, Cells, Library, Synthesizer, Yosys, find_library, parse_stat
+from reports.area import area
+from reports.area.netlist import Netlist
+from reports.area.parts import PARTS, part_of, unit_of
+from reports.area.schema import ArrayArea, Composition, Logic, PartArea, load_area, write_area
+from reports.area.synthesis import SHIPPED_LIBERTY, Cells, Library, Synthesizer, Yosys, find_library, parse_stat
+from reports.common.schema_parts import Array
 from tests.reports import made_up
 
 SMALL = BuildConfig(rows=4, cols=4)

@@ -4,9 +4,9 @@ import pytest
 from rich.console import Console
 
 from model.errors import UserError
-from reports.area_parts import PARTS
-from reports.area_schema import write_area
-from reports.area_table import BEGIN, DOCUMENT, END, STORED, cost_table, main, markdown, part_table, stale, updated
+from reports.area.parts import PARTS
+from reports.area.schema import write_area
+from reports.area.table import BEGIN, DOCUMENT, END, STORED, cost_table, main, markdown, part_table, stale, updated
 from tests.reports import made_up
 
 
@@ -52,4 +52,4 @@ def test_missing_markers_are_named(text):
 
 
 def test_the_document_shows_the_stored_account():
-    assert not stale(DOCUMENT, STORED), "docs/policies.md is stale: run python -m reports.area_table"
+    assert not stale(DOCUMENT, STORED), "docs/policies.md is stale: run python -m reports.area.table"

@@ -1,14 +1,14 @@
-"""reports/counts.py against a case counted by hand, and its refusals."""
+"""reports/cost/counts.py against a case counted by hand, and its refusals."""
 
 import numpy as np
 import pytest
 
 from accel.config import BuildConfig
+from accel.control.registers import COUNTERS
 from accel.dims import Dims, Group
-from accel.registers import COUNTERS
 from model.errors import UserError
-from reports.counts import UNCOUNTED, add_counts, expected_counts, model_macs
-from reports.orders import POLICY_OFF, POLICY_ON, Orders
+from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from reports.cost.run_tables import POLICY_OFF, POLICY_ON, Orders
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
 BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from cosim.sizes import build_for
-from reports.cycles import FOLLOW, TURN, MemoryModel, predict
-from reports.detection import TRAINED, Record, _cost, spread
-from reports.orders import POLICY_ON, Orders
-from reports.project import config_of
-from reports.table import load_table
+from cosim.support.sizes import build_for
+from reports.area.detection import TRAINED, Record, _cost, spread
+from reports.cost.run_tables import POLICY_ON, Orders
+from reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
+from reports.energy.energy_table import load_table
+from reports.project.project import config_of
 from tests.reports import made_up
 
 LIMITED = MemoryModel(latency=100, bandwidth=32.0)

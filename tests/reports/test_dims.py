@@ -3,8 +3,8 @@
 import pytest
 
 from accel.config import BuildConfig
+from accel.control.registers import REGISTERS
 from accel.dims import DRIVER_REGISTERS, Dims, Group, registers
-from accel.registers import REGISTERS
 from model.errors import UserError
 
 DIGITS = {"hidden": 64, "heads": 2, "head_dim": 32, "mlp": 256, "tokens": 64, "sub_blocks": 12, "contexts": 2}

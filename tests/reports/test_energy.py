@@ -1,19 +1,20 @@
-"""reports/energy.py: linear in the counters, every counter costs something, lines are where they belong."""
+"""reports/energy/energy_model.py: linear in the counters, every counter costs something, lines are where they
+belong."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from accel.registers import COUNTERS
-from model.config import DiTConfig
+from accel.control.registers import COUNTERS
+from model.dit.config import DiTConfig
 from model.errors import UserError
-from reports.counts import UNCOUNTED, expected_counts
-from reports.energy import energy, mac_counts
-from reports.host import FREQUENCY_FEATURES, host_work
-from reports.memories import plan_memory, plan_of_run, planned
-from reports.orders import POLICY_OFF, Orders
-from reports.table import load_table
+from reports.cost.counts import UNCOUNTED, expected_counts
+from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.energy.energy_model import energy, mac_counts
+from reports.energy.energy_table import load_table
+from reports.energy.host_work import FREQUENCY_FEATURES, host_work
+from reports.energy.memory_plan import plan_memory, plan_of_run, planned
 from tests.reports.made_up import BUILD, DIMS, STEPS
 
 TABLE = load_table()
@@ -123,7 +124,7 @@ def test_conditioning_weights_are_read_once():
 
 
 def test_timestep_features_are_the_models():
-    dit = pytest.importorskip("model.dit")
+    dit = pytest.importorskip("model.dit.transformer")
     assert FREQUENCY_FEATURES == dit.FREQUENCY_FEATURES
 
 

@@ -1,4 +1,4 @@
-"""reports/forecasts.py: slopes from a record of decisions, against the golden DTSM and by hand."""
+"""reports/cost/forecasts.py: slopes from a record of decisions, against the golden DTSM and by hand."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ import torch
 from model.formats import GAIN_BITS
 from model.ops.dtsm import DtsmRegisters, DtsmState, decide
 from model.ops.reuse import coefficient
-from reports.counts import expected_counts
-from reports.forecasts import slopes
-from reports.orders import POLICY_ON, Orders
+from reports.cost.counts import expected_counts
+from reports.cost.forecasts import slopes
+from reports.cost.run_tables import POLICY_ON, Orders
 from tests.reports.test_counts import BUILD, DIMS
 
 ONE = 1 << (GAIN_BITS - 1)

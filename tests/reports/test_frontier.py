@@ -11,13 +11,13 @@ import pytest
 from pydantic import ValidationError
 
 from model.errors import UserError
-from model.skip import forecast
-from radit import main
-from reports import frontier_measure
-from reports.frontier import run_frontier, worst_mse
-from reports.frontier_candidates import FEWER, SWEEPS, Candidate, candidates
-from reports.frontier_measure import Settings, account, key, measure
-from reports.frontier_schema import Frontier, FrontierPoint, winners
+from model.policy.skip_policy import forecast
+from radit.cli import main
+from reports.frontier import measure as frontier_measure
+from reports.frontier.candidates import FEWER, SWEEPS, Candidate, candidates
+from reports.frontier.frontier import run_frontier, worst_mse
+from reports.frontier.measure import Settings, account, key, measure
+from reports.frontier.schema import Frontier, FrontierPoint, winners
 
 SETTINGS = Settings("digits", samples=4, cfg=1.5, seed=0)
 POLICIES = "fewer-steps:steps=3,fora:interval=2,taylorseer:interval=2:warm_up=2,"

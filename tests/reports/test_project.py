@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import radit
 from accel.config import BuildConfig
-from cosim.sizes import dims_of
-from model.config import NAMED_MODELS
-from reports.arrays import Decisions, write_arrays
-from reports.counts import model_macs
-from reports.cycles import MemoryModel, predict
-from reports.decisions import evenly
-from reports.orders import POLICY_OFF, Orders
-from reports.projection import Projection
+from cosim.support.sizes import dims_of
+from model.dit.config import NAMED_MODELS
+from radit import cli
+from reports.cost.counts import model_macs
+from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cycles.cycle_model import MemoryModel, predict
+from reports.project.decisions import evenly
+from reports.project.projection import Projection
+from reports.run.arrays import Decisions, write_arrays
 from tests.reports import made_up
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ DIGITS = ["project", "--model", "digits", "--array", "16x16"]
 
 def run(tmp_path, *arguments):
     """The project.json of a command, checked against its schema."""
-    assert radit.main([*arguments, "--out", str(tmp_path)]) == 0
+    assert cli.main([*arguments, "--out", str(tmp_path)]) == 0
     return Projection.model_validate(json.loads((tmp_path / "project.json").read_text()))
 
 
@@ -69,7 +69,7 @@ def test_forecasts_read_what_was_computed_before(tmp_path, capsys):
 
 
 def test_a_forecast_of_nothing_is_refused(tmp_path, capsys):
-    assert radit.main([*DIGITS, "--forecast", "--out", str(tmp_path)]) == 2
+    assert cli.main([*DIGITS, "--forecast", "--out", str(tmp_path)]) == 2
     assert "give --skip-rate or --trace as well" in capsys.readouterr().err
 
 
@@ -107,7 +107,7 @@ def test_guidance_off_is_one_context(tmp_path):
 
 def test_a_named_model_needs_neither_weights_nor_torch(tmp_path):
     command = ["project", "--model", "dit-xl-2-512", "--steps", "2", "--array", "64x32", "--out", str(tmp_path)]
-    program = f"import sys; sys.modules['torch'] = None; import radit; sys.exit(radit.main({command}))"
+    program = f"import sys; sys.modules['torch'] = None; from radit import cli; sys.exit(cli.main({command}))"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
     found = Projection.model_validate(json.loads((tmp_path / "project.json").read_text()))
     assert found.tokens == 1024
@@ -127,7 +127,7 @@ def test_a_named_model_needs_neither_weights_nor_torch(tmp_path):
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
-    assert radit.main(["project", *arguments, "--out", str(tmp_path)]) == 2
+    assert cli.main(["project", *arguments, "--out", str(tmp_path)]) == 2
     told = capsys.readouterr().err
     assert told.startswith("radit: ") and told.count("\n") == 1 and not list(tmp_path.iterdir())
     assert all(word in told for word in words), told
@@ -143,5 +143,5 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
 )
 def test_a_record_of_another_run_is_refused(tmp_path, capsys, reused, words):
     write_arrays(tmp_path / "arrays.npz", Decisions({"radit": reused}))
-    assert radit.main([*DIGITS, "--trace", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert cli.main([*DIGITS, "--trace", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert words in capsys.readouterr().err

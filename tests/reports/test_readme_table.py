@@ -3,7 +3,7 @@
 import pytest
 
 from model.errors import UserError
-from reports.readme_table import (
+from reports.run.readme_table import (
     BEGIN,
     CLIPS_BEGIN,
     CLIPS_END,
@@ -15,7 +15,7 @@ from reports.readme_table import (
     stale,
     updated,
 )
-from reports.summary import write_summary
+from reports.run.summary import write_summary
 from tests.reports import made_up
 
 
@@ -50,8 +50,8 @@ def test_bad_summary_changes_nothing(tmp_path):
 def test_the_readme_shows_the_stored_result():
     if not STORED_SUMMARY.exists():
         assert not README.exists() or "| cycles, million |" not in README.read_text()
-        pytest.skip("no result is stored yet (python -m reports.readme_table build/demo/summary.json stores one)")
-    assert not stale(README, STORED_SUMMARY), "README.md is stale: run python -m reports.readme_table"
+        pytest.skip("no result is stored yet (python -m reports.run.readme_table build/demo/summary.json stores one)")
+    assert not stale(README, STORED_SUMMARY), "README.md is stale: run python -m reports.run.readme_table"
 
 
 @pytest.mark.parametrize("forecast", [False, True])
@@ -95,5 +95,7 @@ def test_the_readme_shows_the_stored_clips():
     text = README.read_text()
     if not STORED_CLIPS.exists():
         assert f"{CLIPS_BEGIN}\n{CLIPS_END}" in text
-        pytest.skip("no result is stored yet (python -m reports.readme_table build/moving-digits/summary.json does)")
-    assert not stale(README, STORED_CLIPS), "README.md is stale: run python -m reports.readme_table"
+        pytest.skip(
+            "no result is stored yet (python -m reports.run.readme_table build/moving-digits/summary.json does)"
+        )
+    assert not stale(README, STORED_CLIPS), "README.md is stale: run python -m reports.run.readme_table"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.config import NAMED_MODELS, DiTConfig
-from reports.redundancy import kind_rows, shape_of
+from model.dit.config import NAMED_MODELS, DiTConfig
+from reports.run.redundancy import kind_rows, shape_of
 
 KINDS = ["spatial attention", "MLP", "temporal attention", "MLP"]
 

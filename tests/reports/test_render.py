@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageSequence
 
 from model.errors import UserError
-from reports.arrays import write_arrays
-from reports.pictures import pixels
-from reports.plots import ENERGY_GROUPS
-from reports.render import quality_rows, render, rerender
-from reports.summary import write_summary
+from reports.run.arrays import write_arrays
+from reports.run.pictures import pixels
+from reports.run.plots import ENERGY_GROUPS
+from reports.run.render import quality_rows, render, rerender
+from reports.run.summary import write_summary
 from tests.reports import made_up
 
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-import radit
 from cosim.prepare import Prepared, Request
-from model.skip import forecast, parse_policy
-from reports import runs
-from reports.arrays import write_arrays
-from reports.decisions import recorded
-from reports.memories import describe_plans, plan_memory
-from reports.options import POLICIES
-from reports.pictures import GAP, SHEET_FILE, ZOOM, contact_sheet, pixels, write_pictures, zoomed
-from reports.table import load_table
+from model.policy.skip_policy import forecast, parse_policy
+from radit import cli
+from radit.options import POLICIES
+from reports.energy.energy_table import load_table
+from reports.energy.memory_plan import describe_plans, plan_memory
+from reports.project.decisions import recorded
+from reports.run import runs
+from reports.run.arrays import write_arrays
+from reports.run.pictures import GAP, SHEET_FILE, ZOOM, contact_sheet, pixels, write_pictures, zoomed
 from tests.reports import made_up
 
 
@@ -82,7 +82,7 @@ def test_the_demo_of_a_model_has_its_own_defaults(tmp_path, monkeypatch, model, 
     ],
 )
 def test_a_demo_that_cannot_be_is_one_sentence(arguments, words, tmp_path, capsys):
-    assert radit.main(["demo", *arguments, "--out", str(tmp_path)]) == 2
+    assert cli.main(["demo", *arguments, "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and not any(tmp_path.iterdir())
 

@@ -8,11 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from model.errors import UserError
-from reports.account import cycles_as_predicted
-from reports.arrays import Decisions, ReportArrays, load_arrays, load_decisions, write_arrays
-from reports.files import atomic_write, file_hash
-from reports.schema import POLICY_LABELS, SCHEMA_VERSION, CycleModel
-from reports.summary import all_ratios, load_summary, whole_run, write_summary
+from reports.common.files import atomic_write, file_hash
+from reports.run.arrays import Decisions, ReportArrays, load_arrays, load_decisions, write_arrays
+from reports.run.run_results import cycles_as_predicted
+from reports.run.schema import POLICY_LABELS, SCHEMA_VERSION, CycleModel
+from reports.run.summary import all_ratios, load_summary, whole_run, write_summary
 from tests.reports import made_up
 
 MEASURED = {"stalls", "gmac_per_second", "cycle_model"}

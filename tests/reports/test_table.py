@@ -1,9 +1,10 @@
-"""reports/table.py: the shipped table is complete, bad tables are refused, memories interpolate sensibly."""
+"""reports/energy/energy_table.py: the shipped table is complete, bad tables are refused, memories interpolate
+sensibly."""
 
 import pytest
 
 from model.errors import UserError
-from reports.table import ACTIONS, DEFAULT_TABLE, PRIMITIVES, Range, load_table
+from reports.energy.energy_table import ACTIONS, DEFAULT_TABLE, PRIMITIVES, Range, load_table
 
 MAC = '[primitive.mac_int8]\nunit = "pJ"\n'
 

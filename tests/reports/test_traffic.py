@@ -1,12 +1,13 @@
-"""reports/traffic.py: bytes by cause against a case counted by hand, and curves below their roofline."""
+"""reports/cost/traffic.py: bytes by cause against a case counted by hand, and curves below their roofline."""
 
 import numpy as np
 import pytest
 
-from accel.registers import COUNTERS
-from reports.cycles import MemoryModel
-from reports.orders import POLICY_OFF, Orders
-from reports.traffic import STREAMS, Run, external_bytes, roofline
+from accel.control.registers import COUNTERS
+from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.traffic import STREAMS, external_bytes
+from reports.cycles.cycle_model import MemoryModel
+from reports.cycles.roofline import Run, roofline
 from tests.reports.made_up import BUILD, DIMS, decisions
 from tests.reports.test_counts import BUILD as SMALL_BUILD
 from tests.reports.test_counts import BY_HAND

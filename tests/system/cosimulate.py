@@ -14,18 +14,18 @@ from cosim.driver import Driver
 from cosim.engines import Setup, Trace, open_engine
 from cosim.pack import groups_of
 from cosim.scoreboard import Check, Scoreboard, Words
-from cosim.sizes import dims_of
-from model.calibrate import calibrate
-from model.config import DiTConfig
-from model.groups import Groups
-from model.integer import Conditioning, IntegerDiT
-from model.quantize import quantize
-from model.reference import Reference, StageCapture
-from model.sampler import DDIM
-from model.seeded import seeded_dit
-from model.skip import Policy, radit
-from reports.counts import UNCOUNTED, add_counts, expected_counts
-from reports.orders import Orders
+from cosim.support.sizes import dims_of
+from model.dit.config import DiTConfig
+from model.dit.groups import Groups
+from model.dit.sampler import DDIM
+from model.dit.seeded import seeded_dit
+from model.integer.calibration import calibrate
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference, StageCapture
+from model.policy.skip_policy import Policy, radit
+from reports.cost.counts import UNCOUNTED, add_counts, expected_counts
+from reports.cost.run_tables import Orders
 
 OUT = Path(__file__).resolve().parent.parent.parent / "build"
 MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000

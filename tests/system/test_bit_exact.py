@@ -8,10 +8,11 @@ import torch
 
 from cosim.driver import Driver
 from cosim.engines import MemoryTiming, Setup
-from model.integer import IntegerDiT
+from model.integer.integer_dit import IntegerDiT
+from model.integer.policy_tables import PolicyTables
 from model.ops.meter import ERROR_MAX
-from model.skip import Policy, PolicyTables, dense
-from reports.forecasts import slopes
+from model.policy.skip_policy import Policy, dense
+from reports.cost.forecasts import slopes
 from tests.system.cosimulate import (
     ARRAYS,
     FORECASTING,

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-import radit
 from cosim import driver
 from cosim.prepare import Request
-from model.config import NAMED_MODELS
-from reports import cycles
-from reports.arrays import load_arrays, load_decisions
-from reports.options import POLICIES
+from model.dit.config import NAMED_MODELS
+from radit import cli
+from radit.options import POLICIES
+from reports.cycles import cycle_model as cycles
+from reports.run.arrays import load_arrays, load_decisions
 
 pytestmark = pytest.mark.needs("verilator")
 SMALL = ["--model", "digits", "--array", "8x8", "--steps", "3"]
@@ -26,7 +26,7 @@ CHECK = {
 
 def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
     policies = ["dense", "radit", "forecast:first_dense=2:last_dense=0:threshold=1:schedule=1/1"]
-    assert radit.main(["cosim", *SMALL, "--policy", ",".join(policies), "--images", "2", "--out", str(tmp_path)]) == 0
+    assert cli.main(["cosim", *SMALL, "--policy", ",".join(policies), "--images", "2", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert {"model", "sampler", "engine", "array", "ratios", "forecast_ratios", "check", "seconds"} <= summary.keys()
     for policy in ("dense", "radit", "forecast"):
@@ -63,7 +63,7 @@ def test_a_mismatch_is_explained_and_fails(tmp_path, monkeypatch, capsys):
 
     pack_weights = driver.pack_weights
     monkeypatch.setattr(driver, "pack_weights", corrupted)
-    assert radit.main(["cosim", *SMALL, "--policy", "dense", "--images", "1", "--out", str(tmp_path)]) == 1
+    assert cli.main(["cosim", *SMALL, "--policy", "dense", "--images", "1", "--out", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "image 0, timestep 0, block 0 (attention), stage q, word" in told
     assert "expected" in told and "radit cosim --model digits --policy dense" in told and "--waves" in told
@@ -74,7 +74,7 @@ def test_a_mismatch_is_explained_and_fails(tmp_path, monkeypatch, capsys):
 
 def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
     (tmp_path / "summary.json").write_text("earlier")
-    assert radit.main(["cosim", "--model", "nothing", "--out", str(tmp_path)]) == 2
+    assert cli.main(["cosim", "--model", "nothing", "--out", str(tmp_path)]) == 2
     assert (tmp_path / "summary.json").read_text() == "earlier"
     assert "nothing" in capsys.readouterr().err
 
@@ -92,14 +92,14 @@ def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
     ],
 )
 def test_bad_requests_are_one_sentence(tmp_path, capsys, options, words):
-    assert radit.main(["cosim", *options, "--out", str(tmp_path)]) == 2
+    assert cli.main(["cosim", *options, "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert words in said[-1]
 
 
 def test_a_part_of_the_model_and_of_the_run(tmp_path):
     options = ["--model", "digits", "--array", "8x8", "--blocks", "2", "--timesteps", "1", "--policy", "dense"]
-    assert radit.main(["cosim", *options, "--out", str(tmp_path)]) == 0
+    assert cli.main(["cosim", *options, "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["blocks"], summary["timesteps"], summary["sampler"]["steps"]) == (2, 1, 50)
     assert summary["dense"]["macs"] == 2 * 2 * sum(NAMED_MODELS["digits"].macs())
@@ -118,7 +118,7 @@ def test_the_command_to_rerun_names_every_option():
 def test_without_guidance_one_context_runs(tmp_path, capsys):
     """A single policy on an unlimited memory: its cycles are predicted, and the terminal says where they go."""
     command = ["cosim", *SMALL, "--policy", "radit", "--cfg", "1", "--images", "1", "--out", str(tmp_path)]
-    assert radit.main([*command, "--bandwidth", "inf", "--latency", "7"]) == 0
+    assert cli.main([*command, "--bandwidth", "inf", "--latency", "7"]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["dense"] is None and summary["ratios"] is None
     assert summary["check"]["decisions_compared"] == 3 * 12
@@ -131,6 +131,6 @@ def test_without_guidance_one_context_runs(tmp_path, capsys):
 def test_a_wrong_prediction_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cycles, "LOAD_TO_PASS", cycles.LOAD_TO_PASS + 1)
     command = ["cosim", *SMALL, "--blocks", "1", "--timesteps", "1", "--policy", "dense", "--out", str(tmp_path)]
-    assert radit.main([*command, "--bandwidth", "inf"]) == 1
+    assert cli.main([*command, "--bandwidth", "inf"]) == 1
     assert "the cycle model predicts" in capsys.readouterr().err
-    assert radit.main(command) == 0  # within a hundredth
+    assert cli.main(command) == 0  # within a hundredth

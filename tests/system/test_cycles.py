@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from accel.config import BuildConfig
+from accel.control.registers import ACCOUNTS, CAUSES, PHASES
 from accel.dims import Group
-from accel.registers import ACCOUNTS, CAUSES, PHASES
 from cosim.engines import MemoryTiming, Setup
-from model.skip import Policy, dense
-from reports.cycles import MemoryModel, Prediction, predict
-from reports.orders import Orders
+from model.policy.skip_policy import Policy, dense
+from reports.cost.run_tables import Orders
+from reports.cycles.cycle_model import MemoryModel, Prediction, predict
 from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")

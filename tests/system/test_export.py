@@ -14,29 +14,29 @@ import numpy as np
 import pytest
 import torch
 
-import accel.export
-import radit
+import accel.export.convert
 from accel.config import BuildConfig
 from accel.dims import Dims, Group
-from accel.export import SUFFIX, TOP, convert, export_build
-from accel.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
+from accel.export.convert import SUFFIX, TOP, convert, export_build
+from accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
+from accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from accel.top import radit_top
-from accel.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from cosim.driver import Driver
 from cosim.engines.base import Setup
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.open import exported_verilog
 from cosim.engines.toolchain import find_verilator
-from cosim.replay import VERILOG_PORT
-from cosim.sizes import dims_of
-from model.calibrate import calibrate
-from model.config import DiTConfig
+from cosim.speed.replay import VERILOG_PORT
+from cosim.support.sizes import dims_of
+from model.dit.config import DiTConfig
+from model.dit.sampler import DDIM
+from model.dit.seeded import seeded_dit
 from model.errors import UserError
-from model.integer import IntegerDiT
-from model.quantize import quantize
-from model.sampler import DDIM
-from model.seeded import seeded_dit
-from model.skip import Policy
+from model.integer.calibration import calibrate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.policy.skip_policy import Policy
+from radit import cli
 from tests.units import replay
 from tests.units.bench import in_shallow_stack
 
@@ -59,7 +59,7 @@ def exported(tmp_path_factory):
     """The folder that the command wrote for the 4x4 array, and what it said."""
     out = tmp_path_factory.mktemp("export") / "new" / "rtl"
     with redirect_stdout(StringIO()) as said, redirect_stderr(said):
-        assert radit.main(["export", "--array", "4x4", "--out", str(out)]) == 0
+        assert cli.main(["export", "--array", "4x4", "--out", str(out)]) == 0
     return out, said.getvalue()
 
 
@@ -236,4 +236,4 @@ def test_bad_input_is_one_sentence(tmp_path):
 
 def test_the_documented_registers_are_current():
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert updated(text) == text, "run: python -m accel.interface_map"
+    assert updated(text) == text, "run: python -m accel.export.interface_map"

@@ -5,8 +5,8 @@ import pytest
 
 from accel.dims import Group
 from cosim.pack import token_order
-from model.groups import Groups
-from model.skip import dense
+from model.dit.groups import Groups
+from model.policy.skip_policy import dense
 from tests.system.cosimulate import ARRAYS, EIGHTH, SKIPPING, Shape, cosimulate, make_task, small_build
 
 VIDEOS = [(2, 16), (2, 32), (4, 32)]  # frames, tokens: one or two supertiles in a frame

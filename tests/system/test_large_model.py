@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-import radit
 from accel.config import BuildConfig
-from cosim.sizes import build_for, dims_of
-from model.config import NAMED_MODELS, DiTConfig
+from cosim.support.sizes import build_for, dims_of
+from model.dit.config import NAMED_MODELS, DiTConfig
+from radit import cli
 
 COMMAND = "cosim --model dit-s-2 --blocks 1 --timesteps 2 --array 16x16 --policy radit:threshold=0.1:first_dense=1"
 
 
 @pytest.mark.needs("verilator")
 def test_a_block_of_dit_s_2(tmp_path, capsys):
-    assert radit.main([*COMMAND.split(), "--out", str(tmp_path)]) == 0
+    assert cli.main([*COMMAND.split(), "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     check, result = summary["check"], summary["radit"]
     assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)

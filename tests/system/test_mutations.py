@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from myhdl import block
 
-from accel import pass_front
-from accel.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.config import BuildConfig
+from accel.control.conditioning import HEADER_BEATS, HEADER_FIELDS
+from accel.residual_pass import front_half as pass_front
 from accel.units import dtsm
 from accel.units.reuse import reuse_unit
 from cosim.driver import Driver
 from cosim.engines import EngineError
 from cosim.scoreboard import STAGES, Place
-from model.skip import Policy
+from model.policy.skip_policy import Policy
 from tests.system.cosimulate import Outcome, Seen, Shape, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")

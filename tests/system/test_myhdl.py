@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from accel.config import BuildConfig
-from cosim.sizes import dims_of
-from model.calibrate import load_or_calibrate
-from model.checkpoint import find_checkpoint, load_model
-from model.generate import Host
-from model.integer import IntegerDiT
-from model.quantize import quantize
-from model.sampler import DDIM, make_noise
-from model.skip import Policy
+from cosim.support.sizes import dims_of
+from model.dit.checkpoint import find_checkpoint, load_model
+from model.dit.sampler import DDIM, make_noise
+from model.integer.calibration import load_or_calibrate
+from model.integer.generate import Host
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.policy.skip_policy import Policy
 from tests.system.cosimulate import SKIPPING, Shape, Task, cosimulate, make_task, small_build
 
 STEPS = 50

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-import radit
-from cosim import state
+from cosim import run_state as state
 from cosim.engines.verilator import VerilatorEngine
+from radit import cli
 
 pytestmark = pytest.mark.needs("verilator")
 TIMESTEPS = 3
@@ -27,7 +27,7 @@ def save_always(monkeypatch):
 def whole(tmp_path_factory):
     """The summary of an uninterrupted run."""
     out = tmp_path_factory.mktemp("whole")
-    assert radit.main([*RUN, *SKIPPING, "--out", str(out)]) == 0
+    assert cli.main([*RUN, *SKIPPING, "--out", str(out)]) == 0
     assert not (out / "state").exists()
     return summary_in(out)
 
@@ -52,7 +52,7 @@ def interrupted(monkeypatch, out, steps: int, *options: str) -> list[int]:
 
     with monkeypatch.context() as patch:
         patch.setattr(VerilatorEngine, "run_sub_block", stop)
-        assert radit.main([*RUN, *SKIPPING, "--out", str(out), *options]) == INTERRUPTED
+        assert cli.main([*RUN, *SKIPPING, "--out", str(out), *options]) == INTERRUPTED
     return seen
 
 
@@ -65,7 +65,7 @@ def test_interrupted_twice_and_resumed(whole, tmp_path, monkeypatch, capsys):
     assert seen == [*range(4, SUB_BLOCKS), None, *range(5)], "simulated again, or not at all"
     again = capsys.readouterr().err
     assert "starting from timestep 0, block 2 on" in again and "goes on from timestep 1, block 2" in again
-    assert radit.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 0
+    assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 0
     assert summary_in(tmp_path) == whole
     assert whole["radit"]["mac_skip_rate"] > 0, "nothing was skipped: the cache was not needed"
     assert not (tmp_path / "state").exists()
@@ -74,7 +74,7 @@ def test_interrupted_twice_and_resumed(whole, tmp_path, monkeypatch, capsys):
 def test_after_the_last_block_of_a_timestep(whole, tmp_path, monkeypatch):
     """The last pass of the timestep is what comes next."""
     interrupted(monkeypatch, tmp_path, SUB_BLOCKS)
-    assert radit.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 0
+    assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 0
     assert summary_in(tmp_path) == whole
 
 
@@ -100,13 +100,13 @@ def test_other_settings_are_refused(tmp_path, monkeypatch, capsys, options, word
     interrupted(monkeypatch, tmp_path, 2)
     capsys.readouterr()
     policy = [] if "--policy" in options else SKIPPING
-    assert radit.main([*RUN, *policy, "--out", str(tmp_path), "--resume", *options]) == 2
+    assert cli.main([*RUN, *policy, "--out", str(tmp_path), "--resume", *options]) == 2
     assert words in capsys.readouterr().err
     assert (tmp_path / "state").exists(), "the state of the interrupted run is gone"
 
 
 def test_nothing_to_resume(tmp_path, capsys):
-    assert radit.main([*RUN, "--out", str(tmp_path), "--resume"]) == 2
+    assert cli.main([*RUN, "--out", str(tmp_path), "--resume"]) == 2
     assert "finds no interrupted run in" in capsys.readouterr().err
 
 
@@ -116,6 +116,6 @@ def test_a_damaged_state_is_refused(tmp_path, monkeypatch, capsys, name):
     capsys.readouterr()
     path = tmp_path / "state" / name
     path.write_bytes(path.read_bytes()[:40])
-    assert radit.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 2
+    assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert str(path) in said[-1]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accel.registers import ACCOUNTS, CAUSES, PHASES
+from accel.control.registers import ACCOUNTS, CAUSES, PHASES
 from cosim.engines import MemoryTiming, Setup
-from model.skip import Policy, dense
+from model.policy.skip_policy import Policy, dense
 from tests.system.cosimulate import Outcome, Shape, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")

@@ -6,14 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-import radit
 from accel.config import BuildConfig
 from cosim.pack import groups_of
-from cosim.sizes import build_for, dims_of
-from model.config import NAMED_MODELS, DiTConfig
-from model.groups import attention_groups
-from reports.arrays import load_arrays
-from reports.options import POLICIES
+from cosim.support.sizes import build_for, dims_of
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.dit.groups import attention_groups
+from radit import cli
+from radit.options import POLICIES
+from reports.run.arrays import load_arrays
 
 CLIP = DiTConfig(input_size=8, patch_size=2, hidden_size=32, depth=2, num_heads=2, frames=4, num_classes=3)
 JOINT = CLIP.model_copy(update={"input_size": 6, "frames": 3, "attention": "joint"})  # 27 tokens, padded to 32
@@ -22,7 +22,7 @@ LATTE_WIDE = NAMED_MODELS["latte-xl-2"].model_copy(update={"input_size": 8, "fra
 
 def run(tmp_path, *arguments: str) -> dict:
     """The summary.json of a run in which all is equal."""
-    assert radit.main(["cosim", "--steps", "50", "--array", "16x16", *arguments, "--out", str(tmp_path)]) == 0
+    assert cli.main(["cosim", "--steps", "50", "--array", "16x16", *arguments, "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     check = summary["check"]
     assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)
@@ -65,7 +65,7 @@ def test_small_clips_share_a_build_and_images_do_not_use_it():
 )
 def test_a_clip_that_cannot_be_laid_out_is_refused(tmp_path, monkeypatch, capsys, fields, words):
     monkeypatch.setitem(NAMED_MODELS, "clip", CLIP.model_copy(update=fields))
-    assert radit.main(["cosim", "--model", "clip", "--array", "16x16", "--out", str(tmp_path)]) == 2
+    assert cli.main(["cosim", "--model", "clip", "--array", "16x16", "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1 and not any(tmp_path.iterdir())
 
@@ -102,7 +102,7 @@ def test_joint_attention_pads_the_last_tokens(tmp_path, monkeypatch):
 def test_a_pair_of_blocks_of_full_width(tmp_path, monkeypatch):
     """1152 channels and 16 heads of 72, which no tile of 16 columns divides; fewer and smaller frames than Latte's."""
     monkeypatch.setitem(NAMED_MODELS, "clip", LATTE_WIDE)
-    monkeypatch.setattr("model.calibrate.DEFAULT_IMAGES", 1)
+    monkeypatch.setattr("model.integer.calibration.DEFAULT_IMAGES", 1)
     pair = ("--model", "clip", "--blocks", "2", "--timesteps", "1", "--cfg", "1", "--bandwidth", "inf")
     summary = run(tmp_path, *pair, "--policy", "dense")
     assert summary["dense"]["macs"] == sum(LATTE_WIDE.first_blocks(2).sub_block_macs())

@@ -35,7 +35,7 @@ from myhdl import (
     intbv,
 )
 
-from accel.export import forgotten_signals
+from accel.export.convert import forgotten_signals
 from tests.units import replay
 
 HALF_PERIOD = 5

@@ -1,13 +1,13 @@
 """Replay of a recorded trace on converted HDL: writes the testbench, runs the simulator, returns the counts.
 
-The VHDL testbench does what the Verilog one of ``cosim/replay.py`` does.
+The VHDL testbench does what the Verilog one of ``cosim/speed/replay.py`` does.
 """
 
 import re
 import subprocess
 from pathlib import Path
 
-from cosim.replay import SHOWN_ERRORS, Columns, Port, digits, place, verilog_ports, verilog_testbench, write_rows
+from cosim.speed.replay import SHOWN_ERRORS, Columns, Port, digits, place, verilog_ports, verilog_testbench, write_rows
 
 VHDL_PORT = re.compile(
     r"^\s+(\w+)\s*:\s*(in|out|inout|buffer)\s+(std_logic_vector|std_logic|unsigned|signed)\s*(?:\((\d+) downto 0\))?",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from myhdl import block
 
-from accel.stream import Stream
+from accel.interfaces.streams import Stream
 from accel.units.fifo import LATENCY, stream_fifo
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 

@@ -1,0 +1,1 @@
+"""What happens when: timestep sequencer, skip controller, registers, conditioning, accounts of cycles."""

@@ -1,0 +1,116 @@
+"""Where the cycles go: every busy cycle belongs to one phase and one cause, so that the counts add up to ``cycles``.
+
+The view is that of the array's front, which issues one k per cycle (``array``) or does not, for the first of these
+reasons that holds:
+
+| cause | what the array waits for |
+|---|---|
+| array | nothing: operands of one k are being read |
+| drain | the drain registers, room in the branch writer, or the last words of a product on their way to memory |
+| weights | weights or requantization parameters from external memory |
+| vector | the softmax of a job, or the pass (residual add, LayerNorm, modulation, CCU) at work |
+| operands | x, cached branches, codes or conditioning on their way to the pass; the array's own operand registers |
+| controller | a sequencer between two commands, or the skip decision |
+
+The phase is ``pass`` outside the engines (conditioning and the end of the timestep included), else the product at
+work, with the barrier behind it. One count per cycle, ``running`` high.
+"""
+
+from myhdl import Signal, always, always_comb, block, concat, intbv
+
+from accel.control.registers import ACCOUNT_BITS, CAUSE_BITS, CAUSES, PHASES
+from accel.interfaces.tile_command import flag
+
+PASS, QKV, ATTEND, PROJECTION, FC1, FC2 = range(len(PHASES))
+ARRAY, WEIGHTS, OPERANDS, DRAIN, VECTOR, CONTROLLER = range(len(CAUSES))
+PHASE_BITS = ACCOUNT_BITS - CAUSE_BITS
+
+
+def phase_signal() -> Signal:
+    """A number of ``PHASES``."""
+    return Signal(intbv(0)[PHASE_BITS:])
+
+
+class Activity:
+    """What the parts of the machine are doing, one flag each; the engines say which product is at work."""
+
+    def __init__(self) -> None:
+        # The array's front.
+        self.issues = flag()
+        self.held = flag()  # a tile's last k waits for the drain registers
+        self.starved = flag()  # a tile waits for weights or parameters
+        self.crowded = flag()  # a branch tile waits for the branch writer
+        self.fills = flag()  # operands between the memories and the array
+        # Engines.
+        self.computing = flag()
+        self.attention_phase = phase_signal()
+        self.mlp_phase = phase_signal()
+        self.settles = flag()  # the barrier behind a product
+        self.awaits_softmax = flag()
+        # The pass and the timestep's sequencer.
+        self.streams = flag()  # a word moves in the pass
+        self.lacks_words = flag()  # the pass waits for the host, the branch cache or the history
+        self.normalizes = flag()  # words are inside the pass
+        self.loads = flag()  # conditioning is on its way
+        self.writes = flag()  # the timestep waits for its last writes
+
+
+@block
+def classify_cycle(activity, attention, account):
+    """``account = phase << CAUSE_BITS | cause`` of this cycle. Combinational."""
+    phase = phase_signal()
+    cause = Signal(intbv(0)[CAUSE_BITS:])
+
+    @always_comb
+    def find_phase():
+        phase.next = PASS
+        if activity.computing:
+            if attention:
+                phase.next = activity.attention_phase
+            else:
+                phase.next = activity.mlp_phase
+
+    @always_comb
+    def find_cause():
+        cause.next = CONTROLLER
+        if activity.issues:
+            cause.next = ARRAY
+        elif activity.held or activity.crowded:
+            cause.next = DRAIN
+        elif activity.starved:
+            cause.next = WEIGHTS
+        elif activity.awaits_softmax or activity.streams:
+            cause.next = VECTOR
+        elif activity.lacks_words or activity.loads or (activity.settles and activity.fills):
+            cause.next = OPERANDS
+        elif activity.normalizes:
+            cause.next = VECTOR
+        elif activity.settles or activity.writes:
+            cause.next = DRAIN
+
+    @always_comb
+    def join():
+        account.next = concat(phase, cause)
+
+    return find_phase, find_cause, join
+
+
+@block
+def cycle_accounts(clk, clear, running, account, position, shown):
+    """Count the cycles of every account; ``shown`` is the count at ``position``, one cycle later."""
+    ACCOUNTS = 1 << ACCOUNT_BITS
+    counts = [Signal(intbv(0)[len(shown) :]) for _ in range(ACCOUNTS)]
+
+    @always(clk.posedge)
+    def count():
+        if clear:
+            for i in range(ACCOUNTS):
+                counts[i].next = 0
+        elif running:
+            counts[account].next = counts[account] + 1
+
+    @always(clk.posedge)
+    def show():
+        shown.next = counts[position]
+
+    return count, show

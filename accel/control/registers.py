@@ -1,0 +1,128 @@
+"""Register and counter map: the one list that RTL, driver, documentation and energy model share.
+
+Registers are 32 bit wide, at the address of their position in ``REGISTERS``. Counters are 64 bit: low word at
+``COUNTER_BASE + 2 * position``, high word one above. ``EVENTS`` come first; the accounts of cycles by phase and cause
+(``accel/control/cycle_accounts.py``) stand at position ``ACCOUNT_BASE + (phase << CAUSE_BITS) + cause``.
+"""
+
+REGISTERS: dict[str, str] = {
+    "control": "write: bit 0 starts a timestep, bit 1 a new image (forgets cached results), bit 2 clears the counters",
+    "status": "read: bit 0 busy",
+    "hidden": "D, channels",
+    "heads": "attention heads",
+    "head_dim": "channels of a head",
+    "mlp": "M, channels between FC1 and FC2",
+    "sub_blocks": "2 x depth",
+    "contexts": "contexts in lockstep",
+    "row_tiles": "row tiles (R tokens) of one context",
+    "col_tiles": "column tiles (C tokens) of one context",
+    "row_tiles_all": "row tiles of all contexts",
+    "supertiles_all": "supertiles (W tokens) of all contexts",
+    "tokens_all": "padded tokens of all contexts",
+    "group_row_tiles_even": "row tiles of an attention group, even blocks",
+    "group_col_tiles_even": "column tiles of an attention group, even blocks",
+    "group_keys_even": "valid keys of a group, even blocks (spatial groups)",
+    "log_frames_even": "log2 of the frames of a temporal group, 0: spatial; even blocks",
+    "log_interleave_even": "log2 of the groups interleaved in a supertile; even blocks",
+    "frame_stride_even": "supertiles from one frame to the next; even blocks",
+    "group_row_tiles_odd": "as above, odd blocks",
+    "group_col_tiles_odd": "as above, odd blocks",
+    "group_keys_odd": "as above, odd blocks",
+    "log_frames_odd": "as above, odd blocks",
+    "log_interleave_odd": "as above, odd blocks",
+    "frame_stride_odd": "as above, odd blocks",
+    "policy": "bit 0: detect, cache and reuse; 0: dense",
+    "whole": "bit 0: sub-block 0 decides for its context's timestep, the stream after the last sub-block is cached",
+    "streak_step": "DTSM: threshold loss per reuse in a row, Q0.8",
+    "tight": "DTSM: factor when the features move fast, Q1.7",
+    "loose": "DTSM: factor when they are calm, Q1.7",
+    "max_streak": "DTSM: longest run of reuses",
+    "slope_max": "DTSM: largest slope of a forecast, Q3.8",
+    "error_max": "error meter: a reuse that would exceed it is refused; all ones: no limit",
+    "error_context": "context whose error meter is read",
+    "error": "read: error meter of that context, since the last new image",
+    "codes_total": "codes of one context's input (padded tokens x D)",
+    "sub_block_words": "row_tiles x D: words of one context's branch",
+    "weight_base": "weight port address of sub-block 0",
+    "attention_words": "weight words of an attention sub-block",
+    "mlp_words": "weight words of an MLP sub-block",
+    "mod_base": "mod port address of this timestep",
+    "param_base": "param port address of this timestep",
+    "cache_base": "cache port address of slot 0",
+    "cache_base_other": "cache port address of slot 1; that of slot 0 where no timestep forecasts",
+    "history_base": "history port address",
+}
+
+COUNTER_BASE = 256
+EVENTS: dict[str, str] = {
+    "cycles": "cycles while busy",
+    "array_cycles": "cycles in which the array multiplies (R x C MACs)",
+    "pass_cycles": "cycles of the residual / LayerNorm pass",
+    "requant_words": "drained words requantized (R lanes)",
+    "gelu_words": "words through GELU (R lanes)",
+    "exp_words": "words through the softmax exponential (R lanes)",
+    "recip_ops": "reciprocals",
+    "residual_words": "words through the gated residual add (R lanes)",
+    "norm_words": "words through LayerNorm, modulation and quantization (R lanes)",
+    "rsqrt_tiles": "row tiles normalized (R reciprocal square roots each)",
+    "ccu_words": "words encoded and compared (R lanes)",
+    "dtsm_ops": "decisions",
+    "a_reads_row": "A memory reads of R int8",
+    "a_reads_col": "A memory reads of C int8",
+    "a_writes": "A memory writes of R int8",
+    "hidden_reads": "hidden memory reads of R int8",
+    "hidden_writes": "hidden memory writes of R int8",
+    "k_reads": "K memory reads of C int8",
+    "k_writes": "K memory writes of R int8",
+    "v_reads": "V memory reads of C int8",
+    "v_writes": "V memory writes of R int8",
+    "prob_reads": "probability memory reads of R int8",
+    "prob_writes": "probability memory writes of R int8",
+    "score_reads": "score memory reads of R 16-bit",
+    "score_writes": "score memory writes of R 16-bit",
+    "weight_reads": "weight ring reads of W int8",
+    "weight_writes": "weight ring writes of W int8 = words fetched through the weight port",
+    "x_reads": "x memory reads of R 16-bit",
+    "x_writes": "x memory writes of R 16-bit",
+    "fifo_reads": "x FIFO reads of R 16-bit",
+    "fifo_writes": "x FIFO writes of R 16-bit",
+    "gate_reads": "gate memory reads of 16 bit",
+    "modulation_reads": "modulation memory reads of 32 bit (scale and shift)",
+    "mod_writes": "conditioning memory writes of 64 bit = beats fetched, headers included",
+    "param_reads": "requantization parameter memory reads of 64 bit",
+    "param_writes": "requantization parameter memory writes of 64 bit = beats fetched",
+    "code_reads": "code buffer reads of R x 4 bit = words written to the history",
+    "code_writes": "code buffer writes of R x 4 bit",
+    "history_reads": "words read from the history (R x 4 bit)",
+    "cache_reads": "words read from the cache (R int8), latest results; a word of a stream is two",
+    "slope_reads": "words read from the cache (R int8), results before the latest: what is forecast",
+    "cache_writes": "words written to the cache (R int8)",
+    "x_in_words": "words of x from the host (R 16-bit)",
+    "x_out_words": "words of x to the host (R 16-bit)",
+    "residual_saturations": "words in which a residual sum saturated",
+    "norm_saturations": "words in which a LayerNorm output saturated",
+    "modulate_saturations": "words in which a modulated value saturated 16 bit",
+}
+
+ADDRESS = {name: position for position, name in enumerate(REGISTERS)}
+
+# Where the cycles go, as the array's front sees it.
+PHASES = ("pass", "qkv", "attend", "projection", "fc1", "fc2")
+CAUSES = ("array", "weights", "operands", "drain", "vector", "controller")
+CAUSE_BITS = 3
+ACCOUNT_BITS = 6
+ACCOUNT_BASE = 64
+ACCOUNTS = {f"{phase}_{cause}": (phase, cause) for phase in PHASES for cause in CAUSES}
+
+
+def account_of(phase: str, cause: str) -> int:
+    """Number of the account that a cycle of this phase and cause is booked to."""
+    return (PHASES.index(phase) << CAUSE_BITS) + CAUSES.index(cause)
+
+
+COUNTERS: dict[str, str] = EVENTS | {
+    name: f"cycles of phase {phase}, cause {cause}" for name, (phase, cause) in ACCOUNTS.items()
+}
+COUNTER_ADDRESS = {name: COUNTER_BASE + 2 * position for position, name in enumerate(EVENTS)} | {
+    name: COUNTER_BASE + 2 * (ACCOUNT_BASE + account_of(*account)) for name, account in ACCOUNTS.items()
+}

@@ -1,0 +1,1 @@
+"""The accelerator as Verilog and VHDL, with the map of its boundary and the accepted lint warnings."""

@@ -1,0 +1,127 @@
+"""The converted Verilog with a mark before the text of every process: to which instance of which block it belongs.
+
+MyHDL converts a design into one flat module. The marks say what each line of it was, so that a synthesis of the module
+can be booked to the parts of the machine. Beside them the text is the one of ``accel/export/convert.py``.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from myhdl._block import _Block
+from myhdl._extractHierarchy import _UserVerilogCode
+from myhdl.conversion._toVerilog import _ToVerilogConvertor
+
+from accel.config import BuildConfig
+from accel.export.convert import convert
+
+MARK = "// process "
+ARRAY = re.compile(r"(?m)^(reg (?:signed )?\[\d+:0\] (\w+) \[0:\d+-1\];)$")
+RAM = "word_ram"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process is: the blocks around it (MyHDL's own), outermost first, without the top; and its own name."""
+
+    blocks: tuple[Any, ...]
+    process: str
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Functions of the blocks, and the process."""
+        return (*(block.func.__name__ for block in self.blocks), self.process)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Instances, each with a number of its own."""
+        return tuple(block.name for block in self.blocks)
+
+    @property
+    def in_memory(self) -> bool:
+        """Part of an on-chip memory: the array, its output register and write enable."""
+        return RAM in self.path
+
+
+@dataclass(frozen=True)
+class MarkedTop:
+    """A converted accelerator.
+
+    Fields:
+        verilog: its text.
+        top: the block, with its ports in ``kwargs``.
+        places: of the processes, in the order of the marks.
+    """
+
+    verilog: str
+    top: Any
+    places: tuple[Place, ...]
+
+    def of_lines(self) -> list[Place | None]:
+        """The place of each line; None ahead of the first process. Lines are numbered from 1: element 0 is None."""
+        found: list[Place | None] = [None]
+        for line in self.verilog.splitlines():
+            mark = line.startswith(MARK)
+            found.append(self.places[int(line.removeprefix(MARK))] if mark else found[-1])
+        return found
+
+    def memories(self) -> dict[Place, int]:
+        """Bits of each on-chip memory."""
+        rams = (place for place in self.places if place.path[-2:-1] == (RAM,))
+        words = {place: place.blocks[-1].symdict["memory"] for place in rams}
+        return {place: len(memory) * len(memory[0]) for place, memory in words.items()}
+
+
+class _Mark(_UserVerilogCode):
+    """A line that MyHDL copies into its output."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"{MARK}{self.number}\n"
+
+
+def convert_marked(config: BuildConfig, folder: Path) -> MarkedTop:
+    """Convert one build to Verilog in ``folder``, with marks."""
+    found: list[tuple[Any, tuple[Place, ...]]] = []
+    with _marking(found):
+        text = convert(config, "verilog", folder).read_text(encoding="utf-8")
+    return MarkedTop(_registers_apart(text), *found[0])
+
+
+@contextmanager
+def _marking(found: list[tuple[Any, tuple[Place, ...]]]) -> Iterator[None]:
+    """MyHDL calls the filter with the hierarchy and the processes that it is going to write, in their order."""
+
+    def mark(convertor: Any, hierarchy: Any, interface: Any, signals: Any, memories: Any, processes: list[Any]) -> None:
+        places = tuple(_places(hierarchy.top, ()))
+        for place, process in zip(places, processes, strict=True):
+            assert process.name == "_".join((*place.names, place.process)).lower(), process.name
+        processes[:] = [each for i, process in enumerate(processes) for each in (_Mark(i), process)]
+        found.append((hierarchy.top, places))
+
+    before = _ToVerilogConvertor._convert_filter
+    _ToVerilogConvertor._convert_filter = mark
+    try:
+        yield
+    finally:
+        _ToVerilogConvertor._convert_filter = before
+
+
+def _places(block: Any, outer: tuple[Any, ...]) -> Iterator[Place]:
+    for sub in block.subs:
+        if isinstance(sub, _Block):
+            yield from _places(sub, (*outer, sub))
+        else:
+            yield Place(outer, sub.name)
+
+
+def _registers_apart(verilog: str) -> str:
+    """Lists of registers (sums, counters) declared as what they are: only the RAM blocks hold memories."""
+    return ARRAY.sub(lambda found: found[1] if RAM in found[2] else f"(* mem2reg *) {found[1]}", verilog)

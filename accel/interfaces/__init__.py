@@ -1,0 +1,1 @@
+"""Bundles of signals that travel together, and what they are made of."""

@@ -1,0 +1,1 @@
+"""On-chip memories: words, banks and rings."""

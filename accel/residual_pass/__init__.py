@@ -1,0 +1,1 @@
+"""The streaming pass between two sub-blocks, from the residual add to the compared codes."""

@@ -1,0 +1,44 @@
+"""Icarus Verilog: the exported Verilog under a testbench in Verilog."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from cosim.speed.replay import place, verilog_testbench, write_rows
+from cosim.speed.vectors import REPORT_EVERY, Vectors
+from cosim.speed.watch import Command, ReplayError
+from model.errors import UserError
+
+MOST_SECONDS = 900.0  # to compile; a 64x64 array takes a few
+
+
+def find_icarus() -> str:
+    """Its version.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    for program in ("iverilog", "vvp"):
+        if shutil.which(program) is None:
+            raise UserError(f"{program} is missing: install Icarus Verilog (on Debian: apt-get install iverilog).")
+    said = subprocess.run(["iverilog", "-V"], capture_output=True, text=True).stdout
+    found = re.search(r"version (\S+)", said)
+    return found[1] if found else ""
+
+
+def build_icarus(vectors: Vectors, verilog: Path, top: str, folder: Path) -> Command:
+    """Write rows and testbench into ``folder`` and compile them with the top."""
+    found = [(port.name, "vector", port.bits, way == "in") for way in ("in", "out") for port in vectors.ports(way)]
+    inputs, outputs = place(found)
+    cycles = write_rows(folder, inputs, outputs, vectors.columns)
+    bench = verilog_testbench("clk", inputs, outputs, cycles, unit=top, report_every=REPORT_EVERY)
+    (folder / "replay.v").write_text(bench)
+    command = ["iverilog", "-g2005", "-o", "replay.vvp", "replay.v", str(verilog)]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ReplayError(f"it was still compiling after {MOST_SECONDS:g} s: choose a smaller --array") from None
+    if done.returncode:
+        raise ReplayError(f"it refused the Verilog:\n{(done.stdout + done.stderr)[-2000:]}")
+    return Command(("vvp", "-n", "replay.vvp"), folder)

@@ -1,0 +1,1 @@
+"""Published caching policies and fewer steps: what ours is compared with."""

@@ -1,0 +1,139 @@
+"""What all published caching policies have in common.
+
+A `Method` is a kind of policy with its numbers: printable, hashable, without state. For every batch of images it makes
+a `Rule`, which observes what the method looks at and decides which images reuse a sub-block. The published policies
+decide per image, for both guidance contexts together: their code runs both in one batch and decides for that batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from model.errors import UserError
+from model.formats import ACT_FRAC
+from model.integer.integer_dit import IntegerDiT
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a sub-block shows before it is decided. N images.
+
+    Fields:
+        s: its number.
+        index: timestep, as a position in `integer.timesteps`.
+        act: (N, contexts, T, D) float64, its modulated input in real units.
+        moved: (N, contexts, T, D) float64, what the sub-blocks before it added to the residual stream in this
+            timestep, in the stream's integers; None for sub-block 0.
+    """
+
+    s: int
+    index: int
+    act: Tensor
+    moved: Tensor | None
+
+
+def real_input(integer: IntegerDiT, s: int, index: int, act: Tensor) -> Tensor:
+    """Return the modulated input (.., T, D) of sub-block s in real units, float64, of act Q9.6."""
+    return act.double() * (integer.input_step(index, s).to(act.device) / 2**ACT_FRAC)
+
+
+class Rule:
+    """Decides for one batch of N images; forgotten with it. This one computes everything."""
+
+    def __init__(self, images: int) -> None:
+        self.images = images
+
+    def observe(self, sight: Sight) -> None:
+        """Look at sub-block `sight.s`, before `decide` is asked about it."""
+
+    def decide(self, s: int, index: int) -> Tensor:
+        """Images (N,), or images and contexts (N, contexts), bool, that reuse sub-block s at timestep `index`, if they
+        have a branch of it."""
+        return self.every(False)
+
+    def learn(self, s: int, branch: Tensor) -> None:
+        """See the branch (N, contexts, T, D) that sub-block s gave after `decide`: computed, cached or forecast."""
+
+    def every(self, reuse: bool) -> Tensor:
+        """The same decision for all images: (N,) bool."""
+        return torch.full((self.images,), reuse)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A published policy and its numbers. It exists in software alone; its cycles come from the cycle model.
+
+    Class attributes:
+        name: as `parse_method` knows it.
+        planned: decisions do not depend on the image, so that the host knows them before the run.
+        limits: the smallest and largest value of numbers that need more than to be 0 (whole ones: 1) or more.
+    """
+
+    name: ClassVar[str]
+    planned: ClassVar[bool] = False
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            low, high = self.limits.get(each.name, (1 if each.type == "int" else 0, math.inf))
+            if not all(
+                low <= part <= high and part < math.inf for part in (value if isinstance(value, tuple) else (value,))
+            ):
+                wanted = f"{low} or more" if high == math.inf else f"a value from {low} to {high}"
+                raise UserError(f"Policy {self.name} has {each.name} {written(value)}: give {wanted}.")
+
+    def rule(self, integer: IntegerDiT, images: int) -> Rule:
+        """Return the decisions of a new batch."""
+        return Rule(images)
+
+    @property
+    def slope_gain(self) -> int:
+        """Gain of the forecast's slope, Q1.7; 0: the latest computed branch is reused as it is."""
+        return 0
+
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""
+        return ()
+
+    def sampler_steps(self, base: int) -> int:
+        """Timesteps of a run in place of one with `base`."""
+        return base
+
+    @property
+    def text(self) -> str:
+        """The policy as `parse_method` reads it, with all of its numbers."""
+        return ":".join([self.name, *(f"{each.name}={written(getattr(self, each.name))}" for each in fields(self))])
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of the policy."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def written(value: Any) -> str:
+    """Return a number, or knots, as `parse_method` reads them."""
+    return "/".join(map(repr, value)) if isinstance(value, tuple) else str(value)
+
+
+def relative_change(now: Tensor, then: Tensor) -> Tensor:
+    """Return mean |now - then| / mean |then| of each image, (N,) float64, of values (N, ..).
+
+    Image by image: the last bits of a sum, and with them decisions, must not depend on the batch.
+    """
+    pairs = zip(now, then, strict=True)
+    return torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in pairs]).cpu()
+
+
+def keep(kept: Tensor | None, now: Tensor, where: Tensor) -> Tensor:
+    """Return `kept` (N, ..) with the images `where` (N,) bool replaced by those of `now`; all of `now` at first."""
+    if kept is None:
+        return now.clone()
+    kept[where] = now[where]
+    return kept

@@ -1,0 +1,20 @@
+"""Fewer sampler steps, all of them dense: what every caching policy has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model.baselines.base import Method
+
+
+@dataclass(frozen=True)
+class FewerSteps(Method):
+    """The dense sampler with `steps` timesteps in place of more."""
+
+    name: ClassVar[str] = "fewer-steps"
+    planned: ClassVar[bool] = True
+    steps: int = 30
+
+    def sampler_steps(self, base: int) -> int:
+        return self.steps

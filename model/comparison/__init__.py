@@ -1,0 +1,1 @@
+"""Baselines and detectors on the integer reference."""

@@ -1,0 +1,82 @@
+"""Published policies on the integer reference: its operations, its branch cache before the gate, other decisions.
+
+Nothing of this is in the hardware: the decisions are floating-point software, bit-exactness is that of the computed
+and of the forecast branches.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.baselines.base import Method, Sight, real_input
+from model.detectors.detector import Detector
+from model.formats import CODE_LEVELS, STREAK_BITS
+from model.integer.engines import Stages
+from model.integer.exact_float64 import Tally
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.policy_tables import PolicyTables
+from model.integer.reference import Reference
+from model.ops.dtsm import DtsmRegisters, decide
+
+
+class MethodReference(Reference):
+    """The reference under a published policy."""
+
+    def __init__(self, integer: IntegerDiT, method: Method) -> None:
+        self.method = method
+        super().__init__(integer, tables_of(method, integer))
+
+    def start(self, images: int, contexts: int = 2) -> None:
+        """Forget every cached result and every decision."""
+        super().start(images, contexts)
+        self._rule = self.method.rule(self.integer, images)
+        self._entered = self._moved = None
+
+    def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: Tally) -> Tensor:
+        self._entered = x if s == 0 else self._entered
+        x = super()._add(x, branch, s, index, tables, tally)
+        self._moved = x - self._entered
+        return x
+
+    def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
+        return self._settled(s, index) if bool(self.policy.follow[index, s]) else None
+
+    def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
+        real = real_input(self.integer, s, index, act)
+        self._rule.observe(Sight(s, index, real, self._moved if s else None))
+        return None, *self._settled(s, index)  # nothing is encoded
+
+    def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
+        """Changed codes (none) and reuse, both (N, contexts), of what the rule decides and the machine can do."""
+        none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
+        wanted = self._rule.decide(s, index)
+        wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand_as(none)
+        reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
+        return none, reuse
+
+    def _branch(
+        self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
+    ) -> Tensor:
+        branch = super()._branch(a, reuse, codes, s, index, tally, stages)
+        if not self.policy.whole:
+            self._rule.learn(s, branch)
+        return branch
+
+
+def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
+    """Return tables that cache, forecast with the method's gain, and leave all decisions to it."""
+    if isinstance(method, Detector):
+        return method.policy.tables(integer)
+    steps, subs = integer.act_scale.shape
+    return PolicyTables(
+        detect=True,
+        thresholds=torch.zeros(steps, subs, dtype=torch.int64),
+        force=torch.zeros(steps, dtype=torch.bool),
+        boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
+        gains=torch.full((steps, subs), method.slope_gain),
+        follow=torch.zeros(steps, subs, dtype=torch.bool),
+        whole=False,
+        error_weights=torch.zeros(steps, subs, dtype=torch.int64),
+        registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
+    )

@@ -1,0 +1,174 @@
+"""Our policy with another detector: what an ablation changes, everything else as in ``forecast`` of
+`model/policy/skip_policy.py`.
+
+A `Detector` says how far a sub-block's input has moved since it was last computed; threshold schedule, guards, streaks,
+leading sub-block and forecast are those of the policy, the decision is the DTSM's (`model/ops/dtsm.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from model.baselines.base import Method, Rule, Sight, keep
+from model.errors import UserError
+from model.integer.integer_dit import IntegerDiT
+from model.ops.dtsm import DtsmState, decide
+from model.policy.skip_policy import FACTOR_ONE, FORECAST_DEFAULTS, Policy, forecast
+
+DISTANCE_FRAC = 32  # fraction bits of a distance: decisions do not depend on the last bits of a sum
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a detector needs, per value of a watched sub-block's input unless stated otherwise.
+
+    Fields:
+        stored_bits: kept from timestep to timestep, read in every one.
+        operations: additions, comparisons and multiplications.
+        bit_operations: the same, each times the width of its operands in bits; a product of m and n bits is m n.
+        always: written in every timestep, not only where the sub-block is computed.
+        checks: both cached branches of every sub-block are read where it is computed, too.
+    """
+
+    stored_bits: float
+    operations: float
+    bit_operations: float
+    always: bool = False
+    checks: bool = False
+
+
+@dataclass(frozen=True)
+class Detector(Method):
+    """Reuse while a distance, unitless, stays below `threshold` times the schedule of ``forecast``.
+
+    In software alone; cycles by the cycle model.
+
+    Class attributes:
+        sees_input: decisions depend on nothing else of a run.
+
+    Fields:
+        gain, reach, together, whole: as in `Policy`.
+        order: of the forecast, 1 or 2.
+        shared: both guidance contexts decide alike, by the mean of their distances; false: each for itself.
+        schedule: knots of the threshold over the timesteps, as in `Policy`.
+    """
+
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"order": (1, 2)}
+    sees_input: ClassVar[bool] = True
+    threshold: float = FORECAST_DEFAULTS["threshold"]
+    gain: float = FORECAST_DEFAULTS["gain"]
+    reach: float = FORECAST_DEFAULTS["reach"]
+    order: int = 1
+    shared: bool = False
+    together: bool = True
+    whole: bool = FORECAST_DEFAULTS["whole"]
+    schedule: tuple[float, ...] = FORECAST_DEFAULTS["schedule"]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.policy  # noqa: B018  refuses what the policy's own fields do not take
+
+    @property
+    def policy(self) -> Policy:
+        """The policy whose schedule, guards and forecast hold."""
+        shared = {name: getattr(self, name) for name in ("schedule", "gain", "reach", "together", "whole")}
+        return forecast(self.threshold, **shared)
+
+    @property
+    def slope_gain(self) -> int:
+        return round(self.gain * FACTOR_ONE)
+
+    @property
+    def rehearsable(self) -> bool:
+        """Whether the inputs of sub-block 0 alone determine all decisions (`model/detectors/rehearsal.py`)."""
+        return self.sees_input and self.together
+
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return range(1 if self.together else sub_blocks)
+
+    def cost(self, values: int) -> Cost:
+        """Return what the detector needs where a sub-block's input of one context has so many values."""
+        raise NotImplementedError
+
+
+class DetectorRule(Rule):
+    """The DTSM over a distance that subclasses measure; one state per sub-block that does not follow another."""
+
+    def __init__(self, method: Detector, integer: IntegerDiT, images: int) -> None:
+        super().__init__(images)
+        self.method, self.integer, self.tables = method, integer, method.policy.tables(integer)
+        self.state: dict[int, DtsmState] = {}
+        self.reused = self.every(False)
+
+    def distance(self, sight: Sight) -> Tensor:
+        """How far the input has moved since it was last computed, (N, contexts) float64; anything before that."""
+        raise NotImplementedError
+
+    def computed(self, sight: Sight, where: Tensor) -> None:
+        """Remember the input where it is computed (N, contexts) bool."""
+
+    def observe(self, sight: Sight) -> None:
+        s, index, registers = sight.s, sight.index, self.tables.registers
+        distance = self.distance(sight).cpu()
+        if self.method.shared:
+            distance = distance.mean(1, keepdim=True).expand_as(distance)
+        count = torch.round(distance * 2.0**DISTANCE_FRAC).long()
+        table, force = int(self.tables.thresholds[index, s]), bool(self.tables.force[index])
+        state = self.state.get(s, DtsmState.cleared(*count.shape))
+        self.reused, self.state[s] = decide(state, count, 1 << DISTANCE_FRAC, table, force, registers)
+        self.computed(sight, ~self.reused)
+
+    def decide(self, s: int, index: int) -> Tensor:
+        return self.reused
+
+
+class Anchored(DetectorRule):
+    """Compares a signature of the input with that of the last computed input."""
+
+    def __init__(self, method: SignatureDetector, integer: IntegerDiT, images: int) -> None:
+        super().__init__(method, integer, images)
+        self.signature_of, self.apart = method.signature, method.apart
+        self.kept: dict[int, Tensor] = {}
+        self.now = torch.empty(0)
+
+    def distance(self, sight: Sight) -> Tensor:
+        self.now = self.signature_of(sight, self.integer)
+        return self.apart(self.now, self.kept.get(sight.s, self.now), self.integer, sight.s)
+
+    def computed(self, sight: Sight, where: Tensor) -> None:
+        self.kept[sight.s] = keep(self.kept.get(sight.s), self.now, where.to(self.now.device))
+
+
+@dataclass(frozen=True)
+class SignatureDetector(Detector):
+    """A detector that keeps a signature of the last computed input and compares with it."""
+
+    def rule(self, integer: IntegerDiT, images: int) -> Rule:
+        return Anchored(self, integer, images)
+
+    def signature(self, sight: Sight, integer: IntegerDiT) -> Tensor:
+        """Return what is kept of an input: (N, contexts, ..)."""
+        raise NotImplementedError
+
+    def apart(self, now: Tensor, then: Tensor, integer: IntegerDiT, s: int) -> Tensor:
+        """Return the distance (N, contexts) float64 of two signatures of sub-block s."""
+        raise NotImplementedError
+
+
+def tiled(act: Tensor, tokens: int, channels: int) -> Tensor:
+    """Return the means (.., T / tokens, D / channels) of an input (.., T, D).
+
+    Raises:
+        UserError: the tiles do not fill the input.
+    """
+    *_, height, width = act.shape
+    if height % tokens or width % channels:
+        raise UserError(
+            f"Tiles are {tokens} x {channels}: give divisors of the input's {height} tokens, {width} channels."
+        )
+    return act.unflatten(-1, (-1, channels)).unflatten(-3, (-1, tokens)).mean((-3, -1))

@@ -1,0 +1,1 @@
+"""The float diffusion transformer: shape, modules, weights, sampler, attention groups."""

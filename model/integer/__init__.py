@@ -1,0 +1,1 @@
+"""The integer model: calibration, quantization, and the bit-exact reference of the machine."""

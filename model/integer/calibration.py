@@ -1,0 +1,243 @@
+"""Calibration: the ranges of the float model on its own trajectories, per timestep and sub-block.
+
+The float model generates a few dozen seeded images with guidance; at every timestep of the sampler the largest
+magnitudes of all values that become integers are recorded. With ``tail`` > 0 a range leaves out that share of the
+values (they will clip in int8); 16-bit formats always take the maximum.
+
+Sub-blocks are numbered ``s = 2 * block + (0 attention | 1 MLP)``; S = 2 L of them, D hidden features, M of the MLP.
+The shipped checkpoint's result is stored beside it, others' in build/calibration, with a hash of what determines it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from model.dit.config import DiTConfig
+from model.dit.sampler import DDIM, make_noise, predict_noise
+from model.dit.transformer import Block, DiT
+
+FORMAT_VERSION = "3"
+DEFAULT_IMAGES = 40
+DEFAULT_TAIL = 0.0
+DEFAULT_SEED = 20_000
+DEFAULT_CFG = 1.5
+CACHE = Path("build") / "calibration"
+MOST_GMACS = 250.0  # of a calibration that is not stored, unless one image takes more: seconds on two cores
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Largest magnitudes in real units, float32, at `steps` timesteps.
+
+    Fields:
+        timesteps: (steps,) int64, diffusion steps, as the sampler visits them.
+        act: (steps, S, D) modulated input of a sub-block, per channel.
+        act_rms: (steps, S, D) its root mean square.
+        q, k: (steps, L, D) queries and keys with bias, per channel.
+        v, o: (steps, L, D) values before their bias, and their averages over the attended tokens, per channel.
+        h: (steps, L, M) MLP features after GELU, per channel.
+        u: (steps, L) before GELU (maximum).
+        branch: (S, D) branch before the gate, per channel, over all timesteps.
+        x: (steps,) residual stream anywhere in the network (maximum).
+        digest: hash of the checkpoint and all settings.
+    """
+
+    timesteps: Tensor
+    act: Tensor
+    act_rms: Tensor
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    o: Tensor
+    h: Tensor
+    u: Tensor
+    branch: Tensor
+    x: Tensor
+    digest: str
+
+
+def model_digest(dit: DiT) -> str:
+    """Return the SHA-256 (hex) of a model's config and weights."""
+    state = hashlib.sha256(json.dumps(dit.config.model_dump(), sort_keys=True).encode())
+    for name, tensor in sorted(dit.state_dict().items()):
+        state.update(name.encode())
+        state.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return state.hexdigest()
+
+
+def calibration_digest(
+    dit: DiT, steps: int, cfg: float, images: int, tail: float, seed: int, first: int | None = None
+) -> str:
+    """Return the hash (hex) of everything that determines a calibration."""
+    sampler, probe = DDIM(steps, first), torch.linspace(-2.0, 2.0, 5).expand(1, dit.config.in_channels, 1, 5)
+    ends = (0, len(sampler.timesteps) - 1)
+    moves = [[round(value, 4) for value in sampler.step(probe, probe, i).flatten().tolist()] for i in ends]
+    facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@torch.no_grad()
+def calibrate(
+    dit: DiT,
+    steps: int = 50,
+    cfg: float = DEFAULT_CFG,
+    images: int = DEFAULT_IMAGES,
+    tail: float = DEFAULT_TAIL,
+    seed: int = DEFAULT_SEED,
+    first: int | None = None,
+) -> Calibration:
+    """Return the ranges of `images` generated images, labels 0, 1, 2, .. in turn.
+
+    Args:
+        dit: float model.
+        steps: sampler steps; the sampler is DDIM.
+        cfg: guidance scale, unitless; 1 runs the conditional context alone.
+        images: generated images.
+        tail: share of the values that an int8 range may leave out, 0 .. 0.1.
+        seed: of the starting noise.
+        first: of the sampler's timesteps, how many to run; by default all.
+    """
+    sampler = DDIM(steps, first)
+    y = torch.arange(images) % dit.config.num_classes
+    noise = make_noise(dit.config, images, seed)
+    x = noise.to(dit.pos_embed.device)
+    rows: list[dict[str, Tensor]] = []
+
+    def observed(image: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        c = dit.conditioning(t, labels)
+        tokens, ranges = observe(dit, dit.embed(image), dit.block_modulation(c), tail)
+        rows.append(ranges)
+        return dit.final(tokens, c)
+
+    for index, t in enumerate(sampler.timesteps):
+        eps = predict_noise(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
+        x = sampler.step(x, eps, index)
+    table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
+    table["branch"] = table["branch"].amax(0)
+    digest = calibration_digest(dit, steps, cfg, images, tail, seed, first)
+    return Calibration(timesteps=torch.tensor(sampler.timesteps), digest=digest, **table)
+
+
+def load_or_calibrate(
+    dit: DiT, checkpoint: str | Path | None, steps: int = 50, cfg: float = DEFAULT_CFG, first: int | None = None
+) -> Calibration:
+    """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
+
+    It may have been widened (`model/tuning/skipping_ranges.py`): its hash then goes on after a "+".
+    Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one.
+    """
+    stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
+    whole = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
+    if stored is not None and stored.digest.partition("+")[0] == whole:
+        return stored
+    count = first or steps
+    images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
+    digest = calibration_digest(dit, steps, cfg, images, DEFAULT_TAIL, DEFAULT_SEED, first)
+    path = CACHE / f"{digest[:16]}.safetensors"
+    stored = load_calibration(path)
+    if stored is not None and stored.digest == digest:
+        return stored
+    print(f"calibrating on {images} image(s), {count} timestep(s) each ...", file=sys.stderr, flush=True)
+    fresh = calibrate(dit, steps, cfg, images, first=first)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_calibration(path, fresh)
+    return fresh
+
+
+def affordable_images(config: DiTConfig, timesteps: int, contexts: int) -> int:
+    """Return how many images a calibration takes: `DEFAULT_IMAGES`, fewer where they would be more than `MOST_GMACS`.
+
+    Small models are calibrated on many images, large ones have many tokens and channels to take ranges from.
+    """
+    macs = sum(config.sub_block_macs()) * timesteps * contexts
+    return max(1, min(DEFAULT_IMAGES, int(MOST_GMACS * 1e9 / macs)))
+
+
+def calibration_path(checkpoint: str | Path) -> Path:
+    """Return where the calibration of a checkpoint file is stored: beside it, ``<stem>.calibration.safetensors``."""
+    return Path(checkpoint).with_suffix(".calibration.safetensors")
+
+
+def save_calibration(path: str | Path, calibration: Calibration) -> None:
+    """Write a calibration as .safetensors, its hash in the metadata entry "digest"."""
+    tensors = {field.name: getattr(calibration, field.name) for field in fields(Calibration) if field.name != "digest"}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, {"digest": calibration.digest})
+
+
+def load_calibration(path: str | Path) -> Calibration | None:
+    """Return a stored calibration, or None where there is none that can be read: it can always be computed anew."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            return Calibration(digest=(file.metadata() or {}).get("digest", ""), **tensors)
+    except (SafetensorError, OSError, TypeError):
+        return None
+
+
+def observe(
+    dit: DiT, x: Tensor, modulation: Tensor, tail: float = DEFAULT_TAIL, streams: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run all blocks on x (N, T, D): the next x, and the ranges of one timestep.
+
+    Args:
+        modulation: of the blocks, as `DiT.block_modulation` gives it.
+        tail: share of the values that an int8 range may leave out.
+        streams: (S, N, T, D) residual stream that each sub-block is to see in the place of what those before it make.
+    """
+    found: dict[str, list[Tensor]] = {}
+    largest = x.abs().amax()
+    for index, block in enumerate(dit.blocks):
+        vectors = modulation[:, index]
+        parts = (_attention, block.attention_input, vectors[:, 2]), (_mlp, block.mlp_input, vectors[:, 5])
+        for s, (branch_of, given, gate) in enumerate(parts, 2 * index):
+            x = x if streams is None else streams[s]
+            act = given(x, vectors)
+            branch, ranges = branch_of(block, act, tail)
+            ranges |= {"act": _per_channel(act, tail), "act_rms": act.square().mean((0, 1)).sqrt()}
+            ranges["branch"] = _per_channel(branch, tail)
+            for name, value in ranges.items():
+                found.setdefault(name, []).append(value)
+            x = x + gate.unsqueeze(1) * branch
+            largest = torch.maximum(largest, x.abs().amax())
+    return x, {name: torch.stack(values) for name, values in found.items()} | {"x": largest}
+
+
+def _attention(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """Attention branch (N, T, D) of its input (N, T, D), and ranges."""
+    q, k, v = (value.transpose(1, 2).flatten(2) for value in block.attn.heads(act))
+    bias = block.attn.qkv.bias[2 * act.shape[-1] :]
+    heads = (value.unflatten(2, (block.attn.num_heads, -1)).transpose(1, 2) for value in (q, k, v))
+    o = block.attn.average(*heads).transpose(1, 2).flatten(2)
+    values = {"q": q, "k": k, "v": v - bias, "o": o - bias}
+    return block.attn.proj(o), {name: _per_channel(value, tail) for name, value in values.items()}
+
+
+def _mlp(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """MLP branch (N, T, D) of its input (N, T, D), and ranges."""
+    u = block.mlp.fc1(act)
+    h = functional.gelu(u, approximate="tanh")
+    return block.mlp.fc2(h), {"u": u.abs().amax(), "h": _per_channel(h, tail)}
+
+
+def _per_channel(value: Tensor, tail: float) -> Tensor:
+    """Range of each channel of a value (.., D): the (1 - tail) quantile of its magnitude."""
+    return _upper(value.reshape(-1, value.shape[-1]).abs(), tail)
+
+
+def _upper(magnitude: Tensor, tail: float) -> Tensor:
+    """The largest of (n, ..) along the first axis after leaving out a share `tail` of them."""
+    left_out = math.floor(magnitude.shape[0] * tail)
+    if left_out == 0:
+        return magnitude.amax(0)
+    return magnitude.topk(left_out + 1, dim=0).values[-1]

@@ -1,0 +1,85 @@
+"""The two engines of the reference: int8 sub-block input in, int8 branch out.
+
+Attention: ``a -> q, k, v int8 -> score Q9.6 -> numerators 0 .. 127 and their sum -> o int8 -> branch int8``.
+MLP: ``a -> u Q5.10 -> h int8 -> branch int8``. K (image, context) pairs at once; T tokens, D and M features.
+Integers are carried by float64 (`model/integer/exact_float64.py`), weights by int8.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.dit.groups import Groups
+from model.formats import WIDE_BITS
+from model.integer import exact_float64 as carrier
+from model.integer.exact_float64 import Tally
+from model.integer.integer_dit import ChannelTables, IntegerDiT
+
+Stages = dict[str, Tensor]
+
+
+class Engines:
+    """Attention and MLP engine of all sub-blocks and timesteps.
+
+    Args:
+        integer: the integer model.
+        groups: attention groups of even and odd blocks.
+        device: where the weights are kept and all inputs are.
+    """
+
+    def __init__(self, integer: IntegerDiT, groups: tuple[Groups, Groups], device: torch.device) -> None:
+        self._integer, self._groups = integer, groups
+        self._weights = []
+        for sub_block in integer.sub_blocks:
+            weights = {name: weight.to(device) for name, weight in sub_block.weights.items()}
+            if sub_block.kind == "attention":
+                weights["qkv"] = torch.cat([weights.pop(name) for name in "qkv"])
+            self._weights.append(weights)
+
+    def run(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages | None = None) -> Tensor:
+        """Branch (K, T, D) of sub-block s at timestep `index`; a is (K, T, D). `stages` receives every stage."""
+        engine = self._attention if self._integer.sub_blocks[s].kind == "attention" else self._mlp
+        return engine(a, s, index, tally, {} if stages is None else stages)
+
+    def _attention(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
+        tables, weights, groups = self._integer.sub_blocks[s].tables, self._weights[s], self._groups[s // 2 % 2]
+        header = {name: int(column[index, s]) for name, column in self._integer.header.items()}
+        qkv = torch.cat(
+            [_bias_and_scale(tables["q"], index, a.device), _bias_and_scale(tables["k"], index, a.device)], 1
+        )
+        v_scale = header["v_mult"] * 2.0 ** -header["v_shift"]
+        v_part = torch.tensor([[0.0], [v_scale]], dtype=torch.float64, device=a.device).expand(2, a.shape[2])
+        bias, scale = torch.cat([qkv, v_part], 1)
+        q, k, v = (
+            tally.clip("qkv", carrier.linear(a.flatten(0, 1), weights["qkv"], bias, scale))
+            .view(*a.shape[:2], -1)
+            .chunk(3, dim=2)
+        )
+        stages.update(q=q, k=k, v=v)
+        heads = self._integer.config.num_heads
+        split_q, split_k, split_v = (groups.split(part, heads) for part in (q, k, v))
+        score_scale = header["score_mult"] * 2.0 ** -header["score_shift"]
+        gain = (header["gain"], header["gain_shift"])
+        mask = None if groups.mask is None else groups.mask.to(a.device)
+        mixed, stages["score"], stages["prob"] = carrier.attend(
+            split_q, split_k, split_v, score_scale, gain, mask, tally
+        )
+        o = stages["o"] = groups.join(tally.clip("o", mixed))
+        branch = carrier.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index, a.device))
+        return tally.clip("branch", branch).view(a.shape)
+
+    def _mlp(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
+        tables, weights = self._integer.sub_blocks[s].tables, self._weights[s]
+        u = carrier.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index, a.device))
+        after, shift = tables["fc1"].after[index].to(a.device), int(self._integer.header["h_shift"][index, s])
+        h = carrier.activate(tally.saturate("u", u, WIDE_BITS), after, shift, tally)
+        stages["h"] = h.view(*a.shape[:2], -1)
+        branch = carrier.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index, a.device))
+        return tally.clip("branch", branch).view(a.shape)
+
+
+def _bias_and_scale(table: ChannelTables, index: int, device: torch.device) -> Tensor:
+    """Bias and mult * 2**-shift of one timestep, stacked: (2, channels) float64."""
+    bias, scale = table.bias[index].double(), carrier.scale_of(table.mult[index], table.shift[index])
+    return torch.stack([bias, scale]).to(device)

@@ -1,0 +1,187 @@
+"""Whole generations through the integer reference: the host's part in float, the accelerator's in integers.
+
+Per timestep: embed the image, convert to the integer residual stream (rounded half up, saturated and counted), run
+`Reference.step`, convert back, final layer, guidance, DDIM. Images are independent: they are worked off in chunks that
+stay in the caches, on as many processes as asked for. A clip (N, F, C, H, W) is one image of more tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor
+
+from model.dit.sampler import DDIM, guided
+from model.dit.transformer import DiT
+from model.errors import UserError
+from model.formats import X_BITS
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.reference import Reference, StepRecord
+
+CHUNK = 16  # images
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Decisions of a run. S sub-blocks, N images.
+
+    Fields:
+        reuse: (steps, S, N, contexts) bool.
+        counts: (steps, S, N, contexts) int64, changed codes.
+        error: (N, contexts) int64, the error meter at the end.
+        saturated, clipped: values that 16-bit formats, and int8, clamped, by place.
+    """
+
+    reuse: Tensor
+    counts: Tensor
+    error: Tensor
+    saturated: dict[str, int]
+    clipped: dict[str, int]
+
+    @property
+    def saturations(self) -> int:
+        """Values that a 16-bit format clamped anywhere."""
+        return sum(self.saturated.values())
+
+    def mac_reduction(self, integer: IntegerDiT, tokens: int | None = None) -> float:
+        """Return MACs of a dense run over MACs of this run, unitless."""
+        return mac_reduction(integer, self.reuse, tokens)
+
+
+def mac_reduction(integer: IntegerDiT, reuse: Tensor, tokens: int | None = None) -> float:
+    """Return MACs of a dense run over MACs of one with decisions reuse (steps, S, N, contexts) bool, unitless."""
+    macs = torch.tensor(integer.config.sub_block_macs(tokens), dtype=torch.float64)
+    computed = (~reuse).double().mean((0, 2, 3))
+    return float(macs.sum() / (macs * computed).sum())
+
+
+def to_integer(tokens: Tensor, x_frac: int, padded: int) -> tuple[Tensor, int]:
+    """Return x (.., padded, D) int64 of tokens (.., T, D), rounded half up, and the number of saturated values."""
+    limit = 1 << (X_BITS - 1)
+    whole = torch.floor(tokens.double() * 2.0**x_frac + 0.5)
+    saturated = int(((whole < -limit) | (whole >= limit)).sum())
+    x = torch.zeros(*whole.shape[:-2], padded, whole.shape[-1], dtype=torch.int64)
+    x[..., : whole.shape[-2], :] = whole.clamp(-limit, limit - 1).long()
+    return x, saturated
+
+
+def to_float(x: Tensor, x_frac: int, tokens: int) -> Tensor:
+    """Return the first `tokens` tokens of x (.., T, D) in real units, float32."""
+    return (x[..., :tokens, :].double() * 2.0**-x_frac).float()
+
+
+class Host:
+    """The host's side of one batch of N images.
+
+    Its float products run image by image: their last bits, and with them decisions, must not depend on the batch.
+
+    Args:
+        dit: float model.
+        integer: integer model.
+        y: labels (N,).
+        noise: (N, C, H, W) starting noise.
+        cfg: guidance scale, unitless; 1 runs the conditional context alone.
+        padded: tokens per context after padding.
+    """
+
+    def __init__(self, dit: DiT, integer: IntegerDiT, y: Tensor, noise: Tensor, cfg: float, padded: int) -> None:
+        if len(noise) != len(y):
+            raise UserError(f"Labels y number {len(y)} for {len(noise)} noise images: give one label per image.")
+        self.dit, self.integer, self.cfg, self.padded = dit, integer, cfg, padded
+        self.contexts = 1 if cfg == 1.0 else 2
+        self.tables: Conditioning = integer.conditioning_tables(y, guidance=self.contexts == 2)
+        self.sampler, self.image = DDIM(integer.sampler_steps), noise
+        self.saturated = self.tables.saturated
+
+    @torch.no_grad()
+    def enter(self) -> Tensor:
+        """Return the accelerator's input x (N, contexts, padded, D) int64; both contexts see the same image."""
+        tokens = torch.cat([self.dit.embed(image) for image in self.image.split(1)])
+        x, saturated = to_integer(tokens, self.integer.x_frac, self.padded)
+        self.saturated += saturated * self.contexts
+        return x.unsqueeze(1).expand(-1, self.contexts, -1, -1)
+
+    @torch.no_grad()
+    def leave(self, x: Tensor, index: int) -> Tensor:
+        """Take the accelerator's output x (N, contexts, padded, D) of timestep `index`; return the next image."""
+        config = self.integer.config
+        tokens = to_float(x, self.integer.x_frac, config.tokens)
+        pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
+        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
+        guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
+        self.image = self.sampler.step(self.image, guided_eps, index)
+        return self.image
+
+
+def generate(
+    reference: Reference,
+    dit: DiT,
+    y: Tensor,
+    noise: Tensor,
+    steps: int | None = None,
+    cfg: float = 1.5,
+    chunk: int = CHUNK,
+    jobs: int = 1,
+) -> tuple[Tensor, RunRecord]:
+    """Return images (N, C, H, W) float32 of labels y (N,) and noise, and the run's record.
+
+    Args:
+        reference: integer model and policy.
+        dit: float model, for the host's part.
+        steps: sampler steps; only a check, the integer model knows its own.
+        cfg: guidance scale, unitless; 1 runs the conditional context alone.
+        chunk: images at a time.
+        jobs: processes.
+
+    Raises:
+        UserError: `steps` is not the integer model's, or noise and labels differ in number.
+    """
+    if steps is not None and steps != reference.integer.steps:
+        raise UserError(f"Sampler steps is {steps}: quantize for it, this integer model has {reference.integer.steps}.")
+    parts = list(zip(y.split(chunk), noise.split(chunk), strict=True))
+    if jobs == 1:
+        results = [_generate_chunk(reference, dit, labels, image, cfg) for labels, image in parts]
+    else:
+        shares = [parts[job::jobs] for job in range(jobs)]
+        work = (delayed(_generate_share)(reference, dit, share, cfg) for share in shares if share)
+        shared = Parallel(n_jobs=jobs)(work)
+        results = [shared[i % jobs][i // jobs] for i in range(len(parts))]
+    return torch.cat([images for images, _ in results]), _merged([record for _, record in results])
+
+
+def _generate_share(
+    reference: Reference, dit: DiT, parts: list[tuple[Tensor, Tensor]], cfg: float
+) -> list[tuple[Tensor, RunRecord]]:
+    """The chunks of one process, on one thread."""
+    torch.set_num_threads(1)
+    return [_generate_chunk(reference, dit, labels, noise, cfg) for labels, noise in parts]
+
+
+def _generate_chunk(reference: Reference, dit: DiT, y: Tensor, noise: Tensor, cfg: float) -> tuple[Tensor, RunRecord]:
+    """A few images from the first timestep to the last."""
+    host = Host(dit, reference.integer, y, noise, cfg, reference.tokens)
+    reference.start(len(y), host.contexts)
+    records: list[StepRecord] = []
+    for index in range(reference.integer.steps):
+        x, record = reference.step(host.enter(), index, host.tables)
+        host.leave(x, index)
+        records.append(record)
+    saturated = _sum([record.saturated for record in records]) | {"host": host.saturated}
+    reuse, counts = (torch.stack([getattr(record, name) for record in records]) for name in ("reuse", "counts"))
+    clipped = _sum([record.clipped for record in records])
+    return host.image, RunRecord(reuse, counts, records[-1].error, saturated, clipped)
+
+
+def _merged(records: list[RunRecord]) -> RunRecord:
+    """One record of the chunks' records, images in order."""
+    reuse, counts = (torch.cat([getattr(record, name) for record in records], 2) for name in ("reuse", "counts"))
+    error = torch.cat([record.error for record in records])
+    return RunRecord(reuse, counts, error, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
+
+
+def _sum(tallies: list[dict[str, int]]) -> dict[str, int]:
+    """Sum of counts by name."""
+    names = {name: None for tally in tallies for name in tally}
+    return {name: sum(tally.get(name, 0) for tally in tallies) for name in names}

@@ -1,0 +1,175 @@
+"""The integer DiT: every constant of the machine for one model and one sampler, and the host's conditioning.
+
+How the constants are made: `model/integer/quantize.py`. What the machine does with them: `model/integer/reference.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from model.dit.config import DiTConfig
+from model.dit.transformer import DiT
+from model.formats import ACT_FRAC, GATE_BITS, LN_FRAC, MOD_BITS
+from model.integer.calibration import model_digest
+
+HEADER_FIELDS = (
+    "gate_shift",
+    "mod_shift",
+    "score_mult",
+    "score_shift",
+    "v_mult",
+    "v_shift",
+    "gain",
+    "gain_shift",
+    "h_shift",
+)
+
+
+@dataclass(frozen=True)
+class ChannelTables:
+    """Requantization of one product: bias, mult and shift, each (steps, channels) int64; after, the same, multiplies
+    what GELU gives (0: no GELU)."""
+
+    bias: Tensor
+    mult: Tensor
+    shift: Tensor
+    after: Tensor
+
+
+@dataclass(frozen=True)
+class SubBlock:
+    """One attention or MLP sub-block.
+
+    Fields:
+        kind: "attention" or "mlp".
+        weights: int8 (outputs, inputs) by name: q, k, v, o, or fc1, fc2.
+        tables: requantization by the same names; v has none (header fields v_mult, v_shift).
+    """
+
+    kind: str
+    weights: dict[str, Tensor]
+    tables: dict[str, ChannelTables]
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the host prepares for N images: all timesteps in one batch. S = 2 L sub-blocks.
+
+    Fields:
+        c: (N, contexts, steps, D) float32, for the final layer.
+        scale, shift: (N, contexts, steps, S, D) int64, modulation of the input of sub-block s.
+        gate: (N, contexts, steps, S, D) int64, gate of the branch of sub-block s (used in the pass of s + 1).
+        saturated: values that did not fit 16 bit.
+    """
+
+    c: Tensor
+    scale: Tensor
+    shift: Tensor
+    gate: Tensor
+    saturated: int
+
+
+@dataclass(frozen=True)
+class IntegerDiT:
+    """Bit-exact constants of one model at the timesteps of one sampler.
+
+    Fields:
+        config: dimensions.
+        timesteps: diffusion steps in the order of the run, the sampler's first ones.
+        sampler_steps: steps of the sampler's whole way.
+        sub_blocks: S = 2 L sub-blocks.
+        header: (steps, S) int64 by the names of `HEADER_FIELDS`; 0 where a kind has no use for it. gate_shift[s]
+            belongs to the branch of s.
+        x_frac: fraction bits of the residual stream.
+        eps: LayerNorm epsilon, D**2 * 1e-6 * 4**x_frac, at least 1.
+        act_share: (S, D) float64, what every channel of the modulated input is divided by to fill the same int8 range.
+        act_scale: (steps, S) float64, the int8 step of the modulated input so equalized, in real units.
+        act_rms: (S,) float64, root mean square of the equalized modulated input over all timesteps, real units.
+        branch_scale: (S, D) float64, the int8 step of a branch.
+        dit: the float model, which runs on the host (conditioning, embedding, final layer).
+    """
+
+    config: DiTConfig
+    timesteps: tuple[int, ...]
+    sampler_steps: int
+    sub_blocks: tuple[SubBlock, ...]
+    header: dict[str, Tensor]
+    x_frac: int
+    eps: int
+    act_share: Tensor
+    act_scale: Tensor
+    act_rms: Tensor
+    branch_scale: Tensor
+    dit: DiT = field(repr=False, compare=False)
+
+    @property
+    def steps(self) -> int:
+        """Timesteps that the constants cover."""
+        return len(self.timesteps)
+
+    def input_step(self, index: int, s: int) -> Tensor:
+        """Return the int8 step (D,) float64 of every channel of the modulated input of s at timestep `index`."""
+        return self.act_scale[index, s] * self.act_share[s]
+
+    @torch.no_grad()
+    def conditioning_tables(self, y: Tensor, guidance: bool = True) -> Conditioning:
+        """Return the conditioning of labels y (N,); contexts are (label, null class), or (label) without guidance.
+
+        Each label is computed alone, so that an image's tables do not depend on its batch.
+        """
+        null = torch.full_like(y, self.config.null_class)
+        labels = torch.stack([y, null], 1) if guidance else y.unsqueeze(1)
+        distinct, where = torch.unique(labels, return_inverse=True)
+        c, vectors = adaln_vectors(self.dit, self.timesteps, distinct)
+        tables, saturated = [], 0
+        for value, bits in zip(self._integer_vectors(vectors), (MOD_BITS, MOD_BITS, GATE_BITS), strict=True):
+            limit = 1 << (bits - 1)
+            whole = torch.floor(value + 0.5)
+            saturated += int(((whole < -limit) | (whole >= limit)).sum())
+            tables.append(whole.clamp(-limit, limit - 1).long()[where])
+        scale, shift, gate = tables
+        return Conditioning(c[where], scale, shift, gate, saturated)
+
+    def _integer_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scale, shift and gate (labels, steps, S, D) in integer units, not yet rounded, of adaLN vectors."""
+        shift, scale, gate = vectors.unbind(3)
+        step = self.act_scale.unsqueeze(-1) * self.act_share
+        power = torch.exp2((self.header["mod_shift"] + ACT_FRAC - LN_FRAC).double()).unsqueeze(-1)
+        lift = torch.exp2((self.header["gate_shift"] + self.x_frac).double()).unsqueeze(-1)
+        return (1.0 + scale) / step * power, shift / step * 2**ACT_FRAC, gate * self.branch_scale * lift
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of every constant and of the float model behind it."""
+        facts = [self.timesteps, self.sampler_steps, self.x_frac, self.eps]
+        facts += [self.config.model_dump(), model_digest(self.dit)]
+        state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        tensors = [self.header[name] for name in HEADER_FIELDS]
+        tensors += [self.act_share, self.act_scale, self.act_rms, self.branch_scale]
+        for sub_block in self.sub_blocks:
+            tensors += sub_block.weights.values()
+            for table in sub_block.tables.values():
+                tensors += [table.bias, table.mult, table.shift, table.after]
+        for tensor in tensors:
+            state.update(tensor.cpu().contiguous().numpy().tobytes())
+        return state.hexdigest()
+
+
+@torch.no_grad()
+def adaln_vectors(dit: DiT, timesteps: tuple[int, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return c (labels, steps, D) float32 and the adaLN vectors (labels, steps, S, 3, D) float64.
+
+    The three vectors of a sub-block are shift, scale and gate.
+    """
+    device = dit.pos_embed.device
+    t = torch.tensor(timesteps, device=device)
+    cs, vectors = [], []
+    for label in labels.tolist():
+        c = dit.conditioning(t, torch.full_like(t, label))
+        cs.append(c)
+        vectors.append(dit.block_modulation(c).unflatten(2, (2, 3)).flatten(1, 2).double())
+    return torch.stack(cs), torch.stack(vectors)

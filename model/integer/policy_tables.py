@@ -1,0 +1,37 @@
+"""What a skip policy loads into the machine for a run, as integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from model.ops.dtsm import DtsmRegisters
+
+
+@dataclass(frozen=True)
+class PolicyTables:
+    """Integers of one run. S sub-blocks.
+
+    Fields:
+        detect: False: dense, nothing is encoded, cached or decided.
+        thresholds: (steps, S) int64, Q0.16 share of changed codes.
+        force: (steps,) bool, timesteps that compute everything.
+        boundaries: (steps, S, 7) int64, Q7.3 in units of the timestep's int8 step, ascending.
+        gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
+        follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
+        whole: never without detect: sub-block 0 decides for its context's timestep; what is cached is the stream after
+            the last sub-block.
+        error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
+        registers: run-time registers of the DTSM.
+    """
+
+    detect: bool
+    thresholds: Tensor
+    force: Tensor
+    boundaries: Tensor
+    gains: Tensor
+    follow: Tensor
+    whole: bool
+    error_weights: Tensor
+    registers: DtsmRegisters

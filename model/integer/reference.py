@@ -1,0 +1,357 @@
+"""The reference: the bit-exact specification of the machine, timestep by timestep.
+
+Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16 with x_frac fraction bits:
+
+    x = residual_add(x, branch of s - 1, gate of s - 1)        (not for s = 0)
+    y = layernorm(x)        act = modulate(y, scale, shift)        a = quantize(act)
+    codes = encode(act, boundaries);  reuse = decide(changed(codes, stored codes), ..)    per image and context
+    branch = reuse(latest branch, the one before, slope) where reused, else engine(a)
+
+A sub-block that follows the one before it decides first and encodes nothing; y, act and a exist only for images in
+which some context computes it. One more residual_add comes after the last sub-block.
+
+Where the policy reuses **whole** timesteps, sub-block 0 alone decides, and no branch is cached but x after the last
+sub-block. A context that reuses lets x pass through all sub-blocks and ends with
+
+    x = reuse(latest x, the one before, slope)
+
+A timestep that all contexts of an image reuse is over after the decisions of sub-block 0.
+
+Attention: q, k = requant(a W, per channel); v = requant(a W, one multiplier); score = requant_wide(q k); numerators,
+sum = softmax(score); o = requant(numerators v, recip(sum)); branch = requant(o W). MLP: u = requant_wide(a W); h =
+gelu_int8(u); branch = requant(h W).
+Operations: `model/ops`, here in the fused form of `model/integer/exact_float64.py`. Pairs that reuse are not computed
+    at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from model.dit.config import DiTConfig
+from model.dit.groups import Groups, attention_groups
+from model.errors import UserError
+from model.integer import exact_float64 as carrier
+from model.integer.engines import Engines, Stages
+from model.integer.integer_dit import Conditioning, IntegerDiT
+from model.integer.policy_tables import PolicyTables
+from model.ops.ccu import changed
+from model.ops.dtsm import DtsmState, decide
+from model.ops.meter import spend
+from model.ops.reuse import BRANCH, STREAM, coefficient
+
+
+@dataclass
+class StepRecord:
+    """What one timestep decided. S sub-blocks, N images.
+
+    Fields:
+        reuse: (S, N, contexts) bool.
+        counts: (S, N, contexts) int64, changed codes; 0 where nothing is encoded.
+        error: (N, contexts) int64, the error meter after the timestep.
+        saturated: values that 16-bit formats clamped, by place (residual, layernorm, modulate, score, u).
+        clipped: values that int8 clamped, by place; empty unless the reference counts them.
+    """
+
+    reuse: Tensor
+    counts: Tensor
+    error: Tensor
+    saturated: dict[str, int]
+    clipped: dict[str, int]
+
+
+@dataclass
+class StageCapture:
+    """Every stage of one sub-block, on the CPU. K = computed (image, context) pairs in row-major order.
+
+    Fields:
+        sub_block: its number, s.
+        computed: (N, contexts) bool.
+        decided: whether the policy decides here.
+        normalized: (N,) bool, images whose input is normalized: act and a are 0 in the others.
+        counts: (N, contexts) int64, changed codes; 0 where nothing is encoded.
+        spent: (N, contexts) int64, what a reuse leaves, or would have left, in the error meter.
+        slopes: (N, contexts) int64, coefficient of the forecast, Q3.8; 0 where computed or reused as it is.
+        x, act: (N, contexts, T, D) int16, residual stream seen by the sub-block, modulated Q9.6.
+        a, branch: (N, contexts, T, D) int8, quantized input, output used (computed, cached or forecast).
+        codes: (N, contexts, T, D) uint8, None where nothing is encoded.
+        stages: q, k, v, o (K, T, D) int8; score, int16, and prob, int8, (K, heads, groups, n, n), query before key;
+            h (K, T, M) int8.
+    """
+
+    sub_block: int
+    computed: Tensor
+    decided: bool
+    normalized: Tensor
+    counts: Tensor
+    spent: Tensor
+    slopes: Tensor
+    x: Tensor
+    act: Tensor
+    a: Tensor
+    branch: Tensor
+    codes: Tensor | None = None
+    stages: dict[str, Tensor] = field(default_factory=dict)
+
+
+StageCaptures = Generator[StageCapture, None, tuple[Tensor, StepRecord]]
+CUDA_HIDDEN = 256  # features from which on CUDA gains
+
+
+def best_device(config: DiTConfig) -> torch.device:
+    """CUDA where there is one and the model is large enough to gain, else the CPU. The integers are the same."""
+    return torch.device("cuda" if config.hidden_size >= CUDA_HIDDEN and torch.cuda.is_available() else "cpu")
+
+
+class Reference:
+    """Integer model and policy tables -> residual streams and decisions.
+
+    Args:
+        integer: the integer model.
+        policy: tables of a run, see `model/policy/skip_policy.py`.
+        padded_tokens: tokens per context after padding, at least the model's; by default no padding.
+        groups: attention groups of even and odd blocks; by default the model's own.
+        count_clips: count int8 clips (slower).
+        device: where to compute; by default `best_device`. Inputs and captures are on the CPU all the same.
+    """
+
+    def __init__(
+        self,
+        integer: IntegerDiT,
+        policy: PolicyTables,
+        padded_tokens: int | None = None,
+        groups: tuple[Groups, Groups] | None = None,
+        count_clips: bool = False,
+        device: torch.device | None = None,
+    ) -> None:
+        self.integer, self.policy, self.count_clips = integer, policy, count_clips
+        tokens = integer.config.tokens if groups is None else groups[0].tokens
+        self.tokens = padded_tokens or tokens
+        if groups is None:
+            if self.tokens < tokens:
+                raise UserError(f"padded_tokens is {self.tokens}: give at least the model's {tokens}.")
+            groups = attention_groups(integer.config, self.tokens)
+        self.device = device or best_device(integer.config)
+        self._engines = Engines(integer, groups, self.device)
+        self._codes: dict[tuple[int, int], Tensor] = {}  # look-up tables by timestep and sub-block
+        self.start(0)
+
+    def start(self, images: int, contexts: int = 2) -> None:
+        """Forget every cached result: the next step is the first of `images` new images."""
+        subs, width = len(self.integer.sub_blocks), self.integer.config.hidden_size
+        shape = (images, contexts, self.tokens, width)
+        self.images, self.contexts = images, contexts
+        self._lead = torch.zeros(images, contexts, dtype=torch.bool)
+        self._spent = self.error = torch.zeros(images, contexts, dtype=torch.int64)
+        self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
+        detect = self.policy.detect
+        whole = self.policy.whole
+        count = subs if detect else 0
+        cached = min(count, 1) if whole else count
+        self.cache = [torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in range(cached)]
+        self.before = [torch.zeros_like(one) for one in self.cache]
+        self._limits = STREAM if whole else BRANCH
+        self.history = [torch.zeros(shape, dtype=torch.uint8, device=self.device) for _ in range(count)]
+
+    def step(
+        self, x: Tensor, index: int, tables: Conditioning, capture: list[StageCapture] | None = None
+    ) -> tuple[Tensor, StepRecord]:
+        """Run timestep `index`: x (N, contexts, T, D) integers of any dtype -> the next x, float64, and the record.
+
+        Args:
+            x: residual stream after embedding; padded tokens 0.
+            index: position in `integer.timesteps`.
+            tables: conditioning of the same N images.
+            capture: a list that receives one `StageCapture` per sub-block.
+        """
+        steps = self._sub_blocks(x, index, tables, keep=capture is not None)
+        while True:
+            try:
+                found = next(steps)
+            except StopIteration as end:
+                return end.value
+            if capture is not None and found is not None:
+                capture.append(found)
+
+    def sub_blocks(self, x: Tensor, index: int, tables: Conditioning) -> StageCaptures:
+        """`step` in steps: yields the capture of each sub-block when it is computed, returns what `step` returns."""
+        return self._sub_blocks(x, index, tables, keep=True)  # type: ignore[return-value]
+
+    def _sub_blocks(
+        self, x: Tensor, index: int, tables: Conditioning, keep: bool
+    ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
+        """Yields captures, or None where they are not to be kept."""
+        whole, subs = self.policy.whole, len(self.integer.sub_blocks)
+        x, tally = x.to(self.device).double(), carrier.Tally(self.count_clips)
+        reuses: list[Tensor] = []
+        counts: list[Tensor] = []
+        branch: Tensor | None = None
+        for s in range(subs):
+            if branch is not None:
+                x = self._add(x, branch, s - 1, index, tables, tally)
+            followed = (torch.zeros_like(counts[0]), reuses[0]) if whole and s > 0 else self._follow(s, index)
+            needed = torch.ones(len(x), dtype=torch.bool) if followed is None else ~followed[1].all(1)
+            act, a = self._input(x, needed, s, index, tables, tally)
+            codes, count, reuse = self._decide(act, s, index) if followed is None else (None, *followed)
+            stages: Stages | None = {} if keep else None
+            branch = self._branch(a, reuse, codes, s, index, tally, stages)
+            reuses.append(reuse)
+            counts.append(count)
+            decided = self.policy.detect and not (whole and s > 0)
+            slopes = self._slopes(s, index, reuse) if decided else torch.zeros_like(count)
+            if stages is None:
+                yield None
+            else:
+                yield _captured(
+                    s, ~reuse, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
+                )
+            if whole and bool(reuse.all()):
+                missing = subs - 1 - s
+                reuses, counts = reuses + [reuse] * missing, counts + [torch.zeros_like(count)] * missing
+                break
+        else:
+            assert branch is not None
+            x = self._add(x, branch, subs - 1, index, tables, tally)
+        if whole:
+            x = self._settle(x, reuses[0], index)
+        record = torch.stack(reuses), torch.stack(counts), self.error, tally.saturated, tally.clipped
+        return x.cpu(), StepRecord(*record)
+
+    def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally) -> Tensor:
+        """Add the gated branch of sub-block s."""
+        gate = self._vector(tables.gate, index, s)
+        return carrier.residual_add(x, branch, gate, int(self.integer.header["gate_shift"][index, s]), tally)
+
+    def _vector(self, table: Tensor, index: int, s: int) -> Tensor:
+        """(N, contexts, 1, D) of a conditioning table."""
+        return table[:, :, index, s].unsqueeze(2).to(self.device).double()
+
+    def _input(
+        self, x: Tensor, needed: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally
+    ) -> tuple[Tensor, Tensor]:
+        """Modulated and quantized input, both (N, contexts, T, D), of sub-block s; 0 in images that are not needed."""
+        if not bool(needed.any()):
+            return (torch.zeros_like(x),) * 2
+        chosen: Tensor | slice = slice(None) if bool(needed.all()) else needed.to(x.device)
+        y = carrier.layernorm(x[chosen], self.integer.eps, tally)
+        scale, shift = (self._vector(part, index, s)[chosen] for part in (tables.scale, tables.shift))
+        act = carrier.modulate(y, scale, shift, int(self.integer.header["mod_shift"][index, s]), tally)
+        a = carrier.quantize(act, tally)
+        if isinstance(chosen, slice):
+            return act, a
+        whole = torch.zeros(2, *x.shape, dtype=x.dtype, device=x.device)
+        whole[0, chosen], whole[1, chosen] = act, a
+        return whole[0], whole[1]
+
+    def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
+        """Changed codes (none) and reuse, both (N, contexts), where s follows the sub-block before it, else None."""
+        policy = self.policy
+        if not (policy.detect and bool(policy.follow[index, s])):
+            return None
+        none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
+        return none, self._answer(s, index, none, 1, self._lead)
+
+    def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
+        policy = self.policy
+        if not policy.detect:
+            return None, *(torch.zeros(act.shape[:2], dtype=kind) for kind in (torch.int64, torch.bool))
+        if (index, s) not in self._codes:
+            self._codes[index, s] = carrier.code_table(policy.boundaries[index, s]).to(act.device)
+        codes = carrier.look_up(self._codes[index, s], act)
+        count = changed(codes, self.history[s]).cpu()
+        return codes, count, self._answer(s, index, count, codes.shape[2] * codes.shape[3])
+
+    def _answer(self, s: int, index: int, count: Tensor, total: int, lead: Tensor | None = None) -> Tensor:
+        """Reuse (N, contexts), what the controller answers to changed codes; remembers it."""
+        policy, registers = self.policy, self.policy.registers
+        threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
+        self._spent = spend(self.error, count, int(policy.error_weights[index, s]))
+        affordable = self._spent <= registers.error_max
+        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, registers, lead, affordable)
+        self.error = torch.where(reuse, self._spent, self.error)
+        self._lead = reuse
+        return reuse
+
+    def _branch(
+        self,
+        a: Tensor,
+        reuse: Tensor,
+        codes: Tensor | None,
+        s: int,
+        index: int,
+        tally: carrier.Tally,
+        stages: Stages | None,
+    ) -> Tensor:
+        """Branch (N, contexts, T, D): computed where not reused, then cached, with the codes where there are any.
+
+        Of a whole timestep that is reused it is 0.
+        """
+        computed = (~reuse).to(a.device)
+        given = a[computed]
+        fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
+        if not self.policy.detect:
+            return fresh.view(a.shape)
+        if codes is not None:
+            self.history[s][computed] = codes[computed]
+        if self.policy.whole:
+            branch = torch.zeros_like(a)
+            branch[computed] = fresh
+            return branch
+        self._remember(s, computed, fresh)
+        return self._forecast(s, self._slopes(s, index, reuse).to(a.device))
+
+    def _settle(self, x: Tensor, reuse: Tensor, index: int) -> Tensor:
+        """The stream (N, contexts, T, D) at the end of a timestep that is reused, or not, as a whole."""
+        computed = (~reuse).to(x.device)
+        self._remember(0, computed, x[computed])
+        return self._forecast(0, self._slopes(0, index, reuse).to(x.device)).clone()
+
+    def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
+        """Cache what the pairs `computed` (N, contexts) bool have computed, (K, T, D), as entry s."""
+        self.before[s][computed] = self.cache[s][computed]
+        self.cache[s][computed] = fresh
+
+    def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
+        """Coefficients of the forecast (N, contexts), 0 where not reused; after the decision."""
+        state = self.state[s]
+        return (
+            coefficient(state.streak, state.gap, int(self.policy.gains[index, s]), self.policy.registers.slope_max)
+            * reuse
+        )
+
+    def _forecast(self, s: int, slopes: Tensor) -> Tensor:
+        """Entry s (N, contexts, T, D) of the cache: the latest computed, or the forecast where it has a slope."""
+        moving = slopes > 0
+        if not moving.any():
+            return self.cache[s]
+        branch = self.cache[s].clone()
+        branch[moving] = carrier.forecast(branch[moving], self.before[s][moving], slopes[moving], self._limits)
+        return branch
+
+
+def _captured(
+    s: int,
+    computed: Tensor,
+    decided: bool,
+    normalized: Tensor,
+    counts: Tensor,
+    spent: Tensor,
+    slopes: Tensor,
+    x: Tensor,
+    act: Tensor,
+    a: Tensor,
+    branch: Tensor,
+    codes: Tensor | None,
+    stages: Stages,
+) -> StageCapture:
+    """Copies of the formats' own size."""
+    kept = {name: part.to(torch.int16 if name == "score" else torch.int8).cpu() for name, part in stages.items()}
+    codes = None if codes is None else codes.cpu()
+    x, act = (part.to(torch.int16).cpu() for part in (x, act))
+    a, branch = (part.to(torch.int8).cpu() for part in (a, branch))
+    return StageCapture(s, computed, decided, normalized, counts, spent, slopes, x, act, a, branch, codes, kept)

@@ -1,0 +1,1 @@
+"""Skip policies: settings, the integers they become, and their files."""

@@ -1,0 +1,167 @@
+"""The policies that `radit calibrate` found for a model, stored beside its checkpoint as ``<model>.policy.json``.
+
+Where the file is there, policies `forecast` and `radit` of that model start from its fields instead of their defaults.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.dit.checkpoint import find_checkpoint
+from model.errors import UserError
+from model.integer.calibration import model_digest
+from model.integer.integer_dit import IntegerDiT
+from model.policy.meter_model import Meter
+from model.policy.skip_policy import Policy, parse_policy
+
+CACHE = Path("build") / "policies"  # of models without a checkpoint file
+FIRST_SEED = 1000  # of calibration images; evaluations use smaller ones
+
+
+class Achieved(BaseModel):
+    """On the calibration images: MACs of the dense run over the policy's, and the paired mse to the dense images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mac_reduction: float = Field(ge=1.0)
+    mse: float = Field(ge=0.0)
+
+
+class StoredPolicy(BaseModel):
+    """A calibrated policy and where it comes from.
+
+    Fields:
+        weights, integer_model: SHA-256 (hex) of the float model and of the integer model at `steps`.
+        steps, cfg: of the sampler.
+        images, seed: calibrated on.
+        target, start: as the command was given them.
+        policy: `forecast`, all its fields.
+        radit: the baseline at the threshold that keeps the same error, or the one that was given, all its fields.
+        meter: from the error meter to a predicted mse; None: nothing was reused.
+        widened: ranges of the int8 formats include what the skipping run visits; both were tried.
+        tried: what the search came to without and with that.
+        achieved, radit_achieved: what both policies came to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    model: str
+    weights: str
+    integer_model: str
+    steps: int = Field(ge=1)
+    cfg: float = Field(ge=1.0)
+    images: int = Field(ge=1)
+    seed: int = Field(ge=FIRST_SEED)
+    target: str
+    start: str | None = None
+    policy: Policy
+    radit: Policy
+    meter: Meter | None
+    achieved: Achieved
+    radit_achieved: Achieved
+    widened: bool = False
+    tried: dict[str, Achieved] = {}
+
+    def check(self, path: Path, integer: IntegerDiT) -> None:
+        """Compare with the model at hand; other sampler steps, or the first timesteps alone, are the same model.
+
+        Raises:
+            UserError: the file belongs to other weights, or to another quantization of them.
+        """
+        fits = self.weights == model_digest(integer.dit)
+        if fits and self.steps == integer.sampler_steps == integer.steps:
+            fits = self.integer_model == integer.digest()
+        if not fits:
+            raise UserError(
+                f"{path} was calibrated for another model or another quantization of it: run "
+                f"`radit calibrate --model {self.model}` again, or remove the file."
+            )
+
+
+def policy_path(model: str) -> Path:
+    """Return where a model's policy is stored: beside its checkpoint, or in build/policies.
+
+    Raises:
+        UserError: the model is unknown.
+    """
+    return (find_checkpoint(model) or CACHE / model).with_suffix(".policy.json")
+
+
+def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
+    """Return the policy of a text for a model; it starts from what is stored with the model, where there is something.
+
+    Args:
+        text: as `parse_policy` reads it.
+        model: name or checkpoint file; None: a model that is nobody's, such as a cut one.
+        integer: the same model, quantized.
+
+    Raises:
+        UserError: a bad text, or a stored file that is damaged or another model's.
+    """
+    stored = None if model is None else load_policy(model, integer)
+    found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
+    return parse_policy(text, found.get(text.partition(":")[0]))
+
+
+def limited(policy: Policy, model: str, integer: IntegerDiT, mse: float, cfg: float) -> Policy:
+    """Return the policy with the limit of its error meter that keeps the predicted mse of an image to `mse`.
+
+    Raises:
+        UserError: nothing fitted to the model is stored.
+    """
+    stored = load_policy(model, integer)
+    if stored is None or stored.meter is None or not policy.error_weights:
+        raise UserError(
+            f"--max-error is {mse:g}, and {model} has no error meter here: run `radit calibrate --model {model}` first."
+        )
+    return replace(policy, max_error=stored.meter.limit(mse, cfg, contexts=1 if cfg == 1.0 else 2))
+
+
+def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:
+    """Return what is stored with a model, None where nothing is.
+
+    Raises:
+        UserError: the file is damaged, or another model's.
+    """
+    path = policy_path(model)
+    if not path.is_file():
+        return None
+    stored = read_policy(path)
+    stored.check(path, integer)
+    return stored
+
+
+def read_policy(path: Path) -> StoredPolicy:
+    """Return the content of a file.
+
+    Raises:
+        UserError: it cannot be read or does not fit the schema.
+    """
+    try:
+        return StoredPolicy.model_validate_json(path.read_text())
+    except (OSError, ValidationError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _place(error)
+        raise UserError(
+            f"{path} does not hold a policy ({reason}): run `radit calibrate` again, or remove it."
+        ) from None
+
+
+def write_policy(path: Path, stored: StoredPolicy) -> None:
+    """Write a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(stored.model_dump(mode="json"), indent=2) + "\n")
+    partial.replace(path)
+
+
+def _place(error: ValidationError) -> str:
+    """Where the first misfit is, and what it is."""
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    return f"{field}: {problem['msg']}" if field else str(problem["msg"])

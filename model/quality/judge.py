@@ -1,0 +1,113 @@
+"""Who judges generated samples: digits, or clips of moving digits, chosen by the shape that a model generates."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from torch import Tensor
+
+from model.dit.checkpoint import load_config
+from model.errors import UserError
+from model.quality.classifier import CLASSES, load_or_train_classifier
+from model.quality.measures import accuracy, frechet_to_digits
+from model.quality.video_quality import load_or_train_judges, measure_clips, of_data
+
+
+class Judge(ABC):
+    """Measures of samples (N, *shape) of one kind.
+
+    Attributes:
+        shape: of one sample.
+        samples: how many to measure, unless asked otherwise.
+        modules: what the measures rest on beside the modules that every kind of sample needs.
+    """
+
+    shape: ClassVar[tuple[int, ...]]
+    samples: ClassVar[int]
+    modules: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def __init__(self, cache: Path) -> None:
+        """Take the classifiers from a folder, or train them and keep them there.
+
+        Raises:
+            UserError: a file in it does not hold a classifier's weights.
+        """
+
+    @abstractmethod
+    def measure(self, samples: Tensor, labels: Tensor) -> dict[str, float]:
+        """Return measures of samples (N, *shape) with labels (N,) by name, `fd` and `accuracy` among them."""
+
+    def of_data(self, count: int, seed: int) -> dict[str, float]:
+        """Return the same of `count` samples of the data, where they are to be read beside; else nothing."""
+        return {}
+
+
+class DigitJudge(Judge):
+    """Of digits: distance to all real ones, share with the label's class."""
+
+    shape = (1, 8, 8)
+    samples = 1000
+
+    def __init__(self, cache: Path) -> None:
+        self.classifier = load_or_train_classifier(cache)
+
+    def measure(self, samples: Tensor, labels: Tensor) -> dict[str, float]:
+        return {
+            "fd": frechet_to_digits(samples, self.classifier),
+            "accuracy": accuracy(samples, labels, self.classifier),
+        }
+
+
+class ClipJudge(Judge):
+    """Of clips of moving digits: the same, then frame by frame, and how they move; see
+    `model/quality/video_quality.py`."""
+
+    shape = (8, 1, 16, 16)
+    samples = 512  # as much work as eight images each; of fewer, single clips decide the paired error
+    modules = ("model.quality.video_quality",)
+
+    def __init__(self, cache: Path) -> None:
+        self.classifiers = load_or_train_judges(cache)
+
+    def measure(self, samples: Tensor, labels: Tensor) -> dict[str, float]:
+        return _renamed(measure_clips(samples, labels, self.classifiers))
+
+    def of_data(self, count: int, seed: int) -> dict[str, float]:
+        return _renamed(of_data(count, self.classifiers, seed))
+
+
+def _renamed(measures: dict[str, float]) -> dict[str, float]:
+    """The measures with the accuracy under the name that it has for every kind."""
+    return {name.replace("accuracy_clips", "accuracy"): value for name, value in measures.items()}
+
+
+def judge_of(model: str) -> type[Judge]:
+    """Return who judges what a model (name or checkpoint file) generates.
+
+    Raises:
+        UserError: nobody does; or the model is unknown.
+    """
+    for judge in (DigitJudge, ClipJudge):
+        if is_judge(judge, model):
+            return judge
+    raise UserError(
+        f"{described(model)}: quality is measured on 8 x 8 digits and on clips of moving digits, use 'digits', "
+        "'moving-digits' or a file of their kind, or run the model through the hardware alone with `radit cosim`."
+    )
+
+
+def is_judge(judge: type[Judge], model: str) -> bool:
+    """Whether a model generates samples of the judge's kind."""
+    config = load_config(model)
+    return config.sample_shape == judge.shape and config.num_classes == CLASSES
+
+
+def described(model: str) -> str:
+    """The option --model and what the model generates, in words."""
+    config = load_config(model)
+    kind = "images" if config.frames == 1 else "clips"
+    shape = " x ".join(map(str, config.sample_shape))
+    return f"--model is {model!r} with {shape} {kind} of {config.num_classes} classes"

@@ -1,0 +1,254 @@
+"""Quality of float, int8 and skipping generation, measured on the bit-exact integer model and kept.
+
+Images or clips: `model/quality/judge.py` has who judges them.
+
+All variants start from the same noise. ``fd_noise`` is the largest minus the smallest Frechet distance of the float
+model over ``RESEEDED`` seeds: differences below it say nothing. The alternative of *fewer steps* runs the dense integer
+model with as many timesteps as the skipping run's MACs would pay for, rounded up.
+
+The result is stored beside the checkpoint, with the hash of everything that determines it: weights, quantization,
+policy, settings and the code that computes them (its syntax tree, so that comments do not count).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from joblib import Parallel, delayed
+from rich.progress import Progress
+from torch import Tensor
+
+from model.dit.checkpoint import find_checkpoint, load_config, load_model
+from model.dit.sampler import DDIM, make_noise, sample
+from model.dit.transformer import DiT
+from model.errors import UserError
+from model.integer.calibration import load_or_calibrate, model_digest
+from model.integer.generate import generate, mac_reduction
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
+from model.policy.policy_file import policy_of
+from model.policy.skip_policy import Policy
+from model.quality.judge import DigitJudge, described, is_judge, judge_of
+from model.quality.measures import mse, squared_errors
+from model.source_code import code_digest
+
+SEED = 0  # not the calibration's
+RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
+CACHE = Path("build") / "quality"
+BAR = 0.6  # share of the steps whose paired error is the bar of equal quality: 30 of 50
+PIECE = 25  # images, or frames of whole clips, of one task
+BEHIND = ("model.integer.generate", "model.integer.quantize", "model.policy.skip_policy", "model.quality.measures")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: a model, the sampler and the number of images or clips."""
+
+    model: str
+    samples: int = DigitJudge.samples
+    steps: int = 50
+    cfg: float = 1.5
+    seed: int = SEED
+
+
+def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
+    """Measure, store beside the checkpoint, print; a stored result that is current is only printed.
+
+    Raises:
+        UserError: the model is unknown, or nobody judges what it generates.
+    """
+    settings = Settings(model, samples or judge_of(model).samples, steps, cfg, seed)
+    path = stored_path(model)
+    found = None if force else _load(path, settings)
+    if found is None:
+        found = measure(settings)
+        path.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found["result"], indent=2))
+    return found["result"]
+
+
+def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
+    """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
+    settings = Settings(model, judge_of(model).samples, steps, cfg)
+    digest = settings_digest(settings)
+    kept = CACHE / f"{digest}.json"
+    for path, origin in (
+        (stored_path(model), "stored with the checkpoint"),
+        (kept, "measured before"),
+    ):
+        found = _load(path, settings)
+        if found is not None:
+            return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
+    print("no stored quality result matches; measuring (minutes) ...", flush=True)
+    found = measure(settings)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(found, indent=2) + "\n")
+    return found["result"] | {"origin": "measured in this run"}
+
+
+def check_shape(model: str) -> None:
+    """Refuse a model whose images are not of the digits' shape.
+
+    Raises:
+        UserError: names the shape and the remedy; or the model is unknown.
+    """
+    if not is_judge(DigitJudge, model):
+        raise UserError(
+            f"{described(model)}: policies are compared on 8 x 8 digits, use 'digits' or a file of its kind."
+        )
+
+
+def stored_path(model: str) -> Path:
+    """Where a model's quality result lies: ``<stem>.quality.json`` beside its checkpoint."""
+    checkpoint = find_checkpoint(model) or CACHE / model
+    return checkpoint.with_suffix(".quality.json")
+
+
+def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.get("hash") == settings_digest(settings) else None
+
+
+def settings_digest(settings: Settings) -> str:
+    """SHA-256 (hex) of everything that determines the result."""
+    dit = load_model(settings.model)
+    integer = _integer(dit, settings.model, settings.steps)
+    facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
+    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer))]
+    facts.append(code_digest(*BEHIND, *judge_of(settings.model).modules))
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _policies(model: str, integer: IntegerDiT) -> list[Policy]:
+    """The skipping policies as the model has them."""
+    return [policy_of(name, model, integer) for name in ("radit", "forecast")]
+
+
+def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Generate every variant and compare; the model's samples are those of a judge, see `judge_of`."""
+    dit = load_model(settings.model)
+    integer = _integer(dit, settings.model, settings.steps)
+    started = time.perf_counter()
+    with Progress() as progress:
+        result = _measure(settings, dit, progress)
+    return {
+        "hash": settings_digest(settings),
+        "settings": vars(settings),
+        "policies": [repr(policy) for policy in _policies(settings.model, integer)],
+        "result": result,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]:
+    judge = judge_of(settings.model)(CACHE)
+    labels = torch.arange(settings.samples) % dit.config.num_classes
+    integer = _integer(dit, settings.model, settings.steps)
+    seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
+    first = _generate(settings, [*seeds, "dense", "radit", "forecast"], progress)
+    reduction, ours = (_reduction(first[name], integer) for name in ("radit", "forecast"))
+    fewer = max(1, math.ceil(settings.steps / reduction))
+    steps_of = {"fewer_steps": fewer, "30_of_50": max(1, round(BAR * settings.steps))}
+    fewer_steps = {
+        name: _generate(replace(settings, steps=steps), ["dense"], progress) for name, steps in steps_of.items()
+    }
+    images = {name: torch.cat([image for image, _ in parts]) for name, parts in first.items()}
+    paired = {name: images[name] for name in ("radit", "forecast")}
+    paired |= {name: torch.cat([image for image, _ in parts["dense"]]) for name, parts in fewer_steps.items()}
+    found = {name: judge.measure(image, labels) for name, image in images.items()}
+    found["float"] = found[seeds[0]]
+    spread = [found[name]["fd"] for name in seeds]
+    result: dict[str, Any] = {
+        "samples": settings.samples,
+        "fd_float": found["float"]["fd"],
+        "fd_int8": found["dense"]["fd"],
+        "fd_radit": found["radit"]["fd"],
+        "fd_noise": max(spread) - min(spread),
+        "accuracy_float": found["float"]["accuracy"],
+        "accuracy_int8": found["dense"]["accuracy"],
+        "accuracy_radit": found["radit"]["accuracy"],
+        "mse_radit_to_dense": mse(images["radit"], images["dense"]),
+        "mse_fewer_steps_same_macs": mse(paired["fewer_steps"], images["dense"]),
+        "mac_reduction": reduction,
+        "fd_forecast": found["forecast"]["fd"],
+        "accuracy_forecast": found["forecast"]["accuracy"],
+        "mse_forecast_to_dense": mse(images["forecast"], images["dense"]),
+        "mac_reduction_forecast": ours,
+        "mse_30_of_50": mse(paired["30_of_50"], images["dense"]),
+        "fewer_steps": fewer,
+        "mse_spread": {name: _spread(squared_errors(each, images["dense"])) for name, each in paired.items()},
+    }
+    data = judge.of_data(settings.samples, settings.seed)
+    if data:
+        result["clips"] = {"data": data} | {name: found[name] for name in ("float", "dense", "radit", "forecast")}
+    return result
+
+
+def _spread(errors: Tensor) -> dict[str, float]:
+    """How far the mean of errors (N,) is to be trusted, and what half of the samples stay below."""
+    return {"standard_error": float(errors.std()) / math.sqrt(len(errors)), "median": float(errors.median())}
+
+
+def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
+    """MACs of a dense run over those of a variant."""
+    return mac_reduction(integer, torch.cat([reuse for _, reuse in parts], 2))
+
+
+Part = tuple[Tensor, Tensor]  # images (n, C, H, W) or clips (n, F, C, H, W), reuse (steps, S, n, contexts)
+
+
+def _generate(settings: Settings, variants: list[str], progress: Progress) -> dict[str, list[Part]]:
+    """Images of every variant, piece by piece over the processor's cores."""
+    piece = max(1, PIECE // load_config(settings.model).frames)
+    tasks = [(variant, start, piece) for variant in variants for start in range(0, settings.samples, piece)]
+    bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks))
+    found: dict[str, list[Part]] = {variant: [] for variant in variants}
+    work = (delayed(_piece)(settings, *task) for task in tasks)
+    for (variant, *_), part in zip(
+        tasks, Parallel(n_jobs=os.cpu_count() or 1, return_as="generator")(work), strict=True
+    ):
+        found[variant].append(part)
+        progress.advance(bar)
+    return found
+
+
+def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
+    """A few images or clips of one variant, on one thread."""
+    torch.set_num_threads(1)
+    kind, _, seed = variant.partition(" ")
+    dit, reference = _ready(settings.model, settings.steps, kind)
+    labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes
+    noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + count]
+    if reference is None:
+        return sample(dit, noise, labels, settings.steps, settings.cfg), torch.empty(0)
+    images, record = generate(reference, dit, labels, noise, cfg=settings.cfg)
+    if record.saturations:
+        raise RuntimeError(f"{record.saturations} values saturated a 16-bit format: {record.saturated}")
+    return images, record.reuse
+
+
+@cache
+def _ready(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
+    """Model and, for integer variants, reference of a process."""
+    dit = load_model(model)
+    if kind == "float":
+        return dit, None
+    integer = _integer(dit, model, steps)
+    return dit, Reference(integer, policy_of(kind, model, integer).tables(integer))

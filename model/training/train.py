@@ -1,0 +1,273 @@
+"""Train a float model from scratch: noise prediction on 8 x 8 digits or on clips, minutes on two cores.
+
+Source: J. Ho et al., "Denoising Diffusion Probabilistic Models", 2020, section 3.4 (the simple loss).
+
+Whatever is random is drawn on the CPU from one seed, so that a resumed run equals an uninterrupted one. The model is on
+the GPU where there is one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.dit.checkpoint import check_target, save_checkpoint
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.dit.sampler import DIFFUSION_STEPS, add_noise
+from model.dit.transformer import DiT
+from model.errors import UserError
+from model.training.batches import Batches, Transform
+from model.training.clips import load_clips
+from model.training.digits import split_digits
+from model.training.moving_digits import Motion, animate
+from model.training.training_state import read_state, state_path, write_state
+
+DEFAULT_SEED = 0
+WARMUP_STEPS = 100
+EMA_DECAY = 0.999
+CLIP_NORM = 1.0
+WEIGHT_DECAY = 0.01
+LOSS_SMOOTHING = 0.98
+STATE_EVERY = 100  # steps
+LINE_EVERY = 1000  # steps, where the output is no terminal and shows no bar
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimizer steps, images or clips per step, highest learning rate of AdamW; for two cores (`docs/video.md`)."""
+
+    steps: int
+    batch_size: int
+    peak_rate: float
+
+
+RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(24000, 32, 1e-3)}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model learns from.
+
+    Fields:
+        config: of the model that fits the data.
+        samples: (N, ...) images or clips, or the images that `transform` makes clips of.
+        labels: (N,) int64.
+        transform: see `Batches`.
+        facts: what the checkpoint says about the data, by name.
+    """
+
+    config: DiTConfig
+    samples: Tensor
+    labels: Tensor
+    facts: dict[str, str]
+    transform: Transform | None = None
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of config, facts, samples and labels."""
+        state = hashlib.sha256(json.dumps([self.config.model_dump(), self.facts]).encode())
+        for tensor in (self.samples, self.labels):
+            state.update(tensor.numpy().tobytes())
+        return state.hexdigest()
+
+
+def training_data(model: str, folder: Path | None = None, motion: Motion | None = None) -> TrainingData:
+    """Return the train split of the digits, standing or moving as `motion` says, or the user's own clips of `folder`.
+
+    Raises:
+        UserError: there is no recipe for `model`, it does not learn from clips or these do not move that way, or a bad
+            folder (see `load_clips`).
+    """
+    if model not in RECIPES:
+        raise UserError(f"MODEL is '{model}', which cannot be trained here: use {' or '.join(map(repr, RECIPES))}.")
+    config, digits = NAMED_MODELS[model], split_digits()[0]
+    if motion is not None and (config.frames == 1 or folder is not None):
+        learnt = f"the clips of {folder}" if folder else f"what {model} learns from"
+        raise UserError(f"--motion is how the digits of 'moving-digits' move, not {learnt}: leave it out.")
+    if folder is not None:
+        if config.frames == 1:
+            raise UserError(f"--data is {folder}, but {model} does not learn from clips: use it with 'moving-digits'.")
+        found = load_clips(folder, config.frames, config.input_size)
+        fitting = config.model_copy(update={"num_classes": max(len(found.classes), 1)})
+        facts = {"provenance": f"trained from scratch by `radit train` on {len(found.labels)} clips of {folder.name}"}
+        return TrainingData(fitting, found.clips, found.labels, facts | {"classes": json.dumps(found.classes)})
+    facts = {
+        "provenance": "trained from scratch by model/training/train.py on the train split of scikit-learn's load_digits"
+    }
+    if config.frames == 1:
+        return TrainingData(config, digits.images, digits.labels, facts)
+
+    def move(images: Tensor, generator: torch.Generator) -> Tensor:
+        return animate(images, generator, motion, frames=config.frames, size=config.input_size)[0]
+
+    facts["provenance"] += " in synthetic motion (model/training/moving_digits.py)"
+    facts["motion"] = str(motion or Motion())
+    return TrainingData(config, digits.images, digits.labels, facts, move)
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Return the learning rate of one step: linear warm-up to `peak`, then a cosine down to zero at `steps`."""
+    warm = min((step + 1) / WARMUP_STEPS, 1.0)
+    return peak * warm * 0.5 * (1.0 + math.cos(math.pi * step / steps))
+
+
+def noise_loss(model: DiT, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the mean squared error of the predicted noise, a scalar, at random timesteps, some labels dropped.
+
+    Images (N, C, H, W) or clips (N, F, C, H, W), and labels (N,), on the CPU; the loss is on the model's device.
+    """
+    t = torch.randint(DIFFUSION_STEPS, (len(images),), generator=generator)
+    eps = torch.randn(images.shape, generator=generator)
+    dropped = torch.rand(len(labels), generator=generator) < model.config.class_dropout_prob
+    labels = torch.where(dropped, model.config.null_class, labels)
+    device = next(model.parameters()).device
+    noisy, t, labels, eps = (part.to(device) for part in (add_noise(images, eps, t), t, labels, eps))
+    return functional.mse_loss(model(noisy, t, labels)[..., : images.shape[-3], :, :], eps)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, step: int) -> None:
+    """Move the averaged weights towards the current ones; the first steps, far from converged, count less."""
+    decay = min(EMA_DECAY, (1 + step) / (10 + step))
+    for slow, fast in zip(average.parameters(), model.parameters(), strict=True):
+        slow.lerp_(fast, 1.0 - decay)
+
+
+class Trainer:
+    """One training: model, averaged weights, optimizer, source and randomness, from one step to the next.
+
+    Args:
+        data: what to learn from.
+        recipe: steps, batch size and learning rate.
+        seed: of the initial weights, the order of the data, its motion, the noise and the dropped labels.
+
+    Attributes:
+        step: steps done.
+        loss: smoothed loss.
+        average: averaged weights, the result.
+    """
+
+    def __init__(self, data: TrainingData, recipe: Recipe, seed: int) -> None:
+        self.recipe, self.step, self.loss = recipe, 0, 1.0
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(seed)
+        self.model, self.average = DiT(data.config).to(device), DiT(data.config).to(device)
+        self.average.load_state_dict(self.model.state_dict())
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=recipe.peak_rate, weight_decay=WEIGHT_DECAY)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.source = Batches(data.samples, data.labels, recipe.batch_size, self.generator, data.transform)
+
+    def advance(self) -> None:
+        """Take one optimizer step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.recipe.steps, self.recipe.peak_rate)
+        loss = noise_loss(self.model, *next(self.source), self.generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        update_average(self.average, self.model, self.step)
+        self.loss = LOSS_SMOOTHING * self.loss + (1.0 - LOSS_SMOOTHING) * loss.item()
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the next steps depend on: tensors and numbers by name."""
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "average", "optimizer")}
+        random = {"generator": self.generator.get_state(), "order": self.source.order}
+        return parts | random | {"step": self.step, "loss": self.loss}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `state` returned."""
+        for name in ("model", "average", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])
+        self.source.order = state["order"]
+        self.step, self.loss = state["step"], state["loss"]
+
+
+def train_model(
+    model: str,
+    out: str | Path,
+    steps: int | None = None,
+    seed: int = DEFAULT_SEED,
+    batch_size: int | None = None,
+    peak_rate: float | None = None,
+    data: Path | None = None,
+    motion: Motion | None = None,
+    resume: bool = False,
+) -> DiT:
+    """Train a model, write its averaged weights to `out` and return it.
+
+    The state of the training is kept beside `out` while it lasts, anew every 100 steps.
+
+    Args:
+        model: a name of `RECIPES`.
+        out: .safetensors file to write.
+        steps, batch_size, peak_rate: instead of the recipe's own, see `Recipe`.
+        seed: see `Trainer`.
+        data: folder of the user's own clips, see `load_clips`; by default the digits.
+        motion: of moving digits, by default `Motion()`.
+        resume: go on with an interrupted training of the same settings and data.
+
+    Raises:
+        UserError: a field is out of range, the data is bad, `out` cannot be written, or there is nothing to resume.
+    """
+    check_target(out)
+    source = training_data(model, data, motion)
+    usual = RECIPES[model]
+    recipe = Recipe(
+        usual.steps if steps is None else steps,
+        min(usual.batch_size, len(source.labels)) if batch_size is None else batch_size,
+        usual.peak_rate if peak_rate is None else peak_rate,
+    )
+    _check(recipe, len(source.labels))
+    facts = {"seed": seed, **asdict(recipe)}
+    trainer, key = Trainer(source, recipe, seed), {**facts, "data": source.digest()}
+    if resume:
+        trainer.restore(read_state(state_path(out), key))
+    _run(trainer, state_path(out), key)
+    facts["loss"] = round(trainer.loss, 5)
+    save_checkpoint(out, trainer.average, {name: str(fact) for name, fact in facts.items()} | source.facts)
+    state_path(out).unlink(missing_ok=True)
+    return trainer.average.cpu().eval().requires_grad_(False)
+
+
+def _check(recipe: Recipe, samples: int) -> None:
+    """Steps and batch size in range."""
+    if recipe.steps < 1:
+        raise UserError(f"Training field steps is {recipe.steps}: give it at least 1.")
+    if not 1 <= recipe.batch_size <= samples:
+        raise UserError(f"Training field batch_size is {recipe.batch_size}: give it a value from 1 to {samples}.")
+
+
+def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
+    """Take the remaining steps under a progress bar, or with a line now and then; keep the state as often."""
+    with _progress() as progress:
+        task = progress.add_task("train", total=trainer.recipe.steps, completed=trainer.step, loss=trainer.loss)
+        while trainer.step < trainer.recipe.steps:
+            trainer.advance()
+            progress.update(task, advance=1, loss=trainer.loss)
+            if trainer.step % STATE_EVERY == 0:
+                write_state(state, key, trainer.state())
+            if trainer.step % LINE_EVERY == 0 and not progress.console.is_terminal:
+                print(f"{trainer.step} of {trainer.recipe.steps} steps, loss {trainer.loss:.4f}", flush=True)
+
+
+def _progress() -> Progress:
+    """Progress bar with the smoothed loss."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )

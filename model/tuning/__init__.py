@@ -1,0 +1,1 @@
+"""Finding the policy of a model: search, error meter, ranges of skipping runs."""

@@ -1,0 +1,364 @@
+"""``radit calibrate``: find the policy of a model on a few dozen seeded images, and the ranges of its int8 formats.
+
+Round 1 searches on the integer model as it is (`model/tuning/search.py`). Round 2 widens the ranges by what the
+policy found visits (`model/tuning/skipping_ranges.py`), quantizes anew and searches again from there. The better of
+the two is kept, where round 2 has to be better by more than chance: with it, the widened ranges are stored beside the
+checkpoint. Last, the baseline, policy `radit`, gets the shape of `BASELINES` and the threshold that save most at the
+same error, or is the one that was given, and the error meter is fitted (`model/tuning/error_meter.py`). The images'
+seed is at least `FIRST_SEED`, evaluations use smaller ones.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from joblib import Parallel, delayed
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import Tensor
+
+from model.dit.checkpoint import find_checkpoint, load_model
+from model.dit.sampler import DDIM, make_noise
+from model.dit.transformer import DiT
+from model.errors import UserError
+from model.integer.calibration import (
+    CACHE,
+    Calibration,
+    calibration_path,
+    load_calibration,
+    load_or_calibrate,
+    model_digest,
+    save_calibration,
+)
+from model.integer.generate import generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.integer.reference import Reference
+from model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path, write_policy
+from model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
+from model.quality.measures import squared_errors
+from model.tuning.error_meter import fit_meter, fit_weights, injected
+from model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
+from model.tuning.skipping_ranges import largest, visited_ranges, widened
+
+PIECE = 24  # images of one task at most
+ROUNDS, ALONE, SOUGHT = 125, 10, 25  # evaluations, about: two rounds, a threshold alone, a baseline beside either
+AGAIN = SWEEPS[-1:]  # sweeps of round 2
+# The paper leaves open how far streaks go: the usual shape, and a level threshold with one reuse in a row at most.
+BASELINES = (radit(), radit(start=1.0, end=1.0, streak_step=0.0, max_streak=1, first_dense=1))
+METERED = (0.7, 1.4)  # thresholds beside the policy's own at which the meter is fitted
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Images:
+    """Calibration images of a model: labels 0, 1, 2, .. in turn.
+
+    Fields:
+        ranges: file of the ranges to quantize with; None: those of the model.
+    """
+
+    model: str
+    steps: int
+    cfg: float
+    count: int
+    seed: int
+    ranges: Path | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a process needs of them."""
+
+    dit: DiT
+    integer: IntegerDiT
+    y: Tensor
+    noise: Tensor
+
+
+class Bench:
+    """Policies on the calibration images, over the processor's cores; each is run once.
+
+    Args:
+        images: which.
+        jobs: processes.
+        tell: receives every point.
+    """
+
+    def __init__(self, images: Images, jobs: int, tell: Callable[[Point], None]) -> None:
+        self.images, self._jobs, self._tell = images, jobs, tell
+        self.integer = ready(images).integer
+        self._known: dict[Policy, Point] = {}
+        self._dense = torch.cat([part[0] for part in self.over(_generated, dense())])
+        self._macs = torch.tensor(self.integer.config.sub_block_macs(), dtype=torch.float64)
+
+    def over(
+        self, work: Callable[..., Result], *arguments: Any, start: int = 0, stop: int | None = None
+    ) -> list[Result]:
+        """`work(images, start, stop, *arguments)` for all pieces of the images from `start` on, in order."""
+        stop = self.images.count if stop is None else stop
+        size = min(PIECE, math.ceil((stop - start) / self._jobs))
+        pieces = [(left, min(left + size, stop)) for left in range(start, stop, size)]
+        tasks = (delayed(_alone)(work, self.images, *piece, *arguments) for piece in pieces)
+        return list(Parallel(n_jobs=min(self._jobs, len(pieces)))(tasks))
+
+    def evaluate(self, policy: Policy, share: float = 1.0) -> Point:
+        """The policy's point on a share of the images, from the first on; what is known of it is not run again."""
+        point, wanted = self._known.get(policy), math.ceil(self.images.count * share)
+        have = 0 if point is None else len(point.errors)
+        if have < wanted:
+            more = self._run(policy, have, wanted)
+            point = self._known[policy] = more if point is None else point.joined(more)
+            self._tell(point)
+        assert point is not None
+        return point.first(wanted)
+
+    def _run(self, policy: Policy, start: int, stop: int) -> Point:
+        """The policy's point on some of the images."""
+        parts = self.over(_generated, policy, start=start, stop=stop)
+        errors = squared_errors(torch.cat([part[0] for part in parts]), self._dense[start:stop])
+        computed = torch.cat([(~part[1]).double().mean((0, 3)) for part in parts], 1)
+        return Point(
+            policy, self._macs @ computed / self._macs.sum(), errors, torch.cat([part[2] for part in parts], 1)
+        )
+
+
+def run_calibrate(
+    *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
+    threshold_only: bool = False, start: str | None = None, radit: str | None = None,
+) -> StoredPolicy:  # fmt: skip
+    """Search, fit, store and tell; or, with `threshold_only`, move a policy's threshold alone to the target.
+
+    Args:
+        start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
+            `threshold_only` what is stored.
+        radit: text of the baseline, which is then measured as it is; None: the one of `BASELINES` that saves most.
+
+    Raises:
+        UserError: a bad target, start or baseline, a seed that evaluations use, an unknown model, or a target that it
+            does not reach.
+    """
+    wanted = parse_target(target)
+    begin, own = _given(start, "--start", "forecast"), _given(radit, "--radit", "radit")
+    if seed < FIRST_SEED:
+        raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
+    path, since = out or policy_path(model), time.perf_counter()
+    given = Images(model, steps, cfg, images, seed)
+    find, expected = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
+    with _told(expected + (SOUGHT if own is None else 0)) as tell:
+        found = find(given, begin, wanted, jobs or os.cpu_count() or 1, tell)
+        kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
+        baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
+        stored = _metered(found, baseline, target, start)
+    if found.ranges is not None:
+        save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
+    write_policy(path, stored)
+    _report(stored, path, time.perf_counter() - since)
+    return stored
+
+
+def _given(text: str | None, option: str, name: str) -> Policy | None:
+    """The policy of an option, which must have that name."""
+    if text is None:
+        return None
+    try:
+        policy = parse_policy(text)
+    except UserError as error:
+        raise UserError(str(error).replace("--policy", option)) from None
+    if policy.name != name:
+        raise UserError(f"{option} is '{text}': give policy {name}, with settings such as {name}:max_streak=3.")
+    return policy
+
+
+def ready(images: Images) -> Ready:
+    """Model, quantized, and the images' labels and noise; the last one is kept."""
+    return _ready(images)
+
+
+@lru_cache(maxsize=1)
+def _ready(images: Images) -> Ready:
+    dit = load_model(images.model)
+    ranges = _ranges(dit, images)
+    integer = quantize(dit, ranges, DDIM(images.steps))
+    y = torch.arange(images.count) % dit.config.num_classes
+    return Ready(dit, integer, y, make_noise(dit.config, images.count, images.seed))
+
+
+def _ranges(dit: DiT, images: Images) -> Calibration:
+    """The ranges to quantize with."""
+    if images.ranges is None:
+        return load_or_calibrate(dit, find_checkpoint(images.model), images.steps)
+    return _loaded(images.ranges)
+
+
+def _loaded(ranges: Path) -> Calibration:
+    """What a file that was written here holds."""
+    found = load_calibration(ranges)
+    assert found is not None, ranges
+    return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """A point, the bench that it was found on, new ranges to store (None: the model's own stay), see `StoredPolicy`."""
+
+    point: Point
+    bench: Bench
+    ranges: Path | None
+    widened: bool
+    tried: dict[str, Achieved]
+
+
+def _threshold(given: Images, start: Policy | None, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+    """The policy to start from, the stored or the default one, at the threshold that meets the target, on the model's
+    own ranges."""
+    bench = Bench(given, jobs, tell)
+    before = load_policy(given.model, bench.integer)
+    point = hit(bench.evaluate, start or (forecast() if before is None else before.policy), target)
+    widened, tried = (False, {}) if before is None else (before.widened, {} if start else before.tried)
+    return Found(point, bench, None, widened, tried)
+
+
+def _rounds(given: Images, start: Policy | None, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+    """The better point of both rounds."""
+    first = Bench(given, jobs, tell)
+    one = search(first.evaluate, start or forecast(), target)
+    path = _widen(first, one.policy)
+    second = Bench(replace(given, ranges=path), jobs, tell)
+    two = search(second.evaluate, one.policy, target, AGAIN)
+    tried = {"as calibrated": _achieved(one), "widened": _achieved(two)}
+    gained, doubt = gain(two, one, tilt=1.0)
+    stays = find_checkpoint(given.model) is None  # nowhere to store ranges
+    if stays or gained <= doubt:
+        return Found(one, first, None, widened=False, tried=tried)
+    return Found(two, second, path, widened=True, tried=tried)
+
+
+def _widen(bench: Bench, policy: Policy) -> Path:
+    """File of the ranges that include what the policy visits."""
+    found = widened(_ranges(ready(bench.images).dit, bench.images), largest(bench.over(_visited, policy)), policy)
+    path = CACHE / f"{found.digest.replace('+', '-')[-33:]}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_calibration(path, found)
+    return path
+
+
+def _baseline(bench: Bench, target: Target) -> Point:
+    """Of the baselines that keep an error the one that saves most, else the one that errs least."""
+    points = [hit(bench.evaluate, start, target) for start in BASELINES]
+    kept = [point for point in points if not target.beyond(point)]
+    return max(kept, key=lambda point: point.mac_reduction) if kept else min(points, key=lambda point: point.mse)
+
+
+def _metered(found: Found, baseline: Point, target: str, start: str | None) -> StoredPolicy:
+    """Both points, the found one with its error meter, for storing."""
+    point, bench = found.point, found.bench
+    images, here = bench.images, ready(bench.images)
+    errors = torch.cat(bench.over(_injected, point.policy), 1)
+    weights = fit_weights(errors, point.shares, images.cfg)
+    policy, meter = replace(point.policy, error_weights=weights), None
+    if weights:
+        others = [replace(point.policy, threshold=min(point.policy.threshold * by, 1.0)) for by in METERED]
+        meter = fit_meter(policy, [point, *map(bench.evaluate, others)], errors, images.cfg)
+    return StoredPolicy(
+        model=images.model,
+        weights=model_digest(here.dit),
+        integer_model=here.integer.digest(),
+        steps=images.steps,
+        cfg=images.cfg,
+        images=images.count,
+        seed=images.seed,
+        target=target,
+        start=start,
+        policy=policy,
+        radit=baseline.policy,
+        meter=meter,
+        achieved=_achieved(point),
+        radit_achieved=_achieved(baseline),
+        widened=found.widened,
+        tried=found.tried,
+    )
+
+
+def _achieved(point: Point) -> Achieved:
+    return Achieved(mac_reduction=round(point.mac_reduction, 4), mse=float(f"{point.mse:.4g}"))
+
+
+def _alone(work: Callable[..., Result], *arguments: Any) -> Result:
+    """On one thread: float results must not depend on where it runs."""
+    torch.set_num_threads(1)
+    return work(*arguments)
+
+
+def _part(images: Images, start: int, stop: int) -> tuple[Ready, Tensor, Tensor]:
+    """What is needed, labels and noise of a piece."""
+    found = ready(images)
+    return found, found.y[start:stop], found.noise[start:stop]
+
+
+def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (n, C, H, W), reuse (steps, S, n, contexts), and changed codes of reuses, shares (steps, n, contexts)."""
+    here, y, noise = _part(images, start, stop)
+    pictures, record = generate(
+        Reference(here.integer, policy.tables(here.integer)), here.dit, y, noise, cfg=images.cfg, chunk=PIECE
+    )
+    codes = here.integer.config.tokens * here.integer.config.hidden_size
+    return pictures, record.reuse, (record.counts * record.reuse).sum(1).double() / codes
+
+
+def _visited(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:
+    here, y, noise = _part(images, start, stop)
+    return visited_ranges(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
+
+
+def _injected(images: Images, start: int, stop: int, policy: Policy) -> Tensor:
+    here, y, noise = _part(images, start, stop)
+    return injected(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
+
+
+@contextmanager
+def _told(expected: int) -> Iterator[Callable[[Point], None]]:
+    """A bar of evaluations, of which there will be about `expected`; or a line of each where there is no terminal."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of about {task.total} trials")
+    with Progress(*columns, TimeElapsedColumn()) as progress:
+        bar = progress.add_task("dense images", total=expected)
+
+        def tell(point: Point) -> None:
+            text = f"MAC reduction {point.mac_reduction:.2f}, mse {point.mse:.2e}"
+            if not progress.console.is_terminal:
+                print(f"{point.policy.text}: {text}", flush=True)
+            done = progress.tasks[bar].completed + 1
+            progress.update(bar, advance=1, description=text, total=max(expected, done))
+
+        yield tell
+
+
+def _report(stored: StoredPolicy, path: Path, seconds: float) -> None:
+    """What came out, on the terminal."""
+    achieved = stored.achieved
+    print(
+        f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse {achieved.mse:.3g} "
+        f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
+    )
+    for name, one in stored.tried.items():
+        print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
+    baseline = stored.radit_achieved
+    print(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
+    if stored.tried:
+        kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
+        print(f"  {kept}")
+    if stored.meter is not None:
+        print(
+            f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "
+            f"{stored.meter.rank_final:.2f} with the final image's"
+        )
+    print(f"wrote {path} in {seconds:.0f} s")

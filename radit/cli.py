@@ -1,0 +1,325 @@
+"""The command line: what to run and with which options, nothing else.
+
+Every command imports what it needs when it runs, so that ``--help`` does not wait for torch. Exit status:
+0 all is well, 1 something differs that should be equal, 2 bad input (one sentence on stderr says what and why).
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import UserError
+from radit import model_commands
+from radit.options import (
+    BUILD,
+    ArrayOption,
+    ArraysOption,
+    BandwidthOption,
+    CfgOption,
+    CheckOption,
+    Engine,
+    EngineOption,
+    ImagesOption,
+    Language,
+    LatencyOption,
+    LibertyOption,
+    MaxErrorOption,
+    MemorySeedOption,
+    ModelOption,
+    SeedOption,
+    StallOption,
+    StepsOption,
+    memory_of,
+    number,
+    parse_array,
+    parse_policies,
+    split_list,
+)
+
+SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
+
+app = typer.Typer(
+    name="radit",
+    help="RADiT: diffusion transformers on an accelerator that skips what hardly changes between timesteps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(model_commands.app)
+
+
+@app.command()
+def demo(
+    model: ModelOption = "digits",
+    images: Annotated[
+        int | None, number("--images", 1, None, "Images or clips to generate (count).", "10, of clips 4")
+    ] = None,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    array: ArrayOption = "16x16",
+    engine: EngineOption = Engine.verilator,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    memory_seed: MemorySeedOption = 1,
+    max_error: MaxErrorOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for summary.json, report.html, images/, rtl/.",
+            show_default="build/demo, of clips build/moving-digits",
+        ),
+    ] = None,
+) -> int:
+    """Generate digits, or clips of moving digits, through the hardware, dense and under both skipping policies; check
+    every word; report cycles, energy, quality.
+
+    Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
+    """
+    shape = parse_array(array)
+    from reports.run.runs import run_demo
+
+    equal = run_demo(
+        model=model,
+        images=images,
+        steps=steps,
+        cfg=cfg,
+        seed=seed,
+        array=shape,
+        engine=engine.value,
+        memory=memory_of(latency, bandwidth, stall, memory_seed=memory_seed),
+        max_error=max_error,
+        out=out,
+    )
+    return 0 if equal else 1
+
+
+@app.command()
+def cosim(
+    model: ModelOption = "digits",
+    blocks: Annotated[
+        int | None, number("--blocks", 1, None, "Keep only the model's first blocks (count).", "all")
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="dense|radit|forecast[:FIELD=VALUE..]",
+            help="Compute everything, skip as the paper does, or skip and forecast what is reused; repeat the option "
+            "or use commas for several. Settings such as radit:threshold=0.3:first_dense=1 replace the policy's own "
+            "(model/policy/skip_policy.py).",
+            show_default="radit",
+        ),
+    ] = None,
+    engine: EngineOption = Engine.verilator,
+    array: ArrayOption = "16x16",
+    steps: StepsOption = 50,
+    timesteps: Annotated[
+        int | None, number("--timesteps", 1, 1000, "Run only the first of the sampler's steps (count).", "all")
+    ] = None,
+    images: ImagesOption = 1,
+    seed: SeedOption = 0,
+    cfg: CfgOption = 1.5,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    memory_seed: MemorySeedOption = 1,
+    max_error: MaxErrorOption = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = BUILD / "cosim",
+    waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an interrupted run from the last block that OUT/state/ keeps (one image under one policy "
+            "on verilator, with the same settings).",
+        ),
+    ] = False,
+) -> int:
+    """Run a model through the simulated hardware and compare every word and decision with the integer reference.
+
+    A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
+    """
+    policies, shape = parse_policies(policy or ["radit"]), parse_array(array)
+    from reports.run.runs import run_cosim
+
+    equal = run_cosim(
+        model=model,
+        blocks=blocks,
+        policies=policies,
+        engine=engine.value,
+        array=shape,
+        steps=steps,
+        timesteps=timesteps,
+        images=images,
+        seed=seed,
+        cfg=cfg,
+        memory=memory_of(latency, bandwidth, stall, memory_seed=memory_seed),
+        max_error=max_error,
+        out=out,
+        waves=waves,
+        resume=resume,
+    )
+    return 0 if equal else 1
+
+
+@app.command()
+def export(
+    array: ArrayOption = "16x16",
+    language: Annotated[Language, typer.Option(help="Hardware description language to write.")] = Language.both,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = BUILD / "rtl",
+) -> int:
+    """Write the whole accelerator as Verilog and VHDL."""
+    shape = parse_array(array)
+    from accel.export.convert import export as export_rtl
+
+    languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
+    export_rtl(array=shape, languages=languages, out=out)
+    return 0
+
+
+@app.command()
+def bench(
+    array: ArrayOption = "64x64",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Models whose first block is run: all engines on the first model's, the Verilator engine on all. "
+            "Repeat the option or use commas.",
+            show_default="dit-s-2,dit-xl-2",
+        ),
+    ] = None,
+    engines: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,..", help="What to measure.", show_default=",".join(SIMULATORS)),
+    ] = None,
+    seconds: Annotated[float, number("--seconds", 0.01, None, "Time limit of what is timed, per engine (s).")] = 20.0,
+    seed: SeedOption = 0,
+    out: Annotated[Path, typer.Option(help="Folder for bench.json.")] = BUILD / "bench",
+) -> int:
+    """Measure how fast each simulator runs the whole accelerator, on the same work and in one run."""
+    shape, models = parse_array(array), split_list(model or ["dit-s-2,dit-xl-2"])
+    names = split_list(engines or SIMULATORS)
+    for name in names:
+        if name not in SIMULATORS:
+            raise UserError(f"--engines is '{name}': choose from {', '.join(SIMULATORS)}, with commas between.")
+    from reports.bench.bench import run_bench
+
+    return 0 if run_bench(models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out) else 1
+
+
+@app.command()
+def project(
+    model: ModelOption = "dit-xl-2",
+    array: ArrayOption = "64x64",
+    clock_mhz: Annotated[float, number("--clock-mhz", 0.001, 100_000, "Clock (MHz).")] = 500.0,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    skip_rate: Annotated[
+        float | None,
+        number(
+            "--skip-rate",
+            0,
+            1,
+            "Also project a run that reuses this share of all sub-blocks after the first timestep (0 to 1), spread "
+            "evenly over sub-blocks, contexts and timesteps.",
+            "dense alone",
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also project the decisions of this run of radit cosim or radit demo."),
+    ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option(
+            "--forecast/--no-forecast",
+            help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
+        ),
+    ] = False,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    out: Annotated[Path, typer.Option(help="Folder for project.json.")] = BUILD / "project",
+) -> int:
+    """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
+    shape = parse_array(array)
+    from reports.project.project import run_project
+
+    run_project(
+        model=model,
+        array=shape,
+        clock_mhz=clock_mhz,
+        steps=steps,
+        cfg=cfg,
+        skip_rate=skip_rate,
+        trace=trace,
+        forecast=forecast,
+        memory=memory_of(latency, bandwidth, stall),
+        out=out,
+    )
+    return 0
+
+
+@app.command()
+def area(
+    array: ArraysOption = "16x16,64x64",
+    model: ModelOption = "digits",
+    liberty: LibertyOption = None,
+    check: CheckOption = True,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    out: Annotated[Path, typer.Option(help="Folder for area.json; finished pieces stay in its pieces/.")] = BUILD
+    / "area",
+) -> int:
+    """Account for what detection costs: cells of every part of the machine (Yosys), and cycles and energy of a run."""
+    shapes, memory = [parse_array(text) for text in split_list([array])], memory_of(latency, bandwidth, 0.0)
+    from reports.area.area import run_area
+
+    run_area(arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out)
+    return 0
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="A finished run, with its summary.json.")] = BUILD
+    / "demo",
+    table: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Energy table (TOML; pJ per action with unit, node and source).")
+    ] = "default",
+    readme: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also bring the result table of this README up to date.")
+    ] = None,
+) -> int:
+    """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""
+    from reports.run.runs import rerun_report
+
+    rerun_report(run=run, table=table, readme=readme)
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; bad input becomes one sentence and exit status 2 instead of a traceback."""
+    try:
+        return app(arguments, prog_name="radit", standalone_mode=False) or 0
+    except UserError as error:
+        return complain(str(error))
+    except typer.TyperException as error:  # an option that does not exist or does not parse
+        if not (arguments if arguments is not None else sys.argv[1:]):
+            print(error.format_message(), file=sys.stderr)  # the help
+            return error.exit_code
+        sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+        return complain(f"{sentence} (see radit COMMAND --help)")
+
+
+def complain(sentence: str) -> int:
+    print(f"radit: {sentence}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Commands of the command line (`radit.py`) that are about models and policies: training, quality, comparisons.
+
+Each imports what it needs when it runs.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radit.options import (
+    BUILD,
+    CfgOption,
+    ImagesOption,
+    JobsOption,
+    ModelOption,
+    SeedOption,
+    StepsOption,
+    number,
+    parse_reductions,
+    parse_steps,
+    split_list,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
+    steps: Annotated[
+        int | None,
+        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 24000 for moving-digits"),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        number("--batch-size", 1, None, "Images or clips per step (count).", "64 for digits, 32 for moving-digits"),
+    ] = None,
+    seed: SeedOption = 0,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Train moving-digits on these clips instead: GIF, APNG or MP4 files, or folders of frame images; "
+            "sub-folders are labels.",
+        ),
+    ] = None,
+    motion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD=VALUE:..",
+            help="How moving-digits move: slowest and fastest (pixels per frame), bounce (True, or False: leave on one "
+            "side and come in on the other), digits (per clip, 1 or 2).",
+            show_default="slowest=0.25:fastest=1:bounce=True:digits=1",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Checkpoint to write (.safetensors).", show_default="build/MODEL.safetensors"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
+    ] = False,
+) -> int:
+    """Train a float model from scratch: digits in minutes on two cores, moving-digits in hours, or minutes on a GPU.
+
+    The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
+    """
+    from model.training.moving_digits import parse_motion
+    from model.training.train import train_model
+
+    target, moving = out or BUILD / f"{model}.safetensors", parse_motion(motion) if motion is not None else None
+    train_model(model, target, steps=steps, seed=seed, batch_size=batch_size, data=data, motion=moving, resume=resume)
+    return 0
+
+
+@app.command()
+def quality(
+    model: ModelOption = "digits",
+    samples: Annotated[
+        int | None,
+        number(
+            "--samples",
+            2,
+            None,
+            "Images or clips per variant: float, int8 dense, int8 skipping (count); a clip takes as long as about "
+            "eight images.",
+            "1000, of clips 512",
+        ),
+    ] = None,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
+) -> int:
+    """Measure the quality of images, or of clips of moving digits, on the bit-exact integer model (minutes).
+
+    The result is stored beside the checkpoint.
+    """
+    from model.quality.quality_run import run_quality
+
+    run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
+    return 0
+
+
+@app.command()
+def calibrate(
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="speedup=FACTOR|error=MSE",
+            help="What to reach: so many times fewer MACs with the smallest error found, or at most this error with "
+            "the fewest MACs. The error is the mean squared difference to the dense int8 images of the same noise.",
+        ),
+    ],
+    model: ModelOption = "digits",
+    images: ImagesOption = 48,
+    seed: Annotated[
+        int, number("--seed", 0, 2**32 - 1, "Seed of the images (1000 or more; smaller ones are for evaluations).")
+    ] = 1000,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    jobs: JobsOption = None,
+    threshold_only: Annotated[
+        bool,
+        typer.Option(
+            "--threshold-only",
+            help="Keep the ranges and the shape of the stored policy, or of --start: move its threshold.",
+        ),
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="forecast:FIELD=VALUE..",
+            help="Policy to start from, what it leaves out being its defaults.",
+            show_default="forecast, or with --threshold-only the stored one",
+        ),
+    ] = None,
+    radit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="radit:FIELD=VALUE..",
+            help="Baseline to store, measured as it is, which saves most of the evaluations.",
+            show_default="of two shapes the one that saves most at the same error",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
+    ] = None,
+) -> int:
+    """Find the thresholds of policy forecast for a model on a few seeded images, and its error meter (minutes).
+
+    What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
+    """
+    from model.tuning.calibrate_run import run_calibrate
+
+    run_calibrate(
+        model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
+        threshold_only=threshold_only, start=start, radit=radit,
+    )  # fmt: skip
+    return 0
+
+
+@app.command()
+def frontier(
+    model: ModelOption = "digits",
+    samples: Annotated[int, number("--samples", 2, None, "Images per point (count).")] = 1000,
+    steps: Annotated[
+        str,
+        typer.Option(
+            metavar="N,..",
+            help="Timesteps of the dense runs that the policies speed up (counts); everything is compared with the "
+            "dense run of the largest.",
+        ),
+    ] = "50,20",
+    policies: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="all|NAME[:FIELD=VALUE..],..",
+            help="Policies to compare: all, names of which to run the whole sweep (fewer-steps, fora, taylorseer, "
+            "smoothcache, fbcache, teacache, blockl1, radit, forecast), or one point each such as fora:interval=3; "
+            "also ours with another detector such as sketch:projections=64 (model/policies/).",
+            show_default="all",
+        ),
+    ] = None,
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
+    ] = BUILD / "frontier",
+) -> int:
+    """Compare our policies with published ones and with fewer steps: image error against cycles saved (modelled).
+
+    Points that OUT/points/ holds are not run again.
+    """
+    bases, names = parse_steps(steps), split_list(policies or ["all"])
+    from reports.frontier.frontier import run_frontier
+
+    run_frontier(model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out)
+    return 0
+
+
+@app.command()
+def ablate(
+    model: ModelOption = "digits",
+    samples: Annotated[int, number("--samples", 2, None, "Images per variant and reduction (count).")] = 200,
+    steps: StepsOption = 50,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="all|NAME[:FIELD=VALUE..],..",
+            help="Variants to compare with ours, as reports/ablation/variants.py lists them.",
+            show_default="all",
+        ),
+    ] = None,
+    reductions: Annotated[
+        str, typer.Option(metavar="R,..", help="Reductions of MACs at which they are compared (factors).")
+    ] = "2.5,3.33",
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for ablations.json, .csv, .svg, .png; finished points stay in its points/.")
+    ] = BUILD / "ablations",
+) -> int:
+    """Change one thing of our policy at a time, detector, decision or forecast, and compare errors at equal MACs.
+
+    Points that OUT/points/ holds are not run again.
+    """
+    factors, texts = parse_reductions(reductions), split_list(variants or ["all"])
+    from reports.ablation.ablations import run_ablations
+    from reports.frontier.measure import Settings
+
+    settings = Settings(model, samples, cfg, seed)
+    run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
+    return 0

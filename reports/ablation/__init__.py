@@ -1,0 +1,1 @@
+"""Our policy with one thing changed at a time."""

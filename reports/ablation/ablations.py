@@ -1,0 +1,145 @@
+"""``radit ablate``: our policy with one thing changed at a time, all variants computing as much as each other.
+
+Images and decisions come from the bit-exact integer model; costs are those of ``radit frontier``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from model.baselines.smoothcache import CALIBRATION_SEED
+from model.detectors.detector import Detector
+from model.quality.classifier import DigitClassifier, load_or_train_classifier
+from model.quality.quality_run import CACHE, check_shape
+from reports.ablation.plot import plot
+from reports.ablation.schema import AblationPoint, Ablations, error_at
+from reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
+from reports.common.files import write_points
+from reports.common.tables import table_of
+from reports.cost.traffic import external_bytes
+from reports.frontier.candidates import Candidate
+from reports.frontier.frontier import point_of
+from reports.frontier.measure import Measured, Settings, measure
+
+RESAMPLED, BOOTSTRAP_SEED = 2000, 0
+DETECTION = ("code_history_read", "code_history_write")
+BRANCHES = ("branch_cache_read", "branch_cache_previous_read", "branch_cache_write")
+RULES = [
+    "Every variant differs from forecast (model/policy/skip_policy.py) in what its name says; thresholds are chosen "
+    "on dense runs of other noise, or by runs where the inputs of sub-block 0 do not determine the decisions.",
+    "error: paired squared error to the dense int8 images, on the line through a variant's own points at exactly the "
+    "wanted reduction of MACs; ratio: over that of 4-bit codes, with the bootstrap's standard error over the images.",
+    "Bytes: of the memory ports, mean per timestep, sub-block and context. A detector pays for what it keeps of the "
+    "sub-blocks that it watches: the first where that decides for all.",
+    "A second-order forecast is charged three branches for every forecast; cycles leave the third out.",
+    "Operations count additions, comparisons and multiplications per value of a watched input; bit operations weigh "
+    "them with their operands' widths.",
+]
+
+
+def run_ablations(
+    settings: Settings, *, steps: int, variants: list[str], reductions: list[float], jobs: int | None, out: Path
+) -> Ablations:
+    """Measure what is missing under ``out``/points; write ablations.json, .csv and the plots; print the table.
+
+    Raises:
+        UserError: the model's images are not digits, or a variant is unknown.
+    """
+    check_shape(settings.model)
+    wanted, cores = chosen(variants), jobs or os.cpu_count() or 1
+    plan = [
+        (variant, reduction, tuned(settings, steps, variant, reduction, out / "points", cores))
+        for variant in wanted
+        for reduction in reductions
+    ]
+    dense, runs = Candidate("dense", steps), [Candidate(method.text, steps) for _, _, method in plan]
+    measured = measure(settings, [dense, *dict.fromkeys(runs)], out / "points", cores)
+    judge, base = load_or_train_classifier(CACHE), measured[dense]
+    points = [
+        _point(settings, variant, reduction, method, run, measured[run], dense, base, judge)
+        for (variant, reduction, method), run in zip(plan, runs, strict=True)
+    ]
+    errors = [squared_errors(measured[run], base) for run in runs]
+    result = Ablations(
+        **asdict(settings),
+        steps=steps,
+        tuning_images=IMAGES,
+        tuning_seed=CALIBRATION_SEED,
+        rules=RULES,
+        points=compared(points, errors),
+    )
+    write_points(out, "ablations", result, {kind: plot(result, kind) for kind in ("svg", "png")})
+    tell(result, Console(soft_wrap=True))
+    print(f"wrote {out / 'ablations.json'}")
+    return result
+
+
+def _point(
+    settings: Settings, variant: Variant, reduction: float, method: Detector, run: Candidate, found: Measured,
+    dense: Candidate, base: Measured, judge: DigitClassifier,
+) -> AblationPoint:  # fmt: skip
+    """A variant's quality and cost, not yet compared with ours."""
+    dims, build = settings.sizes()
+    cost = method.cost(dims.tokens * dims.hidden)
+    moved = external_bytes(found.counters, build)
+    places = len(found.images) * run.sampler_steps * dims.sub_blocks * dims.contexts
+    return AblationPoint(
+        **point_of(settings, run, found, dense, base, judge).model_dump(),
+        group=variant.group,
+        label=variant.label,
+        wanted=reduction,
+        threshold=method.threshold,
+        stored_bits=cost.stored_bits,
+        operations=cost.operations,
+        bit_operations=cost.bit_operations,
+        detection_bytes=sum(moved[cause] for cause in DETECTION) / places,
+        branch_bytes=sum(moved[cause] for cause in BRANCHES) / places,
+    )
+
+
+def squared_errors(found: Measured, base: Measured) -> np.ndarray:
+    """Mean squared error (N,) of every image to the dense one."""
+    errors: np.ndarray = np.square(found.images.astype(np.float64) - base.images).mean(axis=(1, 2, 3))
+    return errors
+
+
+def compared(points: list[AblationPoint], errors: list[np.ndarray]) -> list[AblationPoint]:
+    """The points with their errors at the wanted reductions and their ratios to ours, of errors (N,) per image."""
+    exact = [error_at(points, point) for point in points]
+    ours = {point.wanted: i for i, point in enumerate(points) if point.label == OURS.label}
+    found = []
+    for point, error, each in zip(points, exact, errors, strict=True):
+        mine = ours[point.wanted]
+        ratio = error / exact[mine] if exact[mine] else 1.0
+        spread = ratio_spread(each, errors[mine])
+        found.append(point.model_copy(update={"error": error, "ratio": ratio, "ratio_spread": spread}))
+    return found
+
+
+def ratio_spread(errors: np.ndarray, ours: np.ndarray) -> float:
+    """Standard error of mean(errors) / mean(ours), paired (N,), over images drawn again."""
+    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(0, len(ours), (RESAMPLED, len(ours)))
+    below = ours[draws].mean(axis=1)
+    if not below.all():
+        return 0.0
+    return float((errors[draws].mean(axis=1) / below).std())
+
+
+def tell(result: Ablations, console: Console) -> None:
+    """The ratio to ours of every variant at every reduction."""
+    reductions = sorted({point.wanted for point in result.points})
+    table = table_of("variant", tuple(f"{reduction:g}x" for reduction in reductions))
+    for label, group in dict.fromkeys((point.label, point.group) for point in result.points):
+        cells = [_cell(result, label, group, reduction) for reduction in reductions]
+        table.add_row(f"{group}: {label}", *cells)
+    console.print(table)
+
+
+def _cell(result: Ablations, label: str, group: str, reduction: float) -> str:
+    point = next(p for p in result.points if (p.label, p.group, p.wanted) == (label, group, reduction))
+    return f"{point.ratio:.2f} +-{point.ratio_spread:.2f}"

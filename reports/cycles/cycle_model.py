@@ -1,0 +1,205 @@
+"""The cycle model: how many cycles a run takes, from the model's dimensions and its decisions, without simulating it.
+
+``predict`` walks the timestep's sequencer (``accel.control.timestep_sequencer``) over the sub-blocks;
+``reports/units`` has one short function per unit of the machine. The result equals the RTL's counters cycle by cycle
+as long as the external memory delivers a word in every cycle (any latency); limited bandwidth and random pauses are
+met on average. All results are *modelled*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from accel.config import BuildConfig
+from accel.control.conditioning import HEADER_BEATS
+from accel.control.registers import PHASES
+from accel.dims import Dims, check_fit
+from accel.units.dtsm import LATENCY as DTSM_LATENCY
+from model.formats import CODE_BITS
+from reports.cost.counts import check_record
+from reports.cost.forecasts import slopes
+from reports.cost.run_tables import Orders
+from reports.cost.traffic import BEAT_BYTES
+from reports.cycles.engines import Engines
+from reports.cycles.memory import COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
+from reports.cycles.residual_pass import Pass, residual_pass
+
+__all__ = ["MemoryModel", "Prediction", "predict"]
+
+IDEAL = MemoryModel()
+GUARD = 1  # LOAD looks for the conditioning from its second cycle on
+LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
+FOLLOW = 3  # more of it where the sub-block is decided before, beside the turns
+TURN = DTSM_LATENCY + 1  # cycles of a decision before the pass
+LAST_TURN_TO_PASS = 2  # the last turn's request for weights -> start pulse of the pass
+DONE_TO_ENGINE = 2  # end of the pass -> start pulse of the engine
+DONE_TO_ADVANCE = 2  # end of the pass -> the next sub-block, when all contexts reuse
+ADVANCE_TO_LOAD = 1  # also from the engine's done pulse
+DONE_TO_FINISH = 1
+DECIDED_TO_FETCH = 1
+HISTORY_LOOKS = 2  # of it before and behind the contexts
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles by phase (``accel.control.registers.PHASES``), and of each timestep."""
+
+    phases: dict[str, int]
+    timesteps: tuple[int, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(self.phases.values())
+
+
+def predict(
+    dims: Dims,
+    build: BuildConfig,
+    computed: np.ndarray,
+    orders: Orders,
+    memory: MemoryModel = IDEAL,
+) -> Prediction:
+    """Cycles of one image batch.
+
+    Args:
+        computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
+        orders: what the host ordered.
+        memory: external memory.
+
+    Raises:
+        UserError: the record does not fit the model or the policy, or the model not the build.
+    """
+    check_fit(dims, build)
+    check_record(dims, computed, orders.policy_on)
+    sequencer = TimestepSequencer(dims, build, orders, memory)
+    phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
+    timesteps = []
+    forecasts, follow = slopes(computed, orders.gains) > 0, orders.following(computed.shape[:2])
+    for index, records in enumerate(zip(computed, forecasts, follow, strict=True)):
+        spent = sequencer.timestep(*(record.tobytes() for record in records), index == 0, orders.known(index))
+        phases.update(spent)
+        timesteps.append(sum(spent.values()))
+    return Prediction(dict(phases), tuple(timesteps))
+
+
+def _contexts(wanted: np.ndarray) -> tuple[int, ...]:
+    """Numbers of the contexts of which a bool [context] is True."""
+    return tuple(int(ctx) for ctx in np.flatnonzero(wanted))
+
+
+@dataclass
+class Progress:
+    """Where a timestep stands, in cycles from its first one.
+
+    Fields:
+        load: the LOAD state of the sub-block at hand.
+        fetched: the pulse that asked for its conditioning.
+        history, branch: first cycle in which the codes, and the branches, of the sub-blocks before are written.
+        reused: contexts whose branch the next pass takes from the cache.
+        forecast: those of them whose branch before it takes as well.
+    """
+
+    load: float = 0.0
+    fetched: float = 0.0
+    history: float = 0.0
+    branch: float = 0.0
+    reused: tuple[int, ...] = ()
+    forecast: tuple[int, ...] = ()
+
+
+class TimestepSequencer:
+    """``accel.control.timestep_sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
+
+    def __init__(self, dims: Dims, build: BuildConfig, orders: Orders, memory: MemoryModel) -> None:
+        self._dims, self._build, self._policy_on, self._memory = dims, build, orders.policy_on, memory
+        self._whole = orders.whole
+        self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
+        self._beats = HEADER_BEATS + dims.contexts * dims.hidden
+        self.timestep = lru_cache(maxsize=None)(self._timestep)
+        self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, self._policy_on and not self._whole).run)
+        self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
+
+    def _timestep(
+        self, decisions: bytes, forecasts: bytes, follow: bytes, first_step: bool, known: bool
+    ) -> dict[str, int]:
+        """Cycles by phase of a timestep.
+
+        Args:
+            decisions: bool [sub_block, context] as bytes, True where computed.
+            forecasts: the same, True where reused with a slope.
+            follow: bool [sub_block] as bytes, decided before its pass.
+            first_step: no codes are stored yet.
+            known: everything is computed, and it is known beforehand.
+        """
+        computed, forecast = (
+            np.frombuffer(part, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
+            for part in (decisions, forecasts)
+        )
+        phases = dict.fromkeys(PHASES, 0.0)
+        at = Progress()
+        for sub_block, (decision, follows) in enumerate(zip(computed, np.frombuffer(follow, bool), strict=True)):
+            for phase, cycles in self._sub_block(at, sub_block, decision, bool(follows), first_step, known).items():
+                phases[phase] += cycles
+            at.forecast = _contexts(forecast[sub_block])
+            if self._whole and not decision.any():
+                break
+        start = self._start(at)
+        times = self._pass(Pass(at.reused, at.forecast, last=True, whole=self._whole))
+        written = start + times.written
+        phases["pass"] += max(start + times.done + DONE_TO_FINISH, at.history, at.branch, written) + 1 - at.load
+        return {phase: round(cycles) for phase, cycles in phases.items()}
+
+    def _sub_block(
+        self, at: Progress, sub_block: int, decision: np.ndarray, follows: bool, first_step: bool, known: bool
+    ) -> dict[str, float]:
+        """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
+        active, reused = _contexts(decision), _contexts(~decision)
+        compares = self._policy_on and not follows
+        settled = self._whole and sub_block > 0  # by sub-block 0
+        known = known or settled
+        led = FOLLOW + len(decision) * TURN if follows and not settled else 0
+        cached, forecast = ((), ()) if self._whole else (at.reused, at.forecast)
+        todo = Pass(
+            cached, forecast, ahead=led, light=follows and not active, detect=compares,
+            with_history=compares and not first_step,
+        )  # fmt: skip
+        start, times = self._start(at) + led, self._pass(todo)
+        load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
+        at.reused = reused
+        if not active:
+            return {"pass": at.load - load}
+        engine = start + times.done + DONE_TO_ENGINE
+        if follows and not settled:
+            asked = start + (active[0] + 1 - len(decision)) * TURN - LAST_TURN_TO_PASS
+        else:
+            asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
+        traffic = self._traffic(todo, -1 if known or follows else active[0], len(active))
+        spans, written = self._engine(sub_block % 4, active, asked - engine, traffic)
+        at.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
+        at.branch, at.history = engine + written, engine + (self._history(len(active)) if compares else 0.0)
+        return {"pass": at.load - load - sum(spans.values())} | spans
+
+    def _start(self, at: Progress) -> float:
+        """Start pulse of the pass."""
+        beats = self._beats * self._memory.spacing(BEAT_BYTES)
+        loaded = at.fetched + COMMAND_TO_STREAM + self._memory.latency + beats
+        return max(at.load + GUARD, loaded, at.history) + LOAD_TO_PASS
+
+    def _history(self, contexts: int) -> float:
+        """Cycles from the engine's start until the codes of ``contexts`` are written."""
+        pace = max(HISTORY_WORD, self._memory.spacing(self._code_bytes))
+        return HISTORY_LOOKS + self._build.max_contexts + contexts + contexts * self._words * pace
+
+    def _traffic(self, todo: Pass, decided: int, computed: int) -> Traffic:
+        """What comes before the weights once they are asked for, with context ``decided`` (-1: before the pass)."""
+        traffic: list[tuple[float, float]] = [(self._beats * BEAT_BYTES, BEAT_BYTES)] if decided < 0 else []
+        for ctx in range(decided + 1, self._dims.contexts):
+            word = self._code_bytes * todo.with_history + todo.branch_bytes(ctx, self._build.rows)
+            traffic.append((self._words * word, word))
+        if todo.detect:
+            traffic.append((computed * self._words * self._code_bytes, self._code_bytes / HISTORY_WORD))
+        return tuple(traffic)

@@ -1,0 +1,78 @@
+"""``accel.array.attention_engine`` and ``accel.array.mlp_engine``: the products of a sub-block with the barriers
+between them."""
+
+from __future__ import annotations
+
+from accel.config import BuildConfig
+from accel.dims import Dims
+from reports.cost.traffic import PARAM_BYTES
+from reports.cycles.array_front import BranchWriter, GemmFront
+from reports.cycles.attention_sequencer import Group, attend_sequencer
+from reports.cycles.memory import MemoryModel, ParamLoader, Traffic, WeightStreamer
+from reports.cycles.product_sequencer import Inputs, linear_sequencer, products
+
+PULSE = 1  # from the decision of a sequencer to its pulse
+SETTLE = 2  # a done pulse -> the barrier looks for quiet
+
+Spans = dict[str, float]  # phase -> cycles
+
+
+class Engines:
+    """Both engines on the shared array.
+
+    Args:
+        dims, build, memory: model, hardware, external memory.
+        policy_on: branches go to the cache.
+    """
+
+    def __init__(self, dims: Dims, build: BuildConfig, memory: MemoryModel, policy_on: bool) -> None:
+        self._dims, self._build, self._memory, self._policy_on = dims, build, memory, policy_on
+        self._products = products(dims, build)
+        self._entries = 3 * dims.hidden, dims.mlp + dims.hidden
+        self._groups = [Group.of(dims, build, block) for block in (0, 1)]
+
+    def run(self, sub_block: int, active: tuple[int, ...], fetch: float, traffic: Traffic) -> tuple[Spans, float]:
+        """A sub-block from the engine's start pulse in cycle 0 on.
+
+        Args:
+            sub_block: its number.
+            active: computing contexts.
+            fetch: cycle of the pulse that asks for weights and parameters (negative: during the pass).
+            traffic: what other ports move before the weights meanwhile.
+
+        Returns:
+            Cycles by phase from the start pulse up to and including the done pulse, and the first cycle in which the
+            branch writer has written all.
+        """
+        writer = BranchWriter(self._build, self._memory) if self._policy_on else None
+        weights = WeightStreamer(self._build, self._memory, fetch)
+        for amount, rate in ((self._entries[sub_block % 2] * PARAM_BYTES, PARAM_BYTES), *traffic):
+            weights.yield_to(amount, rate)
+        inputs, front = Inputs(weights, ParamLoader(self._memory, fetch), writer), GemmFront()
+        engine = self._mlp if sub_block % 2 else self._attention
+        ends = engine(sub_block // 2 % 2, active, front, inputs)
+        spans, before = {}, -float(PULSE)  # the cycle of the done pulse counts as the engine's first phase
+        for phase, end in ends.items():
+            spans[phase], before = end - before, end
+        return spans, writer.idle if writer else 0.0
+
+    def _linear(self, name: str, start: float, active: tuple[int, ...], front: GemmFront, inputs: Inputs) -> float:
+        return linear_sequencer(self._products[name], start, active, front, inputs, self._build)
+
+    def _attention(self, parity: int, active: tuple[int, ...], front: GemmFront, inputs: Inputs) -> Spans:
+        """The end of each phase, the last cycle of its barrier included."""
+        done = 0.0
+        for name in ("q", "k", "v"):
+            done = self._linear(name, done + PULSE, active, front, inputs)
+        made = front.quiet(done + SETTLE) + PULSE
+        done = attend_sequencer(made, active, self._groups[parity], front, self._build)
+        attended = front.quiet(done + SETTLE) + PULSE
+        done = self._linear("projection", attended, active, front, inputs)
+        return {"qkv": made, "attend": attended, "projection": front.quiet(done + SETTLE) + PULSE}
+
+    def _mlp(self, parity: int, active: tuple[int, ...], front: GemmFront, inputs: Inputs) -> Spans:
+        """The end of each phase, the last cycle of its barrier included."""
+        done = self._linear("fc1", PULSE, active, front, inputs)
+        expanded = front.quiet(done + SETTLE) + PULSE
+        done = self._linear("fc2", expanded, active, front, inputs)
+        return {"fc1": expanded, "fc2": front.quiet(done + SETTLE) + PULSE}

@@ -1,0 +1,1 @@
+"""Energy of a run from its counted actions."""

@@ -1,0 +1,270 @@
+"""Energy tables: loading, checking, scaling to the target node, and the composition of actions from primitives.
+
+Every value is a range low / nominal / high. A table that lacks a unit or a source is refused, not completed.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from model.errors import UserError
+
+DEFAULT_TABLE = Path(__file__).parents[1] / "tables" / "default.toml"
+PRIMITIVES = ("mac_int8", "mac_held", "mac_idle_clock", "multiply_bit2", "add_bit", "register_bit", "external_bit")
+ACTIONS = (
+    "requant_lane residual_lane reuse_lane forecast_lane norm_lane modulate_lane rsqrt_op recip_op exp_lane gelu_lane "
+    "ccu_lane dtsm_op host_mac"
+).split()
+RATIOS = ("host_overhead", "sram_write")
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Source = Annotated[str, StringConstraints(min_length=8, pattern=r"\[[PSCU]\]")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A value with its bounds; sums and products keep low with low and high with high."""
+
+    low: float = 0.0
+    nominal: float = 0.0
+    high: float = 0.0
+
+    def __add__(self, other: Range) -> Range:
+        return Range(self.low + other.low, self.nominal + other.nominal, self.high + other.high)
+
+    def __mul__(self, other: Range | float) -> Range:
+        by = other if isinstance(other, Range) else Range(other, other, other)
+        return Range(self.low * by.low, self.nominal * by.nominal, self.high * by.high)
+
+    def as_dict(self) -> dict[str, float]:
+        return {"low": self.low, "nominal": self.nominal, "high": self.high}
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Valued(_Entry):
+    per: Text
+    source: Source
+    low: Positive
+    nominal: Positive
+    high: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> _Valued:
+        if not self.low <= self.nominal <= self.high:
+            raise ValueError(
+                f"low {self.low:g}, nominal {self.nominal:g}, high {self.high:g} do not ascend: put them in order"
+            )
+        return self
+
+    @property
+    def range(self) -> Range:
+        return Range(self.low, self.nominal, self.high)
+
+
+class Primitive(_Valued):
+    """Energy of one operation or bit at its own node."""
+
+    unit: Literal["pJ"]
+    node_nm: Positive
+
+
+class Ratio(_Valued):
+    """A factor without unit."""
+
+    unit: Literal["ratio"]
+
+
+class Scaling(_Entry):
+    """Energy at the target node over energy at the node that names the entry."""
+
+    unit: Literal["ratio"]
+    factor: Positive
+    source: Source
+
+
+class Action(_Entry):
+    """Composed energy: ``terms`` primitives of each kind."""
+
+    unit: Literal["pJ"]
+    per: Text
+    source: Source
+    terms: Annotated[dict[str, Positive], Field(min_length=1)]
+
+
+class SramPoint(Primitive):
+    """One access of a memory of this capacity and width."""
+
+    capacity_kib: Positive
+    width_bits: Positive
+
+
+class Sram(_Entry):
+    """On-chip memories: points and how to interpolate between them."""
+
+    width_exponent: Positive
+    min_capacity_kib: Positive
+    min_width_bits: Positive
+    max_width_bits: Positive
+    source: Source
+    point: Annotated[list[SramPoint], Field(min_length=2)]
+
+
+class ReuseSram(_Entry):
+    """On-chip memory for the history and the cache of results; what does not fit lives in external memory."""
+
+    unit: Literal["KiB"]
+    per: Text
+    source: Source
+    capacity: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class EnergyTable(_Entry):
+    """A whole table; ``load_table`` reads one. Energies are in pJ at ``node_nm``."""
+
+    name: Text
+    node_nm: Positive
+    scaling: dict[str, Scaling]
+    primitive: dict[str, Primitive]
+    action: dict[str, Action]
+    ratio: dict[str, Ratio]
+    sram: Sram
+    reuse_sram: ReuseSram
+
+    @model_validator(mode="after")
+    def _complete(self) -> EnergyTable:
+        for section, wanted in (("primitive", PRIMITIVES), ("action", ACTIONS), ("ratio", RATIOS)):
+            for name in sorted(getattr(self, section).keys() ^ set(wanted)):
+                verb = "is unknown: remove it" if name not in wanted else "is missing: add it"
+                raise ValueError(f"entry {section}.{name} {verb} (reports/tables/default.toml shows all entries)")
+        for name, action in self.action.items():
+            for term in action.terms.keys() - self.primitive.keys():
+                raise ValueError(f"entry action.{name} field terms names {term}: use one of {', '.join(PRIMITIVES)}")
+        nodes = [(f"primitive.{name}", entry) for name, entry in self.primitive.items()]
+        for where, entry in nodes + [(f"sram.point.{i}", point) for i, point in enumerate(self.sram.point)]:
+            if f"{entry.node_nm:g}" not in self.scaling:
+                raise ValueError(f"entry {where} field node_nm is {entry.node_nm:g}: add a scaling entry for that node")
+        return self
+
+    def _scaled(self, entry: Primitive) -> Range:
+        return entry.range * self.scaling[f"{entry.node_nm:g}"].factor
+
+    def energy_pj(self, name: str) -> Range:
+        """Energy of one primitive or action, pJ at the target node."""
+        if name in self.primitive:
+            return self._scaled(self.primitive[name])
+        total = Range()
+        for term, count in self.action[name].terms.items():
+            total = total + self.energy_pj(term) * count
+        return total
+
+    @cached_property
+    def _curve(self) -> list[tuple[float, Range]]:
+        """(log capacity in KiB, pJ per bit at 64-bit width), by capacity."""
+        points = sorted(self.sram.point, key=lambda point: point.capacity_kib)
+        return [
+            (math.log(p.capacity_kib), self._scaled(p) * (self._width_factor(p.width_bits) ** -1 / p.width_bits))
+            for p in points
+        ]
+
+    def _width_factor(self, width_bits: float) -> float:
+        return (64 / width_bits) ** self.sram.width_exponent
+
+    def sram_bit_pj(self, capacity_kib: float, width_bits: float) -> Range:
+        """Energy per bit read from an on-chip memory of this capacity and access width, pJ at the target node."""
+        width = min(max(width_bits, self.sram.min_width_bits), self.sram.max_width_bits)
+        at = math.log(max(capacity_kib, self.sram.min_capacity_kib))
+        return _interpolate(self._curve, at) * self._width_factor(width)
+
+    def sources(self) -> list[dict[str, Any]]:
+        """All entries for the report: name, unit, per, node in nm, low / nominal / high at the target node, source."""
+        rows = []
+        for name, entry in [*self.primitive.items(), *self.action.items()]:
+            node = entry.node_nm if isinstance(entry, Primitive) else self.node_nm
+            rows.append(_row(name, entry, node, self.energy_pj(name)))
+        for point in self.sram.point:
+            name = f"SRAM {point.capacity_kib:g} KiB x {point.width_bits:g} bit"
+            rows.append(_row(name, point, point.node_nm, self._scaled(point)))
+        rows += [_row(name, entry, None, entry.range) for name, entry in self.ratio.items()]
+        for source_nm, scaling in self.scaling.items():
+            head = {"entry": f"scaling from {source_nm} nm", "unit": scaling.unit, "per": "energy"}
+            rows.append(head | {"node_nm": float(source_nm), "nominal": scaling.factor, "source": scaling.source})
+        rows.append({"entry": "SRAM interpolation", "unit": "", "per": "", "node_nm": None, "source": self.sram.source})
+        own = self.reuse_sram
+        rows.append(
+            {
+                "entry": "SRAM for results to reuse",
+                "unit": own.unit,
+                "per": own.per,
+                "node_nm": None,
+                "nominal": own.capacity,
+                "source": own.source,
+            }
+        )
+        return rows
+
+
+def _values(value: Range) -> tuple[float, float, float]:
+    return value.low, value.nominal, value.high
+
+
+def _interpolate(curve: list[tuple[float, Range]], at: float) -> Range:
+    """Straight line between the neighbours in log-log; beyond the ends, the nominal value's last slope for all."""
+    upper = next((i for i in range(1, len(curve) - 1) if curve[i][0] >= at), len(curve) - 1)
+    (x0, y0), (x1, y1) = curve[upper - 1], curve[upper]
+    share = (at - x0) / (x1 - x0)
+    if 0 <= share <= 1:
+        return Range(*(a * (b / a) ** share for a, b in zip(_values(y0), _values(y1), strict=True)))
+    end, beyond = (y0, share) if share < 0 else (y1, share - 1)
+    return end * (y1.nominal / y0.nominal) ** beyond
+
+
+def _row(name: str, entry: Any, node_nm: float | None, value: Range) -> dict[str, Any]:
+    head = {"entry": name, "unit": entry.unit, "per": entry.per, "node_nm": node_nm}
+    return head | value.as_dict() | {"source": entry.source}
+
+
+def load_table(path: Path = DEFAULT_TABLE) -> EnergyTable:
+    """Read and check an energy table.
+
+    Raises:
+        UserError: the file is missing or not TOML, or an entry is incomplete, unknown or inconsistent.
+    """
+    try:
+        with open(path, "rb") as file:
+            return EnergyTable.model_validate(tomllib.load(file))
+    except OSError as error:
+        raise UserError(
+            f"energy table {path} cannot be read ({error.strerror}); give an existing .toml file."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"energy table {path} is not valid TOML ({error}); correct that place.") from None
+    except ValidationError as error:
+        raise UserError(f"energy table {path}: {_sentence(error)}.") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first problem as a clause naming entry, field and remedy."""
+    problem = error.errors()[0]
+    *entry, field = [str(part) for part in problem["loc"]] or [""]
+    where = f"entry {'.'.join(entry)} field {field}" if entry else f"field {field}"
+    if problem["type"] == "missing":
+        return f"{where} is missing: add it"
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is unknown: remove it"
+    if problem["type"] == "string_pattern_mismatch" and field == "source":
+        return f"{where} is {problem['input']!r}: state the source with a tag [P], [S], [C] or [U]"
+    if problem["type"] == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"entry {'.'.join([*entry, field])}: {message}" if field else message
+    return f"{where} is {problem['input']!r}: {problem['msg'].replace('Input', 'it', 1).replace('String', 'it', 1)}"

@@ -1,0 +1,1 @@
+"""Image error against cost, for published policies and ours."""

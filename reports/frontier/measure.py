@@ -1,0 +1,187 @@
+"""Running the points of the frontier on the integer model: pieces of images over the cores, kept point by point.
+
+A finished point is a file under ``OUT/points`` whose name is the hash of everything that determines it: a second call
+runs only what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from rich.progress import Progress, TimeRemainingColumn
+
+from accel.config import BuildConfig
+from accel.control.registers import COUNTERS
+from accel.dims import Dims
+from cosim.support.sizes import build_for, dims_of
+from model.dit.checkpoint import find_checkpoint, load_config, load_model
+from model.dit.sampler import DDIM, make_noise
+from model.dit.transformer import DiT
+from model.integer.calibration import load_or_calibrate
+from model.integer.generate import generate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize
+from model.policy.policy_file import load_policy
+from model.policy.skip_policy import Policy
+from model.quality.quality_run import BEHIND
+from model.source_code import code_digest
+from reports.cost.counts import add_counts, expected_counts, model_macs
+from reports.cycles.cycle_model import MemoryModel, predict
+from reports.frontier.candidates import Candidate
+
+ARRAY = (16, 16)
+MEMORY = MemoryModel(latency=100, bandwidth=32.0)
+PIECE = 25  # images of one task
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all points have in common."""
+
+    model: str
+    samples: int
+    cfg: float
+    seed: int
+
+    def sizes(self) -> tuple[Dims, BuildConfig]:
+        """The model on the array."""
+        dims = dims_of(load_config(self.model), 1 if self.cfg == 1.0 else 2)
+        return dims, build_for(dims, *ARRAY)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished point. N images.
+
+    Fields:
+        images: (N, C, H, W) float32.
+        cycles, macs: (N,) int64.
+        counters: sums over the images, by name.
+        saturations: values that a 16-bit format clamped.
+    """
+
+    images: np.ndarray
+    cycles: np.ndarray
+    macs: np.ndarray
+    counters: dict[str, int]
+    saturations: int
+
+    def save(self, path: Path) -> None:
+        """Write whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part.npz")
+        np.savez_compressed(
+            partial, images=self.images, cycles=self.cycles, macs=self.macs,
+            counters=json.dumps(self.counters), saturations=self.saturations,
+        )  # fmt: skip
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Measured:
+        with np.load(path) as found:
+            counters = json.loads(str(found["counters"]))
+            return cls(found["images"], found["cycles"], found["macs"], counters, int(found["saturations"]))
+
+    @classmethod
+    def joined(cls, parts: list[Measured]) -> Measured:
+        """One of the pieces, images in order."""
+        images, cycles, macs = (np.concatenate([getattr(p, n) for p in parts]) for n in ("images", "cycles", "macs"))
+        counters = add_counts(*(part.counters for part in parts))
+        return cls(images, cycles, macs, counters, sum(part.saturations for part in parts))
+
+
+def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int) -> dict[Candidate, Measured]:
+    """Every wanted point, from its file or run now, over `jobs` processes."""
+    paths = {one: folder / f"{key(settings, one)}.npz" for one in wanted}
+    missing = [one for one, path in paths.items() if not path.exists()]
+    starts = range(0, settings.samples, PIECE)
+    with Progress(*Progress.get_default_columns(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
+        bar = progress.add_task("frontier", total=len(missing) * settings.samples)
+        work = (delayed(_piece)(settings, one, start) for one in missing for start in starts)
+        results: Iterator[Measured] = iter(Parallel(n_jobs=jobs, return_as="generator")(work) if missing else ())
+        for one in missing:
+            progress.update(bar, description=f"{one.text} of {one.base_steps}")
+            parts = []
+            for _ in starts:
+                parts.append(next(results))
+                progress.advance(bar, len(parts[-1].images))
+            Measured.joined(parts).save(paths[one])
+    return {one: Measured.load(path) for one, path in paths.items()}
+
+
+def key(settings: Settings, one: Candidate) -> str:
+    """Hash (hex) of everything that determines a point: model, policy, settings, and the code behind it."""
+    integer = integer_of(settings.model, one.sampler_steps)
+    facts = [
+        integer.digest(),
+        one.digest(),
+        settings.samples,
+        settings.cfg,
+        settings.seed,
+        code_digest(*BEHIND, __name__),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+
+
+@lru_cache(maxsize=1)
+def _dit(name: str) -> DiT:
+    return load_model(name)
+
+
+def calibrated(name: str, steps: int) -> Policy | None:
+    """What `radit calibrate` stored with a model for policy `forecast`; None: nothing.
+
+    Raises:
+        UserError: what is stored is damaged or another model's.
+    """
+    stored = load_policy(name, integer_of(name, steps))
+    return None if stored is None else stored.policy
+
+
+@cache
+def integer_of(name: str, steps: int) -> IntegerDiT:
+    dit = _dit(name)
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), steps), DDIM(steps))
+
+
+def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
+    """A few images of one point, on one thread."""
+    torch.set_num_threads(1)
+    dit, integer = _dit(settings.model), integer_of(settings.model, one.sampler_steps)
+    labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
+    noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
+    images, record = generate(one.reference(integer), dit, labels, noise, cfg=settings.cfg)
+    computed = (~record.reuse).permute(2, 0, 1, 3).numpy()
+    cycles, macs, counters = account(settings, one, integer, computed)
+    return Measured(images.numpy(), cycles, macs, counters, record.saturations)
+
+
+def account(
+    settings: Settings, one: Candidate, integer: IntegerDiT, computed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    """Cycles (N,) and MACs (N,) of decisions (N, timesteps, sub_blocks, contexts), and all counters, summed.
+
+    Cycles are those of the machine with its skipping switched on, whoever decides. A comparison is paid, as the CCU
+    pays it, in the sub-blocks that a policy watches; the others are decided without codes.
+    """
+    dims, build = settings.sizes()
+    tables, rows = one.tables(integer), []
+    known: dict[bytes, tuple[int, int, dict[str, int]]] = {}  # many images decide alike
+    for record in computed:
+        if (same := record.tobytes()) not in known:
+            orders = one.orders(record, tables)
+            cycles = predict(dims, build, record, orders, MEMORY).cycles
+            counts = one.charged(expected_counts(dims, build, record, orders), dims)
+            known[same] = cycles, model_macs(dims, record), counts
+        rows.append(known[same])
+    total = add_counts(*(counts for _, _, counts in rows))
+    spent, macs = (np.array([row[i] for row in rows], dtype=np.int64) for i in (0, 1))
+    return spent, macs, dict.fromkeys(COUNTERS, 0) | total | {"cycles": int(spent.sum())}

@@ -1,0 +1,1 @@
+"""Projections of runs that are not simulated."""

@@ -1,0 +1,52 @@
+"""Decisions of a skipping run that has not been run: from a rate, or from another run's record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from accel.dims import Dims
+from model.errors import UserError
+from reports.run.arrays import ARRAYS_FILE, load_decisions
+
+GOLDEN = (5**0.5 - 1) / 2
+ROUNDING = 1e-9  # of sums that are whole numbers
+
+
+def evenly(rate: float, dims: Dims, steps: int, together: bool = False) -> np.ndarray:
+    """Decisions bool (1, steps, sub_blocks, contexts), True where computed, that reuse at a rate of 0 to 1.
+
+    The first timestep computes everything. Afterwards each sub-block of each context reuses in evenly spaced timesteps;
+    the golden ratio staggers them, so that every timestep reuses about as many, in all depths and both contexts. Where
+    the first sub-block decides for all, they are together in each context.
+    """
+    phase = np.arange(dims.sub_blocks * dims.contexts).reshape(dims.sub_blocks, dims.contexts) * GOLDEN % 1.0
+    if together:
+        phase[:] = phase[0]
+    due = np.floor(np.arange(steps)[:, None, None] * rate + phase + ROUNDING)
+    computed = np.ones((1, steps, dims.sub_blocks, dims.contexts), bool)
+    computed[0, 1:] = np.diff(due, axis=0) == 0
+    return computed
+
+
+def recorded(folder: Path, dims: Dims, steps: int, policy: str = "radit") -> np.ndarray:
+    """Decisions bool (images, steps, sub_blocks, contexts), True where computed, of a finished co-simulation.
+
+    Those of ``policy``, or of the other skipping policy where only that was run.
+
+    Raises:
+        UserError: there is no record, or it is of another model, number of timesteps or contexts.
+    """
+    computed = ~load_decisions(folder / ARRAYS_FILE, policy)
+    wanted = (steps, dims.sub_blocks, dims.contexts)
+    if computed.shape[1:] != wanted:
+        raise UserError(
+            f"--trace {folder} holds decisions of {_words(computed.shape[1:])}, but the model, --steps and --cfg "
+            f"make {_words(wanted)}: give those of that run."
+        )
+    return computed
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return "{} timesteps x {} sub-blocks x {} contexts".format(*shape)

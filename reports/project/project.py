@@ -1,0 +1,180 @@
+"""``radit project``: what a model takes on an array, from dimensions and decisions alone. All of it is *modelled*."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from accel.config import BuildConfig
+from accel.control.registers import COUNTERS, PHASES
+from accel.dims import Dims
+from cosim.support.sizes import build_for, dims_of
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.errors import UserError
+from model.formats import GAIN_BITS
+from reports.common.files import versions
+from reports.common.schema_parts import Array, ExternalMemory
+from reports.cost.counts import add_counts, expected_counts, model_macs
+from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.traffic import external_bytes
+from reports.cycles.cycle_model import MemoryModel, Prediction, predict
+from reports.cycles.roofline import Run, roofline
+from reports.energy.energy_model import energy
+from reports.energy.energy_table import EnergyTable, load_table
+from reports.energy.host_work import host_work
+from reports.energy.memory_plan import MemoryPlan, planned
+from reports.project.decisions import evenly, recorded
+from reports.project.projection import Projected, Projection, write_projection
+from reports.project.terminal import projection_table
+from reports.run.summary import ratios
+
+FULL_GAIN = 1 << (GAIN_BITS - 1)  # 1: along the whole slope
+BANDWIDTHS = tuple(2.0**octave for octave in range(10))  # bytes per cycle
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The accelerator and what is around it; ``clock_mhz`` in MHz."""
+
+    build: BuildConfig
+    clock_mhz: float
+    memory: MemoryModel
+    plan: MemoryPlan
+    table: EnergyTable
+
+
+def run_project(
+    *, model: str, array: tuple[int, int], clock_mhz: float, steps: int, cfg: float, skip_rate: float | None,
+    trace: Path | None, forecast: bool, memory: dict[str, Any], out: Path,
+) -> Projection:  # fmt: skip
+    """Project a model, dense and with skips; the result goes to the terminal and to ``out``/project.json.
+
+    Raises:
+        UserError: an unknown model, an array that cannot be built, a model that does not fit, bad decisions.
+    """
+    if skip_rate is not None and trace is not None:
+        raise UserError("--skip-rate and --trace both say what is skipped: give one of them.")
+    if forecast and skip_rate is None and trace is None:
+        raise UserError("--forecast says how timesteps are reused, but none is: give --skip-rate or --trace as well.")
+    config, contexts = config_of(model), 1 if cfg == 1.0 else 2
+    dims = dims_of(config, contexts)
+    build = build_for(dims, *array)
+    orders = spread_orders(dims, steps, forecast)
+    table = load_table()
+    plan = planned(dims, build, orders, table.reuse_sram.capacity)
+    machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, table)
+    everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
+    dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
+    if skip_rate is not None:
+        spread = "contexts and timesteps" if forecast else "sub-blocks, contexts and timesteps"
+        origin = f"rate {skip_rate:g} after the first timestep, spread evenly over {spread}"
+        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps, together=forecast), orders)
+    elif trace is not None:
+        origin = f"record of {trace}"
+        decisions = recorded(trace, dims, steps, "forecast" if forecast else "radit")
+        skipping = project(config, dims, machine, decisions, orders)
+    if forecast:
+        origin = f"{origin}; reused timesteps are forecasts"
+    result = Projection(
+        model=model,
+        frames=config.frames,
+        tokens=dims.tokens,
+        contexts=contexts,
+        steps=steps,
+        cfg=cfg,
+        array=Array(rows=build.rows, cols=build.cols),
+        clock_mhz=clock_mhz,
+        memory=ExternalMemory(**memory),
+        decisions=origin,
+        dense=dense,
+        skipping=skipping,
+        ratios=ratios(dense, skipping) if skipping else None,
+        energy_table=machine.table.name,
+        memory_plan=machine.plan.describe(),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=" ".join(["radit", *sys.argv[1:]]),
+        versions=versions(),
+    )
+    path = write_projection(out, result)
+    show(result, Console(soft_wrap=True))
+    print(f"wrote {path}")
+    return result
+
+
+def spread_orders(dims: Dims, steps: int, forecast: bool) -> Orders:
+    """Of a skipping run: the first timestep computes; forecasts are of whole timesteps, by context."""
+    if not forecast:
+        return Orders(True, np.arange(steps) == 0)
+    shape = (steps, dims.sub_blocks)
+    follow = np.arange(dims.sub_blocks) > 0
+    return Orders(True, np.arange(steps) == 0, np.full(shape, FULL_GAIN), np.broadcast_to(follow, shape), whole=True)
+
+
+def config_of(model: str) -> DiTConfig:
+    """The shape of a named model, which needs no weights, or of a checkpoint file.
+
+    Raises:
+        UserError: the name is unknown, or the file is bad.
+    """
+    if model in NAMED_MODELS:
+        return NAMED_MODELS[model]
+    from model.dit.checkpoint import load_config
+
+    return load_config(model)
+
+
+def project(
+    config: DiTConfig,
+    dims: Dims,
+    machine: Machine,
+    computed: np.ndarray,
+    orders: Orders,
+) -> Projected:
+    """Mean over the images of decisions bool (images, timesteps, sub_blocks, contexts), True where computed."""
+    build, images, steps = machine.build, len(computed), computed.shape[1]
+    predictions = [predict(dims, build, record, orders, machine.memory) for record in computed]
+    counts = [expected_counts(dims, build, record, orders) for record in computed]
+    counters = _mean(counts, predictions)
+    macs = round(sum(model_macs(dims, record) for record in computed) / images)
+    cycles = counters["cycles"]
+    bill = energy(counters, build, machine.table, machine.plan, host_work(config, steps, 1, dims.contexts))
+    return Projected(
+        cycles=cycles,
+        milliseconds=cycles / machine.clock_mhz / 1e3,
+        macs=macs,
+        mac_utilization=macs / (cycles * build.rows * build.cols),
+        mac_skip_rate=1 - macs / model_macs(dims, np.ones_like(computed[0])),
+        phases={name: sum(one.phases[name] for one in predictions) / images / cycles for name in PHASES},
+        external_bytes=external_bytes(counters, build),
+        roofline=roofline(Run(dims, build, computed[0], orders), machine.memory, BANDWIDTHS),
+        **bill.summary(),
+    )
+
+
+def _mean(counts: list[dict[str, int]], predictions: list[Prediction]) -> dict[str, int]:
+    """Counters of an image, rounded; those without a formula, which cost no energy, are 0."""
+    total = add_counts(*counts)
+    total["cycles"] = sum(one.cycles for one in predictions)
+    return dict.fromkeys(COUNTERS, 0) | {name: round(count / len(counts)) for name, count in total.items()}
+
+
+def show(result: Projection, console: Console) -> None:
+    """The projection on the terminal."""
+    memory, array = result.memory, result.array
+    limit = "unlimited bandwidth" if memory.bandwidth is None else f"{memory.bandwidth:g} bytes per cycle"
+    console.print(
+        f"{result.model}, {result.tokens} tokens, {result.contexts} contexts, {result.steps} timesteps, on a "
+        f"{array.rows}x{array.cols} array at {result.clock_mhz:g} MHz; memory: latency {memory.latency} cycles, {limit}"
+        + (f", pauses {memory.stall:g}" if memory.stall else ""),
+        highlight=False,
+    )
+    if result.decisions:
+        console.print(f"skipping: {result.decisions}", highlight=False)
+    console.print(projection_table(result))
+    console.print(f"per {result.noun}; everything is modelled, energy by table {result.energy_table}", highlight=False)

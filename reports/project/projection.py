@@ -1,0 +1,71 @@
+"""``project.json``: the schema of ``radit project``. All of it is *modelled*: nothing has been simulated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from reports.common.files import atomic_write
+from reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
+from reports.run.schema import Costs, Ratios
+
+SCHEMA_VERSION = 1
+FILE = "project.json"
+
+
+class Projected(Costs):
+    """One image or clip, both sides of guidance included; the mean where the decisions are those of several images.
+
+    Fields:
+        milliseconds: at the projection's clock.
+        phases: share of the cycles by phase (accel/control/cycle_accounts.py).
+    """
+
+    milliseconds: Amount
+    phases: dict[str, Share]
+
+
+class Projection(Part):
+    """The whole of project.json.
+
+    Fields:
+        frames: of a clip; 1: an image.
+        tokens: per context.
+        contexts: 2 under guidance.
+        decisions: where the skipping run's decisions come from; None: dense alone.
+        ratios: dense over skipping.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    basis: Literal["modelled"] = "modelled"
+    model: str
+    frames: Count = 1
+    tokens: Count
+    contexts: Count
+    steps: Count
+    cfg: Amount
+    array: Array
+    clock_mhz: Amount
+    memory: ExternalMemory
+    decisions: str | None
+    dense: Projected
+    skipping: Projected | None
+    ratios: Ratios | None
+    energy_table: str
+    memory_plan: str
+    created: str
+    command: str
+    versions: dict[str, str]
+
+    @property
+    def noun(self) -> str:
+        """What the costs are of."""
+        return "image" if self.frames == 1 else "clip"
+
+
+def write_projection(folder: Path, projection: Projection) -> Path:
+    """Check and write ``project.json`` in a folder, whole or not at all; return its path."""
+    path, checked = folder / FILE, Projection.model_validate(projection.model_dump())
+    atomic_write(path, json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
+    return path

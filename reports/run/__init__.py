@@ -1,0 +1,1 @@
+"""What a co-simulated run leaves: summary, arrays, pictures, report."""

@@ -1,0 +1,259 @@
+"""``report.html``: one self-contained page from summary.json and arrays.npz; no network, no scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from reports.common.files import atomic_write
+from reports.run import plots
+from reports.run.arrays import ARRAYS_FILE, ReportArrays, load_arrays
+from reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
+from reports.run.redundancy import ELSEWHERE, kind_rows
+from reports.run.schema import POLICY_LABELS, Comparison, CycleModel, PolicyResult, Quality
+from reports.run.summary import load_summary
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+MAX_IMAGES = 10
+SUMMARY_FILE, REPORT_FILE = "summary.json", "report.html"
+COMPONENT_LABELS = {
+    "residual_layernorm": "residual add, LayerNorm, modulation",
+    "memory_a": "A memory",
+    "memory_k": "K memory",
+    "memory_v": "V memory",
+    "memory_hidden": "hidden memory",
+    "memory_prob": "probability memory",
+    "memory_score": "score memory",
+    "memory_weight": "weight ring",
+    "memory_x": "x memory",
+    "memory_fifo": "x FIFO",
+    "memory_conditioning": "conditioning memory",
+    "memory_param": "parameter memory",
+    "gelu": "GELU",
+}
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """One line of the quality table; ``verdict`` is "", "yes" or "no"."""
+
+    name: str
+    values: tuple[str, ...]  # float, then int8 under every policy
+    claim: str = ""
+    verdict: str = ""
+
+
+def render(summary: Comparison, arrays: ReportArrays | None) -> str:
+    """The page; without arrays it has no images and no skip maps."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"count": count, "uj": uj, "share": share}
+    reused = arrays.reused if arrays else {}
+    kinds = sub_block_kinds(summary, arrays)
+    return environment.get_template("report.html.j2").render(
+        s=summary,
+        noun=summary.sampler.noun,
+        images=image_rows(arrays) if arrays else None,
+        labels=POLICY_LABELS,
+        skip_maps={
+            name: (plots.skip_map(made, kinds, summary.sampler.noun), float(made.mean()))
+            for name, made in reused.items()
+        },
+        kind_tables={name: rows for name, made in reused.items() if (rows := kind_rows(made, kinds))},
+        skip_curves=plots.skip_curves(reused, kinds) if reused else None,
+        elsewhere=ELSEWHERE,
+        stall_bars=plots.stall_bars(summary),
+        stall_tables={name: stall_rows(result) for name, result in summary.results.items()},
+        cause_labels=plots.CAUSE_LABELS,
+        cycle_models={name: model_line(model) for name, model in summary.cycle_models.items()},
+        roofline=plots.roofline_plot(summary),
+        energy_bars=plots.energy_bars(summary),
+        energy_rows=energy_rows(summary),
+        energy_ratios={name: energy_ratio(summary.dense, summary.results[name]) for name in summary.dense_over},
+        quality_rows=quality_rows(summary.quality, list(summary.results)) if summary.quality else None,
+        counter_rows=counter_rows(summary),
+    )
+
+
+def write_report(out: Path, summary: Comparison, arrays: ReportArrays | None) -> Path:
+    """Render and write ``out/report.html``, whole or not at all; return its path."""
+    path = out / REPORT_FILE
+    atomic_write(path, render(summary, arrays))
+    return path
+
+
+def rerender(out: Path) -> Path:
+    """Write report.html again from the summary.json and arrays.npz in ``out``.
+
+    Raises:
+        UserError: either file is missing or broken.
+    """
+    return write_report(out, load_summary(out / SUMMARY_FILE).comparison(), load_arrays(out / ARRAYS_FILE))
+
+
+def count(value: float) -> str:
+    """Integer with thin spaces between thousands."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def uj(value: float) -> str:
+    """Energy in uJ with about three significant digits, no exponent."""
+    if value == 0:
+        return "0"
+    if value >= 100:
+        return count(value)
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def sub_block_kinds(summary: Comparison, arrays: ReportArrays | None) -> list[str]:
+    """What every sub-block is; of a summary that does not say, attention and MLP in turn."""
+    if summary.sub_blocks or arrays is None:
+        return summary.sub_blocks
+    return ["attention", "MLP"] * (arrays.reused["radit"].shape[2] // 2)
+
+
+def image_rows(arrays: ReportArrays) -> dict[str, Any]:
+    """Data URIs of the first images or clips of every policy and their differences to dense; what the colours mean; of
+    clips, the contact sheet."""
+    shown = {name: images[:MAX_IMAGES] for name, images in arrays.images.items()}
+    dense = shown["dense"].astype(np.float64)
+    differences = {name: images - dense for name, images in shown.items() if name != "dense"}
+    limit = max(float(np.abs(difference).max()) for difference in differences.values())
+    rows = [(POLICY_LABELS[name], [sample_uri(image) for image in images]) for name, images in shown.items()]
+    for name, difference in differences.items():
+        label = f"{POLICY_LABELS[name]} − dense"
+        rows.append((label, [difference_uri(image, limit) for image in difference]))
+    sheet = data_uri("image/png", png(contact_sheet(arrays.images))) if arrays.are_clips else None
+    return {"rows": rows, "limit": limit, "shown": len(dense), "total": len(arrays.images["dense"]), "sheet": sheet}
+
+
+def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
+    """(phase, share of the run's cycles by cause, cycles of the phase), and the same of all phases together."""
+    by_phase = dict(result.stalls)
+    by_phase["all"] = {cause: sum(part[cause] for part in result.stalls.values()) for cause in plots.CAUSE_LABELS}
+    return [
+        (phase, [part[cause] / max(1, result.cycles) for cause in plots.CAUSE_LABELS], sum(part.values()))
+        for phase, part in by_phase.items()
+    ]
+
+
+def model_line(model: CycleModel) -> str:
+    """Predicted against measured cycles in words."""
+    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({model.found})"
+
+
+def share(value: float) -> str:
+    """A share of 0 to 1 in percent; nothing where it is nothing."""
+    return "" if value == 0 else f"{value:.1%}" if value >= 0.001 else "<0.1%"
+
+
+def energy_rows(summary: Comparison) -> list[dict[str, Any]]:
+    """Groups of components with their bounds in every run, and the components of groups that have several."""
+    rows = []
+    named = {name for names in plots.ENERGY_GROUPS.values() for name in names}
+    other = tuple(name for name in summary.dense.energy_breakdown_uj if name not in named)
+    for group, names in [*plots.ENERGY_GROUPS.items(), *([("other", other)] if other else [])]:
+        rows.append(_energy_row(group, names, summary, head=True))
+        parts = [_energy_row(_label(name), (name,), summary, head=False) for name in names]
+        parts = [row for row in parts if _spent(row)]
+        rows += parts if len(parts) > 1 else []
+    return [row for row in rows if _spent(row)]
+
+
+def _spent(row: dict[str, Any]) -> bool:
+    """True where a run has nominal energy in this row."""
+    return any(nominal for _, nominal, _ in row["bounds"].values())
+
+
+def _label(component: str) -> str:
+    """A component's name as the table shows it."""
+    return COMPONENT_LABELS.get(component, component.replace("_", " "))
+
+
+def _energy_row(label: str, names: tuple[str, ...], summary: Comparison, head: bool) -> dict[str, Any]:
+    def bounds(result: PolicyResult) -> tuple[float, float, float]:
+        parts = [result.energy_breakdown_uj[name] for name in names if name in result.energy_breakdown_uj]
+        return sum(p.low for p in parts), sum(p.nominal for p in parts), sum(p.high for p in parts)
+
+    return {"label": label, "head": head, "bounds": {name: bounds(run) for name, run in summary.results.items()}}
+
+
+def energy_ratio(dense: PolicyResult, skipping: PolicyResult) -> tuple[float, float]:
+    """Smallest and largest dense / skipping energy over the low, nominal and high columns of the table."""
+    bounds = ("low", "nominal", "high")
+    each = [getattr(dense.energy_uj, bound) / getattr(skipping.energy_uj, bound) for bound in bounds]
+    return min(each), max(each)
+
+
+def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
+    """The quality table: float and int8 under the policies, and the claims that the numbers carry."""
+    distances = {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}
+    accuracies = {"dense": q.accuracy_int8, "radit": q.accuracy_radit, "forecast": q.accuracy_forecast}
+
+    reductions = {"radit": q.mac_reduction or None, "forecast": q.mac_reduction_forecast}
+
+    def row(
+        name: str, whole: float | None, pattern: str, values: Mapping[str, float | str | None], **claim: str
+    ) -> QualityRow:
+        cells = [whole, *(values.get(policy) for policy in policies)]
+        return QualityRow(name, tuple("" if v is None else pattern.format(v) for v in cells), **claim)
+
+    def change(policy: str, against: float, words: str) -> QualityRow | None:
+        found = distances[policy]
+        if found is None:
+            return None
+        claim = {
+            "claim": f"re-seeding spread {q.fd_noise:.3g}",
+            "verdict": _verdict(abs(found - against) <= q.fd_noise),
+        }
+        return row(f"change of the distance, {words}", None, "{:+.3g}", {policy: found - against}, **claim)
+
+    def error(policy: str, bar: str, words: str) -> QualityRow | None:
+        errors = q.paired_errors
+        if not {policy, bar} <= errors.keys():
+            return None
+        claim = {"claim": f"{words}: {q.error_text(bar)}", "verdict": _verdict(errors[policy] < errors[bar])}
+        spread = "" if q.mse_spread is None else " +- standard error"
+        name = f"mean squared pixel error to int8 dense{spread}, {POLICY_LABELS[policy]}"
+        return row(name, None, "{}", {policy: q.error_text(policy)}, **claim)
+
+    def clips(name: str, field: str, pattern: str) -> QualityRow | None:
+        """A measure that only clips have, beside the data's own value."""
+        if q.clips is None:
+            return None
+        found = {policy: getattr(measures, field) for policy, measures in q.clips.items()}
+        data = f"the data's own: {pattern.format(found['data'])}"
+        return row(name, found["float"], pattern, found, claim=data)
+
+    rows = [
+        row(f"Frechet distance to the real {'moving ' if q.clips else ''}digits", q.fd_float, "{:.4g}", distances),
+        change("dense", q.fd_float, "int8 against float"),
+        change("radit", q.fd_int8, "RADiT against int8 dense"),
+        change("forecast", q.fd_int8, "forecast against int8 dense"),
+        row("MACs, dense over skipping", None, "{:.2f}", reductions),
+        row("accuracy of the classifier on the labels", q.accuracy_float, "{:.1%}", accuracies),
+        clips("frames with the label's class", "accuracy_frames", "{:.1%}"),
+        clips("clips within half a pixel of a bouncing path", "straight", "{:.1%}"),
+        clips("departure from the nearest bouncing path, pixels", "departure", "{:.2f}"),
+        clips("speed, pixels per frame", "speed", "{:.2f}"),
+        error("radit", "fewer_steps", "fewer steps at the same MACs"),
+        error("radit", "30_of_50", "dense with 30 of the 50 steps"),
+        error("forecast", "30_of_50", "dense with 30 of the 50 steps"),
+    ]
+    return [each for each in rows if each and any(each.values)]
+
+
+def _verdict(holds: bool) -> str:
+    return "yes" if holds else "no"
+
+
+def counter_rows(summary: Comparison) -> list[tuple[str, list[int]]]:
+    """Every counter with its value under every policy."""
+    runs = summary.results.values()
+    return [(name, [run.counters.get(name, 0) for run in runs]) for name in summary.dense.counters]

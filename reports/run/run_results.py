@@ -1,0 +1,159 @@
+"""What a run comes to, by policy, and whether its counters and cycles are what the models say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from cosim.engines.open import exported_verilog
+from cosim.image import ImageResult
+from cosim.prepare import Prepared
+from cosim.run import PolicyRun
+from cosim.scoreboard import Check as Comparison
+from model.dit.checkpoint import find_checkpoint
+from model.integer.calibration import model_digest
+from model.policy.skip_policy import Policy
+from reports.common.files import file_hash
+from reports.common.schema_parts import Array
+from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from reports.cost.run_tables import Orders
+from reports.cycles.cycle_model import MemoryModel
+from reports.cycles.roofline import Run, roofline
+from reports.energy.energy_model import energy
+from reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
+from reports.energy.host_work import host_work
+from reports.energy.memory_plan import MemoryPlan, describe_plans, planned
+from reports.run.schema import Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
+from reports.run.summary import all_ratios, policy_result, provenance, whole_run
+
+TOLERANCE = 0.01  # of the cycle model where the memory is limited or pauses; else it is exact
+
+
+def summarize(
+    prepared: Prepared, runs: list[PolicyRun], table: EnergyTable, quality: Quality | None, seconds: dict[str, float]
+) -> Summary:
+    """The whole summary of the policies' runs."""
+    request, build, config = prepared.request, prepared.build, prepared.dit.config
+    plans = {one.policy.name: _plan(prepared, one.policy, table) for one in runs}
+    results = {one.policy.name: _account(prepared, one, table, plans[one.policy.name]) for one in runs}
+    rtl = exported_verilog(build, Path("build") / "rtl")
+    checkpoint = find_checkpoint(request.model)
+    hashes = {
+        **({"checkpoint": file_hash(checkpoint)} if checkpoint else {}),
+        "model": model_digest(prepared.dit),
+        "integer model": prepared.digest,
+        "rtl": file_hash(rtl),
+        "energy table": file_hash(DEFAULT_TABLE),
+        **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
+    }
+    compared = all_ratios({} if any(one.problems for one in runs) else results)
+    return Summary(
+        model=request.model,
+        sampler=Sampler(
+            steps=request.steps, cfg=request.cfg, images=request.images, frames=config.frames, seed=request.seed
+        ),
+        blocks=request.blocks,
+        timesteps=request.timesteps,
+        sub_blocks=config.sub_block_kinds(),
+        engine=request.engine,
+        array=Array(rows=build.rows, cols=build.cols),
+        memory=Memory(
+            latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed
+        ),
+        dense=results.get("dense"),
+        radit=results.get("radit"),
+        forecast=results.get("forecast"),
+        ratios=compared["ratios"],
+        forecast_ratios=compared["forecast_ratios"],
+        **whole_run(results.values()),
+        check=_check(prepared, runs),
+        quality=quality,
+        seconds=seconds,
+        provenance=provenance(table, describe_plans(plans), hashes, " ".join(["radit", *sys.argv[1:]])),
+    )
+
+
+def _plan(prepared: Prepared, policy: Policy, table: EnergyTable) -> MemoryPlan:
+    """Where a policy's cache and history live."""
+    orders = Orders.of(policy.tables(prepared.integer))
+    return planned(prepared.dims, prepared.build, orders, table.reuse_sram.capacity)
+
+
+def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:
+    """Cycles, MACs and energy of one policy."""
+    request, dims, build = prepared.request, prepared.dims, prepared.build
+    counters = add_counts(*(result.counters for result in one.results))
+    work = host_work(prepared.dit.config, request.count, request.images, dims.contexts)
+    return policy_result(
+        counters,
+        macs=sum(result.macs for result in one.results),
+        dense_macs=sum(model_macs(dims, np.ones_like(result.computed)) for result in one.results),
+        build=build,
+        energy=energy(counters, build, table, plan, host_work=work),
+        roofline=roofline(_run_of(prepared, one, one.results[0]), _memory(prepared)),
+        gmac_per_second=one.gmac_per_second,
+        cycle_model=_cycle_model(prepared, one),
+    )
+
+
+def _memory(prepared: Prepared) -> MemoryModel:
+    request = prepared.request
+    return MemoryModel(request.latency, request.bandwidth, request.stall)
+
+
+def _run_of(prepared: Prepared, one: PolicyRun, result: ImageResult) -> Run:
+    """An image as the models see it."""
+    return Run(prepared.dims, prepared.build, result.computed, Orders.of(one.policy.tables(prepared.integer)))
+
+
+def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:
+    """Predicted and measured cycles of all images; None where one stopped at a mismatch."""
+    if one.problems:
+        return None
+    memory = _memory(prepared)
+    predicted = sum(_run_of(prepared, one, result).cycles(memory) for result in one.results)
+    return CycleModel(predicted=predicted, measured=sum(result.counters["cycles"] for result in one.results))
+
+
+def cycles_as_predicted(summary: Summary) -> bool:
+    """The cycle model agrees with the RTL; differences go to stderr."""
+    memory = summary.memory
+    limit = 0.0 if memory.bandwidth is None and not memory.stall else TOLERANCE
+    wrong = {name: model for name, model in summary.cycle_models.items() if abs(model.error) > limit}
+    for name, model in wrong.items():
+        print(
+            f"radit: {name}: the RTL took {model.measured} cycles, the cycle model predicts {model.predicted}, "
+            f"{abs(model.error):.2%} away where {limit:.0%} is allowed.",
+            file=sys.stderr,
+        )
+    return not wrong
+
+
+def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
+    """All runs against the reference, and the counters against the independent count."""
+    total = Comparison()
+    equal = True
+    for one in runs:
+        total.add(one.check)
+        for result in one.results:
+            equal &= not result.problem and counters_equal(prepared, one.policy, result.computed, result.counters)
+    return Check(
+        words_compared=total.words_compared,
+        words_mismatched=total.words_mismatched,
+        decisions_compared=total.decisions_compared,
+        decisions_mismatched=total.decisions_mismatched,
+        images_identical=all(result.identical for one in runs for result in one.results),
+        counters_equal=equal,
+    )
+
+
+def counters_equal(prepared: Prepared, policy: Policy, computed: np.ndarray, counters: dict[str, int]) -> bool:
+    """The RTL's counters are what the integer model's record implies; differences go to stderr."""
+    orders = Orders.of(policy.tables(prepared.integer))
+    expected = expected_counts(prepared.dims, prepared.build, computed, orders)
+    wrong = {name: (counters[name], count) for name, count in expected.items() if counters[name] != count}
+    for name, (found, count) in wrong.items():
+        print(f"radit: {policy.name}: counter {name} is {found}, the integer model implies {count}.", file=sys.stderr)
+    return not wrong and set(counters) == set(expected) | UNCOUNTED

@@ -1,0 +1,129 @@
+"""``summary.json``: how it is filled, written and read; ``reports/run/schema.py`` says what it holds."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from accel.config import BuildConfig
+from accel.control.registers import CAUSES, PHASES
+from model.errors import UserError
+from reports.common.files import atomic_write, versions
+from reports.cost.traffic import external_bytes
+from reports.cycles.roofline import Roofline
+from reports.energy.energy_model import EnergyReport
+from reports.energy.energy_table import EnergyTable
+from reports.run.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Summary
+
+
+def policy_result(
+    counters: dict[str, int],
+    macs: int,
+    dense_macs: int,
+    build: BuildConfig,
+    energy: EnergyReport,
+    roofline: Roofline,
+    gmac_per_second: float,
+    cycle_model: CycleModel | None,
+) -> PolicyResult:
+    """Result of one run from its counters, its MACs (``reports.cost.counts.model_macs``), its energy and its speed."""
+    peak = counters["cycles"] * build.rows * build.cols
+    return PolicyResult(
+        cycles=counters["cycles"],
+        macs=macs,
+        mac_utilization=macs / peak if peak else 0.0,
+        mac_skip_rate=1 - macs / dense_macs,
+        stalls=stalls_of(counters),
+        gmac_per_second=gmac_per_second,
+        cycle_model=cycle_model,
+        external_bytes=external_bytes(counters, build),
+        roofline=roofline,
+        counters=counters,
+        **energy.summary(),
+    )
+
+
+def stalls_of(counters: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Cycles by phase and cause."""
+    return {phase: {cause: counters[f"{phase}_{cause}"] for cause in CAUSES} for phase in PHASES}
+
+
+def whole_run(results: Iterable[PolicyResult]) -> dict[str, Any]:
+    """The fields ``stalls``, ``gmac_per_second`` and ``cycle_model`` of several policies together."""
+    done = list(results)
+    stalls = {phase: {cause: sum(r.stalls[phase][cause] for r in done) for cause in CAUSES} for phase in PHASES}
+    seconds = sum(r.macs / 1e9 / r.gmac_per_second for r in done if r.gmac_per_second)
+    models = [r.cycle_model for r in done]
+    known = [model for model in models if model]
+    total = CycleModel(predicted=sum(m.predicted for m in known), measured=sum(m.measured for m in known))
+    return {
+        "stalls": stalls,
+        "gmac_per_second": sum(r.macs for r in done) / 1e9 / seconds if seconds else 0.0,
+        "cycle_model": total if len(known) == len(models) else None,
+    }
+
+
+def ratios(dense: Costs, radit: Costs) -> Ratios:
+    """Dense over skipping: cycles, MACs, nominal energy."""
+    return Ratios(
+        cycles=dense.cycles / radit.cycles,
+        macs=dense.macs / radit.macs,
+        energy_nominal=dense.energy_uj.nominal / radit.energy_uj.nominal,
+    )
+
+
+def all_ratios(results: Mapping[str, PolicyResult]) -> dict[str, Ratios | None]:
+    """The fields ``ratios`` and ``forecast_ratios`` of the policies that were run."""
+    fields = {"radit": "ratios", "forecast": "forecast_ratios"}
+    return {
+        field: ratios(results["dense"], results[name]) if {"dense", name} <= results.keys() else None
+        for name, field in fields.items()
+    }
+
+
+def provenance(table: EnergyTable, memory_plan: str, hashes: dict[str, str], command: str = "") -> Provenance:
+    """Provenance of a run made now. ``hashes``: what was hashed -> digest (checkpoint, config, rtl, table ...)."""
+    return Provenance(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=command,
+        versions=versions(),
+        hashes=hashes,
+        energy_table=table.name,
+        energy_sources=table.sources(),
+        memory_plan=memory_plan,
+    )
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Check the summary against its schema and write it whole or not at all."""
+    checked = Summary.model_validate(summary.model_dump())
+    atomic_write(path, json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
+
+
+def load_summary(path: Path) -> Summary:
+    """Read a summary.
+
+    Raises:
+        UserError: the file is missing, not JSON, or does not fit the schema.
+    """
+    try:
+        stored = json.loads(path.read_text())
+        made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else None
+        if made in (None, SCHEMA_VERSION):
+            return Summary.model_validate(stored)
+    except OSError as error:
+        raise UserError(f"summary {path} cannot be read ({error.strerror}); run `radit demo` first.") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = ".".join(str(part) for part in problem["loc"])
+        raise UserError(
+            f"summary {path} field {field} does not fit ({problem['msg']}); run `radit demo` again."
+        ) from None
+    except ValueError as error:
+        raise UserError(f"summary {path} is not JSON ({error}); run `radit demo` again.") from None
+    raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}; run `radit demo` again.")

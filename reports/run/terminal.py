@@ -1,0 +1,56 @@
+"""What a run tells on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from accel.control.registers import CAUSES
+from reports.common.tables import table_of
+from reports.run.schema import PolicyResult, Summary, booked
+
+
+def stall_table(result: PolicyResult) -> Table:
+    """Shares of a policy's cycles by phase and cause."""
+    table = table_of("phase", (*CAUSES, "cycles"))
+    total = max(1, result.cycles)
+    for phase, causes in result.stalls.items():
+        table.add_row(phase, *(f"{causes[cause] / total:.1%}" for cause in CAUSES), f"{sum(causes.values()):,}")
+    sums = [sum(causes[cause] for causes in result.stalls.values()) for cause in CAUSES]
+    table.add_row("all", *(f"{part / total:.1%}" for part in sums), f"{booked(result.stalls):,}")
+    return table
+
+
+def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
+    """The result in a few lines; of a single policy, which has no report, also where its cycles go."""
+    console = Console(soft_wrap=True)
+    if len(summary.results) == 1:
+        for name, result in summary.results.items():
+            console.print(f"{name}: cycles by phase and what the array waits for", highlight=False)
+            console.print(stall_table(result))
+    for name, result in summary.results.items():
+        console.print(
+            f"{name:8} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
+            f"{result.energy_uj.nominal:,.0f} uJ ({result.energy_uj.low:,.0f} to {result.energy_uj.high:,.0f}), "
+            f"{result.gmac_per_second:.3g} GMAC/s",
+            highlight=False,
+        )
+    for name, r in summary.dense_over.items():
+        console.print(
+            f"dense / {name}: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
+        )
+    for name, model in summary.cycle_models.items():
+        console.print(f"{name:8} cycle model: {model.predicted:,} cycles predicted, {model.found}", highlight=False)
+    check = summary.check
+    console.print(
+        f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
+        f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; "
+        f"{summary.sampler.noun}s {'identical' if check.images_identical else 'DIFFER'}, "
+        f"counters {'equal' if check.counters_equal else 'DIFFER'}",
+        highlight=False,
+    )
+    if summary.quality:
+        console.print(f"quality: {summary.quality.origin}", highlight=False)
+    console.print(f"{'all equal' if equal else 'NOT EQUAL'}; results in {out} ({seconds:.0f} s)", highlight=False)
