@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-import accel.export.convert
 from accel.config import BuildConfig
 from accel.dims import Dims, Group
 from accel.export.convert import SUFFIX, TOP, convert, export_build
@@ -216,7 +215,7 @@ def test_a_failure_leaves_earlier_results(tmp_path, monkeypatch):
         (folder / f"{TOP}.v").write_text("half")
         raise RuntimeError
 
-    monkeypatch.setattr(accel.export, "convert", fail)
+    monkeypatch.setattr("accel.export.convert.convert", fail)
     with pytest.raises(RuntimeError):
         export_build(BUILDS["4x4"], ["verilog"], out)
     assert [path.name for path in out.iterdir()] == [f"{TOP}.v"] and (out / f"{TOP}.v").read_text() == "earlier"
