@@ -19,7 +19,7 @@ MAX_CODES = 1 << COUNT_BITS
 
 # Registers that the model's shape does not determine: the driver sets them from the skip policy and its memory map.
 DRIVER_REGISTERS = frozenset(
-    "control status policy whole streak_step tight loose max_streak slope_max error_max error_context error "
+    "control status policy stream_scope streak_step tight loose max_streak slope_max error_max error_context error "
     "weight_base mod_base param_base cache_base cache_base_other history_base".split()
 )
 

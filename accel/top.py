@@ -22,14 +22,16 @@ from accel.array.product_sequencer import PRODUCT_BITS, linear_sequencer
 from accel.cache.branch_cache import context_reader, history_writer
 from accel.cache.cache_ports import cache_ports
 from accel.config import BuildConfig, bits_for
-from accel.control.conditioning import SubBlockHeader, conditioning
+from accel.control.conditioning import conditioning
 from accel.control.cycle_accounts import Activity, classify_cycle
 from accel.control.register_file import Events, RegisterValues, register_file
 from accel.control.registers import ACCOUNT_BITS
 from accel.control.skip_controller import skip_controller
 from accel.control.timestep_sequencer import Progress, timestep_sequencer
+from accel.interfaces.conditioning import SubBlockHeader
+from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.streams import Stream
-from accel.interfaces.tile_command import TileCommand, address, dim, flag
+from accel.interfaces.tile_command import TileCommand
 from accel.memory.on_chip import GroupRegisters, WritePort, bank_addresses, narrow_memory, wide_memory
 from accel.memory.weights import param_loader, weight_streamer
 from accel.residual_pass.streaming_pass import PassPorts, residual_pass
@@ -292,7 +294,7 @@ def radit_top(
         compares.next = regs.policy and not at.follows
         with_history.next = regs.policy and not first_step and not at.last_pass and not at.follows
         history_start.next = pass_start and regs.policy and not first_step and not at.last_pass and not at.follows
-        whole.next = regs.policy and regs.whole
+        whole.next = regs.policy and regs.stream_scope
         cond_base.next = 0
         if at.half:
             cond_base.next = HALF

@@ -3,8 +3,9 @@
 import numpy as np
 
 from accel.cache.branch_cache import STREAM_WORDS
-from accel.control.conditioning import HEADER_BEATS
+from accel.control.registers import CLEAR_COUNTERS, NEW_IMAGE
 from accel.dims import Dims, registers
+from accel.interfaces.conditioning import HEADER_BEATS
 from cosim.engines.base import Engine
 from cosim.pack import (
     from_words,
@@ -17,9 +18,6 @@ from cosim.pack import (
 )
 from model.integer.integer_dit import Conditioning, IntegerDiT
 from model.integer.policy_tables import PolicyTables
-
-NEW_IMAGE = 2
-CLEAR_COUNTERS = 4
 
 
 class Driver:
@@ -54,7 +52,7 @@ class Driver:
         shape = registers(dims, build)
         chosen = {
             "policy": int(policy.detect),
-            "whole": int(policy.whole),
+            "stream_scope": int(policy.whole),
             "streak_step": policy.registers.streak_step,
             "tight": policy.registers.tight,
             "loose": policy.registers.loose,

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 
 from accel.config import BuildConfig
-from accel.control.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.dims import Dims, Group
+from accel.interfaces.conditioning import BEAT_FIELDS, CHANNEL_FIELDS, FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
 from model.dit.groups import Groups
 from model.formats import BIAS_BITS, MULT_BITS, SHIFT_BITS
 from model.integer.integer_dit import Conditioning, IntegerDiT
 from model.integer.policy_tables import PolicyTables
+
+FIELD_MASK = (1 << FIELD_BITS) - 1
 
 
 def weight_tiles(weight: np.ndarray, lanes: int, wide: int) -> np.ndarray:
@@ -52,11 +54,13 @@ def pack_params(integer: IntegerDiT) -> np.ndarray:
 def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     """Headers (steps, sub_blocks + 1, beats, 4) uint16; the last one only carries the last branch's gate_shift."""
     steps, subs = integer.header["mod_shift"].shape
-    headers = np.zeros((steps, subs + 1, HEADER_BEATS, 4), np.uint16)
+    headers = np.zeros((steps, subs + 1, HEADER_BEATS, BEAT_FIELDS), np.uint16)
 
     def put(name: str, value: torch.Tensor | int, where: slice) -> None:
-        beat, field, _ = HEADER_FIELDS[name]
-        headers[:, where, beat, field] = value if isinstance(value, int) else value.cpu().numpy()
+        beat, position, bits, _ = HEADER_FIELDS[name]
+        rest = value if isinstance(value, int) else value.cpu().numpy()
+        for low in range(0, bits, FIELD_BITS):
+            headers[:, where, beat, position + low // FIELD_BITS] = rest >> low & FIELD_MASK
 
     own = slice(0, subs)
     for name, value in integer.header.items():
@@ -69,9 +73,7 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     put("error_weight", policy.error_weights, own)
     for level in range(policy.boundaries.shape[2]):
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
-    beat, field, _ = HEADER_FIELDS["eps"]
-    headers[:, own, beat, field] = integer.eps & 0xFFFF
-    headers[:, own, beat, field + 1] = integer.eps >> 16
+    put("eps", integer.eps, own)
     return headers
 
 
@@ -80,12 +82,12 @@ def pack_conditioning(tables: Conditioning, image: int, headers: np.ndarray) -> 
     steps, places = headers.shape[:2]
     scale, shift, gate = (part[image].cpu().numpy() for part in (tables.scale, tables.shift, tables.gate))
     contexts, _, _, hidden = scale.shape
-    vectors = np.zeros((steps, places, contexts, hidden, 4), np.int16)
-    vectors[:, 1:, :, :, 0] = gate.transpose(1, 2, 0, 3)
-    vectors[:, :-1, :, :, 1] = scale.transpose(1, 2, 0, 3)
-    vectors[:, :-1, :, :, 2] = shift.transpose(1, 2, 0, 3)
-    beats = vectors.reshape(steps, places, contexts * hidden, 4).view(np.uint16)
-    return np.ascontiguousarray(np.concatenate([headers, beats], axis=2).reshape(steps, -1, 4))
+    vectors = np.zeros((steps, places, contexts, hidden, BEAT_FIELDS), np.int16)
+    before, own = slice(1, None), slice(None, -1)  # the gate belongs to the branch of the sub-block before
+    for name, values, where in (("gate", gate, before), ("scale", scale, own), ("shift", shift, own)):
+        vectors[:, where, :, :, CHANNEL_FIELDS[name][0]] = values.transpose(1, 2, 0, 3)
+    beats = vectors.reshape(steps, places, contexts * hidden, BEAT_FIELDS).view(np.uint16)
+    return np.ascontiguousarray(np.concatenate([headers, beats], axis=2).reshape(steps, -1, BEAT_FIELDS))
 
 
 def to_words(tokens: np.ndarray, rows: int) -> np.ndarray:

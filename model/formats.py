@@ -24,6 +24,7 @@ X_BITS = 16  # fraction bits are the model's own (calibrated)
 GATE_BITS = 16
 SUM_BITS = 28  # sum of x over the hidden dimension (up to 2**12 channels)
 SQUARE_BITS = 42  # sum of x*x over the hidden dimension
+EPS_BITS = 32  # what LayerNorm adds to the variance, in units of x*x
 
 # LayerNorm output, modulation, quantization.
 LN_BITS = 16
@@ -72,3 +73,6 @@ PHI_FRAC = 12
 PHI_STEP_BITS = 4  # |u| >> 4 indexes the table
 PHI_ENTRIES = 256
 AFTER_BITS = 10  # multiplier of a channel after GELU, unsigned, over a shift of the sub-block
+
+# An entry of the parameter memory, the lowest field first: bias, mult, shift, after.
+PARAM_BITS = BIAS_BITS + MULT_BITS + SHIFT_BITS + AFTER_BITS

@@ -14,8 +14,9 @@ buffer, beside the engine's work.
 from myhdl import Signal, always_comb, always_seq, block, enum
 
 from accel.array.array_front import ReadPort
-from accel.interfaces.streams import Stream, word
-from accel.interfaces.tile_command import ADDRESS_BITS, DIM_BITS, KIND_BRANCH, address, dim, flag
+from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
+from accel.interfaces.streams import Stream
+from accel.interfaces.tile_command import KIND_BRANCH
 from accel.memory.on_chip import narrow_memory
 from accel.units.fifo import stream_fifo
 from model.formats import CODE_BITS, INT8_BITS, X_BITS

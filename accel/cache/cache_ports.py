@@ -7,8 +7,8 @@ are reused, residual streams take their place, which the timestep's last pass re
 from myhdl import always_comb, block
 
 from accel.cache.branch_cache import branch_writer, context_reader, stream_joiner, stream_writer
+from accel.interfaces.signals import address, flag
 from accel.interfaces.streams import Command, Stream
-from accel.interfaces.tile_command import address, flag
 from model.formats import INT8_BITS
 
 

@@ -4,62 +4,19 @@ The mod port delivers 8 header beats and ``contexts * D`` beats of gate, scale a
 (docs/interface.md). Vectors land in one half of the conditioning memories while the pass uses the other.
 """
 
-from typing import Any
-
 from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 
-from accel.interfaces.tile_command import address, dim, flag
+from accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS, MODULATION_BITS, channel_bounds
+from accel.interfaces.signals import address, dim, flag
 from accel.memory.on_chip import WritePort, narrow_memory
-from model.formats import (
-    BOUNDARY_BITS,
-    ERROR_WEIGHT_BITS,
-    GAIN_BITS,
-    GATE_BITS,
-    MOD_BITS,
-    MULT_BITS,
-    SHIFT_BITS,
-    THRESHOLD_BITS,
-)
-
-HEADER_BEATS = 8
-FIELD_BITS = 16
-# field name -> (beat, field, bits)
-HEADER_FIELDS = {
-    "force": (0, 0, 1),
-    "gate_shift": (0, 1, SHIFT_BITS),
-    "mod_shift": (0, 2, SHIFT_BITS),
-    "threshold": (0, 3, THRESHOLD_BITS),
-    **{f"b{i + 1}": (1 + i // 4, i % 4, BOUNDARY_BITS) for i in range(7)},
-    "slope_gain": (2, 3, GAIN_BITS),
-    "score_mult": (3, 0, MULT_BITS),
-    "score_shift": (3, 1, SHIFT_BITS),
-    "v_mult": (3, 2, MULT_BITS),
-    "v_shift": (3, 3, SHIFT_BITS),
-    "gain": (4, 0, MULT_BITS),
-    "gain_shift": (4, 1, SHIFT_BITS),
-    "h_shift": (4, 2, SHIFT_BITS),
-    "eps": (5, 0, 32),
-    "follow": (5, 2, 1),
-    "error_weight": (5, 3, ERROR_WEIGHT_BITS),
-}
-
-
-class SubBlockHeader:
-    """The scalars of one sub-block and timestep."""
-
-    def __init__(self) -> None:
-        for name, (_, _, bits) in HEADER_FIELDS.items():
-            setattr(self, name, flag() if bits == 1 else Signal(intbv(0)[bits:]))
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"a header has no field {name}")
+from model.formats import GATE_BITS
 
 
 @block
 def header_field(clk, load, beat, data, take, dst, where):
     """Catch one header field from its beat; hand it to ``dst`` at ``take``."""
-    BEAT, field, bits = where
-    LOW = field * FIELD_BITS
+    BEAT, position, bits, _ = where
+    LOW = position * FIELD_BITS
     HIGH = LOW + bits
     ahead = Signal(intbv(0)[bits:])
     if bits == 1:
@@ -94,12 +51,13 @@ def conditioning(
     """
     depth = 2 * config.max_contexts * config.max_hidden
     HALF = config.max_contexts * config.max_hidden
-    GATE, SCALE = GATE_BITS, GATE_BITS + 2 * MOD_BITS
+    GATE_LOW, GATE_HIGH = channel_bounds("gate")
+    MOD_LOW, MOD_HIGH = channel_bounds("scale")[0], channel_bounds("shift")[1]
     phases = enum("IDLE", "ASK", "HEADER", "VECTORS")
     phase = Signal(phases.IDLE)
     beat = Signal(intbv(0)[3:])
     left = address()
-    write_gate, write_mod = WritePort(GATE_BITS), WritePort(2 * MOD_BITS)
+    write_gate, write_mod = WritePort(GATE_BITS), WritePort(MODULATION_BITS)
     load_header, store = flag(), flag()
     index = address()
     length = dim()
@@ -116,10 +74,10 @@ def conditioning(
     def write():
         write_gate.enable.next = store
         write_gate.addr.next = index
-        write_gate.data.next = src.tdata[GATE:]
+        write_gate.data.next = src.tdata[GATE_HIGH:GATE_LOW]
         write_mod.enable.next = store
         write_mod.addr.next = index
-        write_mod.data.next = src.tdata[SCALE:GATE]
+        write_mod.data.next = src.tdata[MOD_HIGH:MOD_LOW]
 
     @always_comb
     def count():

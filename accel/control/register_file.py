@@ -6,28 +6,19 @@ from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, 
 
 from accel.config import log2_exact
 from accel.control.cycle_accounts import cycle_accounts
-from accel.control.registers import ACCOUNT_BASE, ADDRESS, EVENTS, REGISTERS
-from accel.interfaces.tile_command import flag
-from model.formats import ERROR_BITS, SLOPE_BITS
-
-REGISTER_BITS = {
-    **dict.fromkeys(REGISTERS, 16),
-    **dict.fromkeys("sub_block_words attention_words mlp_words".split(), 24),
-    **dict.fromkeys("weight_base mod_base param_base cache_base cache_base_other history_base".split(), 32),
-    **dict.fromkeys([f"log_{what}_{parity}" for what in ("frames", "interleave") for parity in ("even", "odd")], 4),
-    "policy": 1,
-    "whole": 1,
-    "streak_step": 9,
-    "tight": 8,
-    "loose": 8,
-    "max_streak": 6,
-    "slope_max": SLOPE_BITS,
-    "error_max": ERROR_BITS,
-    "codes_total": 24,
-}
-WORD_BITS = 32
-COUNTER_BITS = 2 * WORD_BITS
-STORED = [name for name in REGISTERS if name not in ("control", "status", "error")]
+from accel.control.registers import (
+    ACCOUNT_BASE,
+    ADDRESS,
+    CLEAR_BIT,
+    COUNTER_BITS,
+    EVENTS,
+    NEW_IMAGE_BIT,
+    REGISTERS,
+    START_BIT,
+    STORED,
+)
+from accel.interfaces.signals import flag, word
+from accel.interfaces.top_ports import REGISTER_DATA_BITS
 
 
 class RegisterValues:
@@ -35,8 +26,7 @@ class RegisterValues:
 
     def __init__(self) -> None:
         for name in STORED:
-            bits = REGISTER_BITS[name]
-            setattr(self, name, flag() if bits == 1 else Signal(intbv(0)[bits:]))
+            setattr(self, name, word(REGISTERS[name].bits))
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"there is no register {name}")
@@ -113,11 +103,11 @@ def register_file(
     EVENT_BITS = log2_exact(ACCOUNT_BASE)
     LAST = EVENT_BITS + 1  # of the address bits that number an event or an account, above the word's bit
     ACCOUNT_BIT, COUNTER_BIT = LAST, LAST + 1
-    WORD, TOP = WORD_BITS, COUNTER_BITS
+    WORD, TOP = REGISTER_DATA_BITS, COUNTER_BITS
     clear, high, of_account, of_counter = (flag() for _ in range(4))
-    position = Signal(intbv(0)[EVENT_BITS:])
-    event_count, cycle_count = (Signal(intbv(0)[COUNTER_BITS:]) for _ in range(2))
-    state = Signal(intbv(0)[WORD_BITS:])
+    position = word(EVENT_BITS)
+    event_count, cycle_count = word(COUNTER_BITS), word(COUNTER_BITS)
+    state = word(WORD)
     happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
     registers = [
         stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
@@ -132,9 +122,9 @@ def register_file(
         new_image.next = 0
         clear.next = 0
         if reg_write and reg_addr == CONTROL:
-            start.next = reg_wdata[0]
-            new_image.next = reg_wdata[1]
-            clear.next = reg_wdata[2]
+            start.next = reg_wdata[START_BIT]
+            new_image.next = reg_wdata[NEW_IMAGE_BIT]
+            clear.next = reg_wdata[CLEAR_BIT]
 
     @always_comb
     def locate():

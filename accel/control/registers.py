@@ -1,57 +1,90 @@
 """Register and counter map: the one list that RTL, driver, documentation and energy model share.
 
-Registers are 32 bit wide, at the address of their position in ``REGISTERS``. Counters are 64 bit: low word at
-``COUNTER_BASE + 2 * position``, high word one above. ``EVENTS`` come first; the accounts of cycles by phase and cause
-(``accel/control/cycle_accounts.py``) stand at position ``ACCOUNT_BASE + (phase << CAUSE_BITS) + cause``.
+Registers are 32 bit wide, at the address of their position in ``REGISTERS``; bits above a register's own are ignored.
+Counters are 64 bit: low word at ``COUNTER_BASE + 2 * position``, high word one above. ``EVENTS`` come first; the
+accounts of cycles by phase and cause (``accel/control/cycle_accounts.py``) stand at position
+``ACCOUNT_BASE + (phase << CAUSE_BITS) + cause``.
 """
 
-REGISTERS: dict[str, str] = {
-    "control": "write: bit 0 starts a timestep, bit 1 a new image (forgets cached results), bit 2 clears the counters",
-    "status": "read: bit 0 busy",
-    "hidden": "D, channels",
-    "heads": "attention heads",
-    "head_dim": "channels of a head",
-    "mlp": "M, channels between FC1 and FC2",
-    "sub_blocks": "2 x depth",
-    "contexts": "contexts in lockstep",
-    "row_tiles": "row tiles (R tokens) of one context",
-    "col_tiles": "column tiles (C tokens) of one context",
-    "row_tiles_all": "row tiles of all contexts",
-    "supertiles_all": "supertiles (W tokens) of all contexts",
-    "tokens_all": "padded tokens of all contexts",
-    "group_row_tiles_even": "row tiles of an attention group, even blocks",
-    "group_col_tiles_even": "column tiles of an attention group, even blocks",
-    "group_keys_even": "valid keys of a group, even blocks (spatial groups)",
-    "log_frames_even": "log2 of the frames of a temporal group, 0: spatial; even blocks",
-    "log_interleave_even": "log2 of the groups interleaved in a supertile; even blocks",
-    "frame_stride_even": "supertiles from one frame to the next; even blocks",
-    "group_row_tiles_odd": "as above, odd blocks",
-    "group_col_tiles_odd": "as above, odd blocks",
-    "group_keys_odd": "as above, odd blocks",
-    "log_frames_odd": "as above, odd blocks",
-    "log_interleave_odd": "as above, odd blocks",
-    "frame_stride_odd": "as above, odd blocks",
-    "policy": "bit 0: detect, cache and reuse; 0: dense",
-    "whole": "bit 0: sub-block 0 decides for its context's timestep, the stream after the last sub-block is cached",
-    "streak_step": "DTSM: threshold loss per reuse in a row, Q0.8",
-    "tight": "DTSM: factor when the features move fast, Q1.7",
-    "loose": "DTSM: factor when they are calm, Q1.7",
-    "max_streak": "DTSM: longest run of reuses",
-    "slope_max": "DTSM: largest slope of a forecast, Q3.8",
-    "error_max": "error meter: a reuse that would exceed it is refused; all ones: no limit",
-    "error_context": "context whose error meter is read",
-    "error": "read: error meter of that context, since the last new image",
-    "codes_total": "codes of one context's input (padded tokens x D)",
-    "sub_block_words": "row_tiles x D: words of one context's branch",
-    "weight_base": "weight port address of sub-block 0",
-    "attention_words": "weight words of an attention sub-block",
-    "mlp_words": "weight words of an MLP sub-block",
-    "mod_base": "mod port address of this timestep",
-    "param_base": "param port address of this timestep",
-    "cache_base": "cache port address of slot 0",
-    "cache_base_other": "cache port address of slot 1; that of slot 0 where no timestep forecasts",
-    "history_base": "history port address",
+from typing import NamedTuple
+
+from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS
+from accel.interfaces.streams import LENGTH_BITS
+from accel.interfaces.top_ports import REGISTER_DATA_BITS
+from model.formats import COUNT_BITS, ERROR_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
+
+# Bits of the register ``control``; each reads as a pulse.
+START_BIT, NEW_IMAGE_BIT, CLEAR_BIT = range(3)
+START, NEW_IMAGE, CLEAR_COUNTERS = (1 << bit for bit in (START_BIT, NEW_IMAGE_BIT, CLEAR_BIT))
+
+LOG_BITS = 4  # of a logarithm of lanes or frames
+
+
+class Register(NamedTuple):
+    """Width of a register, and what stands in it."""
+
+    bits: int
+    meaning: str
+
+
+REGISTERS = {
+    "control": Register(
+        CLEAR_BIT + 1,
+        f"write: bit {START_BIT} starts a timestep, bit {NEW_IMAGE_BIT} a new image (forgets cached results), "
+        f"bit {CLEAR_BIT} clears the counters",
+    ),
+    "status": Register(1, "read: bit 0 busy"),
+    "hidden": Register(DIM_BITS, "D, channels"),
+    "heads": Register(DIM_BITS, "attention heads"),
+    "head_dim": Register(DIM_BITS, "channels of a head"),
+    "mlp": Register(DIM_BITS, "M, channels between FC1 and FC2"),
+    "sub_blocks": Register(DIM_BITS, "2 x depth"),
+    "contexts": Register(DIM_BITS, "contexts in lockstep"),
+    "row_tiles": Register(DIM_BITS, "row tiles (R tokens) of one context"),
+    "col_tiles": Register(DIM_BITS, "column tiles (C tokens) of one context"),
+    "row_tiles_all": Register(DIM_BITS, "row tiles of all contexts"),
+    "supertiles_all": Register(DIM_BITS, "supertiles (W tokens) of all contexts"),
+    "tokens_all": Register(DIM_BITS, "padded tokens of all contexts"),
+    "group_row_tiles_even": Register(DIM_BITS, "row tiles of an attention group, even blocks"),
+    "group_col_tiles_even": Register(DIM_BITS, "column tiles of an attention group, even blocks"),
+    "group_keys_even": Register(DIM_BITS, "valid keys of a group, even blocks (spatial groups)"),
+    "log_frames_even": Register(LOG_BITS, "log2 of the frames of a temporal group, 0: spatial; even blocks"),
+    "log_interleave_even": Register(LOG_BITS, "log2 of the groups interleaved in a supertile; even blocks"),
+    "frame_stride_even": Register(DIM_BITS, "supertiles from one frame to the next; even blocks"),
+    "group_row_tiles_odd": Register(DIM_BITS, "as above, odd blocks"),
+    "group_col_tiles_odd": Register(DIM_BITS, "as above, odd blocks"),
+    "group_keys_odd": Register(DIM_BITS, "as above, odd blocks"),
+    "log_frames_odd": Register(LOG_BITS, "as above, odd blocks"),
+    "log_interleave_odd": Register(LOG_BITS, "as above, odd blocks"),
+    "frame_stride_odd": Register(DIM_BITS, "as above, odd blocks"),
+    "policy": Register(1, "bit 0: detect, cache and reuse; 0: dense"),
+    "stream_scope": Register(
+        1, "bit 0: sub-block 0 decides for its context's timestep, the stream after the last sub-block is cached"
+    ),
+    "streak_step": Register(FACTOR_BITS + 1, "DTSM: threshold loss per reuse in a row, Q0.8"),
+    "tight": Register(FACTOR_BITS, "DTSM: factor when the features move fast, Q1.7"),
+    "loose": Register(FACTOR_BITS, "DTSM: factor when they are calm, Q1.7"),
+    "max_streak": Register(STREAK_BITS, "DTSM: longest run of reuses"),
+    "slope_max": Register(SLOPE_BITS, "DTSM: largest slope of a forecast, Q3.8"),
+    "error_max": Register(ERROR_BITS, "error meter: a reuse that would exceed it is refused; all ones: no limit"),
+    "error_context": Register(DIM_BITS, "context whose error meter is read"),
+    "error": Register(ERROR_BITS, "read: error meter of that context, since the last new image"),
+    "codes_total": Register(COUNT_BITS, "codes of one context's input (padded tokens x D)"),
+    "sub_block_words": Register(LENGTH_BITS, "row_tiles x D: words of one context's branch"),
+    "weight_base": Register(ADDRESS_BITS, "weight port address of sub-block 0"),
+    "attention_words": Register(LENGTH_BITS, "weight words of an attention sub-block"),
+    "mlp_words": Register(LENGTH_BITS, "weight words of an MLP sub-block"),
+    "mod_base": Register(ADDRESS_BITS, "mod port address of this timestep"),
+    "param_base": Register(ADDRESS_BITS, "param port address of this timestep"),
+    "cache_base": Register(ADDRESS_BITS, "cache port address of slot 0"),
+    "cache_base_other": Register(
+        ADDRESS_BITS, "cache port address of slot 1; that of slot 0 where no timestep forecasts"
+    ),
+    "history_base": Register(ADDRESS_BITS, "history port address"),
 }
+READ_ONLY = ("status", "error")
+STORED = tuple(name for name in REGISTERS if name not in ("control", *READ_ONLY))
+COUNTER_BITS = 2 * REGISTER_DATA_BITS
 
 COUNTER_BASE = 256
 EVENTS: dict[str, str] = {

@@ -9,7 +9,7 @@ pass, at ``follow``, all contexts in turn.
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.config import bits_for
-from accel.interfaces.tile_command import DIM_BITS, dim, flag
+from accel.interfaces.signals import DIM_BITS, dim, flag
 from accel.units.dtsm import dtsm_unit
 from accel.units.meter import COST_BITS, meter_unit
 from model.formats import SLOPE_BITS

@@ -6,8 +6,8 @@ A sub-block that follows the one before it is decided first; if no context compu
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.control.conditioning import HEADER_BEATS
-from accel.interfaces.tile_command import address, dim, flag
+from accel.interfaces.conditioning import HEADER_BEATS
+from accel.interfaces.signals import address, dim, flag
 
 
 class Progress:

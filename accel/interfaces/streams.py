@@ -5,15 +5,9 @@ both high; ``tvalid`` never waits for ``tready``. An interface handed to a block
 ``s_axis_tdata, s_axis_tvalid, s_axis_tready``; nested interfaces join their names with ``_`` alike.
 """
 
-from myhdl import Signal, intbv
+from accel.interfaces.signals import ADDRESS_BITS, word
 
-ADDRESS_BITS = 32
 LENGTH_BITS = 24
-
-
-def word(bits: int) -> Signal:
-    """An unsigned signal of ``bits``; one bit is a bool."""
-    return Signal(bool(0)) if bits == 1 else Signal(intbv(0)[bits:])
 
 
 class Stream:

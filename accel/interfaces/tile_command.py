@@ -6,8 +6,7 @@ handshake is valid / ready; addresses are in words of the memory they belong to.
 
 from myhdl import Signal, always_comb, block, intbv
 
-ADDRESS_BITS = 32
-DIM_BITS = 16
+from accel.interfaces.signals import ADDRESS_BITS, address, dim, flag  # noqa: F401
 
 # Where operands come from.
 FROM_A, FROM_HIDDEN, FROM_PROB, FROM_WEIGHT = range(4)  # row operands
@@ -16,18 +15,6 @@ FROM_K, FROM_V = 1, 2  # column operands, with FROM_A = 0 and FROM_WEIGHT = 3
 # What a drained word is (also the kind of the trace tap, docs/interface.md).
 KIND_Q, KIND_K, KIND_V, KIND_SCORE, KIND_O, KIND_BRANCH, KIND_H = range(7)
 KIND_BITS = 4
-
-
-def address() -> Signal:
-    return Signal(intbv(0)[ADDRESS_BITS:])
-
-
-def dim() -> Signal:
-    return Signal(intbv(0)[DIM_BITS:])
-
-
-def flag() -> Signal:
-    return Signal(bool(0))
 
 
 class TileCommand:

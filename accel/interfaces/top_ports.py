@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from myhdl import ResetSignal, Signal
 
 from accel.config import BuildConfig
-from accel.interfaces.streams import Command, Stream, Tap, Taps, word
-from model.formats import ERROR_BITS, SLOPE_BITS
+from accel.interfaces.conditioning import BEAT_BITS
+from accel.interfaces.signals import DIM_BITS, word
+from accel.interfaces.streams import Command, Stream, Tap, Taps
+from accel.interfaces.tile_command import KIND_BITS
+from model.formats import CODE_BITS, COUNT_BITS, ERROR_BITS, INT8_BITS, PARAM_BITS, SLOPE_BITS, WIDE_BITS, X_BITS
 
 REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32
-X_BITS = 16
-MOD_BITS = 64
-PARAM_BITS = 64
 RESET_CYCLES = 32  # aresetn stays low so long: the pipelines have no reset, they run empty meanwhile
 
 
@@ -60,14 +60,14 @@ class Port:
 def memory_ports(config: BuildConfig) -> tuple[MemoryPort, ...]:
     """The external memories, in the order in which engines number them."""
     return (
-        MemoryPort("weight", False, 8 * config.wide),
-        MemoryPort("mod", False, MOD_BITS),
+        MemoryPort("weight", False, INT8_BITS * config.wide),
+        MemoryPort("mod", False, BEAT_BITS),
         MemoryPort("param", False, PARAM_BITS),
-        MemoryPort("cache_rd", False, 8 * config.rows),
-        MemoryPort("prev_rd", False, 8 * config.rows),
-        MemoryPort("hist_rd", False, 4 * config.rows),
-        MemoryPort("cache_wr", True, 8 * config.rows),
-        MemoryPort("hist_wr", True, 4 * config.rows),
+        MemoryPort("cache_rd", False, INT8_BITS * config.rows),
+        MemoryPort("prev_rd", False, INT8_BITS * config.rows),
+        MemoryPort("hist_rd", False, CODE_BITS * config.rows),
+        MemoryPort("cache_wr", True, INT8_BITS * config.rows),
+        MemoryPort("hist_wr", True, CODE_BITS * config.rows),
     )
 
 
@@ -75,18 +75,18 @@ def trace_taps(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
     """The trace taps and their fields."""
     rows = config.rows
     return {
-        "drain": (Field("kind", 1, 4, False), Field("data", rows, 16, True)),
-        "prob": (Field("data", rows, 8, False),),
+        "drain": (Field("kind", 1, KIND_BITS, False), Field("data", rows, WIDE_BITS, True)),
+        "prob": (Field("data", rows, INT8_BITS, False),),
         "x": (Field("data", rows, X_BITS, True),),
-        "act": (Field("data", rows, 8, True),),
+        "act": (Field("data", rows, INT8_BITS, True),),
         "decide": (
-            Field("index", 1, 16, False),
-            Field("count", 1, 24, False),
+            Field("index", 1, DIM_BITS, False),
+            Field("count", 1, COUNT_BITS, False),
             Field("reuse", 1, 1, False),
             Field("slope", 1, SLOPE_BITS, False),
             Field("spent", 1, ERROR_BITS, False),
         ),
-        "advance": (Field("sub_block", 1, 16, False),),
+        "advance": (Field("sub_block", 1, DIM_BITS, False),),
     }
 
 

@@ -2,8 +2,8 @@
 
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
+from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.streams import Stream
-from accel.interfaces.tile_command import address, dim, flag
 from accel.residual_pass.walker import Position, walker
 from accel.units.ccu import COUNT_LATENCY, ccu_unit
 from accel.units.fifo import stream_fifo

@@ -8,7 +8,7 @@ from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from accel.array.array_front import part_mux
 from accel.array.drain import delay, register, travel
-from accel.interfaces.tile_command import dim, flag
+from accel.interfaces.signals import dim, flag
 from accel.residual_pass.walker import Position, walker
 from accel.units.residual import LATENCY as RESIDUAL_LATENCY
 from accel.units.residual import residual_unit

@@ -3,7 +3,7 @@
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from accel.config import log2_exact
-from accel.interfaces.tile_command import ADDRESS_BITS, address, dim, flag
+from accel.interfaces.signals import ADDRESS_BITS, address, dim, flag
 
 
 class Position:

@@ -1,13 +1,13 @@
 """What a reuse gives: a forecast from the last two computed branches, or streams, R lanes a word.
 
 ``F + ((slope * (F - F') + 128) >> 8)``: ``F - F' int17 -*slope Q3.8-> 28 bit -+F and half-> -cut 8-> saturated``, with
-``whole`` low (a branch) to -127 .. 127, with it high (a stream) to 16 bit. Where ``slope`` is 0 the multiplier rests
-and the result is F itself.
+``is_stream`` low (a branch) to -127 .. 127, with it high (a stream) to 16 bit. Where ``slope`` is 0 the multiplier
+rests and the result is F itself.
 
 Shapes: latest F, previous F' R x 16 bit, of a branch R x 8 bit in the lower half; stream R x 16 bit, branch R x 8 bit,
-lane 0 lowest; slope belongs to the word, ``whole`` stands still while words are under way. Latency: ``LATENCY`` cycles,
-one word per cycle, no back-pressure. Rounding: half up (a tie moves toward +infinity). Valid range: of a branch every
-int8 but -128, of a stream every value; every slope.
+lane 0 lowest; slope belongs to the word, ``is_stream`` stands still while words are under way. Latency: ``LATENCY``
+cycles, one word per cycle, no back-pressure. Rounding: half up (a tie moves toward +infinity). Valid range: of a branch
+every int8 but -128, of a stream every value; every slope.
 Source: golden ``model/ops/reuse.py``.
 """
 
@@ -24,7 +24,7 @@ TOTAL_BITS = PRODUCT_BITS + 1
 
 
 @block
-def reuse_unit(clk, src_valid, latest, previous, slope, whole, dst_valid, stream, branch, lanes):
+def reuse_unit(clk, src_valid, latest, previous, slope, is_stream, dst_valid, stream, branch, lanes):
     """latest + round(slope * (latest - previous) / 256), or latest, as ``stream`` or as ``branch``."""
     valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
     valid_0 = valids[0]
@@ -32,7 +32,7 @@ def reuse_unit(clk, src_valid, latest, previous, slope, whole, dst_valid, stream
     slope_1 = unsigned(SLOPE_BITS)
     results, branches = signal_list(signed, X_BITS, lanes), signal_list(signed, INT8_BITS, lanes)
     works = [
-        reuse_lane(clk, valids, latest, previous, slope, whole, slope_1, moves, results[i], branches[i], i)
+        reuse_lane(clk, valids, latest, previous, slope, is_stream, slope_1, moves, results[i], branches[i], i)
         for i in range(lanes)
     ]
     along = carry_along(clk, valids[1:2], [moves_1, moves_2])
@@ -48,7 +48,7 @@ def reuse_unit(clk, src_valid, latest, previous, slope, whole, dst_valid, stream
 
 
 @block
-def reuse_lane(clk, valids, latest, previous, slope, whole, slope_1, moves, result, branch, index):
+def reuse_lane(clk, valids, latest, previous, slope, is_stream, slope_1, moves, result, branch, index):
     """Lane ``index``; stage k works when ``valids[k]`` is high."""
     LOW, HIGH = index * INT8_BITS, (index + 1) * INT8_BITS
     X_LOW, X_HIGH = index * X_BITS, (index + 1) * X_BITS
@@ -70,7 +70,7 @@ def reuse_lane(clk, valids, latest, previous, slope, whole, slope_1, moves, resu
     @always(clk.posedge)
     def subtract():
         if valid_0:
-            if whole:
+            if is_stream:
                 latest_1.next = latest[X_HIGH:X_LOW].signed()
                 if slope != 0:
                     difference.next = latest[X_HIGH:X_LOW].signed() - previous[X_HIGH:X_LOW].signed()
@@ -97,7 +97,7 @@ def reuse_lane(clk, valids, latest, previous, slope, whole, slope_1, moves, resu
     @always(clk.posedge)
     def saturate():
         if valid_3:
-            if whole:
+            if is_stream:
                 if total >= X_OVER:
                     result.next = X_HIGHEST
                 elif total < X_UNDER:

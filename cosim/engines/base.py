@@ -18,8 +18,6 @@ from accel.interfaces.top_ports import MemoryPort, memory_ports, trace_taps
 from cosim.engines.setup import MemoryTiming, Setup
 from model.errors import UserError
 
-START = 1
-
 
 class Failure(IntEnum):
     """What may go wrong in a simulation; the numbers are the C++ harness's."""

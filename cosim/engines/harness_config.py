@@ -5,9 +5,10 @@ from itertools import groupby
 import numpy as np
 
 from accel.config import BuildConfig
-from accel.interfaces.top_ports import X_BITS, Port, TopPorts
+from accel.interfaces.top_ports import Port, TopPorts
 from cosim.engines.base import trace_fields
 from cosim.engines.setup import by_priority
+from model.formats import X_BITS
 
 
 def harness_config(config: BuildConfig) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 from myhdl import Simulation, always, delay, instance, traceSignals
 
 from accel.config import BuildConfig
-from accel.control.registers import ADDRESS
+from accel.control.registers import ADDRESS, START
 from accel.export.convert import forgotten_signals
 from accel.interfaces.top_ports import RESET_CYCLES, TopPorts
-from cosim.engines.base import START, Engine, EngineError, Failure, Trace, trace_fields
+from cosim.engines.base import Engine, EngineError, Failure, Trace, trace_fields
 from cosim.engines.memory import Bandwidth, HostStreams, Memory, Monitor
 from cosim.engines.setup import MemoryTiming, Setup, by_priority
 from model.errors import UserError

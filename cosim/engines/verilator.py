@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from accel.config import BuildConfig
-from accel.control.registers import ADDRESS
-from cosim.engines.base import START, Engine, Failure, Trace, trace_fields
+from accel.control.registers import ADDRESS, START
+from cosim.engines.base import Engine, Failure, Trace, trace_fields
 from cosim.engines.harness_config import record_columns
 from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.state import REMEDY, read_state, write_state

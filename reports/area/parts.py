@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from accel.control.conditioning import HEADER_FIELDS
 from accel.control.registers import ADDRESS
 from accel.export.provenance import Place
+from accel.interfaces.conditioning import HEADER_FIELDS
 from accel.interfaces.streams import Command
 from accel.residual_pass.front_half import FIRE_TO_READ
 from model.errors import UserError
@@ -47,7 +47,7 @@ PARTS = {
 # Registers and header fields that only skipping reads.
 SETTINGS = {
     "ccu": "b1 b2 b3 b4 b5 b6 b7",
-    "dtsm": "threshold force follow error_weight policy whole streak_step tight loose max_streak error_max "
+    "dtsm": "threshold force follow error_weight policy stream_scope streak_step tight loose max_streak error_max "
     "error_context codes_total",
     "history": "history_base",
     "forecast": "slope_gain slope_max",

@@ -17,6 +17,7 @@ from accel.cache.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.control.registers import ACCOUNTS, COUNTERS
 from accel.dims import Dims, check_fit
+from accel.interfaces.conditioning import HEADER_BEATS
 from model.errors import UserError
 from reports.cost.forecasts import slopes
 from reports.cost.run_tables import POLICY_OFF, Orders
@@ -24,7 +25,6 @@ from reports.cost.run_tables import POLICY_OFF, Orders
 UNCOUNTED = (
     frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
 )
-MOD_HEADER_BEATS = 8
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def conditioning(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
     Where a timestep is reused as a whole, those of its second pass are fetched in vain.
     """
-    beats = MOD_HEADER_BEATS + dims.contexts * dims.hidden
+    beats = HEADER_BEATS + dims.contexts * dims.hidden
     return {"mod_writes": work.passes * beats}
 
 

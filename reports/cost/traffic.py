@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from accel.config import BuildConfig
-from accel.interfaces.top_ports import MOD_BITS, PARAM_BITS
-from model.formats import CODE_BITS, X_BITS
+from accel.interfaces.conditioning import BEAT_BITS
+from model.formats import CODE_BITS, PARAM_BITS, X_BITS
 
 STREAMS = ("x_in", "x_out")
 PARAM_BYTES = PARAM_BITS // 8
-BEAT_BYTES = MOD_BITS // 8  # of conditioning
+BEAT_BYTES = BEAT_BITS // 8  # of conditioning
 
 
 def external_bytes(counters: Mapping[str, int], build: BuildConfig) -> dict[str, int]:

@@ -15,9 +15,9 @@ from functools import lru_cache
 import numpy as np
 
 from accel.config import BuildConfig
-from accel.control.conditioning import HEADER_BEATS
 from accel.control.registers import PHASES
 from accel.dims import Dims, check_fit
+from accel.interfaces.conditioning import HEADER_BEATS
 from accel.units.dtsm import LATENCY as DTSM_LATENCY
 from model.formats import CODE_BITS
 from reports.cost.counts import check_record

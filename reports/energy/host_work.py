@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from accel.interfaces.conditioning import BEAT_BITS, HEADER_BEATS
 from model.dit.config import DiTConfig
 
 FREQUENCY_FEATURES = 256  # sinusoids of the timestep embedding, as in the official DiT
 HOST_WEIGHT_BITS = 16
 SAMPLER_MACS_PER_VALUE = 5  # DDIM: predicted image, clip, two-term update; guidance: one
-CONDITIONING_BITS = 64  # one beat of the mod port
-CONDITIONING_HEADER_BEATS = 8
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,12 @@ def host_work(config: DiTConfig, steps: int, images: int, contexts: int = 2) -> 
     embedding = FREQUENCY_FEATURES * hidden + hidden * hidden
     modulation = (6 * config.depth + 2) * hidden * hidden
     values = math.prod(config.sample_shape)
-    beats = (2 * config.depth + 1) * (CONDITIONING_HEADER_BEATS + contexts * hidden)
+    beats = (2 * config.depth + 1) * (HEADER_BEATS + contexts * hidden)
     return HostWork(
         patch_embedding_macs=forwards * tokens * patch_in * hidden,
         final_layer_macs=forwards * tokens * hidden * (patch_out + 2),
         conditioning_macs=steps * embedding + forwards * modulation,
         sampler_macs=steps * images * values * SAMPLER_MACS_PER_VALUE,
         weight_bits=(embedding + modulation + hidden * (patch_in + patch_out)) * HOST_WEIGHT_BITS,
-        table_bits=steps * images * beats * CONDITIONING_BITS,
+        table_bits=steps * images * beats * BEAT_BITS,
     )

@@ -11,7 +11,8 @@ handshake rule: it changes the payload while it waits.
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from accel.control.registers import ADDRESS, COUNTER_ADDRESS
-from accel.interfaces.streams import LENGTH_BITS, word
+from accel.interfaces.signals import word
+from accel.interfaces.streams import LENGTH_BITS
 
 CHUNK = 16
 SUB_BLOCK = 6  # words of x

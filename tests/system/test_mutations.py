@@ -8,7 +8,7 @@ import pytest
 from myhdl import block
 
 from accel.config import BuildConfig
-from accel.control.conditioning import HEADER_BEATS, HEADER_FIELDS
+from accel.interfaces.conditioning import HEADER_BEATS, HEADER_FIELDS
 from accel.residual_pass import front_half as pass_front
 from accel.units import dtsm
 from accel.units.reuse import reuse_unit
@@ -162,11 +162,11 @@ def test_a_sub_block_that_does_not_follow():
     """The second sub-block decides for itself: its own input changed, the first one's did not pass the threshold."""
 
     def leave(driver: Driver) -> None:
-        beat, field, _ = HEADER_FIELDS["follow"]
+        beat, field, *_ = HEADER_FIELDS["follow"]
         headers = driver.conditioning.reshape(6, -1, HEADER_BEATS + CONTEXTS * HIDDEN, 4)
         assert headers[:, 1:-1, beat, field].all() and not headers[:, 0, beat, field].any()
         headers[:, :, beat, field] = 0
-        beat, field, _ = HEADER_FIELDS["threshold"]
+        beat, field, *_ = HEADER_FIELDS["threshold"]
         headers[:, 1:, beat, field] = 0
 
     policy = replace(FORECASTS, together=True)
@@ -225,7 +225,7 @@ def test_a_timestep_that_is_not_reused_as_a_whole():
     """The register is cleared: the sub-blocks after the first are decided, and take branches that nobody cached."""
 
     def clear(driver: Driver) -> None:
-        driver.engine.write_register("whole", 0)
+        driver.engine.write_register("stream_scope", 0)
 
     with pytest.raises((EngineError, AssertionError)):
         run_whole(spoil=driven(3, clear)).assert_exact()
@@ -239,7 +239,7 @@ def test_a_forecast_that_reaches_too_far():
 
 def regain(gain: float) -> Callable[[Driver], None]:
     """Another gain in every header."""
-    beat, field, _ = HEADER_FIELDS["slope_gain"]
+    beat, field, *_ = HEADER_FIELDS["slope_gain"]
 
     def change(driver: Driver) -> None:
         headers = driver.conditioning.reshape(6, -1, HEADER_BEATS + CONTEXTS * HIDDEN, 4)
@@ -274,8 +274,8 @@ def test_a_wrong_gap(monkeypatch):
 
 def test_an_inverted_slope(monkeypatch):
     @block
-    def backwards(clk, src_valid, latest, previous, slope, whole, dst_valid, stream, branch, lanes):
-        return reuse_unit(clk, src_valid, previous, latest, slope, whole, dst_valid, stream, branch, lanes)
+    def backwards(clk, src_valid, latest, previous, slope, is_stream, dst_valid, stream, branch, lanes):
+        return reuse_unit(clk, src_valid, previous, latest, slope, is_stream, dst_valid, stream, branch, lanes)
 
     outcome = broken(monkeypatch, pass_front, "reuse_unit", backwards)
     assert outcome.problems[0].startswith("image 0, timestep 2, block 0 (MLP), stage x, word 0, ")

@@ -37,43 +37,43 @@ WIDTHS = {False: INT8_BITS, True: X_BITS}
 
 def make_bench(lanes):
     width = lanes * X_BITS
-    ports = dict(src_valid=flag(), latest=word(width), previous=word(width), slope=word(SLOPE_BITS), whole=flag())
+    ports = dict(src_valid=flag(), latest=word(width), previous=word(width), slope=word(SLOPE_BITS), is_stream=flag())
     results = dict(dst_valid=flag(), stream=word(width), branch=word(lanes * INT8_BITS))
     return Bench(reuse_unit, ports | results, lanes=lanes)
 
 
-def draw(rng, lanes, count, whole):
+def draw(rng, lanes, count, is_stream):
     """(F, F', slope) per word: the cases above in turn, then random ones."""
-    words = [([latest] * lanes, [before] * lanes, slope) for latest, before, slope in (STREAMS if whole else CASES)]
-    lowest = -(1 << (X_BITS - 1)) if whole else -127
+    words = [([latest] * lanes, [before] * lanes, slope) for latest, before, slope in (STREAMS if is_stream else CASES)]
+    lowest = -(1 << (X_BITS - 1)) if is_stream else -127
     for slope in mixed(rng, SLOPE_BITS, count, signed=False):
-        latest, before = ([max(lowest, value) for value in mixed(rng, WIDTHS[whole], lanes)] for _ in range(2))
+        latest, before = ([max(lowest, value) for value in mixed(rng, WIDTHS[is_stream], lanes)] for _ in range(2))
         words.append((latest, before, slope if rng.random() < 0.7 else int(rng.choice([0, ONE // 3, ONE]))))
     return words
 
 
-def golden(latest, before, slope, whole):
-    limits = STREAM if whole else BRANCH
+def golden(latest, before, slope, is_stream):
+    limits = STREAM if is_stream else BRANCH
     return reuse(torch.tensor(latest)[None], torch.tensor(before)[None], torch.tensor(slope), limits)[0].tolist()
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
 @pytest.mark.parametrize("lanes", [4, 16])
-@pytest.mark.parametrize("whole", [False, True], ids=["branch", "stream"])
-def test_matches_golden(lanes, gaps, whole, rng):
-    bench, drawn, bits = make_bench(lanes), draw(rng, lanes, 150, whole), WIDTHS[whole]
+@pytest.mark.parametrize("is_stream", [False, True], ids=["branch", "stream"])
+def test_matches_golden(lanes, gaps, is_stream, rng):
+    bench, drawn, bits = make_bench(lanes), draw(rng, lanes, 150, is_stream), WIDTHS[is_stream]
     words = [
-        dict(latest=pack(latest, bits), previous=pack(before, bits), slope=slope, whole=whole)
+        dict(latest=pack(latest, bits), previous=pack(before, bits), slope=slope, is_stream=is_stream)
         for latest, before, slope in drawn
     ]
     vectors = Vectors(bench, words, gaps=gaps)
     bench.simulate(vectors)
     assert vectors.latency() == LATENCY
-    found = [unpack(value, bits, lanes) for (value,) in vectors.results("stream" if whole else "branch")]
-    assert found == [golden(*values, whole) for values in drawn]
+    found = [unpack(value, bits, lanes) for (value,) in vectors.results("stream" if is_stream else "branch")]
+    assert found == [golden(*values, is_stream) for values in drawn]
     assert all(word == latest for word, (latest, _, slope) in zip(found, drawn, strict=True) if not slope)
     assert any(
-        (STREAM if whole else BRANCH)[1] in word and latest != word
+        (STREAM if is_stream else BRANCH)[1] in word and latest != word
         for word, (latest, _, _) in zip(found, drawn, strict=True)
     )
     run_everywhere(bench)

@@ -1,0 +1,101 @@
+"""What the host prepares for every sub-block and timestep: a header, and gate, scale and shift of every channel.
+
+Both travel through the port ``mod`` in beats of four fields of 16 bit, field 0 lowest: ``HEADER_BEATS`` beats of
+header, then one beat per context and channel. This is the one list of what stands where: the hardware, the packing of
+host data (``cosim/pack.py``) and the tables of ``docs/interface.md`` are made from it.
+"""
+
+from typing import Any, NamedTuple
+
+from accel.interfaces.memory_ports import ReadPort
+from accel.interfaces.signals import address, word
+from model.formats import (
+    BOUNDARY_BITS,
+    CODE_LEVELS,
+    EPS_BITS,
+    ERROR_WEIGHT_BITS,
+    GAIN_BITS,
+    GATE_BITS,
+    MOD_BITS,
+    MULT_BITS,
+    SHIFT_BITS,
+    THRESHOLD_BITS,
+)
+
+FIELD_BITS = 16
+BEAT_FIELDS = 4
+BEAT_BITS = BEAT_FIELDS * FIELD_BITS
+HEADER_BEATS = 8
+
+
+class HeaderField(NamedTuple):
+    """Where a header field starts: beat, field of the beat; its width (a wide one goes on in the next field)."""
+
+    beat: int
+    position: int
+    bits: int
+    meaning: str
+
+
+def _boundary(level: int) -> HeaderField:
+    beat, position = divmod(level - 1, BEAT_FIELDS)
+    return HeaderField(
+        1 + beat, position, BOUNDARY_BITS, f"CCU: lower end of level {level}, in eighths of an int8 step"
+    )
+
+
+HEADER_FIELDS = {
+    "force": HeaderField(0, 0, 1, "every context computes"),
+    "gate_shift": HeaderField(0, 1, SHIFT_BITS, "right shift of gate x branch, of sub-block s - 1"),
+    "mod_shift": HeaderField(0, 2, SHIFT_BITS, "right shift of the product with the scale"),
+    "threshold": HeaderField(0, 3, THRESHOLD_BITS, "DTSM: share of changed codes up to which a context reuses, Q0.16"),
+    **{f"b{level}": _boundary(level) for level in range(1, CODE_LEVELS + 1)},
+    "slope_gain": HeaderField(2, 3, GAIN_BITS, "damping of a forecast's slope, Q1.7"),
+    "score_mult": HeaderField(3, 0, MULT_BITS, "requantization of scores: mantissa"),
+    "score_shift": HeaderField(3, 1, SHIFT_BITS, "requantization of scores: shift"),
+    "v_mult": HeaderField(3, 2, MULT_BITS, "requantization of V: mantissa"),
+    "v_shift": HeaderField(3, 3, SHIFT_BITS, "requantization of V: shift"),
+    "gain": HeaderField(4, 0, MULT_BITS, "softmax: scale of a token's O times the sum of its numerators, mantissa"),
+    "gain_shift": HeaderField(4, 1, SHIFT_BITS, "softmax: the same, shift"),
+    "h_shift": HeaderField(4, 2, SHIFT_BITS, "requantization after GELU: shift"),
+    "eps": HeaderField(5, 0, EPS_BITS, "LayerNorm: epsilon, in units of x squared times D squared"),
+    "follow": HeaderField(5, 2, 1, "contexts take the decision of sub-block s - 1"),
+    "error_weight": HeaderField(5, 3, ERROR_WEIGHT_BITS, "error meter: weight of the changed codes"),
+}
+# The beat of one channel: field name -> position and bits. Scale and shift lie side by side in a word of their memory.
+CHANNEL_FIELDS = {"gate": (0, GATE_BITS), "scale": (1, MOD_BITS), "shift": (2, MOD_BITS)}
+MODULATION_BITS = 2 * MOD_BITS
+
+
+def channel_bounds(name: str) -> tuple[int, int]:
+    """Lowest bit of a channel's field in its beat, and the one above its highest."""
+    position, bits = CHANNEL_FIELDS[name]
+    return position * FIELD_BITS, position * FIELD_BITS + bits
+
+
+class SubBlockHeader:
+    """The scalars of one sub-block and timestep; driven by ``conditioning``, stable from a pass's start to the next.
+
+    One signal per entry of ``HEADER_FIELDS``, of its name, width and meaning.
+    """
+
+    def __init__(self) -> None:
+        for name, where in HEADER_FIELDS.items():
+            setattr(self, name, word(where.bits))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"a header has no field {name}")
+
+
+class ConditioningReads:
+    """The conditioning memories, as the pass reads them.
+
+    base: address, of context 0's channel 0 in the half that belongs to this pass; driven by ``conditioning``.
+    gate: ReadPort of 16 bit, read by the pass.
+    modulation: ReadPort of scale and shift, read by the pass.
+    """
+
+    def __init__(self) -> None:
+        self.base = address()
+        self.gate = ReadPort(GATE_BITS)
+        self.modulation = ReadPort(MODULATION_BITS)
