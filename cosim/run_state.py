@@ -7,24 +7,22 @@ start of the image, which takes a small share of the simulation's time, and simu
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 from cosim.driver import Driver
 from cosim.engines import Engine
 from cosim.scoreboard import Check
 from model.errors import UserError
+from model.files import read_arrays, read_json, write_arrays, write_json
 
 MOST_SHARE = 0.03  # of the time may go into saving
 SHORTEST_PAUSE = 2.0  # seconds between two saves
 RECORD = "run.json"
+REMEDY = "start anew without --resume"
 
 
 @dataclass
@@ -64,21 +62,17 @@ class SavedRun:
     @property
     def place(self) -> str:
         """Where a run would go on from now, in words; empty if nowhere."""
-        try:
-            standing = json.loads((self.folder / RECORD).read_text())["standing"]
-        except (OSError, ValueError, KeyError):
+        if not (self.folder / RECORD).is_file():
             return ""
+        standing = read_json(self.folder / RECORD, "record of an interrupted run", REMEDY)["standing"]
         return f"timestep {standing['timestep']}, block {standing['sub_blocks'] // 2}"
 
     def _read(self) -> dict[str, Any]:
         path = self.folder / RECORD
-        try:
-            record = json.loads(path.read_text())
-            known = record["facts"]
-        except OSError:
-            raise UserError(f"--resume finds no interrupted run in {self.folder}: start anew without it.") from None
-        except (ValueError, KeyError):
-            raise UserError(f"--resume finds a damaged file {path}: start anew without it.") from None
+        if not path.is_file():
+            raise UserError(f"--resume finds no interrupted run in {self.folder}: start anew without it.")
+        record = read_json(path, "record of an interrupted run", REMEDY)
+        known = record["facts"]
         for name, value in self.facts.items():
             if known.get(name) != value:
                 raise UserError(
@@ -96,12 +90,9 @@ class SavedRun:
         if self._record is None:
             return None
         path = self._file("memories.npz", self._number)
-        try:
-            with np.load(path) as kept:
-                for name, words in (("cache", driver.cache), ("history", driver.history)):
-                    words[...] = kept[name]
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise UserError(f"--resume cannot read {path} ({error}): start anew without it.") from None
+        kept = read_arrays(path, "saved memories", REMEDY)
+        for name, words in (("cache", driver.cache), ("history", driver.history)):
+            words[...] = kept[name]
         engine.restore(self._file("engine", self._number))
         standing = self._record["standing"]
         return Standing(**standing | {"check": Check(**standing["check"])})
@@ -114,11 +105,10 @@ class SavedRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         number = self._number + 1
         engine.save(self._file("engine", number))
-        np.savez(self._file("memories.npz", number), cache=driver.cache, history=driver.history)
+        memories = {"cache": driver.cache, "history": driver.history}
+        write_arrays(self._file("memories.npz", number), memories, compressed=False)
         record = {"facts": self.facts, "number": number, "standing": asdict(standing)}
-        part = self.folder / f"{RECORD}.part"
-        part.write_text(json.dumps(record, indent=2) + "\n")
-        os.replace(part, self.folder / RECORD)  # from here on the new files count
+        write_json(self.folder / RECORD, record)  # from here on the new files count
         for path in self.folder.iterdir():
             if path.name != RECORD and not path.name.startswith(f"{number}-"):
                 path.unlink()

@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import astuple
@@ -14,6 +13,7 @@ from cosim.engines.base import Engine, Setup
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.verilator import VerilatorEngine
 from model.errors import UserError
+from model.files import write_file
 from model.source_code import code_digest
 
 ENGINES = ("verilator", "myhdl")
@@ -45,9 +45,7 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
         if not name.is_file():
             print(f"exporting the {config.rows}x{config.cols} accelerator (once) ...", file=sys.stderr, flush=True)
             done = (convert or _exporter())(config, "verilog", folder)
-            part = folder / "path.part"
-            part.write_text(done.name)
-            os.replace(part, name)
+            write_file(name, done.name)
     return folder / name.read_text()
 
 

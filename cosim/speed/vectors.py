@@ -8,6 +8,7 @@ from pathlib import Path
 from accel.config import BuildConfig
 from accel.interfaces.top_ports import Port, TopPorts
 from cosim.speed.replay import SHOWN_ERRORS, Columns
+from model.files import write_file
 
 CLOCK = "clk"
 REPORT_EVERY = 16  # cycles between two reports of a replaying simulator
@@ -38,7 +39,7 @@ class Vectors:
 
     def save(self, path: Path) -> None:
         """For a simulator in a process of its own."""
-        path.write_bytes(pickle.dumps(self))
+        write_file(path, pickle.dumps(self))
 
     @classmethod
     def load(cls, path: Path) -> "Vectors":

@@ -25,6 +25,7 @@ from model.dit.config import NAMED_MODELS, DiTConfig
 from model.dit.seeded import seeded_dit
 from model.dit.transformer import DiT, blank_model, first_blocks
 from model.errors import UserError
+from model.files import replacing
 
 CHECKPOINT_DIR = Path(__file__).parents[1] / "checkpoints"
 PICKLED = (".pt", ".pth")
@@ -114,8 +115,8 @@ def save_checkpoint(path: str | Path, model: DiT, metadata: dict[str, str] | Non
     state = {name: tensor.detach().float().contiguous().cpu() for name, tensor in model.state_dict().items()}
     entries = {"config": json.dumps(model.config.model_dump()), **(metadata or {})}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, path, metadata=entries)
+        with replacing(path) as part:
+            save_file(state, part, metadata=entries)
     except (OSError, SafetensorError) as error:
         raise UserError(f"Checkpoint {path} cannot be written ({error}): choose a folder that can be.") from None
 

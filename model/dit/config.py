@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from model.errors import UserError
+from model.files import misfit
 
 
 class DiTConfig(BaseModel):
@@ -64,7 +65,7 @@ class DiTConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UserError(_sentence(error)) from None
+            raise UserError(f"DiTConfig: {misfit(error)}.") from None
 
     @model_validator(mode="after")
     def _check_fit(self) -> DiTConfig:
@@ -169,19 +170,6 @@ class DiTConfig(BaseModel):
 
 
 CLIP_FIELDS = ("frames", "attention")
-
-
-def _sentence(error: ValidationError) -> str:
-    """One sentence for the first problem of a pydantic report: field, value and remedy."""
-    problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ")
-    if not field:
-        return f"DiTConfig: {message}"
-    if problem["type"] == "extra_forbidden":
-        return f"DiTConfig has no field {field}: remove it or use one of {', '.join(DiTConfig.model_fields)}."
-    wanted = message.removeprefix("Input should be ")
-    return f"DiTConfig field {field} is {problem['input']!r}: give it a value that is {wanted}."
 
 
 def _latent(

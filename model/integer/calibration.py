@@ -26,6 +26,7 @@ from torch.nn import functional
 from model.dit.config import DiTConfig
 from model.dit.sampler import DDIM, make_noise, predict_noise
 from model.dit.transformer import Block, DiT
+from model.files import replacing
 
 FORMAT_VERSION = "3"
 DEFAULT_IMAGES = 40
@@ -150,7 +151,6 @@ def load_or_calibrate(
         return stored
     print(f"calibrating on {images} image(s), {count} timestep(s) each ...", file=sys.stderr, flush=True)
     fresh = calibrate(dit, steps, cfg, images, first=first)
-    path.parent.mkdir(parents=True, exist_ok=True)
     save_calibration(path, fresh)
     return fresh
 
@@ -172,7 +172,8 @@ def calibration_path(checkpoint: str | Path) -> Path:
 def save_calibration(path: str | Path, calibration: Calibration) -> None:
     """Write a calibration as .safetensors, its hash in the metadata entry "digest"."""
     tensors = {field.name: getattr(calibration, field.name) for field in fields(Calibration) if field.name != "digest"}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, {"digest": calibration.digest})
+    with replacing(Path(path)) as part:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, {"digest": calibration.digest})
 
 
 def load_calibration(path: str | Path) -> Calibration | None:

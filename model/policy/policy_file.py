@@ -5,15 +5,15 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from model.dit.checkpoint import find_checkpoint
 from model.errors import UserError
+from model.files import read_model
 from model.integer.calibration import model_digest
 from model.integer.integer_dit import IntegerDiT
 from model.policy.meter_model import Meter
@@ -143,25 +143,4 @@ def read_policy(path: Path) -> StoredPolicy:
     Raises:
         UserError: it cannot be read or does not fit the schema.
     """
-    try:
-        return StoredPolicy.model_validate_json(path.read_text())
-    except (OSError, ValidationError) as error:
-        reason = error.strerror if isinstance(error, OSError) else _place(error)
-        raise UserError(
-            f"{path} does not hold a policy ({reason}): run `radit calibrate` again, or remove it."
-        ) from None
-
-
-def write_policy(path: Path, stored: StoredPolicy) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(stored.model_dump(mode="json"), indent=2) + "\n")
-    partial.replace(path)
-
-
-def _place(error: ValidationError) -> str:
-    """Where the first misfit is, and what it is."""
-    problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    return f"{field}: {problem['msg']}" if field else str(problem["msg"])
+    return read_model(StoredPolicy, path, "Policy file", "run `radit calibrate` again, or remove it")

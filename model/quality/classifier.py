@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.errors import UserError
+from model.files import replacing
 from model.training.batches import Batches
 from model.training.digits import split_digits
 from model.training.train import learning_rate
@@ -144,8 +145,8 @@ def load_or_train(path: Path, kind: Callable[[], AnyClassifier], train: Callable
     """
     if not path.is_file():
         classifier = train()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(classifier.state_dict(), path)
+        with replacing(path) as part:
+            save_file(classifier.state_dict(), part)
         return classifier
     classifier = kind()
     try:

@@ -31,6 +31,7 @@ from model.dit.checkpoint import find_checkpoint, load_config, load_model
 from model.dit.sampler import DDIM, make_noise, sample
 from model.dit.transformer import DiT
 from model.errors import UserError
+from model.files import write_json
 from model.integer.calibration import load_or_calibrate, model_digest
 from model.integer.generate import generate, mac_reduction
 from model.integer.integer_dit import IntegerDiT
@@ -72,7 +73,7 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
     found = None if force else _load(path, settings)
     if found is None:
         found = measure(settings)
-        path.write_text(json.dumps(found, indent=2) + "\n")
+        write_json(path, found)
     print(json.dumps(found["result"], indent=2))
     return found["result"]
 
@@ -91,8 +92,7 @@ def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
             return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
     print("no stored quality result matches; measuring (minutes) ...", flush=True)
     found = measure(settings)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(found, indent=2) + "\n")
+    write_json(kept, found)
     return found["result"] | {"origin": "measured in this run"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from model.errors import UserError
+from model.files import replacing
 
 
 def state_path(out: str | Path) -> Path:
@@ -23,11 +23,9 @@ def write_state(path: Path, key: dict[str, Any], state: dict[str, Any]) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"key": key, "state": state}, part)
-        os.replace(part, path)
+        with replacing(path) as part:
+            torch.save({"key": key, "state": state}, part)
     except (OSError, RuntimeError) as error:
         raise UserError(f"Training state {path} cannot be written ({error}): choose a folder that can be.") from None
 

@@ -29,6 +29,7 @@ from model.dit.checkpoint import find_checkpoint, load_model
 from model.dit.sampler import DDIM, make_noise
 from model.dit.transformer import DiT
 from model.errors import UserError
+from model.files import write_json
 from model.integer.calibration import (
     CACHE,
     Calibration,
@@ -42,7 +43,7 @@ from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
 from model.integer.quantize import quantize
 from model.integer.reference import Reference
-from model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path, write_policy
+from model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path
 from model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from model.quality.measures import squared_errors
 from model.tuning.error_meter import fit_meter, fit_weights, injected
@@ -161,7 +162,7 @@ def run_calibrate(
         stored = _metered(found, baseline, target, start)
     if found.ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
-    write_policy(path, stored)
+    write_json(path, stored)
     _report(stored, path, time.perf_counter() - since)
     return stored
 

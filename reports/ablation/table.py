@@ -6,15 +6,12 @@ table; without an argument, from the copy there is. ``stale`` is what the test a
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from model.errors import UserError
+from model.files import read_model, write_file
 from reports.ablation.schema import AblationPoint, Ablations
-from reports.common.files import atomic_write
 from reports.common.generated_section import put_between
 
 ROOT = Path(__file__).parents[2]
@@ -31,10 +28,7 @@ def load(path: Path) -> Ablations:
     Raises:
         UserError: it is not there or does not fit its schema.
     """
-    try:
-        return Ablations.model_validate(json.loads(path.read_text()))
-    except (OSError, ValueError, ValidationError) as problem:
-        raise UserError(f"{path} does not fit: {problem}; run radit ablate.") from None
+    return read_model(Ablations, path, "ablations", "run `radit ablate` to make them")
 
 
 def ablation_table(result: Ablations) -> str:
@@ -91,8 +85,8 @@ def main(folder: Path | None = None, page: Path = PAGE, stored: Path = STORED) -
     text = updated(page.read_text(), load(source / "ablations.json"))
     if source != stored:
         for kind in KINDS:
-            atomic_write(stored / f"ablations.{kind}", (source / f"ablations.{kind}").read_bytes())
-    atomic_write(page, text)
+            write_file(stored / f"ablations.{kind}", (source / f"ablations.{kind}").read_bytes())
+    write_file(page, text)
 
 
 if __name__ == "__main__":

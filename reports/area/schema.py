@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from model.errors import UserError
+from model.files import read_model, write_json
 from reports.area.parts import PARTS, Group
-from reports.common.files import atomic_write
 from reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
 
 SCHEMA_VERSION = 1
@@ -142,8 +140,8 @@ class Area(Part):
 
 def write_area(folder: Path, area: Area) -> Path:
     """Check and write ``area.json`` in a folder, whole or not at all; return its path."""
-    path, checked = folder / FILE, Area.model_validate(area.model_dump())
-    atomic_write(path, json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
+    path = folder / FILE
+    write_json(path, area)
     return path
 
 
@@ -153,15 +151,4 @@ def load_area(path: Path) -> Area:
     Raises:
         UserError: the file is missing, not JSON, or does not fit the schema.
     """
-    try:
-        return Area.model_validate(json.loads(path.read_text()))
-    except OSError as error:
-        raise UserError(f"account {path} cannot be read ({error.strerror}); run `radit area` first.") from None
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UserError(
-            f"account {path} field {where} does not fit ({problem['msg']}); run `radit area` again."
-        ) from None
-    except ValueError as error:
-        raise UserError(f"account {path} is not JSON ({error}); run `radit area` again.") from None
+    return read_model(Area, path, "account", "run `radit area` to make it")

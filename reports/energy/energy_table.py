@@ -6,15 +6,17 @@ Every value is a range low / nominal / high. A table that lacks a unit or a sour
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from model.errors import UserError
+from model.files import misfit
 
 DEFAULT_TABLE = Path(__file__).parents[1] / "tables" / "default.toml"
 PRIMITIVES = ("mac_int8", "mac_held", "mac_idle_clock", "multiply_bit2", "add_bit", "register_bit", "external_bit")
@@ -25,7 +27,15 @@ ACTIONS = (
 RATIOS = ("host_overhead", "sram_write")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Source = Annotated[str, StringConstraints(min_length=8, pattern=r"\[[PSCU]\]")]
+
+
+def _tagged(source: str) -> str:
+    if not re.search(r"\[[PSCU]\]", source):
+        raise ValueError("state the source with a tag [P], [S], [C] or [U]")
+    return source
+
+
+Source = Annotated[str, StringConstraints(min_length=8), AfterValidator(_tagged)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -250,21 +260,4 @@ def load_table(path: Path = DEFAULT_TABLE) -> EnergyTable:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"energy table {path} is not valid TOML ({error}); correct that place.") from None
     except ValidationError as error:
-        raise UserError(f"energy table {path}: {_sentence(error)}.") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first problem as a clause naming entry, field and remedy."""
-    problem = error.errors()[0]
-    *entry, field = [str(part) for part in problem["loc"]] or [""]
-    where = f"entry {'.'.join(entry)} field {field}" if entry else f"field {field}"
-    if problem["type"] == "missing":
-        return f"{where} is missing: add it"
-    if problem["type"] == "extra_forbidden":
-        return f"{where} is unknown: remove it"
-    if problem["type"] == "string_pattern_mismatch" and field == "source":
-        return f"{where} is {problem['input']!r}: state the source with a tag [P], [S], [C] or [U]"
-    if problem["type"] == "value_error":
-        message = problem["msg"].removeprefix("Value error, ")
-        return f"entry {'.'.join([*entry, field])}: {message}" if field else message
-    return f"{where} is {problem['input']!r}: {problem['msg'].replace('Input', 'it', 1).replace('String', 'it', 1)}"
+        raise UserError(f"energy table {path}: {misfit(error)}.") from None

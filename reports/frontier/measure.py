@@ -25,6 +25,7 @@ from cosim.support.sizes import build_for, dims_of
 from model.dit.checkpoint import find_checkpoint, load_config, load_model
 from model.dit.sampler import DDIM, make_noise
 from model.dit.transformer import DiT
+from model.files import write_arrays
 from model.integer.calibration import load_or_calibrate
 from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
@@ -76,13 +77,7 @@ class Measured:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part.npz")
-        np.savez_compressed(
-            partial, images=self.images, cycles=self.cycles, macs=self.macs,
-            counters=json.dumps(self.counters), saturations=self.saturations,
-        )  # fmt: skip
-        partial.replace(path)
+        write_arrays(path, vars(self) | {"counters": json.dumps(self.counters)})
 
     @classmethod
     def load(cls, path: Path) -> Measured:

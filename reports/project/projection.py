@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
-from reports.common.files import atomic_write
+from model.files import write_json
 from reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
 from reports.run.schema import Costs, Ratios
 
@@ -66,6 +65,6 @@ class Projection(Part):
 
 def write_projection(folder: Path, projection: Projection) -> Path:
     """Check and write ``project.json`` in a folder, whole or not at all; return its path."""
-    path, checked = folder / FILE, Projection.model_validate(projection.model_dump())
-    atomic_write(path, json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
+    path = folder / FILE
+    write_json(path, projection)
     return path

@@ -6,15 +6,13 @@ Arrays in the file: ``reused`` and ``forecast_reused``, decisions of radit and o
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from model import files
 from model.errors import UserError
-from reports.common.files import atomic_write
 from reports.run.schema import POLICY_LABELS
 
 ARRAYS_FILE = "arrays.npz"
@@ -74,9 +72,7 @@ class ReportArrays(Decisions):
 
 def write_arrays(path: Path, arrays: Decisions) -> None:
     """Write the arrays whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays.named())  # type: ignore[arg-type]
-    atomic_write(path, buffer.getvalue())
+    files.write_arrays(path, arrays.named())
 
 
 def load_arrays(path: Path) -> ReportArrays:
@@ -110,8 +106,4 @@ def load_decisions(path: Path, policy: str = "radit") -> np.ndarray:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"arrays {path} cannot be read ({error}); run `radit demo` again.") from None
+    return files.read_arrays(path, "arrays", "run `radit demo` to make them")

@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from reports.common.files import atomic_write
+from model.files import write_file
 from reports.run.arrays import ReportArrays
 from reports.run.schema import POLICY_LABELS
 
@@ -104,6 +104,6 @@ def write_pictures(folder: Path, arrays: ReportArrays) -> None:
         for number, sample in enumerate(samples):
             frames = [zoomed(pixels(frame), ZOOM) for frame in _frames(sample)]
             file, data = ("gif", gif(frames)) if arrays.are_clips else ("png", png(frames[0]))
-            atomic_write(folder / f"{name}_{number:02d}.{file}", data)
+            write_file(folder / f"{name}_{number:02d}.{file}", data)
     if arrays.are_clips:
-        atomic_write(folder / SHEET_FILE, png(contact_sheet(arrays.images)))
+        write_file(folder / SHEET_FILE, png(contact_sheet(arrays.images)))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from model.errors import UserError
-from reports.common.files import atomic_write
+from model.files import write_file
 from reports.common.generated_section import put_between
 from reports.run.schema import POLICY_LABELS, Comparison, PolicyResult, Quality
 from reports.run.summary import load_summary
@@ -154,8 +154,8 @@ def main(summary: Path | None = None, readme: Path = README, stored: Path | None
         text = updated(text, found)
         target = stored or (STORED_SUMMARY if found.sampler.frames == 1 else STORED_CLIPS)
         if source != target:
-            atomic_write(target, source.read_bytes())
-    atomic_write(readme, text)
+            write_file(target, source.read_bytes())
+    write_file(readme, text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from reports.common.files import atomic_write
+from model.files import write_file
 from reports.run import plots
 from reports.run.arrays import ARRAYS_FILE, ReportArrays, load_arrays
 from reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
@@ -84,7 +84,7 @@ def render(summary: Comparison, arrays: ReportArrays | None) -> str:
 def write_report(out: Path, summary: Comparison, arrays: ReportArrays | None) -> Path:
     """Render and write ``out/report.html``, whole or not at all; return its path."""
     path = out / REPORT_FILE
-    atomic_write(path, render(summary, arrays))
+    write_file(path, render(summary, arrays))
     return path
 
 

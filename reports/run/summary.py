@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from accel.config import BuildConfig
 from accel.control.registers import CAUSES, PHASES
 from model.errors import UserError
-from reports.common.files import atomic_write, versions
+from model.files import read_json, read_model, write_json
+from reports.common.files import versions
 from reports.cost.traffic import external_bytes
 from reports.cycles.roofline import Roofline
 from reports.energy.energy_model import EnergyReport
 from reports.energy.energy_table import EnergyTable
 from reports.run.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Summary
+
+REMEDY = "run `radit demo` to make it"
 
 
 def policy_result(
@@ -101,8 +101,7 @@ def provenance(table: EnergyTable, memory_plan: str, hashes: dict[str, str], com
 
 def write_summary(path: Path, summary: Summary) -> None:
     """Check the summary against its schema and write it whole or not at all."""
-    checked = Summary.model_validate(summary.model_dump())
-    atomic_write(path, json.dumps(checked.model_dump(), indent=2, allow_nan=False) + "\n")
+    write_json(path, summary)
 
 
 def load_summary(path: Path) -> Summary:
@@ -111,19 +110,8 @@ def load_summary(path: Path) -> Summary:
     Raises:
         UserError: the file is missing, not JSON, or does not fit the schema.
     """
-    try:
-        stored = json.loads(path.read_text())
-        made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else None
-        if made in (None, SCHEMA_VERSION):
-            return Summary.model_validate(stored)
-    except OSError as error:
-        raise UserError(f"summary {path} cannot be read ({error.strerror}); run `radit demo` first.") from None
-    except ValidationError as error:
-        problem = error.errors()[0]
-        field = ".".join(str(part) for part in problem["loc"])
-        raise UserError(
-            f"summary {path} field {field} does not fit ({problem['msg']}); run `radit demo` again."
-        ) from None
-    except ValueError as error:
-        raise UserError(f"summary {path} is not JSON ({error}); run `radit demo` again.") from None
-    raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}; run `radit demo` again.")
+    stored = read_json(path, "summary", REMEDY)
+    made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else SCHEMA_VERSION
+    if made != SCHEMA_VERSION:
+        raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}: {REMEDY}.")
+    return read_model(Summary, path, "summary", REMEDY)

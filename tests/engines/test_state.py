@@ -131,10 +131,10 @@ def test_a_damaged_state_is_refused(tmp_path):
         load(engine)
         for damaged in (b"", whole[:100], whole[:-1000], whole[:-1], bytes(flipped)):
             path.write_bytes(damaged)
-            with pytest.raises(UserError, match="cannot be read, it may be cut off: delete it and start the run anew"):
+            with pytest.raises(UserError, match="cannot be read, it may be cut off .*: delete it and start the run"):
                 engine.restore(path)
         path.unlink()
-        with pytest.raises(UserError, match="there is no simulation state"):
+        with pytest.raises(UserError, match="simulation state .* cannot be read .no such file"):
             engine.restore(path)
 
 

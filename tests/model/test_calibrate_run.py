@@ -184,10 +184,10 @@ def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
     [
         ({"weights": "0"}, "small.policy.json was calibrated for another model .*: run `radit calibrate --model"),
         ({"integer_model": "0"}, "was calibrated for another model or another quantization"),
-        ({"version": 2}, "does not hold a policy .version: .*: run `radit calibrate` again, or remove it"),
-        ({"seed": 5}, "does not hold a policy .seed: "),
-        ({"surprise": 1}, "does not hold a policy .surprise: "),
-        ({"policy": {"name": "forecast", "reach": -1.0}}, "does not hold a policy .policy: .*reach is -1.0"),
+        ({"version": 2}, "does not fit .field version is 2: .*: run `radit calibrate` again, or remove it"),
+        ({"seed": 5}, "does not fit .field seed is 5: "),
+        ({"surprise": 1}, "does not fit .field surprise is unknown"),
+        ({"policy": {"name": "forecast", "reach": -1.0}}, "does not fit .field policy: .*reach is -1.0"),
     ],
 )
 def test_stale_foreign_and_damaged_files_are_refused(
@@ -200,7 +200,7 @@ def test_stale_foreign_and_damaged_files_are_refused(
         policy_of("forecast", checkpoint, integer)
     assert "\n" not in str(found.value)
     path.write_text("{")
-    with pytest.raises(UserError, match="does not hold a policy"):
+    with pytest.raises(UserError, match="is not JSON"):
         policy_of("forecast", checkpoint, integer)
 
 

@@ -146,7 +146,7 @@ def test_a_wrong_image_shape_is_named() -> None:
         ({"mlp_ratio": 0.001}, "mlp_ratio 0.001 leaves the MLP without hidden features"),
         ({"mlp_ratio": float("nan")}, "mlp_ratio is nan"),
         ({"class_dropout_prob": 1.0}, "class_dropout_prob is 1.0"),
-        ({"layers": 3}, "no field layers: remove it or use one of input_size"),
+        ({"layers": 3}, "field layers is unknown: remove it"),
     ],
 )
 def test_a_bad_config_is_named(values: dict[str, float], words: str) -> None:

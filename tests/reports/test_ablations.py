@@ -169,7 +169,7 @@ def test_table_is_written_and_goes_stale(out, result, tmp_path):
     (stored / "ablations.json").write_text(json.dumps(changed.model_dump()))
     assert stale(page, stored)
     shutil.rmtree(stored)
-    with pytest.raises(UserError, match="run radit ablate"):
+    with pytest.raises(UserError, match="run `radit ablate` to make them"):
         ablation_table.main(None, page, stored)
 
 

@@ -248,9 +248,9 @@ def test_account_is_written_and_read(tmp_path):
     account = made_up.area()
     assert load_area(write_area(tmp_path, account)) == account
     (tmp_path / "area.json").write_text("{}")
-    with pytest.raises(UserError, match="field .* does not fit"):
+    with pytest.raises(UserError, match="does not fit .field .* is missing"):
         load_area(tmp_path / "area.json")
-    with pytest.raises(UserError, match="run `radit area` first"):
+    with pytest.raises(UserError, match="run `radit area` to make it"):
         load_area(tmp_path / "none.json")
 
 

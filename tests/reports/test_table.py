@@ -87,7 +87,7 @@ def test_missing_source_is_named(tmp_path):
     source = next(i for i in range(first, len(lines)) if lines[i].startswith("source"))
     path = tmp_path / "bad.toml"
     path.write_text("\n".join(lines[:source] + lines[source + 1 :]))
-    with pytest.raises(UserError, match="entry primitive.mac_int8 field source is missing: add it"):
+    with pytest.raises(UserError, match="field primitive.mac_int8.source is missing: add it"):
         load_table(path)
 
 

@@ -1,0 +1,131 @@
+"""Files: written whole or not at all, and read with one sentence about what is wrong.
+
+A file is written under a temporary name beside it, flushed to the disk and renamed. Readers, other processes and an
+interruption therefore see the earlier file or the new one, never a part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from model.errors import UserError
+
+Content = TypeVar("Content", bound=BaseModel)
+SHOWN = (str, int, float, type(None))  # types of a wrong value that a sentence repeats
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside `path` to write to; it takes the place of `path` where the block ends well.
+
+    Folders that are missing are made. Where the block fails, the temporary file is removed and `path` stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        yield Path(name)
+        with open(name, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_file(path: Path, data: bytes | str) -> None:
+    """Write bytes, or a text as UTF-8."""
+    with replacing(path) as part:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def write_json(path: Path, content: BaseModel | Mapping[str, Any]) -> None:
+    """Write JSON with an indent of 2; a model is checked against its schema first, because its fields may be set.
+
+    Raises:
+        ValueError: a number is not finite, or a model does not fit its schema.
+    """
+    if isinstance(content, BaseModel):
+        content = type(content).model_validate(content.model_dump()).model_dump(mode="json")
+    write_file(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = True) -> None:
+    """Write named arrays, texts and numbers as .npz."""
+    save = np.savez_compressed if compressed else np.savez
+    with replacing(path) as part, open(part, "wb") as file:
+        save(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+
+
+def read_json(path: Path, noun: str, remedy: str) -> Any:
+    """Return what a JSON file holds.
+
+    Args:
+        noun: what the file is, for the sentence.
+        remedy: what to do where it cannot be read, for the sentence.
+
+    Raises:
+        UserError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{noun} {path} cannot be read ({error.strerror}): {remedy}.") from None
+    except ValueError as error:
+        raise UserError(f"{noun} {path} is not JSON ({error}): {remedy}.") from None
+
+
+def read_model(kind: type[Content], path: Path, noun: str, remedy: str) -> Content:
+    """Return what a JSON file holds as a model of a kind; see `read_json`.
+
+    Raises:
+        UserError: the file is missing, is not JSON, or does not fit the schema.
+    """
+    content = read_json(path, noun, remedy)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{noun} {path} does not fit ({misfit(error)}): {remedy}.") from None
+
+
+def read_arrays(path: Path, noun: str, remedy: str) -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz file by name; see `read_json`.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except FileNotFoundError:
+        raise UserError(f"{noun} {path} cannot be read (no such file): {remedy}.") from None
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{noun} {path} cannot be read, it may be cut off ({error}): {remedy}.") from None
+
+
+def misfit(error: ValidationError) -> str:
+    """Return the first problem of a validation as a clause that names field, value and remedy."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    if not place:
+        return message
+    if problem["type"] == "missing":
+        return f"field {place} is missing: add it"
+    if problem["type"] == "extra_forbidden":
+        return f"field {place} is unknown: remove it"
+    shown = f"field {place} is {problem['input']!r}" if isinstance(problem["input"], SHOWN) else f"field {place}"
+    wanted = message.removeprefix("Input should be ")
+    return f"{shown}: {message}" if wanted == message else f"{shown}: give it a value that is {wanted}"
