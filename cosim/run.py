@@ -6,9 +6,9 @@ that share the weights.
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +21,13 @@ from cosim.image import ImageResult, Tick, generate_image, open_for
 from cosim.prepare import Prepared
 from cosim.run_state import SavedRun
 from cosim.scoreboard import Check
-from cosim.support.progress import MacBar
 from model.errors import UserError
 from model.policy.skip_policy import Policy
 
 Task = tuple[Policy, int]  # policy and image
+Progress = Callable[[int, int], object]  # MACs simulated so far, and MACs of everything that is not skipped so far
+
+log = logging.getLogger("radit")
 
 
 @dataclass
@@ -60,12 +62,34 @@ class PolicyRun:
         return sum(result.macs for result in self.results) / 1e9 / self.seconds["engine"]
 
 
-def run(prepared: Prepared, policies: list[Policy], state: Path | None = None, resume: bool = False) -> list[PolicyRun]:
-    """Generate the request's images under every policy; a progress bar counts MACs.
+class MacCount:
+    """MACs that are done and those that are still to come; told whenever they change."""
+
+    def __init__(self, macs: int, progress: Progress | None) -> None:
+        self._done, self._left, self._progress = 0, macs, progress
+        self.tick(0, 0)
+
+    def tick(self, simulated: int, skipped: int) -> None:
+        """Book MACs that were simulated, and others that are not to come any more."""
+        self._done += simulated
+        self._left -= simulated + skipped
+        if self._progress is not None:
+            self._progress(self._done, self._done + self._left)
+
+
+def run(
+    prepared: Prepared,
+    policies: list[Policy],
+    state: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> list[PolicyRun]:
+    """Generate the request's images under every policy.
 
     Args:
         state: folder that keeps the state of a single task on Verilator while it runs.
         resume: go on from what that folder holds.
+        progress: called when the simulation starts and after every sub-block, or image where images run side by side.
 
     Raises:
         UserError: there is nothing to resume, or nothing that could be.
@@ -75,8 +99,9 @@ def run(prepared: Prepared, policies: list[Policy], state: Path | None = None, r
     saved = _saved_run(prepared, tasks, state, resume)
     open_for(prepared).close()  # export and compile before the work is spread
     runs = {policy.name: PolicyRun(policy) for policy in policies}
-    with MacBar(request.engine, len(tasks) * prepared.macs) as bar, _told_where(saved):
-        for name, result in _results(prepared, tasks, bar.tick, saved):
+    count = MacCount(len(tasks) * prepared.macs, progress)
+    with _told_where(saved):
+        for name, result in _results(prepared, tasks, count.tick, saved):
             runs[name].results.append(result)
     if saved is not None:
         saved.remove()
@@ -100,7 +125,7 @@ def _saved_run(prepared: Prepared, tasks: list[Task], state: Path | None, resume
     saved = SavedRun(state, prepared.facts() | {"policy": tasks[0][0].text}, resume)
     if saved.place:
         where = f"from {saved.place} on" if resume else f"over; --resume would have gone on from {saved.place}"
-        print(f"starting {where}", file=sys.stderr)
+        log.info("starting %s", where)
     return saved
 
 
@@ -113,7 +138,7 @@ def _told_where(saved: SavedRun | None) -> Iterator[None]:
         raise
     except BaseException:
         if saved is not None and saved.place:
-            print(f"interrupted; --resume goes on from {saved.place}", file=sys.stderr)
+            log.info("interrupted; --resume goes on from %s", saved.place)
         raise
 
 

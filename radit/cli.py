@@ -12,6 +12,7 @@ import typer
 
 from model.errors import UserError
 from radit import model_commands
+from radit.machine import Memory
 from radit.options import (
     BUILD,
     ArrayOption,
@@ -37,6 +38,7 @@ from radit.options import (
     parse_policies,
     split_list,
 )
+from radit.terminal.messages import complain, told
 
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
@@ -80,20 +82,12 @@ def demo(
     Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
     """
     shape = parse_array(array)
-    from reports.run.runs import run_demo
+    from radit.run_commands import run_demo
 
     equal = run_demo(
-        model=model,
-        images=images,
-        steps=steps,
-        cfg=cfg,
-        seed=seed,
-        array=shape,
-        engine=engine.value,
-        memory=memory_of(latency, bandwidth, stall, memory_seed=memory_seed),
-        max_error=max_error,
-        out=out,
-    )
+        model=model, array=shape, images=images, steps=steps, seed=seed, cfg=cfg, engine=engine.value,
+        memory=Memory(latency, bandwidth, stall, memory_seed), max_error=max_error, out=out,
+    )  # fmt: skip
     return 0 if equal else 1
 
 
@@ -143,25 +137,13 @@ def cosim(
     A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
     """
     policies, shape = parse_policies(policy or ["radit"]), parse_array(array)
-    from reports.run.runs import run_cosim
+    from radit.run_commands import run_cosim
 
     equal = run_cosim(
-        model=model,
-        blocks=blocks,
-        policies=policies,
-        engine=engine.value,
-        array=shape,
-        steps=steps,
-        timesteps=timesteps,
-        images=images,
-        seed=seed,
-        cfg=cfg,
-        memory=memory_of(latency, bandwidth, stall, memory_seed=memory_seed),
-        max_error=max_error,
-        out=out,
-        waves=waves,
-        resume=resume,
-    )
+        model=model, blocks=blocks, policies=policies, array=shape, images=images, steps=steps, timesteps=timesteps,
+        seed=seed, cfg=cfg, engine=engine.value, memory=Memory(latency, bandwidth, stall, memory_seed),
+        max_error=max_error, out=out, with_waves=waves, resume=resume,
+    )  # fmt: skip
     return 0 if equal else 1
 
 
@@ -298,26 +280,28 @@ def report(
     """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""
     from reports.run.runs import rerun_report
 
-    rerun_report(run=run, table=table, readme=readme)
+    print(f"wrote {rerun_report(run=run, table=table, readme=readme)}")
     return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; bad input becomes one sentence and exit status 2 instead of a traceback."""
-    try:
-        return app(arguments, prog_name="radit", standalone_mode=False) or 0
-    except UserError as error:
-        return complain(str(error))
-    except typer.TyperException as error:  # an option that does not exist or does not parse
-        if not (arguments if arguments is not None else sys.argv[1:]):
-            print(error.format_message(), file=sys.stderr)  # the help
-            return error.exit_code
-        sentence = error.format_message().replace("Value error, ", "").rstrip(".")
-        return complain(f"{sentence} (see radit COMMAND --help)")
+    with told():
+        try:
+            return app(arguments, prog_name="radit", standalone_mode=False) or 0
+        except UserError as error:
+            return refuse(str(error.__cause__ if isinstance(error.__cause__, UserError) else error))
+        except typer.TyperException as error:  # an option that does not exist or does not parse
+            if not (arguments if arguments is not None else sys.argv[1:]):
+                print(error.format_message(), file=sys.stderr)  # the help
+                return error.exit_code
+            sentence = error.format_message().replace("Value error, ", "").rstrip(".")
+            return refuse(f"{sentence} (see radit COMMAND --help)")
 
 
-def complain(sentence: str) -> int:
-    print(f"radit: {sentence}", file=sys.stderr)
+def refuse(sentence: str) -> int:
+    """Say what is wrong with the input; returns the exit status."""
+    complain(sentence)
     return 2
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from model.errors import UserError
+from radit.machine import parse_array as array_of
 
 POLICIES = ("dense", "radit", "forecast")
 BUILD = Path("build")
@@ -105,10 +106,7 @@ MaxErrorOption = Annotated[
 
 def parse_array(text: str) -> tuple[int, int]:
     """Rows and columns of 'RxC'."""
-    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", text)
-    if not match:
-        raise UserError(f"--array is '{text}': give two positive numbers as rows x columns, such as 16x16.")
-    return int(match[1]), int(match[2])
+    return array_of(text, "--array")
 
 
 def memory_of(latency: int, bandwidth: float, stall: float, **seed: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import fcntl
 import hashlib
-import sys
+import logging
 from collections.abc import Callable
 from dataclasses import astuple
 from importlib.metadata import version
@@ -18,6 +18,8 @@ from model.source_code import code_digest
 
 ENGINES = ("verilator", "myhdl")
 SOURCES = ("accel.top", "accel.export.convert")  # what the exported Verilog depends on
+
+log = logging.getLogger("radit")
 
 
 def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, build: Path = Path("build")) -> Engine:
@@ -43,7 +45,7 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not name.is_file():
-            print(f"exporting the {config.rows}x{config.cols} accelerator (once) ...", file=sys.stderr, flush=True)
+            log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
             done = (convert or _exporter())(config, "verilog", folder)
             write_file(name, done.name)
     return folder / name.read_text()

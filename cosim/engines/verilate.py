@@ -6,12 +6,12 @@ that run once be built with little optimization.
 
 import fcntl
 import hashlib
+import logging
 import os
 import platform
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +36,8 @@ VERILATE = (
 COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
 FAST, MEDIUM, SLOW = "-O3", "-O1", "-O0"  # every cycle; Verilator's library and waveforms; once
 LAST_LINES = 15
+
+log = logging.getLogger("radit")
 
 
 class BuildError(RuntimeError):
@@ -177,7 +179,7 @@ class Build:
     def run(self, folder: Path) -> None:
         """Build into a folder beside, then rename."""
         shape = f"{self.config.rows}x{self.config.cols}"
-        print(f"building the {shape} simulator with Verilator (once) ...", file=sys.stderr, flush=True)
+        log.info("building the %s simulator with Verilator (once) ...", shape)
         started = time.monotonic()
         work = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(work, ignore_errors=True)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -35,6 +35,8 @@ DEFAULT_SEED = 20_000
 DEFAULT_CFG = 1.5
 CACHE = Path("build") / "calibration"
 MOST_GMACS = 250.0  # of a calibration that is not stored, unless one image takes more: seconds on two cores
+
+log = logging.getLogger("radit")
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def load_or_calibrate(
     stored = load_calibration(path)
     if stored is not None and stored.digest == digest:
         return stored
-    print(f"calibrating on {images} image(s), {count} timestep(s) each ...", file=sys.stderr, flush=True)
+    log.info("calibrating on %d image(s), %d timestep(s) each ...", images, count)
     fresh = calibrate(dit, steps, cfg, images, first=first)
     save_calibration(path, fresh)
     return fresh

@@ -96,13 +96,13 @@ def plan_memory(
     return MemoryPlan(cache, history, cache.capacity_kib <= left, history_fits, sram_kib)
 
 
-def planned(dims: Dims, build: BuildConfig, orders: Orders, sram_kib: float) -> MemoryPlan:
-    """The plan of what is ordered, see `plan_memory`."""
+def planned(dims: Dims, build: BuildConfig, orders: Orders, sram_kib: float, slots: int | None = None) -> MemoryPlan:
+    """The plan of what is ordered, see `plan_memory`; by default forecasts are of first order."""
     forecasts = orders.gains is not None and bool(orders.gains.any())
     compared = None
     if orders.policy_on and orders.follow is not None:
         compared = int((~orders.follow).any(0).sum())
-    return plan_memory(dims, build, sram_kib, slots=1 + forecasts, whole=orders.whole, compared=compared)
+    return plan_memory(dims, build, sram_kib, slots=slots or 1 + forecasts, whole=orders.whole, compared=compared)
 
 
 def plan_of_run(dims: Dims, build: BuildConfig, counters: Mapping[str, int], runs: int, sram_kib: float) -> MemoryPlan:

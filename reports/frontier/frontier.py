@@ -117,9 +117,9 @@ def _energy(settings: Settings, one: Candidate, found: Measured) -> float:
     dims, build = settings.sizes()
     count = len(found.images)
     counters = {name: round(total / count) for name, total in found.counters.items()}
-    table, compared = load_table(), one.compared(dims.sub_blocks)
+    table, compared = load_table(), one.costs.compared(dims.sub_blocks)
     sram = table.reuse_sram.capacity
-    plan = plan_memory(dims, build, sram, slots=one.cached_results, whole=one.whole, compared=compared)
+    plan = plan_memory(dims, build, sram, slots=one.costs.cached_results, whole=one.costs.whole, compared=compared)
     work = host_work(load_config(settings.model), one.sampler_steps, 1, dims.contexts)
     return energy(counters, build, table, plan, work).total_uj.nominal
 

@@ -168,13 +168,13 @@ def account(
     pays it, in the sub-blocks that a policy watches; the others are decided without codes.
     """
     dims, build = settings.sizes()
-    tables, rows = one.tables(integer), []
+    tables, rows = one.costs.tables(integer), []
     known: dict[bytes, tuple[int, int, dict[str, int]]] = {}  # many images decide alike
     for record in computed:
         if (same := record.tobytes()) not in known:
-            orders = one.orders(record, tables)
+            orders = one.costs.orders(record, tables)
             cycles = predict(dims, build, record, orders, MEMORY).cycles
-            counts = one.charged(expected_counts(dims, build, record, orders), dims)
+            counts = one.costs.charged(expected_counts(dims, build, record, orders), dims)
             known[same] = cycles, model_macs(dims, record), counts
         rows.append(known[same])
     total = add_counts(*(counts for _, _, counts in rows))

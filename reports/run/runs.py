@@ -1,4 +1,4 @@
-"""``radit demo`` and ``radit cosim``: run the hardware, then account for it.
+"""Run the hardware, account for it, write the results; render and price a finished run again.
 
 Results are written only after everything has run, each file whole or not at all; a run that fails leaves the results
 of an earlier one untouched, except that mismatches are reported in ``summary.json`` like everything else.
@@ -7,22 +7,19 @@ of an earlier one untouched, except that mismatches are reported in ``summary.js
 from __future__ import annotations
 
 import shutil
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
-from cosim.prepare import Prepared, Request, prepare
-from cosim.run import PolicyRun, run
+from cosim.prepare import Prepared
+from cosim.run import PolicyRun, Progress, run
 from cosim.support.sizes import build_for, dims_of
 from model.dit.checkpoint import load_config
-from model.errors import UserError
-from model.policy.skip_policy import POLICIES, Policy, parse_policy
-from model.quality.judge import judge_of
+from model.policy.skip_policy import Policy
 from model.quality.quality_run import stored_or_measured
 from reports.energy.energy_model import energy
 from reports.energy.energy_table import EnergyTable, load_table
@@ -32,65 +29,89 @@ from reports.run.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays
 from reports.run.pictures import write_pictures
 from reports.run.readme_table import main as update_readme
 from reports.run.render import SUMMARY_FILE, write_report
-from reports.run.run_results import cycles_as_predicted, summarize
+from reports.run.run_results import summarize, unexpected_counters, unpredicted_cycles
 from reports.run.schema import PolicyResult, Quality, Summary
 from reports.run.summary import all_ratios, load_summary, provenance, write_summary
-from reports.run.terminal import tell
-
-DEMO_IMAGES, DEMO_CLIPS = 10, 4
-DEMO, CLIP_DEMO = Path("build") / "demo", Path("build") / "moving-digits"
 
 
-def run_demo(
-    *, model: str, images: int | None, steps: int, cfg: float, seed: int, array: tuple[int, int], engine: str,
-    memory: dict[str, Any], out: Path | None, max_error: float | None = None,
-) -> bool:  # fmt: skip
-    """Digits or clips through the hardware under every policy, with quality, energy and the Verilog; True if all is
-    equal.
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of one or several policies came to.
+
+    Fields:
+        arrays: images and decisions, or decisions alone; None: a run stopped at a mismatch, or none of them skips.
+        problems: what is not equal or not as predicted, one sentence each.
+    """
+
+    runs: list[PolicyRun]
+    summary: Summary
+    arrays: Decisions | None
+    problems: list[str]
+
+    @property
+    def equal(self) -> bool:
+        """Everything is what it should be."""
+        return not self.problems and self.summary.check.passed
+
+
+def run_policies(
+    prepared: Prepared,
+    policies: list[Policy],
+    *,
+    with_quality: bool = False,
+    state: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Outcome:
+    """Run the policies through the hardware and account for them.
 
     Args:
-        images, out: None: those of the kind, images or clips.
+        with_quality: also with the stored quality of the model's samples, measured now where there is none.
+        state, resume, progress: see `cosim.run.run`.
+        command: what the summary names as its origin.
 
     Raises:
-        UserError: the model is unknown, or nobody judges what it generates.
+        UserError: nothing to resume, a broken energy table, or nobody judges what the model generates.
     """
-    judge_of(model)
-    clips = load_config(model).frames > 1
-    images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
-    request = Request(model, steps, images, seed, cfg, array, engine, **memory)
-    started = time.perf_counter()
-    prepared = prepare(request)
-    summary, arrays, equal = _measure(
-        prepared, [prepared.policy(name, max_error) for name in POLICIES], with_quality=True
-    )
-    _write(out, summary, arrays)
-    _copy_rtl(prepared.build, out / "rtl")
-    tell(summary, equal, out, time.perf_counter() - started)
-    return equal
+    request = prepared.request
+    quality = None
+    seconds = dict(prepared.seconds)
+    table = load_table()  # a broken table stops the run before it starts
+    since = time.perf_counter()
+    if with_quality:
+        quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
+        seconds["quality"] = time.perf_counter() - since
+    since = time.perf_counter()
+    runs = run(prepared, policies, state, resume, progress)
+    seconds["cosim"] = time.perf_counter() - since
+    for one in runs:
+        seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
+    since = time.perf_counter()
+    summary = summarize(prepared, runs, table, quality, seconds, command)
+    problems = [problem for one in runs for problem in one.problems]
+    problems += unexpected_counters(prepared, runs) + unpredicted_cycles(summary)
+    arrays = _arrays(runs)
+    seconds["report"] = time.perf_counter() - since
+    return Outcome(runs, summary, arrays, problems)
 
 
-def run_cosim(
-    *, model: str, blocks: int | None, policies: list[str], engine: str, array: tuple[int, int], steps: int,
-    timesteps: int | None, images: int, seed: int, cfg: float, memory: dict[str, Any], out: Path, waves: bool,
-    resume: bool, max_error: float | None = None,
-) -> bool:  # fmt: skip
-    """Any model through the hardware under one or several policies; True if all is equal.
+def write_run(out: Path, outcome: Outcome) -> None:
+    """summary.json, and where the run was not stopped arrays.npz, images/, report.html."""
+    write_summary(out / SUMMARY_FILE, outcome.summary)
+    if outcome.arrays is None:
+        return
+    write_arrays(out / ARRAYS_FILE, outcome.arrays)
+    if isinstance(outcome.arrays, ReportArrays):
+        write_pictures(out / "images", outcome.arrays)
+        write_report(out, outcome.summary.comparison(), outcome.arrays)
 
-    The state of the run is kept in ``out``/state, where it can be resumed.
-    """
-    for text in policies:
-        parse_policy(text)  # a bad one is refused before the model is made ready
-    if max_error is not None and not any(text.startswith("forecast") for text in policies):
-        raise UserError(f"--max-error is {max_error:g}: it limits policy forecast, run it with --policy forecast.")
-    file = _waves_file(out) if waves else None
-    request = Request(model, steps, images, seed, cfg, array, engine, file, timesteps, blocks, **memory)
-    started = time.perf_counter()
-    prepared = prepare(request)
-    chosen = [prepared.policy(text, max_error) for text in policies]
-    summary, arrays, equal = _measure(prepared, chosen, with_quality=False, state=out / "state", resume=resume)
-    _write(out, summary, arrays)
-    tell(summary, equal, out, time.perf_counter() - started)
-    return equal
+
+def copy_rtl(build: BuildConfig, folder: Path) -> None:
+    """The Verilog that was simulated."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = exported_verilog(build, Path("build") / "rtl")
+    shutil.copyfile(source, folder / source.name)
 
 
 def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
@@ -102,7 +123,6 @@ def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
     page = write_report(run, summary, arrays)
     if readme is not None:
         update_readme(run / SUMMARY_FILE, readme)
-    print(f"wrote {page}")
     return page
 
 
@@ -124,38 +144,6 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     return summary
 
 
-def _waves_file(out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    return out / "waves.vcd"
-
-
-def _measure(
-    prepared: Prepared, policies: list[Policy], with_quality: bool, state: Path | None = None, resume: bool = False
-) -> tuple[Summary, Decisions | None, bool]:
-    """Run the policies and fill the summary."""
-    request = prepared.request
-    quality = None
-    seconds = dict(prepared.seconds)
-    table = load_table()  # a broken table stops the run before it starts
-    since = time.perf_counter()
-    if with_quality:
-        quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
-        seconds["quality"] = time.perf_counter() - since
-    since = time.perf_counter()
-    runs = run(prepared, policies, state, resume)
-    seconds["cosim"] = time.perf_counter() - since
-    for one in runs:
-        seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
-    for problem in (problem for one in runs for problem in one.problems):
-        print(f"radit: {problem}", file=sys.stderr)
-    since = time.perf_counter()
-    summary = summarize(prepared, runs, table, quality, seconds)
-    equal = cycles_as_predicted(summary) and summary.check.passed and not any(one.problems for one in runs)
-    arrays = _arrays(runs)
-    seconds["report"] = time.perf_counter() - since
-    return summary, arrays, equal
-
-
 def _arrays(runs: list[PolicyRun]) -> Decisions | None:
     """Images and decisions, or decisions alone; nothing where a run stopped at a mismatch."""
     named = {one.policy.name: one.results for one in runs}
@@ -168,20 +156,3 @@ def _arrays(runs: list[PolicyRun]) -> Decisions | None:
         return Decisions(reused)
     pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
     return ReportArrays(reused, pictures)
-
-
-def _write(out: Path, summary: Summary, arrays: Decisions | None) -> None:
-    """summary.json, arrays.npz, images/, report.html."""
-    write_summary(out / SUMMARY_FILE, summary)
-    if arrays is None:
-        return
-    write_arrays(out / ARRAYS_FILE, arrays)
-    if isinstance(arrays, ReportArrays):
-        write_pictures(out / "images", arrays)
-        write_report(out, summary.comparison(), arrays)
-
-
-def _copy_rtl(build: BuildConfig, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    source = exported_verilog(build, Path("build") / "rtl")
-    shutil.copyfile(source, folder / source.name)

@@ -108,7 +108,8 @@ def test_what_detectors_are_charged():
     branches = paid("codes:whole=False")  # as those that it looks at
     assert miss["history_reads"] == 0 and miss["slope_reads"] - branches["slope_reads"] == branches["cache_writes"]
     assert branches["cache_writes"] == 6 * ours["cache_writes"]
-    assert Candidate("codes:order=2", 6).cached_results == 3 and Candidate("codes:gain=0", 6).cached_results == 1
+    assert Candidate("codes:order=2", 6).costs.cached_results == 3
+    assert Candidate("codes:gain=0", 6).costs.cached_results == 1
 
 
 def test_errors_at_exactly_the_reduction():

@@ -9,7 +9,7 @@ from PIL import Image, ImageSequence
 
 from cosim.prepare import Prepared, Request
 from model.policy.skip_policy import forecast, parse_policy
-from radit import cli
+from radit import cli, run_commands
 from radit.options import POLICIES
 from reports.energy.energy_table import load_table
 from reports.energy.memory_plan import describe_plans, plan_memory
@@ -24,22 +24,23 @@ class Stop(Exception):
     pass
 
 
-def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
-    asked = []
+def asked_of_the_demo(monkeypatch, **options) -> dict:
+    """What `radit demo` would co-simulate."""
+    asked = {}
 
-    def measure(prepared, policies, with_quality):
-        asked.extend(policy.name for policy in policies)
+    def cosimulate(**settings):
+        asked.update(settings)
         raise Stop
 
-    prepared = SimpleNamespace(policy=lambda text, max_error: parse_policy(text))
-    monkeypatch.setattr(runs, "prepare", lambda request: prepared)
-    monkeypatch.setattr(runs, "_measure", measure)
+    monkeypatch.setattr(run_commands, "cosimulate", cosimulate)
     with pytest.raises(Stop):
-        runs.run_demo(
-            model="digits", images=1, steps=2, cfg=1.5, seed=0, array=(8, 8), engine="verilator", memory={},
-            out=tmp_path,
-        )  # fmt: skip
-    assert tuple(asked) == POLICIES
+        run_commands.run_demo(engine="verilator", array=(8, 8), **options)
+    return asked
+
+
+def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
+    asked = asked_of_the_demo(monkeypatch, model="digits", images=1, out=tmp_path)
+    assert (asked["policies"], asked["images"], asked["with_quality"]) == (POLICIES, 1, True)
 
 
 def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
@@ -55,21 +56,13 @@ def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
 
 
 @pytest.mark.parametrize("model, images, out", [("digits", 10, "demo"), ("moving-digits", 4, "moving-digits")])
-def test_the_demo_of_a_model_has_its_own_defaults(tmp_path, monkeypatch, model, images, out):
-    asked, written = [], []
-    monkeypatch.setattr(
-        runs,
-        "prepare",
-        lambda request: asked.append(request) or SimpleNamespace(build=None, policy=lambda *asked: asked),
-    )
-    monkeypatch.setattr(runs, "_measure", lambda prepared, policies, with_quality: (None, None, True))
-    monkeypatch.setattr(runs, "_write", lambda folder, summary, arrays: written.append(folder))
-    monkeypatch.setattr(runs, "_copy_rtl", lambda build, folder: None)
-    monkeypatch.setattr(runs, "tell", lambda *told: None)
-    assert runs.run_demo(
-        model=model, images=None, steps=2, cfg=1.5, seed=0, array=(8, 8), engine="verilator", memory={}, out=None
-    )  # fmt: skip
-    assert (asked[0].model, asked[0].images) == (model, images) and written == [Path("build") / out]
+def test_the_demo_of_a_model_has_its_own_defaults(monkeypatch, model, images, out):
+    written = []
+    found = SimpleNamespace(problems=[], summary=None, passed=True, save=lambda folder, verilog: written.append(folder))
+    monkeypatch.setattr(run_commands, "cosimulate", lambda **asked: written.append(asked["images"]) or found)
+    monkeypatch.setattr(run_commands, "tell", lambda *told: None)
+    assert run_commands.run_demo(model=model, images=None, out=None, engine="verilator")
+    assert written == [images, Path("build") / out]
 
 
 @pytest.mark.parametrize(

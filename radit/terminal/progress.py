@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -23,30 +23,30 @@ class Rate(ProgressColumn):
 
 
 class MacBar:
-    """A progress bar in MACs; use as a context manager.
+    """A progress bar in MACs, there from its first call on; use as a context manager and as the ``progress`` of a run.
 
     Args:
         description: text before the bar.
-        macs: of everything, if nothing is skipped.
     """
 
-    def __init__(self, description: str, macs: int) -> None:
+    def __init__(self, description: str) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=20),
             TextColumn("{task.completed:.1f}/{task.total:.1f} GMAC"), TimeElapsedColumn(), Rate(Column(no_wrap=True)),
         )  # fmt: skip
-        self._task = self._progress.add_task(description, total=macs / GIGA)
-        self._done, self._left = 0, macs
+        self._description = description
+        self._task: TaskID | None = None
 
     def __enter__(self) -> MacBar:
-        self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
+        if self._task is not None:
+            self._progress.stop()
 
-    def tick(self, simulated: int, skipped: int) -> None:
-        """Book MACs that were simulated, and others that are not to come any more."""
-        self._done += simulated
-        self._left -= simulated + skipped
-        self._progress.update(self._task, completed=self._done / GIGA, total=(self._done + self._left) / GIGA)
+    def __call__(self, done: int, total: int) -> None:
+        """Show the MACs that are simulated, of those that are not skipped."""
+        if self._task is None:
+            self._task = self._progress.add_task(self._description, total=total / GIGA)
+            self._progress.start()
+        self._progress.update(self._task, completed=done / GIGA, total=total / GIGA)

@@ -1,0 +1,231 @@
+"""Co-simulation: images through the simulated hardware, every word compared with the integer reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cosim.prepare import Prepared, Request, prepare
+from cosim.run import PolicyRun
+from model.errors import UserError
+from model.policy.policy_file import limited
+from model.policy.skip_policy import POLICIES, Policy, parse_policy
+from radit.decisions import Decisions
+from radit.generation import Progress, decisions_of
+from radit.machine import Array, Memory, parse_array
+from radit.models import Model, QuantizedModel
+from radit.policies import as_arguments
+from reports.cost.policy_costs import PolicyCosts
+from reports.energy.workload import Workload
+from reports.run.runs import Outcome, copy_rtl, run_policies, write_run
+from reports.run.schema import Check, PolicyResult, Summary
+
+WAVES_FILE = "waves.vcd"
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyCosimulation:
+    """One policy's images through the hardware. N images; all numbers are measured, and totals of them.
+
+    Fields:
+        policy: which.
+        images: (N, C, H, W), clips (N, F, C, H, W), float32, pixels from -1 to 1.
+        decisions: what was computed.
+        counters: every event counter of the accelerator, by name (accel/control/registers.py).
+        result: cycles by phase and cause, MACs, traffic, roofline, energy under the default table.
+        workload: counters, and what `account_energy` needs beside them.
+    """
+
+    policy: Policy
+    images: np.ndarray
+    decisions: Decisions
+    counters: dict[str, int]
+    result: PolicyResult
+    workload: Workload
+
+    @property
+    def cycles(self) -> int:
+        """Of the accelerator's clock."""
+        return self.result.cycles
+
+    @property
+    def macs(self) -> int:
+        """Multiplications that the computed sub-blocks need, without padding."""
+        return self.result.macs
+
+    @property
+    def predicted_cycles(self) -> int:
+        """What the cycle model says of the same decisions."""
+        assert self.result.cycle_model is not None  # a run that stopped has no PolicyCosimulation
+        return self.result.cycle_model.predicted
+
+
+@dataclass(frozen=True, eq=False)
+class Cosimulation:
+    """Images under one or several policies through the hardware.
+
+    Fields:
+        policies: by name, those that ran to their end.
+        check: words and decisions compared and mismatched, images, counters.
+        problems: what is not equal or not as predicted, one sentence each; empty when all is well.
+        outcome: the runs as reports take them.
+    """
+
+    policies: dict[str, PolicyCosimulation]
+    check: Check
+    problems: tuple[str, ...]
+    outcome: Outcome = field(repr=False)
+    prepared: Prepared = field(repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """Every word, decision, image and counter is equal, and the cycles are as predicted."""
+        return self.outcome.equal
+
+    @property
+    def summary(self) -> Summary:
+        """What summary.json holds."""
+        return self.outcome.summary
+
+    def __getitem__(self, policy: str) -> PolicyCosimulation:
+        """The run of a policy.
+
+        Raises:
+            UserError: it was not run, or stopped at a mismatch.
+        """
+        if policy not in self.policies:
+            names = ", ".join(self.policies) or "none"
+            raise UserError(f"policy is '{policy}', of which there is no finished run: choose from {names}.")
+        return self.policies[policy]
+
+    def save(self, folder: Path, *, verilog: bool = False) -> None:
+        """Write summary.json and, of dense and radit side by side, arrays.npz, images/ and report.html.
+
+        Args:
+            folder: made where it is not there.
+            verilog: also write the Verilog that was simulated, into rtl/.
+        """
+        write_run(folder, self.outcome)
+        if verilog:
+            copy_rtl(self.prepared.build, folder / "rtl")
+
+
+def cosimulate(
+    model: Model | QuantizedModel | str | Path,
+    policies: Sequence[str | Policy] = ("dense", "radit"),
+    *,
+    array: Array = "16x16",
+    blocks: int | None = None,
+    images: int = 1,
+    steps: int = 50,
+    timesteps: int | None = None,
+    seed: int = 0,
+    cfg: float = 1.5,
+    memory: Memory | None = None,
+    engine: str = "verilator",
+    max_error: float | None = None,
+    with_quality: bool = False,
+    waves: Path | None = None,
+    state: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Cosimulation:
+    """Generate images through the simulated hardware and compare every word and decision with the reference.
+
+    The accelerator is exported and compiled for its array once (under build/, a minute or more); then digits take
+    seconds. The images are those of `generate` with the same seed, bit for bit.
+
+    Args:
+        model: a name or checkpoint file, or what `load_model` or `quantize` made of one. It is calibrated as the
+            command line does it.
+        policies: texts, which start from what is stored with the model, or policies of the hardware; one of each name.
+        array: rows and columns of the MAC array, powers of two from 4 to 128.
+        blocks: keep only the first of a named model's blocks (count); None: all.
+        images: how many (count).
+        steps: timesteps of the DDIM sampler (count).
+        timesteps: run only the first of them (count); None: all.
+        seed: of the starting noise.
+        cfg: guidance scale (factor); 1 is no guidance.
+        memory: the external memory; None: `Memory()`.
+        engine: "verilator", the compiled Verilog, or "myhdl", MyHDL's own simulator, thousands of times slower.
+        max_error: policy forecast computes where an image's predicted error would exceed this (mse, pixels from -1 to
+            1); needs a calibrated model.
+        with_quality: also the quality of the model's samples, as `radit quality` measures it.
+        waves: file to write a waveform to (.vcd or .fst).
+        state: folder that keeps the state of a single image under one policy while it runs.
+        resume: go on from what that folder holds.
+        progress: called with the MACs simulated, and the MACs of everything not skipped so far.
+        command: what the summary names as its origin.
+
+    Raises:
+        UserError: the model or a policy is unknown, the array cannot be built or does not hold the model, a value is
+            out of range, or a tool is missing.
+    """
+    charge, shape = memory or Memory(), parse_array(array)
+    given = model.model if isinstance(model, QuantizedModel) else model
+    name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
+    with as_arguments():
+        _refuse(policies)
+        request = Request(
+            name, steps, images, seed, cfg, shape, engine, waves, timesteps, blocks,
+            charge.latency, charge.bandwidth, charge.stall, charge.seed,
+        )  # fmt: skip
+        prepared = prepare(request)
+        chosen = [_policy(prepared, one, max_error) for one in policies]
+        outcome = run_policies(
+            prepared, chosen, with_quality=with_quality, state=state, resume=resume, progress=progress, command=command
+        )
+    done = [one for one in outcome.runs if not one.problems]
+    finished = {one.policy.name: _finished(prepared, one, outcome.summary.results[one.policy.name]) for one in done}
+    return Cosimulation(finished, outcome.summary.check, tuple(outcome.problems), outcome, prepared)
+
+
+def _refuse(policies: Sequence[str | Policy]) -> None:
+    """Refuse bad policies before the model is made ready."""
+    names = [one.partition(":")[0] if isinstance(one, str) else one.name for one in policies]
+    if not names:
+        raise UserError(f"policies is empty: give one or several of {', '.join(POLICIES)}.")
+    for one in policies:
+        if isinstance(one, str):
+            parse_policy(one)
+    for name in names:
+        if name not in POLICIES:
+            raise UserError(f"policy {name} is not in the hardware: choose {', '.join(POLICIES)}, or use generate.")
+        if names.count(name) > 1:
+            raise UserError(f"policies name {name} more than once: give it once, and run others apart.")
+
+
+def _policy(prepared: Prepared, one: str | Policy, max_error: float | None) -> Policy:
+    """A policy for the model, with the limit of its error meter."""
+    if isinstance(one, str):
+        return prepared.policy(one, max_error)
+    if max_error is None or one.name != "forecast":
+        return one
+    return limited(one, prepared.request.model, prepared.integer, max_error, prepared.request.cfg)
+
+
+def _finished(prepared: Prepared, one: PolicyRun, result: PolicyResult) -> PolicyCosimulation:
+    """A policy's run as a Python program takes it."""
+    request = prepared.request
+    computed = np.stack([image.computed for image in one.results])
+    decisions = decisions_of(computed, PolicyCosts(one.policy), prepared.integer)
+    return PolicyCosimulation(
+        policy=one.policy,
+        images=np.stack([image.picture for image in one.results]),
+        decisions=decisions,
+        counters=result.counters,
+        result=result,
+        workload=Workload(
+            prepared.dit.config,
+            prepared.dims,
+            prepared.build,
+            decisions.orders[0],
+            result.counters,
+            request.images,
+            request.count,
+        ),  # fmt: skip
+    )

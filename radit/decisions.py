@@ -1,0 +1,132 @@
+"""What a run decided, and runs that are only assumed: a dense one, or one with an even skip rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from accel.dims import Dims
+from cosim.support.sizes import dims_of
+from model.dit.config import NAMED_MODELS, DiTConfig
+from model.errors import UserError
+from radit.models import Model, QuantizedModel
+from reports.cost.policy_costs import PolicyCosts
+from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.project.decisions import evenly
+from reports.project.project import config_of, spread_orders
+
+AnyModel = QuantizedModel | Model | DiTConfig | str | Path
+"""A model where only its dimensions count: loaded, quantized, a config, or a name or file (no weights are loaded)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """Which sub-blocks of a run were computed, and which took an earlier result.
+
+    Sub-block 2 b is the attention of block b, sub-block 2 b + 1 its MLP. Contexts are the two sides of guidance, the
+    label's first; without guidance there is one.
+
+    Fields:
+        computed: bool [image, timestep, sub_block, context], True where computed, False where reused.
+        orders: of each image, what the host ordered: forecasts, timesteps known to be computed, who decides for whom.
+        costs: what the policy costs beside that; None: decisions that no policy took.
+    """
+
+    computed: np.ndarray
+    orders: tuple[Orders, ...]
+    costs: PolicyCosts | None = None
+
+    def __post_init__(self) -> None:
+        if self.computed.ndim != 4 or self.computed.dtype != bool or len(self.computed) != len(self.orders):
+            raise UserError(
+                f"Decisions field computed is {self.computed.dtype}{self.computed.shape} with {len(self.orders)} "
+                "orders: give bool (images, timesteps, sub_blocks, contexts) and the orders of every image."
+            )
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return self.computed.shape[0]
+
+    @property
+    def timesteps(self) -> int:
+        """Number of timesteps."""
+        return self.computed.shape[1]
+
+    @property
+    def contexts(self) -> int:
+        """2 under guidance, else 1."""
+        return self.computed.shape[3]
+
+    @property
+    def skip_rate(self) -> float:
+        """Share of all (timestep, sub-block, context) that were reused, 0 to 1."""
+        return 1.0 - float(self.computed.mean())
+
+
+def dense_decisions(model: AnyModel, steps: int = 50, cfg: float = 1.5) -> Decisions:
+    """One image in which everything is computed and nothing is compared, as under policy dense.
+
+    Args:
+        model: its dimensions count.
+        steps: timesteps (count).
+        cfg: guidance scale (factor); 1 runs one context, anything else two.
+
+    Raises:
+        UserError: the model is unknown.
+    """
+    dims = dimensions(model, contexts_of(cfg))
+    return Decisions(np.ones((1, steps, dims.sub_blocks, dims.contexts), bool), (POLICY_OFF,))
+
+
+def even_decisions(
+    model: AnyModel, skip_rate: float, steps: int = 50, cfg: float = 1.5, *, forecast: bool = False
+) -> Decisions:
+    """One image that reuses a share of everything after the first timestep, spread evenly.
+
+    Args:
+        model: its dimensions count.
+        skip_rate: share to reuse (0 to 1).
+        steps, cfg: as `dense_decisions` takes them.
+        forecast: whole timesteps are reused as forecasts, context by context; false: single sub-blocks are, as they
+            are.
+
+    Raises:
+        UserError: the model is unknown, or the rate is out of range.
+    """
+    if not 0.0 <= skip_rate <= 1.0:
+        raise UserError(f"skip_rate is {skip_rate}: give a share from 0 to 1.")
+    dims = dimensions(model, contexts_of(cfg))
+    return Decisions(
+        evenly(skip_rate, dims, steps, together=forecast),
+        (spread_orders(dims, steps, forecast),),
+    )
+
+
+def contexts_of(cfg: float) -> int:
+    """Contexts of a guidance scale."""
+    return 1 if cfg == 1.0 else 2
+
+
+def dimensions(model: AnyModel, contexts: int) -> Dims:
+    """The accelerator's view of a model.
+
+    Raises:
+        UserError: the model is unknown.
+    """
+    return dims_of(config_of_any(model), contexts)
+
+
+def config_of_any(model: AnyModel) -> DiTConfig:
+    """The dimensions of a model.
+
+    Raises:
+        UserError: the model is unknown, or its file is bad.
+    """
+    if isinstance(model, DiTConfig):
+        return model
+    if isinstance(model, Model | QuantizedModel):
+        return model.config
+    return NAMED_MODELS.get(str(model)) or config_of(str(model))

@@ -1,0 +1,128 @@
+"""Images on the integer reference: bit for bit what the hardware makes, without simulating it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model.baselines.base import Method
+from model.dit.sampler import make_noise
+from model.errors import UserError
+from model.integer.generate import CHUNK, RunRecord
+from model.integer.generate import generate as generate_on
+from model.integer.integer_dit import IntegerDiT
+from model.policy.skip_policy import Policy
+from radit.decisions import Decisions
+from radit.models import QuantizedModel, refuse_other_steps
+from reports.cost.policy_costs import PolicyCosts
+
+Progress = Callable[[int, int], object]
+"""Receives how much is done, and how much that is of: images, or MACs of a co-simulation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Generation:
+    """Images of one policy on the integer reference. N images.
+
+    Fields:
+        policy: which.
+        images: (N, C, H, W), clips (N, F, C, H, W), float32, pixels from -1 to 1.
+        labels: (N,) int64.
+        decisions: what was computed.
+        mac_reduction: MACs of a dense run over those of this one.
+        saturations: values that a 16-bit format clamped.
+    """
+
+    policy: Policy | Method
+    images: np.ndarray
+    labels: np.ndarray
+    decisions: Decisions
+    mac_reduction: float
+    saturations: int
+
+
+def generate(
+    model: QuantizedModel,
+    policy: Policy | Method | str = "dense",
+    *,
+    images: int = 1,
+    seed: int = 0,
+    cfg: float = 1.5,
+    labels: Sequence[int] | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Generation:
+    """Generate images on the integer reference.
+
+    They are those of `cosimulate` with the same seed, bit for bit.
+
+    Args:
+        model: from `quantize`.
+        policy: from `policy`, one of your own, or a text, which starts from what is stored with the model.
+        images: how many (count).
+        seed: of the starting noise.
+        cfg: guidance scale (factor); 1 is no guidance.
+        labels: of every image; None: 0, 1, 2, .. in turn.
+        jobs: processes (count).
+        progress: called with the images done and all images.
+
+    Raises:
+        UserError: the policy's text is bad or it wants a sampler of its own, or a label is not the model's.
+    """
+    if isinstance(policy, str):
+        from radit.policies import policy as parse
+
+        policy = parse(policy, model)
+    costs = PolicyCosts(policy)
+    refuse_other_steps(model, costs.sampler_steps(model.steps), policy.name)
+    y, noise = _labels(model, images, labels), make_noise(model.config, images, seed)
+    reference, size = costs.reference(model.integer), CHUNK * jobs
+    parts: list[tuple[torch.Tensor, RunRecord]] = []
+    for start in range(0, images, size):
+        piece = slice(start, start + size)
+        parts.append(generate_on(reference, model.model.dit, y[piece], noise[piece], cfg=cfg, jobs=jobs))
+        if progress is not None:
+            progress(min(start + size, images), images)
+    computed = torch.cat([~record.reuse for _, record in parts], 2).permute(2, 0, 1, 3).contiguous().numpy()
+    macs = np.array(model.config.sub_block_macs(), dtype=np.float64)
+    return Generation(
+        policy=policy,
+        images=torch.cat([made for made, _ in parts]).numpy(),
+        labels=y.numpy(),
+        decisions=decisions_of(computed, costs, model.integer),
+        mac_reduction=float(macs.sum() / (macs @ computed.mean((0, 1, 3)))),
+        saturations=sum(record.saturations for _, record in parts),
+    )
+
+
+def paired_errors(images: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the mean squared error (N,) float64 of every image (N, ..) to the same one of a reference (N, ..).
+
+    Raises:
+        UserError: the shapes differ.
+    """
+    if images.shape != reference.shape:
+        raise UserError(f"images have shape {images.shape} and reference {reference.shape}: give the same images.")
+    errors: np.ndarray = np.square(images.astype(np.float64) - reference).reshape(len(images), -1).mean(1)
+    return errors
+
+
+def decisions_of(computed: np.ndarray, costs: PolicyCosts, integer: IntegerDiT) -> Decisions:
+    """The decisions of a run, with what the host orders under its policy."""
+    tables = costs.tables(integer)
+    return Decisions(computed, tuple(costs.orders(record, tables) for record in computed), costs)
+
+
+def _labels(model: QuantizedModel, images: int, labels: Sequence[int] | None) -> torch.Tensor:
+    """Of every image, (N,) int64."""
+    classes = model.config.num_classes
+    if images < 1:
+        raise UserError(f"images is {images}: give 1 or more.")
+    if labels is None:
+        return torch.arange(images) % classes
+    if len(labels) != images or not all(0 <= label < classes for label in labels):
+        raise UserError(f"labels is {list(labels)}: give {images} numbers from 0 to {classes - 1}.")
+    return torch.tensor(list(labels))

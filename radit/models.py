@@ -1,0 +1,119 @@
+"""Models, float and quantized: what a Python program starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.dit.checkpoint import find_checkpoint
+from model.dit.checkpoint import load_model as load_dit
+from model.dit.config import DiTConfig
+from model.dit.sampler import DDIM
+from model.dit.transformer import DiT
+from model.errors import UserError
+from model.integer.calibration import DEFAULT_CFG, load_or_calibrate
+from model.integer.integer_dit import IntegerDiT
+from model.integer.quantize import quantize as quantized_dit
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A float model, from `load_model`.
+
+    Fields:
+        name: as it was asked for, a name or the path of a checkpoint file.
+        dit: the PyTorch module, float32, in evaluation mode, frozen.
+        blocks: how many of its first blocks were kept; None: all.
+    """
+
+    name: str
+    dit: DiT
+    blocks: int | None = None
+
+    @property
+    def config(self) -> DiTConfig:
+        """Its dimensions."""
+        return self.dit.config
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedModel:
+    """A model and its integer form, from `quantize`; the integers are those of the hardware.
+
+    Fields:
+        model: the float model.
+        integer: int8 weights, integer scales and tables (`model.integer.integer_dit`).
+    """
+
+    model: Model
+    integer: IntegerDiT
+
+    @property
+    def config(self) -> DiTConfig:
+        """Its dimensions."""
+        return self.model.config
+
+    @property
+    def steps(self) -> int:
+        """Timesteps of the sampler that it is quantized for."""
+        return self.integer.sampler_steps
+
+    @property
+    def timesteps(self) -> int:
+        """How many of them, from the first on."""
+        return self.integer.steps
+
+
+def load_model(name: str | Path, blocks: int | None = None) -> Model:
+    """Load a model.
+
+    Args:
+        name: "digits" or "moving-digits", trained; "dit-s-2" to "dit-xl-2-512" or "latte-xl-2", with seeded weights; or
+            the path of a checkpoint in the naming of DiT or Latte (.safetensors, .pt).
+        blocks: how many of its blocks to keep, from the first on; None: all.
+
+    Raises:
+        UserError: the name is unknown, the file cannot be read or does not fit, or the model has not so many blocks.
+    """
+    return Model(str(name), load_dit(name, blocks), blocks)
+
+
+def quantize(
+    model: Model | str | Path, steps: int = 50, *, timesteps: int | None = None, cfg: float = DEFAULT_CFG
+) -> QuantizedModel:
+    """Calibrate a model for a sampler and make integers of it.
+
+    Calibration takes the ranges of all values from a few dozen seeded images of the float model. What is stored with a
+    shipped checkpoint, or under build/calibration, is not computed again.
+
+    Args:
+        model: from `load_model`, or what that takes.
+        steps: timesteps of the DDIM sampler (count, 1 to 1000).
+        timesteps: quantize for the first of them only (count); None: all.
+        cfg: guidance scale of the calibration's images (factor, 1: no guidance); the command line takes 1.5.
+
+    Raises:
+        UserError: see `load_model`; or steps or timesteps are out of range.
+    """
+    given = model if isinstance(model, Model) else load_model(model)
+    DDIM(steps, timesteps)  # refuses what a sampler cannot be
+    calibration = load_or_calibrate(given.dit, find_checkpoint(given.name), steps, cfg, first=timesteps)
+    return QuantizedModel(given, quantized_dit(given.dit, calibration, DDIM(steps, len(calibration.timesteps))))
+
+
+def whole_name(model: Model) -> str | None:
+    """The name that settings of the whole model are stored under; None for a model cut to its first blocks."""
+    return model.name if model.blocks is None else None
+
+
+def refuse_other_steps(model: QuantizedModel, steps: int, policy: str) -> None:
+    """Refuse a policy that wants a sampler of its own.
+
+    Raises:
+        UserError: the model is quantized for another number of timesteps.
+    """
+    if steps != model.steps:
+        raise UserError(
+            f"Policy {policy} runs {steps} timesteps and the model is quantized for {model.steps}: "
+            f"quantize it with steps={steps} and run policy dense."
+        )

@@ -1,0 +1,113 @@
+"""Choosing a policy by its text, and bringing policies to equal MACs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any
+
+from model.baselines.base import Method
+from model.comparison.catalogue import METHODS, parse_method
+from model.detectors.detector import Detector
+from model.detectors.rehearsal import LOWEST, threshold_for
+from model.errors import UserError
+from model.policy.policy_file import limited, policy_of
+from model.policy.skip_policy import POLICIES, Policy, parse_policy
+from radit.generation import generate
+from radit.models import QuantizedModel, whole_name
+
+AnyPolicy = Policy | Method
+"""A policy of the hardware, or one that exists in software alone."""
+CALIBRATION_SEED = 1000  # of images that a threshold is sought on; smaller ones are for evaluations
+
+
+def policy(
+    text: str, model: QuantizedModel | None = None, *, max_error: float | None = None, cfg: float = 1.5
+) -> AnyPolicy:
+    """Return the policy of a text such as "radit:threshold=0.2" or "fora:interval=3".
+
+    "dense", "radit" and "forecast" run on the hardware (`Policy` has their fields); the published policies "fora",
+    "taylorseer", "smoothcache", "fbcache", "teacache", "blockl1", and ours with another detector such as
+    "sketch:projections=64", run on the integer reference alone.
+
+    Args:
+        text: a name, and settings that replace the policy's own.
+        model: start from the settings that `radit calibrate` stored with it; None: from the policy's defaults.
+        max_error: limit of an image's predicted mean squared error (pixels from -1 to 1); needs a calibrated model.
+        cfg: guidance scale under which that limit holds (factor).
+
+    Raises:
+        UserError: the name or a setting is unknown, a value does not fit, or the limit has no error meter to rest on.
+    """
+    name = text.partition(":")[0]
+    if name in METHODS:
+        return parse_method(text)
+    if name not in POLICIES:
+        raise UserError(f"policy is '{name}': choose {', '.join((*POLICIES, *METHODS))}.")
+    with as_arguments():
+        if model is None:
+            found = parse_policy(text)
+        else:
+            found = policy_of(text, whole_name(model.model), model.integer)
+        if max_error is None:
+            return found
+        if model is None:
+            raise UserError(f"max_error is {max_error:g}: it holds for a calibrated model, give that as well.")
+        return limited(found, model.model.name, model.integer, max_error, cfg)
+
+
+@contextmanager
+def as_arguments() -> Iterator[None]:
+    """Complaints about options of the command line name arguments of Python instead; the first one is the cause."""
+    try:
+        yield
+    except UserError as error:
+        text = re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), str(error))
+        raise UserError(text) from error
+
+
+def match_macs(
+    model: QuantizedModel,
+    policy: AnyPolicy,
+    reduction: float,
+    *,
+    images: int = 8,
+    cfg: float = 1.5,
+    trials: int = 10,
+) -> AnyPolicy:
+    """Return a policy with the threshold at which it computes as much as is asked for, sought by bisection.
+
+    So policies can be compared at equal MACs. A detector that only looks at the first sub-block's input is rehearsed on
+    dense runs, others run every trial. The images' seed is no evaluation's.
+
+    Args:
+        model: the quantized model.
+        policy: any policy with a threshold.
+        reduction: MACs of a dense run over those wanted (factor above 1).
+        images: how many are generated for it (count).
+        cfg: guidance scale (factor).
+        trials: of the bisection, each of which halves the ratio between too small and too large a threshold.
+
+    Raises:
+        UserError: the policy has no threshold, or the reduction is not above 1.
+    """
+    if "threshold" not in {each.name for each in fields(policy)} or policy.name == "dense":
+        raise UserError(f"Policy {policy.name} has no threshold: set its own numbers by hand.")
+    if not reduction > 1.0:
+        raise UserError(f"reduction is {reduction}: give a factor above 1.")
+    if isinstance(policy, Detector) and policy.rehearsable:
+        return _with(policy, threshold_for(policy, model.integer, reduction, images))
+    low, high = math.log(LOWEST), 0.0
+    for _ in range(trials):
+        middle = (low + high) / 2.0
+        run = generate(model, _with(policy, math.exp(middle)), images=images, seed=CALIBRATION_SEED, cfg=cfg)
+        low, high = (middle, high) if run.mac_reduction < reduction else (low, middle)
+    return _with(policy, math.exp(high))
+
+
+def _with(policy: Any, threshold: float) -> Any:
+    """The same at another threshold, which is written with four digits."""
+    return replace(policy, threshold=float(f"{threshold:.4g}"))

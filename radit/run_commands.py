@@ -1,0 +1,63 @@
+"""What `radit demo` and `radit cosim` do: co-simulate, write the results, say what came out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from model.dit.checkpoint import load_config
+from model.errors import UserError
+from model.policy.skip_policy import POLICIES, parse_policy
+from model.quality.judge import judge_of
+from radit.cosimulation import WAVES_FILE, cosimulate
+from radit.terminal.messages import asked_for, complain
+from radit.terminal.progress import MacBar
+from radit.terminal.run import tell
+
+DEMO_IMAGES, DEMO_CLIPS = 10, 4
+DEMO, CLIP_DEMO = Path("build") / "demo", Path("build") / "moving-digits"
+
+
+def run_demo(*, model: str, images: int | None, out: Path | None, **settings: Any) -> bool:
+    """Digits or clips through the hardware under every policy, with quality, energy and the Verilog; True if all is
+    equal.
+
+    Args:
+        images, out: None: those of the kind, images or clips.
+        settings: further arguments of `cosimulate`.
+
+    Raises:
+        UserError: the model is unknown, or nobody judges what it generates.
+    """
+    judge_of(model)
+    clips = load_config(model).frames > 1
+    images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
+    return _told(out, verilog=True, model=model, policies=tuple(POLICIES), images=images, with_quality=True, **settings)
+
+
+def run_cosim(*, policies: list[str], max_error: float | None, out: Path, with_waves: bool, **settings: Any) -> bool:
+    """Any model through the hardware under one or several policies; True if all is equal.
+
+    The state of the run is kept in ``out``/state, where it can be resumed.
+    """
+    for text in policies:
+        parse_policy(text)  # a bad one is refused before a folder is made
+    if max_error is not None and not any(text.startswith("forecast") for text in policies):
+        raise UserError(f"--max-error is {max_error:g}: it limits policy forecast, run it with --policy forecast.")
+    waves = None
+    if with_waves:
+        out.mkdir(parents=True, exist_ok=True)
+        waves = out / WAVES_FILE
+    return _told(out, policies=policies, max_error=max_error, waves=waves, state=out / "state", **settings)
+
+
+def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> bool:
+    """A co-simulation with a progress bar; its problems on stderr, its results in a folder and on the terminal."""
+    started = time.perf_counter()
+    with MacBar(engine) as bar:
+        found = cosimulate(engine=engine, progress=bar, command=asked_for(), **settings)
+    complain(*found.problems)
+    found.save(out, verilog=verilog)
+    tell(found.summary, found.passed, out, time.perf_counter() - started)
+    return found.passed

@@ -1,0 +1,95 @@
+"""What a policy asks of the machine, ours or one that exists in software alone: orders, traffic, cached results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from accel.dims import Dims
+from model.baselines.base import Method
+from model.baselines.fewer_steps import FewerSteps
+from model.comparison.compared_reference import tables_of
+from model.comparison.running import reference_of
+from model.detectors.detector import Detector
+from model.formats import CODE_BITS
+from model.integer.integer_dit import IntegerDiT
+from model.integer.policy_tables import PolicyTables
+from model.integer.reference import Reference
+from model.policy.skip_policy import Policy, dense
+from reports.cost.run_tables import Orders
+
+
+@dataclass(frozen=True)
+class PolicyCosts:
+    """A policy as counts, cycles and energy see it."""
+
+    policy: Method | Policy
+
+    @property
+    def reuses(self) -> bool:
+        """Whether it caches branches at all; otherwise it is a dense run."""
+        return not isinstance(self.policy, FewerSteps) and self.policy.name != "dense"
+
+    @property
+    def cached_results(self) -> int:
+        """Branches kept of each sub-block, or streams of each context."""
+        forecasts = (self.policy.slope_gain if isinstance(self.policy, Method) else self.policy.gain) > 0
+        return 1 + forecasts * (self.policy.order if isinstance(self.policy, Detector) else 1)
+
+    @property
+    def whole(self) -> bool:
+        """Whether streams of contexts are kept in place of branches."""
+        return isinstance(self.policy, Policy | Detector) and self.policy.whole
+
+    def sampler_steps(self, base: int) -> int:
+        """Timesteps of a run in place of one with `base`."""
+        return self.policy.sampler_steps(base) if isinstance(self.policy, Method) else base
+
+    def compared(self, sub_blocks: int) -> int:
+        """Sub-blocks whose input is compared with one that is kept."""
+        if isinstance(self.policy, Method):
+            return len(self.policy.watched(sub_blocks))
+        return 1 if self.policy.together else sub_blocks
+
+    def tables(self, integer: IntegerDiT) -> PolicyTables:
+        """The integers of a run."""
+        if not self.reuses:
+            return dense().tables(integer)
+        return tables_of(self.policy, integer) if isinstance(self.policy, Method) else self.policy.tables(integer)
+
+    def reference(self, integer: IntegerDiT) -> Reference:
+        """The integer model under this policy."""
+        if self.reuses and isinstance(self.policy, Method):
+            return reference_of(integer, self.policy)
+        return Reference(integer, self.tables(integer))
+
+    def orders(self, computed: np.ndarray, tables: PolicyTables) -> Orders:
+        """Orders of a run with decisions [timestep, sub_block, context]; the host gives those of a software policy."""
+        if not self.reuses or isinstance(self.policy, Policy):
+            return Orders.of(tables)
+        follow: np.ndarray = ~np.isin(np.arange(computed.shape[1]), self.policy.watched(computed.shape[1]))
+        forced = self._forced(computed, tables)
+        return replace(Orders.of(tables), forced=forced, follow=np.tile(follow, (len(computed), 1)))
+
+    def _forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
+        """Timesteps [timestep] known beforehand to compute everything, of decisions [timestep, sub_block, context].
+
+        Where decisions do not depend on the image that is every such timestep, else the detector's, or the first.
+        """
+        full: np.ndarray = np.all(computed, axis=(1, 2))
+        if isinstance(self.policy, Method) and self.policy.planned:
+            return full
+        return tables.force.numpy() if isinstance(self.policy, Detector) else full & (np.arange(len(full)) == 0)
+
+    def charged(self, counts: dict[str, int], dims: Dims) -> dict[str, int]:
+        """The counters of a run (`expected_counts`) with what a detector keeps in place of the CCU's codes."""
+        if not isinstance(self.policy, Detector):
+            return counts
+        cost = self.policy.cost(dims.tokens * dims.hidden)
+        kept = {name: round(counts[name] * cost.stored_bits / CODE_BITS) for name in ("history_reads", "code_reads")}
+        kept["code_reads"] = kept["history_reads"] if cost.always else kept["code_reads"]
+        checked = counts["cache_writes"] * cost.checks
+        kept["cache_reads"] = counts["cache_reads"] + checked
+        kept["slope_reads"] = counts["slope_reads"] * self.policy.order + checked
+        return counts | kept

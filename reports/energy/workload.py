@@ -1,0 +1,43 @@
+"""What a machine has done for whole images, counted: all that its energy follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from accel.config import BuildConfig
+from accel.dims import Dims
+from model.dit.config import DiTConfig
+from reports.cost.run_tables import Orders
+from reports.energy.energy_model import EnergyReport, energy
+from reports.energy.energy_table import EnergyTable
+from reports.energy.host_work import host_work
+from reports.energy.memory_plan import planned
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Counters of a run and what they are of.
+
+    Fields:
+        config, dims, build: the model and the machine.
+        orders: what the host ordered.
+        counters: every counter of ``accel/control/registers.py``, summed over the images.
+        images, timesteps: how many, timesteps of each image.
+        slots: results kept for a forecast; None: those of the first order.
+    """
+
+    config: DiTConfig
+    dims: Dims
+    build: BuildConfig
+    orders: Orders
+    counters: Mapping[str, int]
+    images: int
+    timesteps: int
+    slots: int | None = None
+
+    def energy(self, table: EnergyTable, with_host: bool = True) -> EnergyReport:
+        """Energy of the whole run under a table, uJ, its host's included or not. *Modelled*."""
+        plan = planned(self.dims, self.build, self.orders, table.reuse_sram.capacity, self.slots)
+        work = host_work(self.config, self.timesteps, self.images, self.dims.contexts) if with_host else None
+        return energy(self.counters, self.build, table, plan, work)

@@ -1,0 +1,55 @@
+"""`radit.cosimulate`: the hardware gives what `generate`, `predict_cycles` and `account_energy` say of the same run."""
+
+import json
+
+import numpy as np
+import pytest
+
+import radit
+from cosim import driver
+from tests.radit.conftest import STEPS
+
+pytestmark = pytest.mark.needs("verilator")
+POLICY = "radit:threshold=1:start=1:end=1:streak_step=0:tight=1:loose=1:first_dense=1:last_dense=1"
+
+
+def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd, tmp_path):
+    memory, seen = radit.Memory(latency=7, bandwidth=None), []
+    found = radit.cosimulate(
+        "digits", ["dense", POLICY], array="8x8", images=1, steps=STEPS, seed=3, memory=memory,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert found.passed and found.problems == () and found.check.words_mismatched == 0 < found.check.words_compared
+    assert tuple(found.policies) == ("dense", "radit")
+    for name, text in (("dense", "dense"), ("radit", POLICY)):
+        run, reference = found[name], radit.generate(digits, text, seed=3)
+        assert np.array_equal(run.images, reference.images)
+        assert np.array_equal(run.decisions.computed, reference.decisions.computed)
+        predicted = radit.predict_cycles(digits, reference.decisions, array="8x8", memory=memory)
+        assert run.cycles == run.predicted_cycles == predicted.cycles and run.macs == predicted.macs
+        nominal = radit.account_energy(run).total_uj.nominal
+        assert nominal == pytest.approx(radit.account_energy(predicted).total_uj.nominal)
+        assert nominal == pytest.approx(run.result.energy_uj.nominal)
+        assert run.counters["cycles"] == run.cycles
+    assert seen[0][0] == 0 and seen[-1][0] == seen[-1][1] == found["dense"].macs + found["radit"].macs
+    with pytest.raises(radit.UserError, match="policy is 'forecast', of which there is no finished run: choose from"):
+        found["forecast"]
+    found.save(tmp_path, verilog=True)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"summary.json", "arrays.npz", "report.html", "images", "rtl"} <= names
+    assert json.loads((tmp_path / "summary.json").read_text())["provenance"]["command"] == ""
+    assert capfd.readouterr().out == ""
+
+
+def test_a_mismatch_is_a_problem_not_a_message(monkeypatch, capfd):
+    def corrupted(integer, build):
+        words = pack_weights(integer, build)
+        words[5, 3] ^= 1
+        return words
+
+    pack_weights = driver.pack_weights
+    monkeypatch.setattr(driver, "pack_weights", corrupted)
+    found = radit.cosimulate(radit.load_model("digits", blocks=1), ["dense"], array="8x8", steps=50, timesteps=1)
+    assert not found.passed and found.policies == {} and found.check.words_mismatched > 0
+    assert "block 0 (attention), stage q" in found.problems[0]
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,223 @@
+"""`import radit`: every name is there, typed and documented; nothing prints; errors name arguments."""
+
+import ast
+import inspect
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+import radit
+from model.baselines.base import Rule
+from radit.terminal.messages import told
+from tests.radit.conftest import STEPS
+
+ROOT = Path(__file__).parents[2]
+POLICY = "radit:threshold=1:start=1:end=1:streak_step=0:tight=1:loose=1:first_dense=1:last_dense=1"
+
+
+def test_every_public_name_is_lazy_listed_and_known_to_type_checkers():
+    tree = ast.parse((ROOT / "radit" / "__init__.py").read_text())
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {alias.name: node.module for node in guarded.body for alias in node.names}
+    assert typed == radit._PLACE_OF and sorted(typed) == sorted(radit.__all__)
+    assert set(radit.__all__) <= set(dir(radit))
+    for name in radit.__all__:
+        assert getattr(radit, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'quantise'"):
+        radit.quantise  # noqa: B018
+
+
+@pytest.mark.parametrize("name", radit.__all__)
+def test_every_public_function_is_documented_and_typed(name):
+    found = getattr(radit, name)
+    assert inspect.getdoc(found)
+    if inspect.isfunction(found):
+        signature = inspect.signature(found)
+        assert all(each.annotation is not each.empty for each in signature.parameters.values())
+        assert signature.return_annotation is not signature.empty
+        assert "Raises:\n    UserError: " in inspect.getdoc(found)
+
+
+def test_a_program_prints_nothing_of_its_own(tmp_path):
+    """Not even where a calibration is made, which is told to the logger."""
+    program = (
+        "import radit; model = radit.quantize('digits', steps=2); run = radit.generate(model, 'radit', images=2); "
+        "cycles = radit.predict_cycles(model, run.decisions); radit.account_energy(cycles)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    assert len(list((tmp_path / "build" / "calibration").iterdir())) == 1
+
+
+def test_messages_go_to_the_logger_and_the_commands_show_them(capsys):
+    log = logging.getLogger("radit")
+    log.info("unheard")
+    with told():
+        log.info("building the %s simulator ...", "8x8")
+    log.info("unheard")
+    assert capsys.readouterr().err == "building the 8x8 simulator ...\n"
+
+
+def test_images_and_decisions_of_a_policy(digits):
+    seen = []
+    run = radit.generate(digits, POLICY, images=3, progress=lambda done, all_of_them: seen.append((done, all_of_them)))
+    assert run.images.shape == (3, 1, 8, 8) and run.images.dtype == np.float32 and abs(run.images).max() <= 1
+    assert run.labels.tolist() == [0, 1, 2] and seen == [(3, 3)]
+    decided = run.decisions
+    assert decided.computed.shape == (3, STEPS, 12, 2) and decided.computed[:, [0, -1]].all()
+    assert decided.skip_rate == pytest.approx(0.5) and run.mac_reduction == pytest.approx(2.0)
+    dense = radit.generate(digits, images=3)
+    assert dense.decisions.computed.all() and dense.mac_reduction == 1.0
+    errors = radit.paired_errors(run.images, dense.images)
+    assert errors.shape == (3,) and (errors > 0).all() and not radit.paired_errors(dense.images, dense.images).any()
+
+
+def test_images_depend_on_seed_and_label_alone(digits):
+    many = radit.generate(digits, "forecast", images=3, seed=7)
+    assert np.array_equal(radit.generate(digits, "forecast", images=2, seed=7).images, many.images[:2])
+    other = radit.generate(digits, "forecast", images=2, seed=7, labels=[5, 1])
+    assert np.array_equal(other.images[1], many.images[1]) and not np.array_equal(other.images[0], many.images[0])
+
+
+def test_policies_by_text(digits):
+    assert radit.policy("radit:threshold=0.2") == replace(radit.policy("radit"), threshold=0.2)
+    assert radit.policy("fora:interval=3").interval == 3
+    assert radit.policy("forecast", digits) != radit.policy("forecast")  # what is stored with the model
+    limited = radit.policy("forecast", digits, max_error=1e-3)
+    assert limited.max_error > 0 and replace(limited, max_error=None) == radit.policy("forecast", digits)
+
+
+@dataclass(frozen=True)
+class EveryOther(radit.Method):
+    """Reuses in odd timesteps."""
+
+    name: ClassVar[str] = "every-other"
+    planned: ClassVar[bool] = True
+
+    def rule(self, integer, images):
+        return OddReuse(images)
+
+
+class OddReuse(Rule):
+    def decide(self, s, index):
+        return self.every(index % 2 == 1)
+
+
+def test_a_policy_of_ones_own(digits):
+    run = radit.generate(digits, EveryOther(), images=2)
+    assert run.decisions.computed[:, 0::2].all() and not run.decisions.computed[:, 1::2].any()
+    assert run.mac_reduction == 2.0
+    assert (
+        radit.predict_cycles(digits, run.decisions).cycles
+        < radit.predict_cycles(digits, radit.generate(digits, images=2).decisions).cycles
+    )
+
+
+def test_policies_are_brought_to_equal_macs(digits):
+    free = radit.policy("radit:first_dense=1:last_dense=0:max_streak=9:streak_step=0:start=1:end=1:tight=1:loose=1")
+    matched = radit.match_macs(digits, free, 1.6, images=4, trials=8)
+    assert replace(matched, threshold=free.threshold) == free
+    found = radit.generate(digits, matched, images=4, seed=1000).mac_reduction
+    assert 1.6 <= found < 2.2
+    rehearsed = radit.match_macs(digits, radit.policy("l1:schedule=1/1"), 1.3, images=4)
+    assert 1.2 < radit.generate(digits, rehearsed, images=4).mac_reduction <= 2
+
+
+def test_cycles_follow_from_decisions_array_and_memory(digits):
+    dense = radit.dense_decisions("digits", steps=STEPS)
+    usual = radit.predict_cycles("digits", dense)
+    assert usual.timesteps.shape == (1, STEPS) and usual.timesteps.sum() == usual.cycles == sum(usual.phases.values())
+    assert usual.macs == STEPS * 2 * sum(digits.config.sub_block_macs())
+    assert usual.mac_utilization == pytest.approx(usual.macs / 256 / usual.cycles)
+    assert usual.milliseconds(250) == usual.cycles / 250e3
+    small = radit.predict_cycles(digits, dense, array="8x8")
+    slow = radit.predict_cycles(digits.model, dense, memory=radit.Memory(bandwidth=1))
+    assert small.cycles > 3 * usual.cycles and slow.cycles > 1.5 * usual.cycles
+    assert usual.macs == small.macs == slow.macs
+    one, three = (radit.generate(digits, POLICY, images=n).decisions for n in (1, 3))
+    assert radit.predict_cycles(digits, three).cycles == 3 * radit.predict_cycles(digits, one).cycles
+    half = radit.even_decisions("digits", 0.5, steps=40)
+    assert half.skip_rate == pytest.approx(0.5, abs=0.03) and half.computed[0, 0].all()
+    whole = radit.even_decisions("digits", 0.5, steps=40, forecast=True)
+    together = whole.computed == whole.computed[:, :, :1]
+    assert together.all() and not (half.computed == half.computed[:, :, :1]).all()
+    times = [radit.predict_cycles("digits", each).cycles for each in (whole, half)]
+    assert times[0] < times[1] < 40 / STEPS * usual.cycles
+
+
+def test_cycles_of_a_name_load_no_weights(monkeypatch):
+    monkeypatch.setattr("model.dit.checkpoint.seeded_dit", None)
+    monkeypatch.setattr("model.dit.checkpoint.load_checkpoint", None)
+    large = radit.predict_cycles("dit-xl-2", radit.dense_decisions("dit-xl-2", steps=2), array="64x64")
+    assert large.timesteps[0, 0] == large.timesteps[0, 1] and large.mac_utilization == pytest.approx(0.976, abs=0.001)
+
+
+def test_energy_has_bounds_parts_and_a_table(digits):
+    cycles = radit.predict_cycles(digits, radit.generate(digits, POLICY, images=2).decisions)
+    energy = radit.account_energy(cycles)
+    total = energy.total_uj
+    assert 0 < total.low < total.nominal < total.high and energy.basis == "modelled"
+    assert sum(part.nominal for part in energy.components_uj.values()) == pytest.approx(total.nominal)
+    alone = radit.account_energy(cycles, host=False)
+    assert "host" not in alone.components_uj
+    assert alone.total_uj.nominal == pytest.approx(total.nominal - energy.components_uj["host"].nominal)
+    table = radit.load_energy_table()
+    tight = table.model_copy(update={"reuse_sram": table.reuse_sram.model_copy(update={"capacity": 0.0})})
+    assert radit.account_energy(cycles, tight).total_uj.nominal > total.nominal
+
+
+BAD = [
+    (lambda m: radit.load_model("cats"), "Model cats is unknown"),
+    (lambda m: radit.quantize("digits", steps=0), "steps"),
+    (lambda m: radit.policy("none"), "policy is 'none': choose dense, radit, forecast, fewer-steps"),
+    (lambda m: radit.policy("radit:size=3"), "policy setting is 'size=3'"),
+    (lambda m: radit.policy("forecast", max_error=1e-3), "max_error is 0.001"),
+    (lambda m: radit.generate(m, "fewer-steps:steps=2"), "quantize it with steps=2"),
+    (lambda m: radit.generate(m, images=0), "images is 0"),
+    (lambda m: radit.generate(m, labels=[10]), r"labels is \[10\]: give 1 numbers from 0 to 9"),
+    (lambda m: radit.match_macs(m, radit.policy("fora"), 2.0), "Policy fora has no threshold"),
+    (lambda m: radit.match_macs(m, radit.policy("radit"), 1.0), "reduction is 1.0"),
+    (lambda m: radit.even_decisions(m, 1.5), "skip_rate is 1.5"),
+    (lambda m: radit.predict_cycles(m, radit.dense_decisions(m), array="16"), "array is '16'"),
+    (lambda m: radit.predict_cycles(m, radit.dense_decisions(m), array=(3, 3)), "array rows is 3"),
+    (lambda m: radit.predict_cycles("dit-s-2", radit.dense_decisions(m)), "record of decisions is bool"),
+    (lambda m: radit.load_energy_table("cheap"), "energy table is 'cheap': give default"),
+    (lambda m: radit.load_energy_table("cheap.toml"), "cannot be read"),
+    (lambda m: radit.Memory(latency=-1), "latency is -1"),
+    (lambda m: radit.Memory(bandwidth=0), "bandwidth is 0"),
+    (lambda m: radit.Memory(stall=1), "stall is 1"),
+    (lambda m: radit.paired_errors(np.zeros((1, 2)), np.zeros((1, 3))), "shape"),
+    (lambda m: radit.Decisions(np.ones((1, 2, 3), bool), ()), "Decisions field computed is bool"),
+    (lambda m: radit.cosimulate("digits", []), "policies is empty"),
+    (lambda m: radit.cosimulate("digits", ["fora"]), "policy is 'fora': choose dense, radit, forecast"),
+    (lambda m: radit.cosimulate("digits", ["radit", "radit:threshold=0.3"]), "policies name radit more than once"),
+]
+
+
+@pytest.mark.parametrize("call, words", BAD, ids=[words for _, words in BAD])
+def test_bad_arguments_are_one_sentence(digits, call, words):
+    with pytest.raises(radit.UserError, match=words) as caught:
+        call(digits)
+    assert "--" not in str(caught.value)
+
+
+def test_infinite_bandwidth_is_no_limit():
+    assert radit.Memory(bandwidth=float("inf")) == radit.Memory(bandwidth=None)
+    assert torch.get_num_threads() == 1
+
+
+def test_types_are_shipped():
+    for layer in ("accel", "cosim", "model", "radit", "reports"):
+        assert (ROOT / layer / "py.typed").is_file()
+        assert f"\n{layer} = py.typed" in (ROOT / "setup.cfg").read_text()
