@@ -1,7 +1,10 @@
 """The dummy accelerator in either engine, with memories of random words."""
 
+import atexit
 import dataclasses
 import os
+import shutil
+import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
@@ -58,9 +61,9 @@ TWO_CORES = pytest.mark.skipif(os.cpu_count() == 1, reason="one core")
 
 @cache
 def verilog(config: BuildConfig) -> Path:
-    """The converted dummy."""
-    folder = Path("build/tests/engines") / f"{config.rows}x{config.cols}"
-    folder.mkdir(parents=True, exist_ok=True)
+    """The converted dummy, in a folder of this process; the compiled build is shared, because the text is the same."""
+    folder = Path(tempfile.mkdtemp(prefix="radit-dummy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
         instance = dummy_top(config, **TopPorts(config).arguments())
