@@ -13,7 +13,7 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 
 from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, intbv
 
-from accel.array.array_front import Finish, OperandPorts, ReadPort
+from accel.array.array_front import Finish, OperandPorts
 from accel.array.attention_engine import attention_engine
 from accel.array.compute_core import compute_core
 from accel.array.drain import Drained
@@ -29,10 +29,11 @@ from accel.control.registers import ACCOUNT_BITS
 from accel.control.skip_controller import skip_controller
 from accel.control.timestep_sequencer import Progress, timestep_sequencer
 from accel.interfaces.conditioning import SubBlockHeader
+from accel.interfaces.memory_ports import ReadPort, WritePort
 from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.streams import Stream
 from accel.interfaces.tile_command import TileCommand
-from accel.memory.on_chip import GroupRegisters, WritePort, bank_addresses, narrow_memory, wide_memory
+from accel.memory.on_chip import GroupRegisters, bank_addresses, narrow_memory, wide_memory
 from accel.memory.weights import param_loader, weight_streamer
 from accel.residual_pass.streaming_pass import PassPorts, residual_pass
 from accel.trace import trace_taps

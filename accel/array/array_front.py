@@ -9,6 +9,8 @@ Operands hold when idle.
 from myhdl import Signal, always, always_comb, always_seq, block, intbv, modbv
 
 from accel.config import log2_exact
+from accel.interfaces.memory_ports import ReadPort
+from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.tile_command import (
     FROM_A,
     FROM_HIDDEN,
@@ -20,23 +22,11 @@ from accel.interfaces.tile_command import (
     KIND_O,
     KIND_SCORE,
     KIND_V,
-    address,
-    dim,
-    flag,
 )
 from accel.units.mac_array import mac_array
 from model.formats import INT8_BITS
 
 OPERAND_LATENCY = 2  # issue -> enable at the array
-
-
-class ReadPort:
-    """Read side of an on-chip memory: ``enable``, ``addr``; ``data`` one cycle later, held until the next read."""
-
-    def __init__(self, bits: int) -> None:
-        self.enable = flag()
-        self.addr = address()
-        self.data = Signal(intbv(0)[bits:])
 
 
 class OperandPorts:

@@ -8,7 +8,8 @@ from myhdl import Signal, always_comb, always_seq, block, enum
 from accel.array.attention_sequencer import attend_sequencer
 from accel.array.product_sequencer import PRODUCT_K, PRODUCT_PROJECTION, PRODUCT_Q, PRODUCT_V
 from accel.control.cycle_accounts import ATTEND, PROJECTION, QKV
-from accel.interfaces.tile_command import TileCommand, command_mux, flag
+from accel.interfaces.signals import flag
+from accel.interfaces.tile_command import TileCommand, command_mux
 
 
 @block

@@ -8,7 +8,8 @@ i, so that the array works while the softmax unit does. Groups bound which keys 
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.config import log2_exact
-from accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE, address, dim, flag
+from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE
 
 
 @block

@@ -9,8 +9,10 @@ from myhdl import Signal, always_comb, block, intbv
 from accel.array.array_front import gemm_front
 from accel.array.drain import TokenScales, drain_unit
 from accel.config import bits_for, log2_exact
-from accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_SCORE, KIND_V, dim, flag
-from accel.memory.on_chip import WritePort, hidden_memory, narrow_memory, wide_memory
+from accel.interfaces.memory_ports import WritePort
+from accel.interfaces.signals import dim, flag
+from accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_SCORE, KIND_V
+from accel.memory.on_chip import hidden_memory, narrow_memory, wide_memory
 from accel.units.lanes import pack
 from accel.units.softmax import softmax_unit
 from model.formats import ACC_BITS, INT8_BITS

@@ -10,7 +10,8 @@ from myhdl import Signal, always, always_comb, always_seq, block, intbv
 
 from accel.array.array_front import copy_field
 from accel.config import log2_exact
-from accel.interfaces.tile_command import KIND_BITS, KIND_H, KIND_O, KIND_SCORE, KIND_V, address, dim, flag
+from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.tile_command import KIND_BITS, KIND_H, KIND_O, KIND_SCORE, KIND_V
 from accel.units.gelu import LATENCY as GELU_LATENCY
 from accel.units.gelu import gelu_unit
 from accel.units.lanes import carry_along, steps

@@ -4,7 +4,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum
 
 from accel.array.product_sequencer import PRODUCT_FC1, PRODUCT_FC2
 from accel.control.cycle_accounts import FC1, FC2
-from accel.interfaces.tile_command import flag
+from accel.interfaces.signals import flag
 
 
 @block

@@ -8,19 +8,8 @@ tile is released after its last use, so that it is fetched once for all contexts
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
 from accel.config import log2_exact
-from accel.interfaces.tile_command import (
-    FROM_A,
-    FROM_HIDDEN,
-    FROM_WEIGHT,
-    KIND_BRANCH,
-    KIND_H,
-    KIND_K,
-    KIND_Q,
-    KIND_V,
-    address,
-    dim,
-    flag,
-)
+from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.tile_command import FROM_A, FROM_HIDDEN, FROM_WEIGHT, KIND_BRANCH, KIND_H, KIND_K, KIND_Q, KIND_V
 
 # The products, in the order in which the engines ask for them.
 PRODUCT_Q, PRODUCT_K, PRODUCT_V, PRODUCT_PROJECTION, PRODUCT_FC1, PRODUCT_FC2 = range(6)

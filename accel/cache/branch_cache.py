@@ -13,7 +13,7 @@ buffer, beside the engine's work.
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.array.array_front import ReadPort
+from accel.interfaces.memory_ports import ReadPort
 from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
 from accel.interfaces.streams import Stream
 from accel.interfaces.tile_command import KIND_BRANCH

@@ -7,8 +7,9 @@ The mod port delivers 8 header beats and ``contexts * D`` beats of gate, scale a
 from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
 
 from accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS, MODULATION_BITS, channel_bounds
+from accel.interfaces.memory_ports import WritePort
 from accel.interfaces.signals import address, dim, flag
-from accel.memory.on_chip import WritePort, narrow_memory
+from accel.memory.on_chip import narrow_memory
 from model.formats import GATE_BITS
 
 

@@ -6,7 +6,7 @@ handshake is valid / ready; addresses are in words of the memory they belong to.
 
 from myhdl import Signal, always_comb, block, intbv
 
-from accel.interfaces.signals import ADDRESS_BITS, address, dim, flag  # noqa: F401
+from accel.interfaces.signals import address, dim, flag
 
 # Where operands come from.
 FROM_A, FROM_HIDDEN, FROM_PROB, FROM_WEIGHT = range(4)  # row operands

@@ -13,7 +13,8 @@ A and the hidden memory consist of banks that temporal attention addresses apart
 from myhdl import ConcatSignal, Signal, always_comb, block, intbv, modbv
 
 from accel.config import bits_for, log2_exact
-from accel.interfaces.tile_command import ADDRESS_BITS, address, dim, flag
+from accel.interfaces.memory_ports import WritePort
+from accel.interfaces.signals import ADDRESS_BITS, address, dim
 from accel.units.ram import banked_ram, word_ram
 from model.formats import INT8_BITS
 
@@ -30,16 +31,6 @@ class GroupRegisters:
         self.log_frames = Signal(intbv(0)[4:])
         self.log_interleave = Signal(intbv(0)[4:])
         self.frame_stride = dim()
-
-
-class WritePort:
-    """Write side of a memory: R lanes into ``part`` of the wide word at ``addr``."""
-
-    def __init__(self, bits: int) -> None:
-        self.enable = flag()
-        self.addr = address()
-        self.part = dim()
-        self.data = Signal(intbv(0)[bits:])
 
 
 @block

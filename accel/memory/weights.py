@@ -7,8 +7,9 @@ stream waits while the ring is full. Requantization parameters of the whole sub-
 from myhdl import Signal, always_comb, always_seq, block, enum, modbv
 
 from accel.config import log2_exact
-from accel.interfaces.tile_command import address, dim, flag
-from accel.memory.on_chip import WritePort, narrow_memory
+from accel.interfaces.memory_ports import WritePort
+from accel.interfaces.signals import address, dim, flag
+from accel.memory.on_chip import narrow_memory
 from model.formats import INT8_BITS
 
 

@@ -7,10 +7,9 @@ statistics form; the back half normalizes, one tile behind. Between contexts the
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
-from accel.array.array_front import ReadPort
+from accel.interfaces.memory_ports import ReadPort, WritePort
 from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.streams import Stream
-from accel.memory.on_chip import WritePort
 from accel.residual_pass.back_half import back_half
 from accel.residual_pass.front_half import front_half
 from accel.units.fifo import stream_fifo
