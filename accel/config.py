@@ -95,6 +95,16 @@ class BuildConfig:
         return self.max_hidden * self.max_row_tiles
 
     @property
+    def job_depth(self) -> int:
+        """Key slots of two attention jobs, scores or numerators: one is filled while the other is used."""
+        return 2 * self.padded_tokens
+
+    @property
+    def conditioning_depth(self) -> int:
+        """Channels of all contexts for two sub-blocks: one in use, one being fetched."""
+        return 2 * self.max_contexts * self.max_hidden
+
+    @property
     def weight_depth(self) -> int:
         """Words of the weight ring: two tiles of the deepest product, a power of two."""
         return 1 << (2 * max(self.max_mlp, self.max_hidden) - 1).bit_length()

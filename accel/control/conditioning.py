@@ -50,7 +50,7 @@ def conditioning(
     loaded: high from the end of the load to the next fetch. take: pulse, makes the loaded header current.
     gate (16 bit), modulation (scale | shift): ReadPorts. mod_write: pulse per beat.
     """
-    depth = 2 * config.max_contexts * config.max_hidden
+    depth = config.conditioning_depth
     HALF = config.max_contexts * config.max_hidden
     GATE_LOW, GATE_HIGH = channel_bounds("gate")
     MOD_LOW, MOD_HIGH = channel_bounds("scale")[0], channel_bounds("shift")[1]

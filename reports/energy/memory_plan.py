@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accel.cache.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.dims import Dims
+from accel.memory.inventory import on_chip_memories
 from reports.cost.run_tables import Orders
 
 
@@ -20,26 +21,9 @@ class Memory:
 
 
 def on_chip(build: BuildConfig) -> dict[str, Memory]:
-    """Every on-chip memory of a build; width is that of an R-lane access (``energy`` scales C-lane reads)."""
-    rows, wide = build.rows, build.wide
-    keys = 2 * build.padded_tokens  # scores and probabilities: two jobs, one being filled
-    conditioning = 2 * build.max_contexts * build.max_hidden  # one pass in use, one being fetched
-    bits = {
-        "a": (build.a_depth * wide * 8, rows * 8),
-        "hidden": (build.hidden_depth * rows * 8, rows * 8),
-        "k": (build.a_depth * wide * 8, rows * 8),
-        "v": (build.v_depth * wide * 8, rows * 8),
-        "prob": (keys * rows * 8, rows * 8),
-        "score": (keys * rows * 16, rows * 16),
-        "weight": (build.weight_depth * wide * 8, wide * 8),
-        "x": (build.x_depth * rows * 16, rows * 16),
-        "fifo": (build.fifo_depth * rows * 16, rows * 16),
-        "gate": (conditioning * 16, 16),
-        "modulation": (conditioning * 32, 32),
-        "param": (build.param_depth * 64, 64),
-        "code": (build.x_depth * rows * 4, rows * 4),
-    }
-    return {name: Memory(total / 8 / 1024, width) for name, (total, width) in bits.items()}
+    """Every on-chip memory of a build; width is that of an R-lane access (``energy_model`` scales C-lane reads)."""
+    memories = on_chip_memories(build)
+    return {name: Memory(memory.total_bits / 8 / 1024, memory.access_bits) for name, memory in memories.items()}
 
 
 @dataclass(frozen=True)

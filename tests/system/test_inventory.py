@@ -1,0 +1,34 @@
+"""accel/memory/inventory.py: the list of on-chip memories is what the converted design has."""
+
+from collections import Counter
+
+import pytest
+
+from accel.config import BuildConfig
+from accel.control.registers import EVENTS
+from accel.export.provenance import convert_marked
+from accel.memory.inventory import on_chip_memories
+
+BUILDS = {
+    "tall": BuildConfig(rows=8, cols=4, max_hidden=32, max_mlp=96, max_tokens=24, max_sub_blocks=4),
+    "wide": BuildConfig(rows=4, cols=8, max_hidden=48, max_mlp=64, max_tokens=16, max_sub_blocks=6, max_contexts=3),
+    "frames": BuildConfig(rows=4, cols=8, max_tokens=64, frame_banks=4),
+}
+# Queues and state that no event counts: the last blocks of their path.
+UNCOUNTED = {("back_half", "stream_fifo"), ("branch_writer", "stream_fifo"), ("dtsm_unit", "state_memory")}
+
+
+@pytest.mark.parametrize("config", BUILDS.values(), ids=BUILDS)
+def test_the_list_is_what_the_design_has(config, tmp_path):
+    found = Counter()
+    for place, bits in convert_marked(config, tmp_path).memories().items():
+        blocks = place.path[:-2]  # without the RAM and its process
+        if blocks[-2:] not in UNCOUNTED:
+            names = place.names[: -2 if "banked_ram" in blocks else -1]  # the banks of a memory are one
+            found[names] += bits
+    assert sorted(found.values()) == sorted(memory.total_bits for memory in on_chip_memories(config).values())
+
+
+def test_reads_of_every_memory_are_counted():
+    for name in on_chip_memories(BuildConfig()):
+        assert any(event.startswith(f"{name}_reads") for event in EVENTS), name
