@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "radit-stamp.json"
 PYTHON = (3, 11)  # constraints.txt holds the versions for this Python
+LOG = ROOT / "build" / "setup.log"
+SHOWN_LINES = 8  # of the log, where something fails
 PINNED = ("constraints.txt", "setup.cfg", "pyproject.toml")
 
 # Debian package, the programs it must bring, and what lies idle without it.
@@ -74,10 +76,11 @@ def apt_install(packages):
     if not packages or prefix is None:
         return
     say(f"installing through apt: {' '.join(packages)}")
-    if subprocess.run([*prefix, "update", "-q"], stdin=sys.stdin, stdout=subprocess.DEVNULL).returncode:
-        say("apt-get update failed; trying with the package lists that are there")
+    if logged([*prefix, "update", "-q"]):
+        say(f"apt-get update failed, {LOG} says why; trying with the package lists that are there")
     for package in packages:
-        subprocess.run([*prefix, "install", "-q", "-y", "--no-install-recommends", package], stdin=sys.stdin)
+        if logged([*prefix, "install", "-q", "-y", "--no-install-recommends", package]):
+            say(f"apt-get could not install {package}:\n{last_lines()}")
 
 
 def ensure_tools(tools):
@@ -146,13 +149,14 @@ def ensure_venv():
             return
         check_python()
         if want["place"] != have.get("place"):
-            say(f"creating {VENV}")
+            say(f"creating {VENV.relative_to(ROOT)}")
             run(sys.executable, "-m", "venv", "--clear", str(VENV))
         STAMP.unlink(missing_ok=True)
-        say("installing the pinned packages (torch is large: a minute or two)")
+        say("installing the pinned packages, 1.5 GB on disk, a minute or two (torch is most of it)")
         # Build with the pinned setuptools rather than whatever is newest on the day.
         pip("install", "--quiet", "setuptools")
         pip("install", "--no-build-isolation", "--editable", ".[test]")
+        say(f"{VENV.relative_to(ROOT)} is ready")
         STAMP.write_text(json.dumps(want))
 
 
@@ -163,8 +167,29 @@ def pip(verb, *arguments):
 
 
 def run(*command):
-    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode:
-        raise SetupError(f"`{' '.join(command)}` failed; its message above says why (no network? disk full?)")
+    if logged(command):
+        raise SetupError(
+            f"`{' '.join(command)}` failed (no network? disk full?); {LOG} has all that was said, and ends with\n"
+            f"{last_lines()}"
+        )
+
+
+# -- what the programs say ----------------------------------------------------------------------------------------
+
+
+def logged(command):
+    """Run a program; what it says goes to the log. Returns its exit status.
+
+    The password that sudo may ask for is typed at the terminal, which sudo opens by itself.
+    """
+    LOG.parent.mkdir(exist_ok=True)
+    with open(LOG, "a") as log:
+        print("$", *command, file=log, flush=True)
+        return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode
+
+
+def last_lines():
+    return "\n".join(f"  {line}" for line in LOG.read_text(errors="replace").splitlines()[-SHOWN_LINES:])
 
 
 # -- the front ----------------------------------------------------------------------------------------------------

@@ -17,14 +17,17 @@ def machine(monkeypatch, tmp_path):
             self.there = set(self.there)
             self.ran = []
 
-        def run(self, command, **_):
+        status = 0
+
+        def run(self, command, stdout, **_):
             self.ran.append(list(command))
+            print("\n".join(f"line {i} of {command[0]}" for i in range(100)), file=stdout)
             if "install" in command and "apt-get" in command and self.apt_works:
                 self.there.add(command[-1])
             if "venv" in command:
                 (tmp_path / ".venv/bin").mkdir(parents=True, exist_ok=True)
                 (tmp_path / ".venv/bin/python").touch()
-            return type("Result", (), {"returncode": 0})
+            return type("Result", (), {"returncode": self.status})
 
     machine = Machine()
     machine.there |= {"apt-get"}
@@ -32,6 +35,7 @@ def machine(monkeypatch, tmp_path):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(bootstrap, "LOG", tmp_path / "build" / "setup.log")
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / "stamp.json")
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in machine.there else None)
     monkeypatch.setattr(bootstrap.subprocess, "run", machine.run)
@@ -97,6 +101,22 @@ def test_sudo_is_used_where_there_is_one(machine):
     assert bootstrap.main(["test"]) == 0
     assert installed(machine) == ["ghdl"]
     assert all(command[0] == "sudo" for command in machine.ran if "apt-get" in command)
+
+
+def test_a_few_lines_say_what_is_done(machine, capsys):
+    machine.there -= {"ghdl"}
+    assert bootstrap.main(["test"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 4 and "line 0 of" not in said.err
+
+
+def test_what_failed_ends_with_the_end_of_its_log(machine, capsys):
+    machine.status = 1
+    assert bootstrap.main(["venv"]) == 1
+    said = capsys.readouterr().err
+    assert "failed (no network? disk full?)" in said and str(bootstrap.LOG) in said
+    assert "line 99 of" in said and "line 90 of" not in said
+    assert "line 0 of" in bootstrap.LOG.read_text()
 
 
 def test_another_python_is_named(machine, monkeypatch, capsys):
