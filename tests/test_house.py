@@ -19,7 +19,7 @@ LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones befo
 MAX_LINES = 400
 
 # Units that only move or store data: no golden function of their own.
-NO_ARITHMETIC = {"fifo", "lanes", "ram"}
+NO_ARITHMETIC = {"delay_lines", "fifo", "lanes", "ram"}
 # Golden functions that other golden functions use; no unit of their own.
 NO_UNIT = {"rounding"}
 

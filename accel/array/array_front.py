@@ -23,6 +23,7 @@ from accel.interfaces.tile_command import (
     KIND_SCORE,
     KIND_V,
 )
+from accel.units.delay_lines import gated_register
 from accel.units.mac_array import mac_array
 from model.formats import INT8_BITS
 
@@ -92,18 +93,6 @@ def slice_piece(word, piece, low, bits):
         piece.next = word[HIGH:LOW]
 
     return cut
-
-
-@block
-def copy_field(clk, take, src, dst):
-    """Keep ``src`` in ``dst`` when ``take`` is high."""
-
-    @always(clk.posedge)
-    def keep():
-        if take:
-            dst.next = src
-
-    return keep
 
 
 @block
@@ -212,7 +201,7 @@ def gemm_front(
             row_addr.next = row_addr + row_step
             col_addr.next = col_addr + col_step
 
-    fields = [copy_field(clk, accept, getattr(cmd, name), getattr(finish, name)) for name in Finish.FIELDS]
+    fields = [gated_register(clk, accept, getattr(cmd, name), getattr(finish, name)) for name in Finish.FIELDS]
 
     @always_comb
     def tell():

@@ -6,15 +6,14 @@ Sources of (bias, mult, shift): per channel from the parameter memory (Q, K, bra
 scores), per token from the softmax's reciprocals (O). H's multiplier after GELU comes with its other parameters.
 """
 
-from myhdl import Signal, always, always_comb, always_seq, block, intbv
+from myhdl import Signal, always_comb, always_seq, block, intbv
 
-from accel.array.array_front import copy_field
 from accel.config import log2_exact
 from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.tile_command import KIND_BITS, KIND_H, KIND_O, KIND_SCORE, KIND_V
+from accel.units.delay_lines import delay_chain, gated_delay, gated_register
 from accel.units.gelu import LATENCY as GELU_LATENCY
 from accel.units.gelu import gelu_unit
-from accel.units.lanes import carry_along, steps
 from accel.units.requant import LATENCY as REQUANT_LATENCY
 from accel.units.requant import requant_unit
 from model.formats import AFTER_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
@@ -59,32 +58,6 @@ class TokenScales:
 
 
 @block
-def delay(clk, src, dst, cycles):
-    """``dst`` is ``src`` of ``cycles`` (>= 1) clock edges ago."""
-    stages = [Signal(src.val) for _ in range(cycles - 1)]
-    chain = [src, *stages, dst]
-    return [register(clk, chain[i], chain[i + 1]) for i in range(cycles)]
-
-
-@block
-def register(clk, src, dst):
-    """One register."""
-
-    @always(clk.posedge)
-    def load():
-        dst.next = src
-
-    return load
-
-
-@block
-def travel(clk, valids, src, dst):
-    """``src`` travels beside the words of a pipeline whose stage k works when ``valids[k]`` is high."""
-    stages = [Signal(src.val) for _ in valids[1:]]
-    return carry_along(clk, valids, [src, *stages, dst])
-
-
-@block
 def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read, header, scales, out, config):
     """Drain finished tiles.
 
@@ -114,7 +87,7 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
 
     # The front overwrites finish's fields when it accepts the next tile: keep them from the last k on.
     kept = [Signal(getattr(finish, name).val) for name in KEPT]
-    keep = [copy_field(clk, finish.valid, getattr(finish, name), kept[i]) for i, name in enumerate(KEPT)]
+    keep = [gated_register(clk, finish.valid, getattr(finish, name), kept[i]) for i, name in enumerate(KEPT)]
     (
         k_kind, k_base, k_step, k_part, k_tile, k_first, k_count, k_param, k_key, k_job_first, k_job_last, k_parity,
     ) = kept  # fmt: skip
@@ -236,17 +209,17 @@ def drain_unit(clk, aresetn, finish, owned, idle, drain_col, drained, param_read
     valids = [active, src_valid, *(flag() for _ in range(REQUANT_LATENCY - 1))]
     gelu_valids = [gelu_src, *(flag() for _ in range(GELU_LATENCY - 1))]
     tags = (
-        steps(clk, valids[1:]),
-        steps(clk, gelu_valids),
-        travel(clk, valids, kind, out.kind),
-        travel(clk, valids, dst_addr, out.addr),
-        travel(clk, valids, dst_part, out.part),
-        travel(clk, valids, a_tile, out.a_tile),
-        travel(clk, valids, key, out.key),
-        travel(clk, valids, job_first, out.job_first),
-        travel(clk, valids[1:], h_mult, gelu_mult),
-        travel(clk, valids, last_key, out.job_last),
-        travel(clk, gelu_valids, out.addr, out.gelu_addr),
+        delay_chain(clk, valids[1:]),
+        delay_chain(clk, gelu_valids),
+        gated_delay(clk, valids, kind, out.kind),
+        gated_delay(clk, valids, dst_addr, out.addr),
+        gated_delay(clk, valids, dst_part, out.part),
+        gated_delay(clk, valids, a_tile, out.a_tile),
+        gated_delay(clk, valids, key, out.key),
+        gated_delay(clk, valids, job_first, out.job_first),
+        gated_delay(clk, valids[1:], h_mult, gelu_mult),
+        gated_delay(clk, valids, last_key, out.job_last),
+        gated_delay(clk, gelu_valids, out.addr, out.gelu_addr),
     )
 
     @always_comb

@@ -59,7 +59,7 @@ WAIVERS = (
     _unused_bits("*addr", _WIDE_ADDRESS),
     _unused_bits("*_bank_address*_total", _WIDE_ADDRESS),
     _unused_bits("*_delay0_dst", _WIDE_ADDRESS),
-    _unused_bits("*_front_half0_travel?_dst", _WIDE_ADDRESS),
+    _unused_bits("*_front_half0_gated_delay?_dst", _WIDE_ADDRESS),
     _unused_bits("*_rsqrt_unit0_*", _FRACTION),
     _unused_bits("*_recip_unit0_*", _FRACTION),
     _unused("*_walker?_at_*", _OUTPUT),
@@ -71,7 +71,7 @@ WAIVERS = (
     _unused("*_softmax_unit0_dst_last", _OUTPUT),
     _unused("*_hidden_part", "A write port names the part of a wide word; the hidden memory's words have one part."),
     _unused("*_part_1", _SQUARE),
-    _unused("*_front_half0_travel?_dst", _SQUARE),
+    _unused("*_front_half0_gated_delay?_dst", _SQUARE),
 )
 
 

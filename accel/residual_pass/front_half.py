@@ -7,9 +7,9 @@ this timestep are read so much later that they meet it.
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from accel.array.array_front import part_mux
-from accel.array.drain import delay, register, travel
 from accel.interfaces.signals import dim, flag
 from accel.residual_pass.walker import Position, walker
+from accel.units.delay_lines import delay, delay_chain, gated_delay
 from accel.units.residual import LATENCY as RESIDUAL_LATENCY
 from accel.units.residual import residual_unit
 from accel.units.reuse import LATENCY as REUSE_LATENCY
@@ -122,12 +122,12 @@ def front_half(
     fires = [fire, *(flag() for _ in range(FIRE_TO_READ))]
     read, read_cached, read_still, given = fires[FIRE_TO_READ], flag(), flag(), flag()
     beside = (
-        [register(clk, fires[i], fires[i + 1]) for i in range(FIRE_TO_READ)],
-        travel(clk, fires[:FIRE_TO_READ], cached, read_cached),
-        travel(clk, fires[:FIRE_TO_READ], still, read_still),
-        travel(clk, fires[:FIRE_TO_READ], at.row_addr, ports.x_read.addr),
-        travel(clk, fires[:FIRE_TO_READ], at.super_addr, ports.a_read.addr),
-        travel(clk, fires[:FIRE_TO_READ], at.cond_addr, ports.gate.addr),
+        delay_chain(clk, fires),
+        gated_delay(clk, fires[:FIRE_TO_READ], cached, read_cached),
+        gated_delay(clk, fires[:FIRE_TO_READ], still, read_still),
+        gated_delay(clk, fires[:FIRE_TO_READ], at.row_addr, ports.x_read.addr),
+        gated_delay(clk, fires[:FIRE_TO_READ], at.super_addr, ports.a_read.addr),
+        gated_delay(clk, fires[:FIRE_TO_READ], at.cond_addr, ports.gate.addr),
     )
 
     @always_comb
@@ -148,9 +148,9 @@ def front_half(
     gate_1 = Signal(intbv(0, min=-(1 << (GATE_BITS - 1)), max=1 << (GATE_BITS - 1)))
     again_valid, reuse_take = flag(), flag()
     found = (
-        travel(clk, fires, at.part, part_1),
-        travel(clk, fires, at.last_channel, last_1),
-        travel(clk, fires, x_in.tdata, x_host),
+        gated_delay(clk, fires, at.part, part_1),
+        gated_delay(clk, fires, at.last_channel, last_1),
+        gated_delay(clk, fires, x_in.tdata, x_host),
     )
 
     @always_seq(clk.posedge, reset=aresetn)

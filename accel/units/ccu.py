@@ -16,7 +16,9 @@ fewer than 2**24 changed codes. Source: golden ``model/ops/ccu.py``.
 
 from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
 
-from accel.units.lanes import bit, pack, signal_list, step, unsigned
+from accel.interfaces.signals import flag, word
+from accel.units.delay_lines import register
+from accel.units.lanes import pack, signal_list
 from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
 
 LATENCY = 1
@@ -29,15 +31,15 @@ def ccu_unit(
     clk, aresetn, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, clear, dst_valid, codes, count, lanes
 ):  # fmt: skip
     """codes of the lanes, and the number of changed codes since ``clear``."""
-    code = signal_list(unsigned, CODE_BITS, lanes)
-    changes = [bit() for _ in range(lanes)]
-    changed = unsigned(lanes)
-    valid_1, clear_1 = bit(), bit()
+    code = signal_list(word, CODE_BITS, lanes)
+    changes = [flag() for _ in range(lanes)]
+    changed = word(lanes)
+    valid_1, clear_1 = flag(), flag()
     works = [
         ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code[i], changes[i], i) for i in range(lanes)
     ]
     words = pack(code, codes), pack(changes, changed)
-    marks = step(clk, src_valid, valid_1), step(clk, clear, clear_1)
+    marks = register(clk, src_valid, valid_1), register(clk, clear, clear_1)
     counter = count_changes(clk, aresetn, valid_1, changed, clear_1, count)
 
     @always_comb
@@ -53,10 +55,10 @@ def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, chan
     ACT_LOW, ACT_SIGN = index * ACT_BITS + CODE_CUT, (index + 1) * ACT_BITS - 1
     CODE_LOW, CODE_HIGH = index * CODE_BITS, (index + 1) * CODE_BITS
     ONES = (1 << MAGNITUDE_BITS) - 1
-    magnitude, sign = unsigned(MAGNITUDE_BITS), bit()
-    second, third = unsigned(BOUNDARY_BITS), unsigned(BOUNDARY_BITS)
-    bit_2, bit_1, bit_0 = [bit() for _ in range(3)]
-    found = unsigned(CODE_BITS)
+    magnitude, sign = word(MAGNITUDE_BITS), flag()
+    second, third = word(BOUNDARY_BITS), word(BOUNDARY_BITS)
+    bit_2, bit_1, bit_0 = [flag() for _ in range(3)]
+    found = word(CODE_BITS)
 
     @always_comb
     def fold():
@@ -125,8 +127,8 @@ def count_changes(clk, aresetn, src_valid, changed, clear, count):
     """Accumulate the flags of the changed lanes, their sum first; a clear that comes with a word forgets only what came
     before it."""
     LANES = len(changed)
-    lanes_changed, total = Signal(intbv(0, min=0, max=LANES + 1)), unsigned(COUNT_BITS)
-    clear_1 = bit()
+    lanes_changed, total = Signal(intbv(0, min=0, max=LANES + 1)), word(COUNT_BITS)
+    clear_1 = flag()
 
     @always(clk.posedge)
     def add():
@@ -139,7 +141,7 @@ def count_changes(clk, aresetn, src_valid, changed, clear, count):
         if src_valid:
             lanes_changed.next = found
 
-    mark = step(clk, clear, clear_1)
+    mark = register(clk, clear, clear_1)
 
     @always_seq(clk.posedge, reset=aresetn)
     def accumulate():

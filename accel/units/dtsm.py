@@ -27,7 +27,7 @@ Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py
 
 from myhdl import always, always_comb, always_seq, block, concat, intbv
 
-from accel.units.lanes import bit, signed, unsigned
+from accel.interfaces.signals import flag, signed, word
 from accel.units.meter import COST_BITS
 from accel.units.ram import word_ram
 from model.formats import (
@@ -65,17 +65,17 @@ def dtsm_unit(
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
     TOP, CUT = COST_BITS + ERROR_CUT, ERROR_CUT
-    steps = [start, *(bit() for _ in range(LATENCY))]
-    known, reused, written = bit(), bit(), steps[LATENCY]
-    last_slot, at_slot = bit(), bit()
-    streak, gap = unsigned(STREAK_BITS), unsigned(STREAK_BITS)
-    since = unsigned(STEPS_BITS)
-    forecast, chosen = unsigned(SLOPE_BITS), unsigned(SLOPE_BITS)
-    last_count = unsigned(COUNT_BITS)
+    steps = [start, *(flag() for _ in range(LATENCY))]
+    known, reused, written = flag(), flag(), steps[LATENCY]
+    last_slot, at_slot = flag(), flag()
+    streak, gap = word(STREAK_BITS), word(STREAK_BITS)
+    since = word(STEPS_BITS)
+    forecast, chosen = word(SLOPE_BITS), word(SLOPE_BITS)
+    last_count = word(COUNT_BITS)
     average, delta, base, following = [signed(COUNT_BITS + 1) for _ in range(4)]
-    growing = bit()
-    left, theta = unsigned(STREAK_STEP_BITS), unsigned(THRESHOLD_BITS)
-    gained, inverse, made = unsigned(GAINED_BITS), unsigned(INVERSE_BITS), unsigned(PRODUCT_BITS)
+    growing = flag()
+    left, theta = word(STREAK_STEP_BITS), word(THRESHOLD_BITS)
+    gained, inverse, made = word(GAINED_BITS), word(INVERSE_BITS), word(PRODUCT_BITS)
     sequence = [follow(clk, aresetn, steps[i], steps[i + 1]) for i in range(LATENCY)]
     memory = state_memory(
         clk, aresetn, new_image, start, written, index, count, reused, following, since, at_slot,
@@ -128,10 +128,10 @@ def state_memory(
     STREAK_LOW = 2 * COUNT_BITS
     COUNT_LOW = COUNT_BITS
     LONGEST = (1 << STREAK_BITS) - 1
-    known_bits = unsigned(entries)
-    state, next_state = unsigned(STATE_BITS), unsigned(STATE_BITS)
-    next_streak, next_gap = unsigned(STREAK_BITS), unsigned(STREAK_BITS)
-    next_count, next_average = unsigned(COUNT_BITS), unsigned(COUNT_BITS)
+    known_bits = word(entries)
+    state, next_state = word(STATE_BITS), word(STATE_BITS)
+    next_streak, next_gap = word(STREAK_BITS), word(STREAK_BITS)
+    next_count, next_average = word(COUNT_BITS), word(COUNT_BITS)
     ram = word_ram(clk, write, index, next_state, read, index, state, entries)
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -192,7 +192,7 @@ def multiply(
 ):  # fmt: skip
     """``product`` of the two factors that a step asks for, in the step after."""
     _, _, step_2, step_3, step_4, step_5, step_6, step_7, _, _ = steps
-    wide, narrow = unsigned(WIDE_BITS), unsigned(NARROW_BITS)
+    wide, narrow = word(WIDE_BITS), word(NARROW_BITS)
     SCALED_TOP, CUT = SCALED_BITS, FACTOR_BITS
 
     @always_comb
@@ -311,8 +311,8 @@ def compare(
     last_slot, reused, chosen, at_slot,
 ):  # fmt: skip
     """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
-    share = unsigned(COUNT_BITS + THRESHOLD_BITS)
-    allowed, alike = bit(), bit()
+    share = word(COUNT_BITS + THRESHOLD_BITS)
+    allowed, alike = flag(), flag()
     SHIFT = THRESHOLD_BITS
 
     @always_comb

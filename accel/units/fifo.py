@@ -11,7 +11,7 @@ Latency: ``LATENCY`` cycles from a transfer on ``src`` to ``dst.tvalid`` when em
 
 from myhdl import Signal, always_comb, always_seq, block, modbv
 
-from accel.units.lanes import unsigned
+from accel.interfaces.signals import word
 from accel.units.ram import word_ram
 
 LATENCY = 2
@@ -23,8 +23,8 @@ def stream_fifo(clk, aresetn, src, dst, level, depth):
     assert depth >= 2 and depth & (depth - 1) == 0, f"FIFO depth is {depth}; use a power of two from 2 on."
     DEPTH = depth
     address_bits = depth.bit_length() - 1
-    count = unsigned(depth.bit_length())  # words inside
-    stored = unsigned(depth.bit_length())  # of them in the memory, behind the one on dst
+    count = word(depth.bit_length())  # words inside
+    stored = word(depth.bit_length())  # of them in the memory, behind the one on dst
     waddr, raddr = [Signal(modbv(0)[address_bits:]) for _ in range(2)]
     shown, ready, accept, leave, fetch = [Signal(bool(0)) for _ in range(5)]
     memory = word_ram(clk, accept, waddr, src.tdata, fetch, raddr, dst.tdata, depth)

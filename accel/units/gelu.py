@@ -11,7 +11,9 @@ Source: 0.5 u (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & Gimpel 201
 
 from myhdl import always, always_comb, block
 
-from accel.units.lanes import bit, carry_along, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain, gated_chain
+from accel.units.lanes import pack, signal_list
 from model.formats import AFTER_BITS, INT8_BITS, INT8_MAX, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
 from model.roms import PHI_ROM
 
@@ -28,9 +30,9 @@ MULT_STAGES = 7  # stages that mult waits for the rounded u * Phi; shift waits o
 @block
 def gelu_unit(clk, src_valid, u, mult, shift, dst_valid, dst, lanes):
     """dst = int8(round(gelu(u) * mult / 2**shift))."""
-    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
-    factors = [mult, *(unsigned(AFTER_BITS) for _ in range(MULT_STAGES))]
-    downs = [unsigned(SHIFT_BITS) for _ in range(MULT_STAGES + 2)]
+    valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
+    factors = [mult, *(word(AFTER_BITS) for _ in range(MULT_STAGES))]
+    downs = [word(SHIFT_BITS) for _ in range(MULT_STAGES + 2)]
     results = signal_list(signed, INT8_BITS, lanes)
     first_down = downs[0]
 
@@ -41,11 +43,11 @@ def gelu_unit(clk, src_valid, u, mult, shift, dst_valid, dst, lanes):
             first_down.next = shift - 1
 
     parameters = (
-        carry_along(clk, valids, factors),
-        carry_along(clk, valids, downs),
+        gated_chain(clk, valids, factors),
+        gated_chain(clk, valids, downs),
     )
     works = [gelu_lane(clk, valids, u, factors[-1], downs[-1], results[i], i) for i in range(lanes)]
-    return steps(clk, valids), lessen, parameters, works, pack(results, dst)
+    return delay_chain(clk, valids), lessen, parameters, works, pack(results, dst)
 
 
 @block
@@ -59,9 +61,9 @@ def gelu_lane(clk, valids, u, mult, down, result, index):
     LOW, HIGH = index * WIDE_BITS, (index + 1) * WIDE_BITS
     valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, valid_6, valid_7, valid_8, valid_9, valid_10, _ = valids
     u_1, u_2, u_3, u_4 = [signed(WIDE_BITS) for _ in range(4)]
-    magnitude = unsigned(MAGNITUDE_BITS)
-    entry = unsigned(INDEX_BITS)
-    phi = unsigned(PHI_FRAC + 1)
+    magnitude = word(MAGNITUDE_BITS)
+    entry = word(INDEX_BITS)
+    phi = word(PHI_FRAC + 1)
     gate = signed(PHI_BITS)
     gated, gated_half = signed(GATED_BITS), signed(GATED_BITS)
     activated = signed(WIDE_BITS)

@@ -20,7 +20,9 @@ Source: golden ``model/ops/layernorm.py``.
 from myhdl import always, always_comb, always_seq, block
 
 from accel.config import bits_for
-from accel.units.lanes import any_lane, bit, carry, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain, gated_register
+from accel.units.lanes import any_lane, pack, signal_list
 from accel.units.rsqrt import LATENCY as RSQRT_LATENCY
 from accel.units.rsqrt import Q_BITS, rsqrt_unit
 from model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS, X_BITS
@@ -38,12 +40,12 @@ def layernorm_unit(
     dst_valid, dst, saturated, moved, lanes,
 ):  # fmt: skip
     """Statistics of one tile while an earlier one is normalized."""
-    full, take, move, move_1, complete, current_valid = [bit() for _ in range(6)]
+    full, take, move, move_1, complete, current_valid = [flag() for _ in range(6)]
     sums = signal_list(signed, SUM_BITS, lanes)
-    squares = signal_list(unsigned, SQUARE_BITS, lanes)
+    squares = signal_list(word, SQUARE_BITS, lanes)
     held_sums = signal_list(signed, SUM_BITS, lanes)
-    mants = signal_list(unsigned, RSQRT_BITS, lanes)
-    downs = signal_list(unsigned, Q_BITS, lanes)
+    mants = signal_list(word, RSQRT_BITS, lanes)
+    downs = signal_list(word, Q_BITS, lanes)
     moments = accumulate_moments(clk, aresetn, stat_valid, stat_x, stat_last, take, full, sums, squares, lanes)
     roots = hold_and_root(
         clk, aresetn, hidden, eps, full, take, sums, squares, held_sums, mants, downs, complete, move, move_1, lanes
@@ -72,7 +74,7 @@ def layernorm_unit(
 @block
 def accumulate_moments(clk, aresetn, src_valid, src, src_last, take, full, sums, squares, lanes):
     """Two stages: square, accumulate; ``full`` from the last channel until ``take``."""
-    valid_1, last_1, underway = bit(), bit(), bit()
+    valid_1, last_1, underway = flag(), flag(), flag()
     works = [moment_lane(clk, src_valid, src, valid_1, underway, sums[i], squares[i], i) for i in range(lanes)]
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -95,7 +97,7 @@ def moment_lane(clk, src_valid, src, valid_1, underway, total, squares, index):
     """Lane ``index``: sums of x and of its squares."""
     LOW, HIGH = index * X_BITS, (index + 1) * X_BITS
     x, x_1 = signed(X_BITS), signed(X_BITS)
-    square_1 = unsigned(2 * X_BITS)
+    square_1 = word(2 * X_BITS)
 
     @always_comb
     def read():
@@ -123,12 +125,12 @@ def hold_and_root(
 ):  # fmt: skip
     """Hold the sums of a finished tile and form its roots, one token per cycle; ``complete`` until ``move``."""
     LAST = lanes - 1
-    held, scan, scan_1, scan_2, scan_3, scan_4, root_valid = [bit() for _ in range(7)]
-    index, slot = unsigned(bits_for(lanes)), unsigned(bits_for(lanes))
-    held_squares = signal_list(unsigned, SQUARE_BITS, lanes)
-    sum_1, square_1 = signed(SUM_BITS), unsigned(SQUARE_BITS)
-    square_2, sum_2 = unsigned(PRODUCT_BITS), unsigned(PRODUCT_BITS)
-    spread, w, mant, q = unsigned(VAR_BITS), unsigned(VAR_BITS), unsigned(RSQRT_BITS), unsigned(Q_BITS)
+    held, scan, scan_1, scan_2, scan_3, scan_4, root_valid = [flag() for _ in range(7)]
+    index, slot = word(bits_for(lanes)), word(bits_for(lanes))
+    held_squares = signal_list(word, SQUARE_BITS, lanes)
+    sum_1, square_1 = signed(SUM_BITS), word(SQUARE_BITS)
+    square_2, sum_2 = word(PRODUCT_BITS), word(PRODUCT_BITS)
+    spread, w, mant, q = word(VAR_BITS), word(VAR_BITS), word(RSQRT_BITS), word(Q_BITS)
     root = rsqrt_unit(clk, scan_4, w, root_valid, mant, q)
 
     @always_comb
@@ -136,7 +138,8 @@ def hold_and_root(
         take.next = full and (move_1 or not held)
 
     hold = [
-        (carry(clk, take, sums[i], held_sums[i]), carry(clk, take, squares[i], held_squares[i])) for i in range(lanes)
+        (gated_register(clk, take, sums[i], held_sums[i]), gated_register(clk, take, squares[i], held_squares[i]))
+        for i in range(lanes)
     ]
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -205,15 +208,15 @@ def normalize_lanes(
     clk, hidden, src_valid, src, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes
 ):  # fmt: skip
     """Six stages; each takes over a new tile's values one cycle after the stage before it."""
-    moves = [move_1, bit(), bit()]
-    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    moves = [move_1, flag(), flag()]
+    valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     results = signal_list(signed, LN_BITS, lanes)
-    clamped = [bit() for _ in range(lanes)]
+    clamped = [flag() for _ in range(lanes)]
     works = [
         normalize_lane(clk, hidden, valids, moves, src, held_sums[i], mants[i], downs[i], results[i], clamped[i], i)
         for i in range(lanes)
     ]
-    return steps(clk, moves), steps(clk, valids), works, pack(results, dst), any_lane(clamped, saturated)
+    return delay_chain(clk, moves), delay_chain(clk, valids), works, pack(results, dst), any_lane(clamped, saturated)
 
 
 @block
@@ -231,7 +234,7 @@ def normalize_lane(clk, hidden, valids, moves, src, held_sum, mant, down, result
     current_sum = signed(SUM_BITS)
     # Signed, with a sign bit of its own, for the product with a signed value.
     current_mant = signed(RSQRT_BITS + 1)
-    current_down = unsigned(Q_BITS)
+    current_down = word(Q_BITS)
     raised = signed(X_BITS + len(hidden))
     centered = signed(CENTERED_BITS)
     scaled, shifted, half = [signed(SCALED_BITS) for _ in range(3)]

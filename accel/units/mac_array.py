@@ -19,7 +19,8 @@ inner loop: beyond 64 columns give it ``--unroll-count 256`` (left rolled, the a
 
 from myhdl import Signal, always, block
 
-from accel.units.lanes import pack, signal_list, signed, unpack, unsigned
+from accel.interfaces.signals import signed, word
+from accel.units.lanes import pack, signal_list, unpack
 from model.formats import ACC_BITS, INT8_BITS
 
 FINISH_TO_DRAIN = 2  # from the cycle of enable & finish to the first cycle that may present drain_col
@@ -61,7 +62,7 @@ def mac_array(clk, enable, first, finish, rows_word, cols_word, drain_col, drain
     """R x C cells: see the module's docstring for the contract."""
     left = signal_list(signed, INT8_BITS, rows)
     top = signal_list(signed, INT8_BITS, cols)
-    sums = signal_list(unsigned, ACC_BITS, rows)
+    sums = signal_list(word, ACC_BITS, rows)
     copy = Signal(bool(0))
 
     left_lanes = unpack(rows_word, left, signed=True)

@@ -12,7 +12,7 @@ Rounding: cut (floor). Valid range: all values. Source: golden ``model/ops/meter
 
 from myhdl import always, always_comb, always_seq, block
 
-from accel.units.lanes import bit, unsigned
+from accel.interfaces.signals import flag, word
 from model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
 
 LATENCY = 4
@@ -27,9 +27,9 @@ def meter_unit(
     """One adder, shared by the contexts."""
     CONTEXTS, WORD = contexts, ERROR_BITS
     FULL = (1 << ERROR_BITS) - 1
-    step_1, step_2, step_3 = (bit() for _ in range(3))
-    error, errors = unsigned(ERROR_BITS), [unsigned(ERROR_BITS) for _ in range(contexts)]
-    total = unsigned(TOTAL_BITS)
+    step_1, step_2, step_3 = (flag() for _ in range(3))
+    error, errors = word(ERROR_BITS), [word(ERROR_BITS) for _ in range(contexts)]
+    total = word(TOTAL_BITS)
 
     @always_comb
     def look_up():

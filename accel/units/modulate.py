@@ -11,7 +11,9 @@ Source: golden ``model/ops/modulate.py``.
 
 from myhdl import always, block
 
-from accel.units.lanes import any_lane, bit, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain
+from accel.units.lanes import any_lane, pack, signal_list
 from model.formats import ACT_BITS, ACT_FRAC, INT8_BITS, INT8_MAX, LN_BITS, MOD_BITS, SHIFT_BITS
 
 LATENCY = 7
@@ -22,13 +24,13 @@ TOTAL_BITS = PRODUCT_BITS + 1
 @block
 def modulate_unit(clk, src_valid, y, scale, shift, mod_shift, dst_valid, act, quantized, saturated, lanes):
     """act = round(y * scale / 2**mod_shift) + shift; quantized = round(act / 64)."""
-    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     valid_0, valid_1, valid_2 = valids[:3]
-    down = unsigned(SHIFT_BITS)
+    down = word(SHIFT_BITS)
     shift_1, shift_2, shift_3 = [signed(MOD_BITS) for _ in range(3)]
     acts = signal_list(signed, ACT_BITS, lanes)
     results = signal_list(signed, INT8_BITS, lanes)
-    clamped = [bit() for _ in range(lanes)]
+    clamped = [flag() for _ in range(lanes)]
     works = [
         modulate_lane(clk, valids, y, scale, down, shift_3, acts[i], results[i], clamped[i], i) for i in range(lanes)
     ]
@@ -46,7 +48,7 @@ def modulate_unit(clk, src_valid, y, scale, shift, mod_shift, dst_valid, act, qu
             shift_3.next = shift_2
 
     words = pack(acts, act), pack(results, quantized), any_lane(clamped, saturated)
-    return steps(clk, valids), works, carry, words
+    return delay_chain(clk, valids), works, carry, words
 
 
 @block
@@ -65,7 +67,7 @@ def modulate_lane(clk, valids, y, scale, down, shift, act, result, clamped, inde
     half = signed(PRODUCT_BITS + 1)
     total = signed(TOTAL_BITS)
     act_5, act_6 = signed(ACT_BITS), signed(ACT_BITS)
-    clamped_5, clamped_6 = bit(), bit()
+    clamped_5, clamped_6 = flag(), flag()
     act_half = signed(ACT_BITS - ROUND_DOWN + 1)
 
     @always(clk.posedge)

@@ -12,7 +12,8 @@ lowest bits of ``waddr`` and ``raddr``), otherwise one address serves all.
 
 from myhdl import Signal, always, always_comb, block, intbv
 
-from accel.units.lanes import pack, signal_list, unsigned
+from accel.interfaces.signals import word
+from accel.units.lanes import pack, signal_list
 from model.formats import INT8_BITS
 
 READ_LATENCY = 1
@@ -60,10 +61,10 @@ def banked_ram(clk, write, waddr, wdata, read, raddr, rdata, depth, bank, addres
     banks = len(wdata) // width
     address_bits = len(waddr) // banks if addressed_apart else len(waddr)
     writes = [Signal(bool(0)) for _ in range(banks)]
-    waddrs = signal_list(unsigned, address_bits, banks)
-    wdatas = signal_list(unsigned, width, banks)
-    raddrs = signal_list(unsigned, address_bits, banks)
-    rdatas = signal_list(unsigned, width, banks)
+    waddrs = signal_list(word, address_bits, banks)
+    wdatas = signal_list(word, width, banks)
+    raddrs = signal_list(word, address_bits, banks)
+    rdatas = signal_list(word, width, banks)
 
     ports = [
         bank_port(

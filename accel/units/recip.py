@@ -12,7 +12,9 @@ Source: Newton-Raphson on ``1/r - m``; golden ``model/ops/recip.py``.
 
 from myhdl import always, block
 
-from accel.units.lanes import bit, carry_along, signal_list, steps, unsigned
+from accel.interfaces.signals import flag, word
+from accel.units.delay_lines import delay_chain, gated_chain
+from accel.units.lanes import signal_list
 from model.formats import MULT_BITS, PROB_SUM_BITS, RECIP_BITS, SHIFT_BITS
 from model.roms import RECIP_FIRST, RECIP_ROM
 
@@ -38,28 +40,28 @@ def recip_unit(clk, src_valid, s, gain, gain_shift, dst_valid, mant, shift):
     HIGHEST = (1 << RECIP_BITS) - 1
     GAIN_HIGH = RECIP_BITS + MULT_BITS
     GAIN_LOW = MULT_BITS
-    valids = [src_valid, *(bit() for _ in range(TOP))]
+    valids = [src_valid, *(flag() for _ in range(TOP))]
     valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, valid_6, valid_7, valid_8, valid_9 = valids
-    lengths = signal_list(unsigned, LENGTH_BITS, LAST_STAGE)
-    gains = [gain, *signal_list(unsigned, MULT_BITS, LAST_STAGE - 1)]
-    gain_shifts = [gain_shift, *signal_list(unsigned, SHIFT_BITS, LAST_STAGE)]
+    lengths = signal_list(word, LENGTH_BITS, LAST_STAGE)
+    gains = [gain, *signal_list(word, MULT_BITS, LAST_STAGE - 1)]
+    gain_shifts = [gain_shift, *signal_list(word, SHIFT_BITS, LAST_STAGE)]
     first_length, last_length = lengths[0], lengths[-1]
     last_gain, last_gain_shift = gains[-1], gain_shifts[-1]
-    up = unsigned(LENGTH_BITS)
-    s_1, m_2, m_3, m_4 = [unsigned(PROB_SUM_BITS) for _ in range(4)]
-    index = unsigned(INDEX_BITS)
-    seed_4, seed_5, seed_6 = [unsigned(SEED_BITS) for _ in range(3)]
-    full = unsigned(FULL_HIGH)
-    correction = unsigned(CORRECTION_BITS)
-    refined = unsigned(NEWTON_BITS)
-    root = unsigned(RECIP_BITS)
-    scaled = unsigned(GAIN_HIGH)
+    up = word(LENGTH_BITS)
+    s_1, m_2, m_3, m_4 = [word(PROB_SUM_BITS) for _ in range(4)]
+    index = word(INDEX_BITS)
+    seed_4, seed_5, seed_6 = [word(SEED_BITS) for _ in range(3)]
+    full = word(FULL_HIGH)
+    correction = word(CORRECTION_BITS)
+    refined = word(NEWTON_BITS)
+    root = word(RECIP_BITS)
+    scaled = word(GAIN_HIGH)
 
-    advance = steps(clk, [*valids, dst_valid])
+    advance = delay_chain(clk, [*valids, dst_valid])
     carried = (
-        carry_along(clk, valids, gains),
-        carry_along(clk, valids, gain_shifts),
-        carry_along(clk, valids[1:], lengths),
+        gated_chain(clk, valids, gains),
+        gated_chain(clk, valids, gain_shifts),
+        gated_chain(clk, valids[1:], lengths),
     )
 
     @always(clk.posedge)

@@ -13,7 +13,9 @@ Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``
 
 from myhdl import always, block
 
-from accel.units.lanes import bit, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain
+from accel.units.lanes import pack, signal_list
 from model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, INT8_MAX, MULT_BITS, SHIFT_BITS, WIDE_BITS
 
 LATENCY = 5
@@ -27,14 +29,14 @@ def requant_unit(
     clk, src_valid, acc, bias, mult, shift, per_token, token_mult, token_shift, dst_valid, wide, narrow, lanes
 ):  # fmt: skip
     """wide, narrow = saturate(round((acc + bias) * mult / 2**shift))."""
-    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     wides = signal_list(signed, WIDE_BITS, lanes)
     narrows = signal_list(signed, INT8_BITS, lanes)
     works = [
         requant_lane(clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wides[i], narrows[i], i)
         for i in range(lanes)
     ]
-    return steps(clk, valids), works, pack(wides, wide), pack(narrows, narrow)
+    return delay_chain(clk, valids), works, pack(wides, wide), pack(narrows, narrow)
 
 
 @block
@@ -51,7 +53,7 @@ def requant_lane(
     valid_0, valid_1, valid_2, valid_3, valid_4, _ = valids
     total = signed(TOTAL_BITS)
     factor = signed(FACTOR_BITS)
-    down_1, down_2 = unsigned(SHIFT_BITS), unsigned(SHIFT_BITS)
+    down_1, down_2 = word(SHIFT_BITS), word(SHIFT_BITS)
     product, shifted = signed(PRODUCT_BITS), signed(PRODUCT_BITS)
     half = signed(PRODUCT_BITS + 1)
 

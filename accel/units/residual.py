@@ -11,7 +11,9 @@ Source: golden ``model/ops/residual.py``.
 
 from myhdl import always, block
 
-from accel.units.lanes import any_lane, bit, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain
+from accel.units.lanes import any_lane, pack, signal_list
 from model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
 
 LATENCY = 5
@@ -22,12 +24,12 @@ TOTAL_BITS = PRODUCT_BITS + 1
 @block
 def residual_unit(clk, src_valid, x, branch, use_branch, gate, gate_shift, dst_valid, dst, saturated, lanes):
     """dst = x + round(branch * gate / 2**gate_shift), or x."""
-    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     valid_0, valid_1, valid_2 = valids[:3]
-    use_1, use_2, use_3 = uses = [bit() for _ in range(3)]
-    down = unsigned(SHIFT_BITS)
+    use_1, use_2, use_3 = uses = [flag() for _ in range(3)]
+    down = word(SHIFT_BITS)
     results = signal_list(signed, X_BITS, lanes)
-    clamped = [bit() for _ in range(lanes)]
+    clamped = [flag() for _ in range(lanes)]
     works = [
         residual_lane(clk, valids, x, branch, use_branch, uses, gate, down, results[i], clamped[i], i)
         for i in range(lanes)
@@ -46,7 +48,7 @@ def residual_unit(clk, src_valid, x, branch, use_branch, gate, gate_shift, dst_v
         if valid_2:
             use_3.next = use_2
 
-    return steps(clk, valids), works, carry, pack(results, dst), any_lane(clamped, saturated)
+    return delay_chain(clk, valids), works, carry, pack(results, dst), any_lane(clamped, saturated)
 
 
 @block

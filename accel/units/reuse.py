@@ -13,7 +13,9 @@ Source: golden ``model/ops/reuse.py``.
 
 from myhdl import always, always_comb, block, concat, intbv
 
-from accel.units.lanes import bit, carry_along, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain, gated_chain
+from accel.units.lanes import pack, signal_list
 from model.formats import INT8_BITS, INT8_MAX, SLOPE_BITS, SLOPE_FRAC, X_BITS
 
 LATENCY = 4
@@ -26,16 +28,16 @@ TOTAL_BITS = PRODUCT_BITS + 1
 @block
 def reuse_unit(clk, src_valid, latest, previous, slope, is_stream, dst_valid, stream, branch, lanes):
     """latest + round(slope * (latest - previous) / 256), or latest, as ``stream`` or as ``branch``."""
-    valids = [src_valid, *(bit() for _ in range(LATENCY - 1)), dst_valid]
+    valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     valid_0 = valids[0]
-    moves_1, moves_2 = moves = [bit() for _ in range(2)]
-    slope_1 = unsigned(SLOPE_BITS)
+    moves_1, moves_2 = moves = [flag() for _ in range(2)]
+    slope_1 = word(SLOPE_BITS)
     results, branches = signal_list(signed, X_BITS, lanes), signal_list(signed, INT8_BITS, lanes)
     works = [
         reuse_lane(clk, valids, latest, previous, slope, is_stream, slope_1, moves, results[i], branches[i], i)
         for i in range(lanes)
     ]
-    along = carry_along(clk, valids[1:2], [moves_1, moves_2])
+    along = gated_chain(clk, valids[1:2], [moves_1, moves_2])
 
     @always(clk.posedge)
     def look():
@@ -44,7 +46,7 @@ def reuse_unit(clk, src_valid, latest, previous, slope, is_stream, dst_valid, st
             if slope != 0:
                 slope_1.next = slope
 
-    return steps(clk, valids), works, along, look, pack(results, stream), pack(branches, branch)
+    return delay_chain(clk, valids), works, along, look, pack(results, stream), pack(branches, branch)
 
 
 @block
@@ -62,7 +64,7 @@ def reuse_lane(clk, valids, latest, previous, slope, is_stream, slope_1, moves, 
     valid_0, valid_1, valid_2, valid_3, _ = valids
     moves_1, moves_2 = moves
     latest_1 = signed(X_BITS)
-    lifted = unsigned(LIFTED_BITS)  # F and the rounding's half, with the slope's fraction bits
+    lifted = word(LIFTED_BITS)  # F and the rounding's half, with the slope's fraction bits
     difference = signed(STEP_BITS)
     product = signed(PRODUCT_BITS)
     total = signed(TOTAL_BITS)

@@ -10,7 +10,7 @@ Relative error below 2**-14. Valid range: 1 <= w < 2**54. Source: golden ``model
 
 from myhdl import Constant, Signal, always, block, intbv
 
-from accel.units.lanes import unsigned
+from accel.interfaces.signals import word
 from model.formats import RSQRT_BITS, VAR_BITS
 from model.roms import RSQRT_FIRST, RSQRT_ROM
 
@@ -59,14 +59,14 @@ def newton(clk, src_valid, w, zeros, dst_valid, mant, q):
     RESULT_TOP = RSQRT_BITS + CORRECTION_BITS
     STEP = RSQRT_BITS
     valid_1, valid_2, valid_3, valid_4, valid_5, valid_6 = [Signal(bool(0)) for _ in range(6)]
-    q_1, q_2, q_3, q_4, q_5, q_6 = [unsigned(Q_BITS) for _ in range(6)]
-    m_1, m_2, m_3 = [unsigned(RSQRT_BITS) for _ in range(3)]
-    seed_2, seed_3, seed_4, seed_5 = [unsigned(RSQRT_BITS) for _ in range(4)]
-    index = unsigned(8)
-    square = unsigned(SQUARE_TOP)
-    product = unsigned(PRODUCT_TOP)
-    correction = unsigned(CORRECTION_BITS)
-    result = unsigned(RESULT_TOP)
+    q_1, q_2, q_3, q_4, q_5, q_6 = [word(Q_BITS) for _ in range(6)]
+    m_1, m_2, m_3 = [word(RSQRT_BITS) for _ in range(3)]
+    seed_2, seed_3, seed_4, seed_5 = [word(RSQRT_BITS) for _ in range(4)]
+    index = word(8)
+    square = word(SQUARE_TOP)
+    product = word(PRODUCT_TOP)
+    correction = word(CORRECTION_BITS)
+    result = word(RESULT_TOP)
 
     @always(clk.posedge)
     def look_up():
@@ -121,8 +121,8 @@ def rsqrt_unit(clk, src_valid, w, dst_valid, mant, q):
     """w -> (mant, q) with 1/sqrt(w) ~ mant * 2**-(15 + q)."""
     count = len(NORMALIZE_STEPS)
     valids = [src_valid, *(Signal(bool(0)) for _ in range(count))]
-    values = [w, *(unsigned(VAR_BITS) for _ in range(count))]
-    zeros = [Constant(intbv(0)[Q_BITS:]), *(unsigned(Q_BITS) for _ in range(count))]
+    values = [w, *(word(VAR_BITS) for _ in range(count))]
+    zeros = [Constant(intbv(0)[Q_BITS:]), *(word(Q_BITS) for _ in range(count))]
     steps = [
         normalize_step(clk, valids[i], values[i], zeros[i], valids[i + 1], values[i + 1], zeros[i + 1], pairs)
         for i, pairs in enumerate(NORMALIZE_STEPS)

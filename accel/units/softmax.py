@@ -26,7 +26,9 @@ Source: golden ``model/ops/softmax.py`` and ``model/ops/recip.py``.
 from myhdl import always, always_comb, always_seq, block
 
 from accel.config import bits_for
-from accel.units.lanes import bit, pack, signal_list, signed, steps, unsigned
+from accel.interfaces.signals import flag, signed, word
+from accel.units.delay_lines import delay_chain
+from accel.units.lanes import pack, signal_list
 from accel.units.ram import word_ram
 from accel.units.recip import LATENCY as RECIP_LATENCY
 from accel.units.recip import recip_unit
@@ -59,9 +61,9 @@ def score_pass(
 ):  # fmt: skip
     """Pass 1: number and store. ``complete`` pulses when the lanes hold the job's maxima."""
     HALF = max_keys
-    last = bit()
-    half, half_1 = bit(), bit()  # of the job that streams in
-    slot = unsigned(len(last_slot))
+    last = flag()
+    half, half_1 = flag(), flag()  # of the job that streams in
+    slot = word(len(last_slot))
 
     @always_seq(clk.posedge, reset=aresetn)
     def accept():
@@ -107,12 +109,12 @@ def softmax_lane(clk, src_valid, src, mask, first, write, score, move, valids, r
     HALF_DOWN = EXP_ROM_FRAC - 1
     valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, _ = valids
     running, maximum, kept = [signed(WIDE_BITS) for _ in range(3)]
-    distance = unsigned(WIDE_BITS)
-    seen = bit()
-    frac = unsigned(SCORE_FRAC)
-    down_2, down_3 = unsigned(EXPONENT_BITS), unsigned(EXPONENT_BITS)
-    power, shifted = unsigned(EXP_ROM_BITS), unsigned(EXP_ROM_BITS)
-    half = unsigned(INT8_BITS)
+    distance = word(WIDE_BITS)
+    seen = flag()
+    frac = word(SCORE_FRAC)
+    down_2, down_3 = word(EXPONENT_BITS), word(EXPONENT_BITS)
+    power, shifted = word(EXP_ROM_BITS), word(EXP_ROM_BITS)
+    half = word(INT8_BITS)
 
     @always(clk.posedge)
     def keep():
@@ -202,14 +204,14 @@ def divide(
     """After the pulse ``summed``: one reciprocal per lane into the multipliers of ``parity``, then ``finished``."""
     LANES = len(sums)
     LAST = LANES - 1
-    serving = bit()
-    lane, lane_out = [unsigned(bits_for(LANES)) for _ in range(2)]
-    chosen = unsigned(PROB_SUM_BITS)
-    result_valid = bit()
-    mant = unsigned(MULT_BITS)
-    shift = unsigned(SHIFT_BITS)
-    mults_even, mults_odd = [signal_list(unsigned, MULT_BITS, LANES) for _ in range(2)]
-    shifts_even, shifts_odd = [signal_list(unsigned, SHIFT_BITS, LANES) for _ in range(2)]
+    serving = flag()
+    lane, lane_out = [word(bits_for(LANES)) for _ in range(2)]
+    chosen = word(PROB_SUM_BITS)
+    result_valid = flag()
+    mant = word(MULT_BITS)
+    shift = word(SHIFT_BITS)
+    mults_even, mults_odd = [signal_list(word, MULT_BITS, LANES) for _ in range(2)]
+    shifts_even, shifts_odd = [signal_list(word, SHIFT_BITS, LANES) for _ in range(2)]
     recip = recip_unit(clk, recip_valid, chosen, gain, gain_shift, result_valid, mant, shift)
     keeps = [
         multiplier_lane(
@@ -258,17 +260,17 @@ def softmax_unit(
     """Both passes and the reciprocals of one job after the other."""
     HALF = max_keys
     slot_bits = bits_for(max_keys)
-    arrived_parity, complete, waiting, working, reading, read_valid = [bit() for _ in range(6)]
-    parity, summed, finished, recip_start = [bit() for _ in range(4)]
-    arrived_last, job_last, read_slot = [unsigned(slot_bits) for _ in range(3)]
-    waddr, raddr = [unsigned(bits_for(2 * max_keys)) for _ in range(2)]
-    wdata, rdata = [unsigned(lanes * WIDE_BITS) for _ in range(2)]
+    arrived_parity, complete, waiting, working, reading, read_valid = [flag() for _ in range(6)]
+    parity, summed, finished, recip_start = [flag() for _ in range(4)]
+    arrived_last, job_last, read_slot = [word(slot_bits) for _ in range(3)]
+    waddr, raddr = [word(bits_for(2 * max_keys)) for _ in range(2)]
+    wdata, rdata = [word(lanes * WIDE_BITS) for _ in range(2)]
     score = signal_list(signed, WIDE_BITS, lanes)
-    numerator = signal_list(unsigned, INT8_BITS, lanes)
-    sums = signal_list(unsigned, PROB_SUM_BITS, lanes)
-    write, first, move, out_valid, first_out = [bit() for _ in range(5)]
-    out_slot = unsigned(slot_bits)
-    valids = [read_valid, *(bit() for _ in range(EXP_STAGES - 1)), out_valid]
+    numerator = signal_list(word, INT8_BITS, lanes)
+    sums = signal_list(word, PROB_SUM_BITS, lanes)
+    write, first, move, out_valid, first_out = [flag() for _ in range(5)]
+    out_slot = word(slot_bits)
+    valids = [read_valid, *(flag() for _ in range(EXP_STAGES - 1)), out_valid]
 
     first_pass = score_pass(
         clk, aresetn, src_valid, src_first, src_last, restart, arrived_parity, write, waddr, complete, arrived_last,
@@ -279,7 +281,7 @@ def softmax_unit(
         softmax_lane(clk, src_valid, src, mask, first, write, score[i], move, valids, rdata, numerator[i], i)
         for i in range(lanes)
     ]
-    advance = steps(clk, valids)
+    advance = delay_chain(clk, valids)
     words = pack(score, wdata), pack(numerator, dst)
     reciprocals = divide(
         clk, aresetn, summed, sums, parity, gain, gain_shift, recip_start, finished,

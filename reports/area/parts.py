@@ -87,8 +87,8 @@ OWNERS = {
     "residual_pass.back_half.stream_fifo": "history",
     "residual_pass.front_half.reuse_unit": "forecast",
     "residual_pass.front_half.take_cached": "forecast",
-    "residual_pass.front_half.register": "forecast",  # what meets its words is delayed as much
-    **{f"residual_pass.front_half.travel.carry_along.carry.{k}": "forecast" for k in range(FIRE_TO_READ)},
+    "residual_pass.front_half.delay_chain": "forecast",  # what meets its words is delayed as much
+    **{f"residual_pass.front_half.gated_delay.gated_chain.gated_register.{k}": "forecast" for k in range(FIRE_TO_READ)},
     "skip_controller": "dtsm",
     "skip_controller.dtsm_unit.extrapolate": "forecast",
     "skip_controller.look_up": "forecast",
@@ -128,7 +128,7 @@ DETAILS: dict[str, Callable[[Place, Any], str]] = {
     "header_field": _field,
     "stored_register": _register,
     "context_reader": _command,
-    "carry": _stage,
+    "gated_register": _stage,
 }
 
 

@@ -88,7 +88,7 @@ def test_every_process_has_a_part(marked):
     assert found["gate_history"] == "history" and found["derive"] == "control"
     settings = [part for name, part in found.items() if name.startswith("conditioning0.header_field")]
     assert settings.count("ccu") == 7 and settings.count("loaders") == 10
-    host_words = [part for name, part in found.items() if "front_half0.travel6." in name]
+    host_words = [part for name, part in found.items() if "front_half0.gated_delay6." in name]
     assert host_words == ["forecast"] * 3 + ["residual"]
     units = {unit_of(place) for place, part in parts.items() if part == "ccu"} - {""}
     assert len(units) == SMALL.rows
