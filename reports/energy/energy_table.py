@@ -247,17 +247,38 @@ def _row(name: str, entry: Any, node_nm: float | None, value: Range) -> dict[str
 def load_table(path: Path = DEFAULT_TABLE) -> EnergyTable:
     """Read and check an energy table.
 
+    A table with ``base = "default"`` states what differs from reports/tables/default.toml.
+
     Raises:
         UserError: the file is missing or not TOML, or an entry is incomplete, unknown or inconsistent.
     """
+    content = _read(path)
+    base = content.pop("base", None)
+    if base not in (None, DEFAULT_TABLE.stem):
+        raise UserError(f"energy table {path} field base is {base!r}: give {DEFAULT_TABLE.stem!r}, or leave it out.")
+    try:
+        return EnergyTable.model_validate(content if base is None else _laid_over(_read(DEFAULT_TABLE), content))
+    except ValidationError as error:
+        raise UserError(f"energy table {path}: {misfit(error)}.") from None
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Entries of ``above``, field by field, in the place of those of ``below``."""
+    merged = dict(below)
+    for name, value in above.items():
+        is_table = isinstance(value, dict) and isinstance(below.get(name), dict)
+        merged[name] = _laid_over(below[name], value) if is_table else value
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file holds, unchecked."""
     try:
         with open(path, "rb") as file:
-            return EnergyTable.model_validate(tomllib.load(file))
+            return tomllib.load(file)
     except OSError as error:
         raise UserError(
             f"energy table {path} cannot be read ({error.strerror}); give an existing .toml file."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"energy table {path} is not valid TOML ({error}); correct that place.") from None
-    except ValidationError as error:
-        raise UserError(f"energy table {path}: {misfit(error)}.") from None

@@ -94,3 +94,21 @@ def test_missing_source_is_named(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="none.toml cannot be read"):
         load_table(tmp_path / "none.toml")
+
+
+def test_a_table_can_state_only_what_differs(tmp_path):
+    path, usual = tmp_path / "mine.toml", load_table()
+    source = 'source = "[U] a test"\n'
+    path.write_text(
+        f'base = "default"\nname = "mine"\n[primitive.mac_int8]\nnominal = 0.3\n[reuse_sram]\ncapacity = 8\n{source}'
+    )
+    found = load_table(path)
+    assert found.name == "mine" and found.primitive["mac_int8"].nominal == 0.3 and found.reuse_sram.capacity == 8
+    assert found.primitive["mac_int8"].low == usual.primitive["mac_int8"].low
+    assert found.reuse_sram.source == "[U] a test" and found.sram == usual.sram
+    path.write_text('base = "default"\n[primitive.mac_int8]\nwatts = 1\n')
+    with pytest.raises(UserError, match="watts is unknown"):
+        load_table(path)
+    path.write_text('base = "cheap"\n')
+    with pytest.raises(UserError, match="field base is 'cheap': give 'default'"):
+        load_table(path)
