@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from model.errors import UserError
 from radit import model_commands
@@ -38,7 +39,7 @@ from radit.options import (
     parse_policies,
     split_list,
 )
-from radit.terminal.messages import complain, told
+from radit.terminal.messages import asked_for, complain, told
 
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
@@ -189,9 +190,15 @@ def bench(
     for name in names:
         if name not in SIMULATORS:
             raise UserError(f"--engines is '{name}': choose from {', '.join(SIMULATORS)}, with commas between.")
-    from reports.bench.bench import run_bench
+    from radit.terminal.bench import show_bench
+    from reports.bench.bench import FILE, run_bench
 
-    return 0 if run_bench(models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out) else 1
+    result = run_bench(
+        models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out, command=asked_for()
+    )  # fmt: skip
+    show_bench(result, Console())
+    print(f"wrote {out / FILE}")
+    return 0 if result.passed else 1
 
 
 @app.command()
@@ -230,9 +237,11 @@ def project(
 ) -> int:
     """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
     shape = parse_array(array)
+    from radit.terminal.project import show
     from reports.project.project import run_project
+    from reports.project.projection import FILE
 
-    run_project(
+    result = run_project(
         model=model,
         array=shape,
         clock_mhz=clock_mhz,
@@ -243,7 +252,10 @@ def project(
         forecast=forecast,
         memory=memory_of(latency, bandwidth, stall),
         out=out,
+        command=asked_for(),
     )
+    show(result, Console(soft_wrap=True))
+    print(f"wrote {out / FILE}")
     return 0
 
 
@@ -260,9 +272,15 @@ def area(
 ) -> int:
     """Account for what detection costs: cells of every part of the machine (Yosys), and cycles and energy of a run."""
     shapes, memory = [parse_array(text) for text in split_list([array])], memory_of(latency, bandwidth, 0.0)
+    from radit.terminal.area import show_area
     from reports.area.area import run_area
+    from reports.area.schema import FILE
 
-    run_area(arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out)
+    result = run_area(
+        arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out, command=asked_for()
+    )  # fmt: skip
+    show_area(result, Console(soft_wrap=True))
+    print(f"wrote {out / FILE}")
     return 0
 
 

@@ -3,10 +3,13 @@
 Each imports what it needs when it runs.
 """
 
+import json
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from radit.options import (
     BUILD,
@@ -101,7 +104,8 @@ def quality(
     """
     from model.quality.quality_run import run_quality
 
-    run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
+    found = run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
+    print(json.dumps(found, indent=2))
     return 0
 
 
@@ -155,12 +159,17 @@ def calibrate(
 
     What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
     """
+    from model.policy.policy_file import policy_path
     from model.tuning.calibrate_run import run_calibrate
+    from radit.terminal.calibration import show_calibration, told_trials
 
-    run_calibrate(
-        model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
-        threshold_only=threshold_only, start=start, radit=radit,
-    )  # fmt: skip
+    since = time.perf_counter()
+    with told_trials() as tell:
+        stored = run_calibrate(
+            model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
+            threshold_only=threshold_only, start=start, radit=radit, tell=tell,
+        )  # fmt: skip
+    show_calibration(stored, out or policy_path(model), time.perf_counter() - since)
     return 0
 
 
@@ -198,9 +207,14 @@ def frontier(
     Points that OUT/points/ holds are not run again.
     """
     bases, names = parse_steps(steps), split_list(policies or ["all"])
+    from radit.terminal.frontier import show_frontier
     from reports.frontier.frontier import run_frontier
 
-    run_frontier(model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out)
+    result = run_frontier(
+        model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out
+    )
+    show_frontier(result, Console(soft_wrap=True))
+    print(f"wrote {out / 'frontier.json'}")
     return 0
 
 
@@ -232,9 +246,12 @@ def ablate(
     Points that OUT/points/ holds are not run again.
     """
     factors, texts = parse_reductions(reductions), split_list(variants or ["all"])
+    from radit.terminal.ablation import show_ablations
     from reports.ablation.ablations import run_ablations
     from reports.frontier.measure import Settings
 
     settings = Settings(model, samples, cfg, seed)
-    run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
+    result = run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
+    show_ablations(result, Console(soft_wrap=True))
+    print(f"wrote {out / 'ablations.json'}")
     return 0

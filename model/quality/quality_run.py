@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import time
@@ -50,6 +51,8 @@ BAR = 0.6  # share of the steps whose paired error is the bar of equal quality: 
 PIECE = 25  # images, or frames of whole clips, of one task
 BEHIND = ("model.integer.generate", "model.integer.quantize", "model.policy.skip_policy", "model.quality.measures")
 
+log = logging.getLogger("radit")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -63,7 +66,7 @@ class Settings:
 
 
 def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
-    """Measure, store beside the checkpoint, print; a stored result that is current is only printed.
+    """Measure and store beside the checkpoint; a stored result that is current is taken as it is.
 
     Raises:
         UserError: the model is unknown, or nobody judges what it generates.
@@ -74,7 +77,6 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
     if found is None:
         found = measure(settings)
         write_json(path, found)
-    print(json.dumps(found["result"], indent=2))
     return found["result"]
 
 
@@ -90,7 +92,7 @@ def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
         found = _load(path, settings)
         if found is not None:
             return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
-    print("no stored quality result matches; measuring (minutes) ...", flush=True)
+    log.info("no stored quality result matches; measuring (minutes) ...")
     found = measure(settings)
     write_json(kept, found)
     return found["result"] | {"origin": "measured in this run"}

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +20,6 @@ from typing import Any, TypeVar
 
 import torch
 from joblib import Parallel, delayed
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
 from model.dit.checkpoint import find_checkpoint, load_model
@@ -136,13 +133,15 @@ class Bench:
 def run_calibrate(
     *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
     threshold_only: bool = False, start: str | None = None, radit: str | None = None,
+    tell: Callable[[Point | None, int], object] = lambda point, expected: None,
 ) -> StoredPolicy:  # fmt: skip
-    """Search, fit, store and tell; or, with `threshold_only`, move a policy's threshold alone to the target.
+    """Search, fit and store; or, with `threshold_only`, move a policy's threshold alone to the target.
 
     Args:
         start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
             `threshold_only` what is stored.
         radit: text of the baseline, which is then measured as it is; None: the one of `BASELINES` that saves most.
+        tell: receives None when the work begins, then every point; and about how many points there will be.
 
     Raises:
         UserError: a bad target, start or baseline, a seed that evaluations use, an unknown model, or a target that it
@@ -152,18 +151,22 @@ def run_calibrate(
     begin, own = _given(start, "--start", "forecast"), _given(radit, "--radit", "radit")
     if seed < FIRST_SEED:
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
-    path, since = out or policy_path(model), time.perf_counter()
+    path = out or policy_path(model)
     given = Images(model, steps, cfg, images, seed)
-    find, expected = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
-    with _told(expected + (SOUGHT if own is None else 0)) as tell:
-        found = find(given, begin, wanted, jobs or os.cpu_count() or 1, tell)
-        kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
-        baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
-        stored = _metered(found, baseline, target, start)
+    find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
+    expected = usual + (SOUGHT if own is None else 0)
+
+    def told(point: Point) -> None:
+        tell(point, expected)
+
+    tell(None, expected)
+    found = find(given, begin, wanted, jobs or os.cpu_count() or 1, told)
+    kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
+    baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
+    stored = _metered(found, baseline, target, start)
     if found.ranges is not None:
         save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
     write_json(path, stored)
-    _report(stored, path, time.perf_counter() - since)
     return stored
 
 
@@ -324,42 +327,3 @@ def _visited(images: Images, start: int, stop: int, policy: Policy) -> dict[str,
 def _injected(images: Images, start: int, stop: int, policy: Policy) -> Tensor:
     here, y, noise = _part(images, start, stop)
     return injected(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
-
-
-@contextmanager
-def _told(expected: int) -> Iterator[Callable[[Point], None]]:
-    """A bar of evaluations, of which there will be about `expected`; or a line of each where there is no terminal."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of about {task.total} trials")
-    with Progress(*columns, TimeElapsedColumn()) as progress:
-        bar = progress.add_task("dense images", total=expected)
-
-        def tell(point: Point) -> None:
-            text = f"MAC reduction {point.mac_reduction:.2f}, mse {point.mse:.2e}"
-            if not progress.console.is_terminal:
-                print(f"{point.policy.text}: {text}", flush=True)
-            done = progress.tasks[bar].completed + 1
-            progress.update(bar, advance=1, description=text, total=max(expected, done))
-
-        yield tell
-
-
-def _report(stored: StoredPolicy, path: Path, seconds: float) -> None:
-    """What came out, on the terminal."""
-    achieved = stored.achieved
-    print(
-        f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse {achieved.mse:.3g} "
-        f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
-    )
-    for name, one in stored.tried.items():
-        print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
-    baseline = stored.radit_achieved
-    print(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
-    if stored.tried:
-        kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
-        print(f"  {kept}")
-    if stored.meter is not None:
-        print(
-            f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "
-            f"{stored.meter.rank_final:.2f} with the final image's"
-        )
-    print(f"wrote {path} in {seconds:.0f} s")

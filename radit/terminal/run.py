@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from accel.control.registers import CAUSES
-from reports.common.tables import table_of
+from radit.terminal.tables import table_of
 from reports.run.schema import PolicyResult, Summary, booked
 
 

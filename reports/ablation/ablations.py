@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from model.baselines.smoothcache import CALIBRATION_SEED
 from model.detectors.detector import Detector
@@ -20,7 +19,6 @@ from reports.ablation.plot import plot
 from reports.ablation.schema import AblationPoint, Ablations, error_at
 from reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
 from reports.common.files import write_points
-from reports.common.tables import table_of
 from reports.cost.traffic import external_bytes
 from reports.frontier.candidates import Candidate
 from reports.frontier.frontier import point_of
@@ -74,8 +72,6 @@ def run_ablations(
         points=compared(points, errors),
     )
     write_points(out, "ablations", result, {kind: plot(result, kind) for kind in ("svg", "png")})
-    tell(result, Console(soft_wrap=True))
-    print(f"wrote {out / 'ablations.json'}")
     return result
 
 
@@ -128,18 +124,3 @@ def ratio_spread(errors: np.ndarray, ours: np.ndarray) -> float:
     if not below.all():
         return 0.0
     return float((errors[draws].mean(axis=1) / below).std())
-
-
-def tell(result: Ablations, console: Console) -> None:
-    """The ratio to ours of every variant at every reduction."""
-    reductions = sorted({point.wanted for point in result.points})
-    table = table_of("variant", tuple(f"{reduction:g}x" for reduction in reductions))
-    for label, group in dict.fromkeys((point.label, point.group) for point in result.points):
-        cells = [_cell(result, label, group, reduction) for reduction in reductions]
-        table.add_row(f"{group}: {label}", *cells)
-    console.print(table)
-
-
-def _cell(result: Ablations, label: str, group: str, reduction: float) -> str:
-    point = next(p for p in result.points if (p.label, p.group, p.wanted) == (label, group, reduction))
-    return f"{point.ratio:.2f} +-{point.ratio_spread:.2f}"

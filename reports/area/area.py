@@ -8,7 +8,7 @@ synthesized once.
 from __future__ import annotations
 
 import datetime
-import sys
+import logging
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -25,7 +25,6 @@ from reports.area.netlist import Netlist, Piece
 from reports.area.parts import PARTS, part_of, unit_of
 from reports.area.schema import Area, ArrayArea, Composition, Logic, PartArea, write_area
 from reports.area.synthesis import Cells, Library, Synthesizer, Yosys, find_library
-from reports.area.table import cost_table, part_table, sentences
 from reports.common.files import versions
 from reports.common.schema_parts import Array, ExternalMemory
 from reports.cycles.cycle_model import MemoryModel
@@ -35,11 +34,14 @@ from reports.project.project import config_of
 CHECKED = (4, 4)  # small enough to be synthesized whole
 Booked = dict[tuple[str, str], Piece]  # by part and unit
 
+log = logging.getLogger("radit")
+
 
 def run_area(
-    *, arrays: list[tuple[int, int]], model: str, liberty: Path | None, check: bool, memory: dict[str, Any], out: Path
-) -> Area:
-    """Account for every array; the result goes to the terminal and to ``out``/area.json.
+    *, arrays: list[tuple[int, int]], model: str, liberty: Path | None, check: bool, memory: dict[str, Any], out: Path,
+    command: str = "",
+) -> Area:  # fmt: skip
+    """Account for every array; the result is written to ``out``/area.json.
 
     Raises:
         UserError: an array that cannot be built, an unknown model, no Yosys, a bad Liberty file.
@@ -60,15 +62,10 @@ def run_area(
         energy_table=table.name,
         costs=detection_costs(arrays, MemoryModel(**memory), table),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=" ".join(["radit", *sys.argv[1:]]),
+        command=command,
         versions=versions(),
     )
-    path = write_area(out, result)
-    console = Console(soft_wrap=True)
-    for one in result.arrays:
-        console.print(part_table(one))
-    console.print(cost_table(result))
-    console.print(*sentences(result), f"wrote {path}", sep="\n", highlight=False)
+    write_area(out, result)
     return result
 
 
@@ -88,7 +85,7 @@ def account(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
 
 def elaborate(build: BuildConfig, yosys: Yosys) -> tuple[Netlist, MarkedTop]:
     """The netlist of a build, every cell booked to 'part unit'."""
-    print(f"converting and elaborating the {build.rows}x{build.cols} accelerator ...", file=sys.stderr, flush=True)
+    log.info("converting and elaborating the %dx%d accelerator ...", build.rows, build.cols)
     with tempfile.TemporaryDirectory(prefix="radit-area-") as folder:
         top = convert_marked(build, Path(folder))
     netlist = Netlist(yosys.elaborate(top.verilog))
@@ -135,7 +132,7 @@ def compose(build: BuildConfig, tool: Synthesizer) -> Composition:
     netlist, _ = elaborate(build, tool.yosys)
     name = f"{build.rows}x{build.cols}"
     parts = _synthesized(_booked(netlist), name, tool)
-    print(f"synthesizing {name} whole (minutes, the first time) ...", file=sys.stderr, flush=True)
+    log.info("synthesizing %s whole (minutes, the first time) ...", name)
     whole = netlist.piece(cell for cell in netlist.cells if not cell.in_memory)
     return Composition(
         array=Array(rows=build.rows, cols=build.cols),

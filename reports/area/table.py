@@ -1,4 +1,4 @@
-"""The account of ``radit area`` as tables: on the terminal, and in docs/policies.md between two comment markers.
+"""The account of ``radit area`` as tables in docs/policies.md, between two comment markers.
 
 ``python -m reports.area.table [AREA]`` keeps a copy of an area.json in docs/results and writes its tables into the
 document; without an argument, from the copy there is. ``stale`` is what the test asks.
@@ -10,14 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.table import Table
-
 from model.errors import UserError
 from model.files import write_file
 from reports.area.parts import PARTS, Group
 from reports.area.schema import Area, ArrayArea, Logic, load_area
 from reports.common.generated_section import put_between
-from reports.common.tables import table_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "policies.md"
@@ -28,6 +25,7 @@ SUMS: tuple[tuple[str, tuple[Group, ...]], ...] = (
     ("all that only skipping needs", ("detection", "reuse")),
     ("machine, without what only observes", ("machine", "detection", "reuse")),
 )
+COST_COLUMNS = ("MACs skipped", "million cycles", "cycles to decide", "energy to decide")
 COLUMNS = ("cells", "gates", "share of cells", "share of gates", "memory bits")
 
 
@@ -57,22 +55,6 @@ def cost_rows(area: Area) -> Iterator[list[str]]:
         ]
 
 
-def part_table(one: ArrayArea) -> Table:
-    """Parts of an array on the terminal."""
-    table = table_of(f"synthesized, {one.array.rows}x{one.array.cols}", COLUMNS)
-    for title, texts in part_rows(one):
-        table.add_row(title, *texts)
-    return table
-
-
-def cost_table(area: Area) -> Table:
-    """Costs on the terminal."""
-    table = table_of("modelled, per image", ("MACs skipped", "million cycles", "cycles to decide", "energy to decide"))
-    for texts in cost_rows(area):
-        table.add_row(*texts)
-    return table
-
-
 def sentences(area: Area) -> list[str]:
     """What the tables rest on."""
     said = [
@@ -98,7 +80,7 @@ def markdown(area: Area) -> str:
         lines.append(_row([rows[0][0], *(texts[k] for _, texts in rows for k in kept)]))
     lines += [
         "",
-        _row(["modelled, per image", "MACs skipped", "million cycles", "cycles to decide", "energy to decide"]),
+        _row(["modelled, per image", *COST_COLUMNS]),
     ]
     lines += ["|---|---:|---:|---:|---:|", *(_row(texts) for texts in cost_rows(area))]
     return "\n".join([*lines, "", *sentences(area)])

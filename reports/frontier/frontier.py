@@ -12,14 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from model.dit.checkpoint import load_config
 from model.quality.classifier import DigitClassifier, load_or_train_classifier
 from model.quality.measures import accuracy, frechet_to_digits, mse, psnr, ssim
 from model.quality.quality_run import CACHE, check_shape, stored_path
 from reports.common.files import write_points
-from reports.common.tables import table_of
 from reports.cost.traffic import STREAMS, external_bytes
 from reports.energy.energy_model import energy
 from reports.energy.energy_table import load_table
@@ -28,7 +26,7 @@ from reports.energy.memory_plan import plan_memory
 from reports.frontier.candidates import FEWER, Candidate, candidates
 from reports.frontier.measure import ARRAY, MEMORY, Measured, Settings, calibrated, measure
 from reports.frontier.plot import plot
-from reports.frontier.schema import OURS, Frontier, FrontierPoint, winners
+from reports.frontier.schema import Frontier, FrontierPoint, winners
 
 WORST_SHARE = 0.05
 RULES = [
@@ -52,7 +50,7 @@ def run_frontier(
     *, model: str, samples: int, steps: list[int], policies: list[str], cfg: float, seed: int, jobs: int | None,
     out: Path,
 ) -> Frontier:  # fmt: skip
-    """Measure what is missing under ``out``/points; write frontier.json, frontier.csv and the plots; print winners.
+    """Measure what is missing under ``out``/points; write frontier.json, frontier.csv and the plots.
 
     Raises:
         UserError: the model's images are not digits, or a policy does not parse.
@@ -76,8 +74,6 @@ def run_frontier(
         winners=winners(points),
     )
     write_points(out, "frontier", result, {kind: plot(result, kind) for kind in ("svg", "png")})
-    tell(result, Console(soft_wrap=True))
-    print(f"wrote {out / 'frontier.json'}")
     return result
 
 
@@ -139,15 +135,3 @@ def _fd_noise(model: str) -> float | None:
 def _error_of_fewer(points: list[FrontierPoint], steps: int) -> float | None:
     """The error of the dense run of so many timesteps."""
     return next((p.mse for p in points if (p.policy, p.settings) == (FEWER, f"steps={steps}")), None)
-
-
-def tell(result: Frontier, console: Console) -> None:
-    """The winner at each cycle budget, and where our policy is not it."""
-    table = table_of("cycles", ("winner", "mse", OURS, f"{FEWER} / {OURS}"))
-    for one in result.winners:
-        ours = "not reached" if one.forecast_mse is None else f"{one.forecast_mse:.6f}"
-        ratio = one.fewer_steps_over_forecast
-        table.add_row(f"{one.budget:g}x", one.policy, f"{one.mse:.6f}", ours, "" if ratio is None else f"{ratio:.2f}")
-    console.print(table)
-    lost = [f"{one.budget:g}x ({one.policy})" for one in result.winners if one.policy != OURS]
-    console.print(f"{OURS} loses at: {', '.join(lost) or 'no budget'}", highlight=False)

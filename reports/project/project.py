@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from accel.config import BuildConfig
 from accel.control.registers import COUNTERS, PHASES
@@ -31,7 +29,6 @@ from reports.energy.host_work import host_work
 from reports.energy.memory_plan import MemoryPlan, planned
 from reports.project.decisions import evenly, recorded
 from reports.project.projection import Projected, Projection, write_projection
-from reports.project.terminal import projection_table
 from reports.run.summary import ratios
 
 FULL_GAIN = 1 << (GAIN_BITS - 1)  # 1: along the whole slope
@@ -51,9 +48,9 @@ class Machine:
 
 def run_project(
     *, model: str, array: tuple[int, int], clock_mhz: float, steps: int, cfg: float, skip_rate: float | None,
-    trace: Path | None, forecast: bool, memory: dict[str, Any], out: Path,
+    trace: Path | None, forecast: bool, memory: dict[str, Any], out: Path, command: str = "",
 ) -> Projection:  # fmt: skip
-    """Project a model, dense and with skips; the result goes to the terminal and to ``out``/project.json.
+    """Project a model, dense and with skips; the result is written to ``out``/project.json.
 
     Raises:
         UserError: an unknown model, an array that cannot be built, a model that does not fit, bad decisions.
@@ -98,12 +95,10 @@ def run_project(
         energy_table=machine.table.name,
         memory_plan=machine.plan.describe(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=" ".join(["radit", *sys.argv[1:]]),
+        command=command,
         versions=versions(),
     )
-    path = write_projection(out, result)
-    show(result, Console(soft_wrap=True))
-    print(f"wrote {path}")
+    write_projection(out, result)
     return result
 
 
@@ -162,19 +157,3 @@ def _mean(counts: list[dict[str, int]], predictions: list[Prediction]) -> dict[s
     total = add_counts(*counts)
     total["cycles"] = sum(one.cycles for one in predictions)
     return dict.fromkeys(COUNTERS, 0) | {name: round(count / len(counts)) for name, count in total.items()}
-
-
-def show(result: Projection, console: Console) -> None:
-    """The projection on the terminal."""
-    memory, array = result.memory, result.array
-    limit = "unlimited bandwidth" if memory.bandwidth is None else f"{memory.bandwidth:g} bytes per cycle"
-    console.print(
-        f"{result.model}, {result.tokens} tokens, {result.contexts} contexts, {result.steps} timesteps, on a "
-        f"{array.rows}x{array.cols} array at {result.clock_mhz:g} MHz; memory: latency {memory.latency} cycles, {limit}"
-        + (f", pauses {memory.stall:g}" if memory.stall else ""),
-        highlight=False,
-    )
-    if result.decisions:
-        console.print(f"skipping: {result.decisions}", highlight=False)
-    console.print(projection_table(result))
-    console.print(f"per {result.noun}; everything is modelled, energy by table {result.energy_table}", highlight=False)

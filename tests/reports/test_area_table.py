@@ -4,9 +4,10 @@ import pytest
 from rich.console import Console
 
 from model.errors import UserError
+from radit.terminal.area import cost_table, part_table
 from reports.area.parts import PARTS
 from reports.area.schema import write_area
-from reports.area.table import BEGIN, DOCUMENT, END, STORED, cost_table, main, markdown, part_table, stale, updated
+from reports.area.table import BEGIN, DOCUMENT, END, STORED, main, markdown, stale, updated
 from tests.reports import made_up
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.console import Console
 from rich.table import Table
 
-from reports.common.tables import table_of
+from radit.terminal.tables import table_of
 from reports.project.projection import Projected, Projection
 
 
@@ -41,3 +42,19 @@ def _projection_rows(runs: list[Projected]) -> Iterator[tuple[str, list[str], li
     yield row("energy, mJ", "{:,.2f}", [run.energy_uj.nominal / 1e3 for run in runs], compared=True)
     yield row("  low", "{:,.2f}", [run.energy_uj.low / 1e3 for run in runs])
     yield row("  high", "{:,.2f}", [run.energy_uj.high / 1e3 for run in runs])
+
+
+def show(result: Projection, console: Console) -> None:
+    """The projection on the terminal."""
+    memory, array = result.memory, result.array
+    limit = "unlimited bandwidth" if memory.bandwidth is None else f"{memory.bandwidth:g} bytes per cycle"
+    console.print(
+        f"{result.model}, {result.tokens} tokens, {result.contexts} contexts, {result.steps} timesteps, on a "
+        f"{array.rows}x{array.cols} array at {result.clock_mhz:g} MHz; memory: latency {memory.latency} cycles, {limit}"
+        + (f", pauses {memory.stall:g}" if memory.stall else ""),
+        highlight=False,
+    )
+    if result.decisions:
+        console.print(f"skipping: {result.decisions}", highlight=False)
+    console.print(projection_table(result))
+    console.print(f"per {result.noun}; everything is modelled, energy by table {result.energy_table}", highlight=False)

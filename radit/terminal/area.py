@@ -1,0 +1,34 @@
+"""The account of ``radit area`` on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from radit.terminal.tables import table_of
+from reports.area.schema import Area, ArrayArea
+from reports.area.table import COLUMNS, COST_COLUMNS, cost_rows, part_rows, sentences
+
+
+def show_area(result: Area, console: Console) -> None:
+    """Parts of every array, what deciding costs, and what both rest on."""
+    for one in result.arrays:
+        console.print(part_table(one))
+    console.print(cost_table(result))
+    console.print(*sentences(result), sep="\n", highlight=False)
+
+
+def part_table(one: ArrayArea) -> Table:
+    """Parts of an array on the terminal."""
+    table = table_of(f"synthesized, {one.array.rows}x{one.array.cols}", COLUMNS)
+    for title, texts in part_rows(one):
+        table.add_row(title, *texts)
+    return table
+
+
+def cost_table(area: Area) -> Table:
+    """Costs on the terminal."""
+    table = table_of("modelled, per image", COST_COLUMNS)
+    for texts in cost_rows(area):
+        table.add_row(*texts)
+    return table

@@ -1,0 +1,59 @@
+"""A search for a policy on the terminal: its trials, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from model.policy.policy_file import StoredPolicy
+from model.tuning.search import Point
+
+
+@contextmanager
+def told_trials() -> Iterator[Callable[[Point | None, int], None]]:
+    """A bar of evaluations from the first call on, or a line of each where there is no terminal."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of about {task.total} trials")
+    progress = Progress(*columns, TimeElapsedColumn())
+    bar = progress.add_task("dense images")
+
+    def tell(point: Point | None, expected: int) -> None:
+        if point is None:
+            progress.update(bar, total=expected)
+            progress.start()
+            return
+        text = f"MAC reduction {point.mac_reduction:.2f}, mse {point.mse:.2e}"
+        if not progress.console.is_terminal:
+            print(f"{point.policy.text}: {text}", flush=True)
+        done = progress.tasks[bar].completed + 1
+        progress.update(bar, advance=1, description=text, total=max(expected, done))
+
+    try:
+        yield tell
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+def show_calibration(stored: StoredPolicy, path: Path, seconds: float) -> None:
+    """What came out, on the terminal."""
+    achieved = stored.achieved
+    print(
+        f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse {achieved.mse:.3g} "
+        f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
+    )
+    for name, one in stored.tried.items():
+        print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
+    baseline = stored.radit_achieved
+    print(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
+    if stored.tried:
+        kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
+        print(f"  {kept}")
+    if stored.meter is not None:
+        print(
+            f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "
+            f"{stored.meter.rank_final:.2f} with the final image's"
+        )
+    print(f"wrote {path} in {seconds:.0f} s")
