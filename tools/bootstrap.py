@@ -4,7 +4,7 @@
 usage: python3.11 tools/bootstrap.py venv|demo|test
 
   venv   the virtual environment .venv with the pinned packages (what tox calls)
-  demo   also the compiler tools that Verilator needs; fails when one of them cannot be had
+  demo   also the compiler of the Verilog engine; fails when there is none to be had
   test   also the simulators the tests compare with; what cannot be had is named, its tests are skipped
 
 Standard library only. System tools come through apt when we are root or have sudo, and only those that
@@ -33,8 +33,6 @@ PINNED = ("constraints.txt", "setup.cfg", "pyproject.toml")
 # Debian package, the programs it must bring, and what lies idle without it.
 NEEDED = {
     "g++": (["g++"], "the Verilog engine cannot be compiled"),
-    "make": (["make"], "the Verilog engine cannot be compiled"),
-    "perl": (["perl"], "Verilator cannot start"),
 }
 OPTIONAL = {
     "iverilog": (["iverilog", "vvp"], "tests on Icarus Verilog are skipped"),
