@@ -156,10 +156,12 @@ def export(
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
     shape = parse_array(array)
+    from accel.export.convert import describe
     from accel.export.convert import export as export_rtl
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
-    export_rtl(array=shape, languages=languages, out=out)
+    for path in export_rtl(array=shape, languages=languages, out=out):
+        print(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
     return 0
 
 

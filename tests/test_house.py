@@ -16,6 +16,7 @@ from model.source_code import direct_imports
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones before it
+API = "__init__ cosimulation costs decisions generation machine models policies".split()  # of radit, in Python
 MAX_LINES = 400
 
 # Units that only move or store data: no golden function of their own.
@@ -86,6 +87,25 @@ def test_torch_is_not_loaded_for_hardware_or_help():
     program = f"import sys; sys.modules['torch'] = None; import {', '.join(names)}"  # None: importing it is an error
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+# What may print: a training's lines where there is no terminal, and a protocol between processes.
+PRINTING = {Path("model/training/train.py"), Path("cosim/speed/vectors.py")}
+
+
+def prints(path: Path) -> bool:
+    """Whether a file calls print, but for what it does as a program."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    library = [node for node in tree.body if not (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test))]
+    calls = (node for part in library for node in ast.walk(part) if isinstance(node, ast.Call))
+    return any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
+
+
+def test_only_the_commands_print():
+    """Layers tell the logger "radit" and the callbacks they are given (radit/terminal shows both)."""
+    found = {path.relative_to(ROOT) for layer in LAYERS for path in modules(layer) if prints(path)}
+    found |= {path.relative_to(ROOT) for path in modules("radit") if path.stem in API and prints(path)}
+    assert found == PRINTING
 
 
 def test_everything_installed_is_pinned():

@@ -4,8 +4,8 @@ Conversion warnings are errors: MyHDL warns where the HDL it writes may not mean
 the same for the same build: no dates, no paths.
 """
 
+import logging
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -32,6 +32,8 @@ LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
 SUFFIX = {"verilog": "v", "vhdl": "vhd"}
 COMMENT = {"verilog": "//", "vhdl": "--"}
 OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": {"std_logic_ports": True}}
+
+log = logging.getLogger("radit")
 
 
 def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -> Path:
@@ -94,7 +96,7 @@ def _start_numbering() -> None:
 
 
 def export(array: tuple[int, int], languages: Sequence[str], out: Path) -> list[Path]:
-    """Write the accelerator with an array of rows x columns and say what was written; returns the files."""
+    """Write the accelerator with an array of rows x columns; returns the files."""
     return export_build(BuildConfig(rows=array[0], cols=array[1]), languages, out)
 
 
@@ -120,8 +122,6 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> li
         raise UserError(
             f"--out is '{out}', where nothing can be written ({error.strerror}): give another folder."
         ) from None
-    for path in files:
-        print(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
     return files
 
 
@@ -129,11 +129,9 @@ def _write_all(config: BuildConfig, languages: Sequence[str], folder: Path) -> N
     for language in languages:
         started = time.monotonic()
         where = f"{config.rows}x{config.cols} accelerator as {LANGUAGES.get(language, language)}"
-        print(f"writing the {where} (seconds to a minute) ...", end="", file=sys.stderr, flush=True)
-        try:
-            convert(config, language, folder)
-        finally:
-            print(f" {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+        log.info("writing the %s (seconds to a minute) ...", where)
+        convert(config, language, folder)
+        log.info("written in %.0f s", time.monotonic() - started)
     if "verilog" in languages:
         (folder / WAIVERS_FILE).write_text(waiver_text(), encoding="utf-8")
     (folder / MAP_FILE).write_text(map_text(config), encoding="utf-8")
