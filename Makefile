@@ -8,7 +8,7 @@ BIN := .venv/bin
 
 help:
 	@echo "make demo       set up, then run the demo: images through the RTL, dense and skipping -> build/demo/"
-	@echo "make test       set up, then lint, format, types and all tests (TOX='-e py311' for the tests alone)"
+	@echo "make test       set up, then lint, format, types, documentation and all tests (TOX='-e py311' for the tests alone)"
 	@echo "make setup      only create .venv with the pinned packages"
 	@echo "make clean      remove build/ and the caches"
 	@echo "make distclean  remove .venv and .tox as well"

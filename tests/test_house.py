@@ -113,7 +113,7 @@ def test_everything_installed_is_pinned():
     pins = dict(re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if line and line[0] != "#")
     pins = {canonicalize_name(name): version for name, version in pins.items()}
     try:
-        todo = [Requirement("radit[test]")]
+        todo = [Requirement("radit[test,docs]")]
         importlib.metadata.distribution("radit")
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("radit is not installed in this Python: run through tox or make test")

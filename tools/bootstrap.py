@@ -150,10 +150,10 @@ def ensure_venv():
             say(f"creating {VENV.relative_to(ROOT)}")
             run(sys.executable, "-m", "venv", "--clear", str(VENV))
         STAMP.unlink(missing_ok=True)
-        say("installing the pinned packages, 1.5 GB on disk, a minute or two (torch is most of it)")
+        say("installing the pinned packages, 1.7 GB on disk, a minute or two (torch is most of it)")
         # Build with the pinned setuptools rather than whatever is newest on the day.
         pip("install", "--quiet", "setuptools")
-        pip("install", "--no-build-isolation", "--editable", ".[test]")
+        pip("install", "--no-build-isolation", "--editable", ".[test,docs]")
         say(f"{VENV.relative_to(ROOT)} is ready")
         STAMP.write_text(json.dumps(want))
 
