@@ -1,7 +1,7 @@
 """The cycle model: how many cycles a run takes, from the model's dimensions and its decisions, without simulating it.
 
 ``predict`` walks the timestep's sequencer (``accel.control.timestep_sequencer``) over the sub-blocks;
-``reports/units`` has one short function per unit of the machine. The result equals the RTL's counters cycle by cycle
+``reports/cycles`` has one short function per unit of the machine. The result equals the RTL's counters cycle by cycle
 as long as the external memory delivers a word in every cycle (any latency); limited bandwidth and random pauses are
 met on average. All results are *modelled*.
 """
