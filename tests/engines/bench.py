@@ -1,12 +1,9 @@
 """The dummy accelerator in either engine, with memories of random words."""
 
-import atexit
 import dataclasses
+import hashlib
 import os
-import shutil
-import tempfile
 import warnings
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +11,14 @@ import pytest
 from myhdl import ToVerilogWarning
 
 from accel.config import BuildConfig
+from accel.export.convert import LANGUAGES
 from accel.interfaces.top_ports import TopPorts, memory_ports
 from cosim.engines.base import Engine, Trace, Traffic
 from cosim.engines.myhdl import MyhdlEngine
+from cosim.engines.open import exported_verilog
 from cosim.engines.setup import MemoryTiming, Setup
 from cosim.engines.verilator import VerilatorEngine
-from tests.engines.dummy import dummy_top
+from tests.engines import dummy
 
 ENGINES = ("myhdl", "verilator")
 SMALL = BuildConfig(rows=4, cols=4)
@@ -59,22 +58,27 @@ EACH_SETUP = pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
 TWO_CORES = pytest.mark.skipif(os.cpu_count() == 1, reason="one core")
 
 
-@cache
-def verilog(config: BuildConfig) -> Path:
-    """The converted dummy, in a folder of this process; the compiled build is shared, because the text is the same."""
-    folder = Path(tempfile.mkdtemp(prefix="radit-dummy-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+SOURCE = hashlib.sha256(Path(dummy.__file__).read_bytes()).hexdigest()[:16]
+CACHE = Path("build") / "tests" / "engines" / SOURCE
+
+
+def verilog(config: BuildConfig, folder: Path = CACHE) -> Path:
+    """The converted dummy, made by one process for all: the order of its resets is another in each conversion."""
+    return exported_verilog(config, folder, convert_dummy)
+
+
+def convert_dummy(config: BuildConfig, language: str, folder: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
-        instance = dummy_top(config, **TopPorts(config).arguments())
-        instance.convert(hdl="Verilog", path=str(folder), name="dummy_top", testbench=False)
+        instance = dummy.dummy_top(config, **TopPorts(config).arguments())
+        instance.convert(hdl=LANGUAGES[language], path=str(folder), name="dummy_top", testbench=False)
     return folder / "dummy_top.v"
 
 
 def open_engine(name: str, config: BuildConfig, setup: Setup) -> Engine:
     """The dummy in an engine."""
     if name == "myhdl":
-        return MyhdlEngine(config, dummy_top, setup)
+        return MyhdlEngine(config, dummy.dummy_top, setup)
     return VerilatorEngine(config, verilog(config), setup, top="dummy_top")
 
 

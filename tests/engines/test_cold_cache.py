@@ -59,7 +59,7 @@ def compile_library(cache: Path) -> str:
 
 
 def convert_dummy(cache: Path) -> str:
-    text = bench.verilog(SMALL).read_text()
+    text = bench.verilog(SMALL, cache).read_text()
     return WHOLE if text.rstrip().endswith("endmodule") else text
 
 
