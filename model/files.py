@@ -1,17 +1,20 @@
 """Files: written whole or not at all, and read with one sentence about what is wrong.
 
 A file is written under a temporary name beside it, flushed to the disk and renamed. Readers, other processes and an
-interruption therefore see the earlier file or the new one, never a part.
+interruption therefore see the earlier file or the new one, never a part. A folder of a cache is made likewise, by one
+process while the others wait (`made_once`).
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 from model.errors import UserError
 
 Content = TypeVar("Content", bound=BaseModel)
+SIZES = "sizes.json"  # in a finished folder: bytes of each of its files
 SHOWN = (str, int, float, type(None))  # types of a wrong value that a sentence repeats
 
 
@@ -49,6 +53,41 @@ def write_file(path: Path, data: bytes | str) -> None:
     """Write bytes, or a text as UTF-8."""
     with replacing(path) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Return a folder of a cache, made now where it is missing, unfinished or damaged.
+
+    One process makes it, the others wait. A file that is missing or has another size counts as damage.
+
+    Args:
+        folder: named after everything that determines its content.
+        make: fills an empty folder, which takes the place of `folder` when it is complete.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(f"{folder.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_finished(folder):
+            work = folder.with_name(f"{folder.name}.part")
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            make(work)
+            write_json(work / SIZES, _sizes(work))
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(work, folder)
+    return folder
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != SIZES)
+    return {str(path.relative_to(folder)): path.stat().st_size for path in paths}
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        return json.loads((folder / SIZES).read_text()) == _sizes(folder)
+    except (OSError, ValueError):
+        return False
 
 
 def write_json(path: Path, content: BaseModel | Mapping[str, Any]) -> None:

@@ -156,8 +156,8 @@ def export(
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
     shape = parse_array(array)
-    from accel.export.convert import describe
-    from accel.export.convert import export as export_rtl
+    from accel.export.export_folder import describe
+    from accel.export.export_folder import export as export_rtl
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
     for path in export_rtl(array=shape, languages=languages, out=out):

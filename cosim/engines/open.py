@@ -1,6 +1,5 @@
 """Opens the accelerator in an engine by name, exporting and compiling only what changed."""
 
-import fcntl
 import hashlib
 import logging
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from cosim.engines.base import Engine, Setup
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.verilator import VerilatorEngine
 from model.errors import UserError
-from model.files import write_file
+from model.files import made_once
 from model.source_code import code_digest
 
 ENGINES = ("verilator", "myhdl")
@@ -36,19 +35,15 @@ def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, buil
 def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None = None) -> Path:
     """The top as Verilog, converted again only when the build or a source file changed.
 
-    ``convert(config, "verilog", folder)`` writes the file and returns it; ``accel.export.convert.convert`` unless
-    given.
+    ``convert(config, "verilog", folder)`` writes the file; ``accel.export.convert.convert`` unless given.
     """
-    folder = cache.resolve() / _key(config)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = folder / "path"  # names the finished file
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not name.is_file():
-            log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
-            done = (convert or _exporter())(config, "verilog", folder)
-            write_file(name, done.name)
-    return folder / name.read_text()
+
+    def make(folder: Path) -> None:
+        log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
+        (convert or _exporter())(config, "verilog", folder)
+
+    folder = made_once(cache.resolve() / _key(config), make)
+    return next(folder.glob("*.v"))
 
 
 def _exporter() -> Callable:

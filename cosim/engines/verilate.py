@@ -4,7 +4,6 @@ The C++ is compiled here and not by Verilator's make files: that needs neither m
 that run once be built with little optimization.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -13,9 +12,8 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +22,7 @@ from accel.config import BuildConfig
 from cosim.engines.harness_config import harness_config
 from cosim.engines.toolchain import Verilator, find_compiler, find_verilator
 from model.errors import UserError
+from model.files import made_once
 
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 CACHE = Path("build/verilated")
@@ -88,24 +87,14 @@ def build_library(
 
 def built(build: "Build", cache: Path = CACHE) -> Path:
     """What a build makes, from the cache or made now."""
-    folder = cache.resolve() / build.key()
-    with _only_one_builder(folder):
-        if not (folder / build.product).is_file():
-            build.run(folder)
+    cache = cache.resolve()
+    folder = made_once(cache / build.key(), lambda folder: build.run(folder, cache))
     return folder / build.product
 
 
 def build_seconds(product: Path) -> float:
     """How long Verilator and the C++ compiler took for a product, when it was built."""
     return float((product.parent / SECONDS).read_text())
-
-
-@contextmanager
-def _only_one_builder(folder: Path) -> Iterator[None]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True)
@@ -176,26 +165,21 @@ class Build:
                 "install them, or name the waveform file .vcd."
             )
 
-    def run(self, folder: Path) -> None:
-        """Build into a folder beside, then rename."""
+    def run(self, work: Path, cache: Path) -> None:
+        """Build into an empty folder; what all libraries share is in the cache."""
         shape = f"{self.config.rows}x{self.config.cols}"
         log.info("building the %s simulator with Verilator (once) ...", shape)
         started = time.monotonic()
-        work = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
         for name, text in self.files.items():
             (work / name).write_text(text)
         source = shutil.copy(self.verilog, work / "radit.v")
         self._verilate(work, [*work.glob("*.vlt"), Path(source)])
         objects = self._compile(work, [*sorted(work.glob("*.cpp")), *self.sources])
-        objects += self._runtime(folder.parent)
+        objects += self._runtime(cache)
         _call([*shlex.split(self.compiler), "-o", work / self.product, *objects, *self.link, "-lpthread"])
         for path in work.glob("*.o"):
             path.unlink()
         (work / SECONDS).write_text(f"{time.monotonic() - started:.2f}\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(work, folder)
 
     def _verilate(self, work: Path, sources: list[Path]) -> None:
         command = [self.verilator.command, *self.verilate, "--top-module", self.top]
@@ -203,14 +187,8 @@ class Build:
 
     def _runtime(self, cache: Path) -> list[Path]:
         """Verilator's own sources, compiled once for all libraries."""
-        folder = cache / f"runtime-{_digest([self.tools()])}"
-        with _only_one_builder(folder):
-            if not folder.is_dir():
-                work = folder.with_name(f"{folder.name}.part")
-                shutil.rmtree(work, ignore_errors=True)
-                work.mkdir()
-                self._compile(work, [self.verilator.include / name for name in self.runtime])
-                os.replace(work, folder)
+        sources = [self.verilator.include / name for name in self.runtime]
+        folder = made_once(cache / f"runtime-{_digest([self.tools()])}", lambda work: self._compile(work, sources))
         return sorted(folder.glob("*.o"))
 
     def _compile(self, work: Path, sources: Iterable[Path]) -> list[Path]:

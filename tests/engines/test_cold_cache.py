@@ -1,8 +1,7 @@
-"""Caches that several processes find empty at the same moment: each of them gets a whole file, made once or by all."""
+"""The caches of exports and libraries: several processes find them empty at once, or damaged, or half made."""
 
 import multiprocessing
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +10,12 @@ import pytest
 from accel.config import BuildConfig
 from cosim.engines.open import exported_verilog
 from cosim.engines.verilate import Build, built
-from model.files import write_json
+from model.files import SIZES, made_once
 from tests.engines import bench
+from tests.together import PATIENCE, PROCESSES, WHOLE, leftovers, together
 
 SMALL = BuildConfig(rows=4, cols=4)
-PROCESSES = 4
 PAUSE = 0.2  # seconds between the halves of a file: long enough that every other process looks meanwhile
-WHOLE = "module top;\nendmodule\n"
 
 
 def write_slowly(path: Path) -> None:
@@ -29,10 +27,17 @@ def write_slowly(path: Path) -> None:
         file.write(WHOLE[half:])
 
 
+def note_making(cache: Path) -> None:
+    (cache / f"made-{time.monotonic_ns()}").touch()
+
+
+def makings(cache: Path) -> int:
+    return len(list(cache.rglob("made-*")))
+
+
 def convert_slowly(config, language, folder):
     write_slowly(folder / "top.v")
-    (folder / f"made-{time.monotonic_ns()}").touch()
-    return folder / "top.v"
+    note_making(folder.parent)
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,9 @@ class SlowBuild:
     def key(self) -> str:
         return "key"
 
-    def run(self, folder: Path) -> None:
-        folder.mkdir()
-        write_slowly(folder / self.product)
-        (folder.parent / f"made-{time.monotonic_ns()}").touch()
+    def run(self, work: Path, cache: Path) -> None:
+        write_slowly(work / self.product)
+        note_making(cache)
 
 
 def export(cache: Path) -> str:
@@ -63,42 +67,47 @@ def convert_dummy(cache: Path) -> str:
     return WHOLE if text.rstrip().endswith("endmodule") else text
 
 
-def write_result(cache: Path) -> str:
-    """As results and calibrations are stored: whoever reads finds a whole file or none."""
-    path = cache / "result.json"
-    for _ in range(50):
-        write_json(path, {"text": WHOLE, "filling": ["x" * 100] * 100})
-        assert path.read_text().endswith("}\n")
-    return WHOLE
-
-
-def together(work: Callable[[Path], str], cache: Path) -> list[str]:
-    """What each process got, all of them started at once."""
-    context = multiprocessing.get_context("spawn")
-    barrier, answers = context.Barrier(PROCESSES), context.Queue()
-    workers = [context.Process(target=answer, args=(work, cache, barrier, answers)) for _ in range(PROCESSES)]
-    for worker in workers:
-        worker.start()
-    found = [answers.get(timeout=120) for _ in workers]
-    for worker in workers:
-        worker.join()
-    return found
-
-
-def answer(work, cache, barrier, answers):
-    barrier.wait()
-    try:
-        answers.put(work(cache))
-    except Exception as error:
-        answers.put(repr(error))
-
-
-@pytest.mark.parametrize("work", [export, compile_library, convert_dummy, write_result])
+@pytest.mark.parametrize("work", [export, compile_library, convert_dummy])
 def test_every_process_gets_a_whole_file(work, tmp_path):
     assert together(work, tmp_path) == [WHOLE] * PROCESSES
+    assert leftovers(tmp_path) == []
+    assert makings(tmp_path) == (work is not convert_dummy), "what takes long is made once"
 
 
-@pytest.mark.parametrize("work", [export, compile_library])
-def test_what_takes_long_is_made_once(work, tmp_path):
-    together(work, tmp_path)
-    assert len(list(tmp_path.rglob("made-*"))) == 1
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text(WHOLE[:9]),
+        lambda path: path.unlink(),
+        lambda path: (path.parent / SIZES).unlink(),
+        lambda path: (path.parent / SIZES).write_text("{"),
+    ],
+    ids=["cut off", "missing", "unfinished", "unfinished record"],
+)
+@pytest.mark.parametrize("work, file", [(export, "*/top.v"), (compile_library, f"*/{Build.product}")])
+def test_damage_is_made_good(work, file, damage, tmp_path):
+    assert work(tmp_path) == work(tmp_path) == WHOLE and makings(tmp_path) == 1
+    damage(next(tmp_path.glob(file)))
+    assert work(tmp_path) == work(tmp_path) == WHOLE and makings(tmp_path) == 2
+
+
+def test_what_an_interrupted_process_left_is_made_again(tmp_path):
+    """Killed in the middle of a file: its lock ends with it, what it wrote counts for nothing."""
+    context = multiprocessing.get_context("spawn")
+    victim = context.Process(target=begin_and_hang, args=(tmp_path / "folder",))
+    victim.start()
+    while not list(tmp_path.glob("folder.part/half")):
+        assert victim.is_alive()
+        time.sleep(0.01)
+    victim.kill()
+    victim.join()
+    folder = made_once(tmp_path / "folder", lambda work: (work / "whole").write_text(WHOLE))
+    assert {path.name for path in folder.iterdir()} == {"whole", SIZES}
+
+
+def begin_and_hang(folder: Path) -> None:
+    def make(work: Path) -> None:
+        (work / "half").write_text("half")
+        time.sleep(PATIENCE)
+
+    made_once(folder, make)

@@ -16,7 +16,8 @@ import torch
 
 from accel.config import BuildConfig
 from accel.dims import Dims, Group
-from accel.export.convert import SUFFIX, TOP, convert, export_build
+from accel.export.convert import SUFFIX, TOP, convert
+from accel.export.export_folder import export_build
 from accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
 from accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from accel.top import radit_top
@@ -215,7 +216,7 @@ def test_a_failure_leaves_earlier_results(tmp_path, monkeypatch):
         (folder / f"{TOP}.v").write_text("half")
         raise RuntimeError
 
-    monkeypatch.setattr("accel.export.convert.convert", fail)
+    monkeypatch.setattr("accel.export.export_folder.convert", fail)
     with pytest.raises(RuntimeError):
         export_build(BUILDS["4x4"], ["verilog"], out)
     assert [path.name for path in out.iterdir()] == [f"{TOP}.v"] and (out / f"{TOP}.v").read_text() == "earlier"

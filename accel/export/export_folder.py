@@ -1,0 +1,69 @@
+"""Write the accelerator into a folder: HDL, the waivers of the lint, the map of its interface."""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from accel.config import BuildConfig
+from accel.export.convert import LANGUAGES, TOP, convert
+from accel.export.interface_map import MAP_FILE, map_text
+from accel.export.waivers import WAIVERS_FILE, waiver_text
+from model.errors import UserError
+
+log = logging.getLogger("radit")
+
+
+def export(array: tuple[int, int], languages: Sequence[str], out: Path) -> list[Path]:
+    """Write the accelerator with an array of rows x columns; returns the files."""
+    return export_build(BuildConfig(rows=array[0], cols=array[1]), languages, out)
+
+
+def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> list[Path]:
+    """Write a build in every language, the lint's waivers and the map of ports and registers into ``out``.
+
+    Everything is made in a folder beside it first: a failure leaves ``out`` as it was.
+
+    Raises:
+        UserError: an unknown language, or a folder that cannot be written.
+    """
+    try:
+        if out.exists() and not out.is_dir():
+            raise UserError(f"--out is '{out}', which is a file: give a folder.")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
+            _write_all(config, languages, Path(made))
+            out.mkdir(exist_ok=True)
+            files = [out / path.name for path in sorted(Path(made).iterdir())]
+            for path in files:
+                os.replace(Path(made) / path.name, path)
+    except OSError as error:
+        raise UserError(
+            f"--out is '{out}', where nothing can be written ({error.strerror}): give another folder."
+        ) from None
+    return files
+
+
+def _write_all(config: BuildConfig, languages: Sequence[str], folder: Path) -> None:
+    for language in languages:
+        started = time.monotonic()
+        where = f"{config.rows}x{config.cols} accelerator as {LANGUAGES.get(language, language)}"
+        log.info("writing the %s (seconds to a minute) ...", where)
+        convert(config, language, folder)
+        log.info("written in %.0f s", time.monotonic() - started)
+    if "verilog" in languages:
+        (folder / WAIVERS_FILE).write_text(waiver_text(), encoding="utf-8")
+    (folder / MAP_FILE).write_text(map_text(config), encoding="utf-8")
+
+
+def describe(path: Path) -> str:
+    """What an exported file is."""
+    if path.name == WAIVERS_FILE:
+        return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} {TOP}.v, each with its reason"
+    if path.name == MAP_FILE:
+        return "ports, memories, registers and counters"
+    if path.name.startswith("pck_"):
+        return "VHDL package, to be analysed first (--std=08)"
+    return f"the accelerator, top {TOP}"
