@@ -139,7 +139,7 @@ ROOMS = {
     "comparison",
     "accel": "config dims interfaces units memory control array cache residual_pass trace top export",
     "cosim": "support pack engines scoreboard driver run_state prepare image run speed",
-    "reports": "common cost cycles energy run project bench area frontier ablation",
+    "reports": "common cost cycles energy run project bench area frontier ablation results",
 }
 ANY_SIZE = {"units", "ops"}
 MAX_FILES = 15

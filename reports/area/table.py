@@ -1,25 +1,13 @@
-"""The account of ``radit area`` as tables in docs/policies.md, between two comment markers.
-
-``python -m reports.area.table [AREA]`` keeps a copy of an area.json in docs/results and writes its tables into the
-document; without an argument, from the copy there is. ``stale`` is what the test asks.
-"""
+"""The account of ``radit area`` as rows of tables, and as Markdown."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from model.errors import UserError
-from model.files import write_file
 from reports.area.parts import PARTS, Group
-from reports.area.schema import Area, ArrayArea, Logic, load_area
-from reports.common.generated_section import put_between
+from reports.area.schema import Area, ArrayArea, Logic
+from reports.common.markdown import paragraph, table
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "policies.md"
-STORED = ROOT / "docs" / "results" / "area.json"
-BEGIN, END = "<!-- area:begin -->", "<!-- area:end -->"
 SUMS: tuple[tuple[str, tuple[Group, ...]], ...] = (
     ("what decides", ("detection",)),
     ("all that only skipping needs", ("detection", "reuse")),
@@ -71,58 +59,12 @@ def sentences(area: Area) -> list[str]:
     return said
 
 
-def markdown(area: Area) -> str:
-    """Both tables and what they rest on."""
+def area_tables(area: Area) -> str:
+    """A table of parts for each array, one of what deciding costs, and what they rest on."""
     kept = [k for k, name in enumerate(COLUMNS) if name != "gates"]  # their shares say enough
-    heads = [f"{one.array.rows}x{one.array.cols} {COLUMNS[k]}" for one in area.arrays for k in kept]
-    lines = [_row(["", *heads]), f"|---|{'---:|' * len(heads)}"]
-    for rows in zip(*(part_rows(one) for one in area.arrays), strict=True):
-        lines.append(_row([rows[0][0], *(texts[k] for _, texts in rows for k in kept)]))
-    lines += [
-        "",
-        _row(["modelled, per image", *COST_COLUMNS]),
-    ]
-    lines += ["|---|---:|---:|---:|---:|", *(_row(texts) for texts in cost_rows(area))]
-    return "\n".join([*lines, "", *sentences(area)])
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
-
-
-def updated(document: str, area: Area) -> str:
-    """The document's text with the tables of this account.
-
-    Raises:
-        UserError: the markers are missing.
-    """
-    return put_between(document, (BEGIN, END), markdown(area), DOCUMENT.name)
-
-
-def stale(document: Path, area: Path) -> bool:
-    """True where the document's tables are not those of the account."""
-    text = document.read_text()
-    return text != updated(text, load_area(area))
-
-
-def main(area: Path | None = None, document: Path = DOCUMENT, stored: Path = STORED) -> None:
-    """Store the account where one is given, and write its tables into the document; each whole or not at all.
-
-    Raises:
-        UserError: the account does not fit its schema, or the document has no place for the tables.
-    """
-    source = area or stored
-    text = updated(document.read_text(), load_area(source))
-    if source != stored:
-        write_file(stored, source.read_bytes())
-    write_file(document, text)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        sys.exit("usage: python -m reports.area.table [AREA]")
-    try:
-        main(*(Path(argument) for argument in sys.argv[1:]))
-    except UserError as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(2)
+    parts = []
+    for one in area.arrays:
+        rows = ([title, *(texts[k] for k in kept)] for title, texts in part_rows(one))
+        parts.append(table([f"{one.array.rows}x{one.array.cols}, synthesized", *(COLUMNS[k] for k in kept)], rows))
+    parts.append(table(["modelled, per image", *COST_COLUMNS], cost_rows(area)))
+    return "\n\n".join([*parts, *(paragraph(said) for said in sentences(area))])

@@ -27,7 +27,7 @@ from reports.energy.host_work import host_work
 from reports.energy.memory_plan import describe_plans, plan_of_run
 from reports.run.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays, write_arrays
 from reports.run.pictures import write_pictures
-from reports.run.readme_table import main as update_readme
+from reports.run.readme_table import update_readme
 from reports.run.render import SUMMARY_FILE, write_report
 from reports.run.run_results import summarize, unexpected_counters, unpredicted_cycles
 from reports.run.schema import PolicyResult, Quality, Summary

@@ -1,0 +1,159 @@
+"""docs/results.md: every result that docs/results keeps, on one page; and the README's table of the demo.
+
+``python -m reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the same
+name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
+summary.json, area.json, ablations.json or frontier.json that a command left. ``stale`` is what the test asks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.errors import UserError
+from model.files import read_model, write_file
+from reports.ablation.schema import Ablations
+from reports.ablation.table import ablation_table
+from reports.area.schema import load_area
+from reports.area.table import area_tables
+from reports.common.markdown import paragraph
+from reports.frontier.schema import Frontier
+from reports.frontier.table import frontier_tables
+from reports.results.full_size import full_size_tables, load_full_size
+from reports.results.run_tables import run_tables
+from reports.run.readme_table import updated
+from reports.run.summary import load_summary
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGE, STORED = "results.md", "results"  # in the documents' folder
+KINDS = ("csv", "svg")  # kept beside a result
+HEAD = """<!-- Written by `python -m reports.results.page`, from the files in docs/results: change those. -->
+
+# Results
+
+"""
+INTRODUCTION = (
+    "*Measured* numbers come from the RTL simulation or from the bit-exact integer model, whose words the RTL equals. "
+    "*Modelled* cycles come from the cycle model, which equals the RTL's counters. *Modelled* energy is counted "
+    "actions times the entries of an energy table. *Synthesized* cells come from Yosys. Each section names the command "
+    "that makes it and the file that keeps it."
+)
+
+
+def _run(path: Path) -> str:
+    return run_tables(load_summary(path).comparison())
+
+
+def _frontier(path: Path) -> str:
+    return frontier_tables(read_model(Frontier, path, "frontier", "run `radit frontier` to make it"))
+
+
+def _ablations(path: Path) -> str:
+    return ablation_table(read_model(Ablations, path, "ablations", "run `radit ablate` to make them"))
+
+
+def _full_size(path: Path) -> str:
+    return full_size_tables(load_full_size(path))
+
+
+def _area(path: Path) -> str:
+    return area_tables(load_area(path))
+
+
+@dataclass(frozen=True)
+class Section:
+    """A kept file, the command that makes it (empty: its tables name several), and what shows it."""
+
+    title: str
+    file: str
+    shown: Callable[[Path], str]
+    command: str = ""
+    picture: str = ""
+
+    def text(self, stored: Path) -> str:
+        """The section in Markdown."""
+        made = f", made by `{self.command}`" if self.command else ""
+        origin = f"Kept in [{self.file}]({STORED}/{self.file}){made}."
+        parts = [f"## {self.title}", origin, self.shown(stored / self.file)]
+        if self.picture:
+            parts.insert(2, f"![{self.title}]({STORED}/{self.picture})")
+        return "\n\n".join(parts)
+
+
+SECTIONS = (
+    Section("Images", "summary.json", _run, "radit demo"),
+    Section("Clips", "clips.json", _run, "radit demo --model moving-digits"),
+    Section("Full size", "full-size.json", _full_size),
+    Section("Published caches, fewer steps and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
+    Section("The same from 20 steps", "frontier-20.json", _frontier, "radit frontier --steps 50,20"),
+    Section("One thing changed at a time", "ablations.json", _ablations, "radit ablate", "ablations.svg"),
+    Section("What detection costs", "area.json", _area, "radit area"),
+)
+
+
+def results_page(stored: Path = DOCS / STORED) -> str:
+    """The page's text.
+
+    Raises:
+        UserError: a result is missing or does not fit its schema.
+    """
+    sections = [section.text(stored) for section in SECTIONS]
+    return HEAD + "\n\n".join([paragraph(INTRODUCTION), *sections]) + "\n"
+
+
+def written(docs: Path, readme: Path) -> dict[Path, str]:
+    """Texts of the page and of the README as they should be."""
+    stored = docs / STORED
+    table = updated(readme.read_text(encoding="utf-8"), load_summary(stored / SECTIONS[0].file).comparison())
+    return {docs / PAGE: results_page(stored), readme: table}
+
+
+def stale(docs: Path = DOCS, readme: Path = README) -> list[Path]:
+    """Which of the two are not as they should be."""
+    texts = written(docs, readme).items()
+    return [path for path, text in texts if not path.is_file() or path.read_text(encoding="utf-8") != text]
+
+
+def keep(result: Path, stored: Path) -> None:
+    """Copy a result, checked, and the files of its name beside it.
+
+    Raises:
+        UserError: it is none that the page shows, or does not fit its schema.
+    """
+    name = result.name
+    if name == "summary.json" and load_summary(result).sampler.frames > 1:
+        name = "clips.json"
+    section = next((one for one in SECTIONS if one.file == name), None)
+    if section is None:
+        known = ", ".join(one.file for one in SECTIONS)
+        raise UserError(f"result {result} has the name of none that the page shows: give one of {known}.")
+    section.shown(result)
+    write_file(stored / name, result.read_bytes())
+    for kind in KINDS:
+        beside = result.with_suffix(f".{kind}")
+        if beside.is_file():
+            write_file((stored / name).with_suffix(f".{kind}"), beside.read_bytes())
+
+
+def main(results: list[Path], docs: Path = DOCS, readme: Path = README) -> None:
+    """Keep results, and write the page and the README's table.
+
+    Raises:
+        UserError: a result does not fit, or the README has no place for the table.
+    """
+    for result in results:
+        keep(result, docs / STORED)
+    for path, text in written(docs, readme).items():
+        write_file(path, text)
+
+
+if __name__ == "__main__":
+    try:
+        main([Path(argument) for argument in sys.argv[1:]])
+    except UserError as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
