@@ -3,15 +3,15 @@
 ```
 x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTSM)      residual_pass, skip_controller
                ^                            |                      |
-        gate * branch                   A memory            compute | reuse              sequencer
+        gate * branch                   A memory            compute | reuse              timestep_sequencer
                |                            v                      v
-   A memory or branch cache <- drain <- MAC array <- attention engine | MLP engine      compute, attention, mlp
+   A memory or branch cache <- drain <- MAC array <- attention engine | MLP engine      compute_core, engines
 ```
 
 ``timestep_sequencer`` alternates the pass and the engines; ``docs/interface.md`` is the contract with the host.
 """
 
-from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, intbv
+from myhdl import ConcatSignal, Signal, always_comb, block, intbv
 
 from accel.array.array_front import Finish, OperandPorts
 from accel.array.attention_engine import attention_engine
@@ -19,25 +19,31 @@ from accel.array.compute_core import compute_core
 from accel.array.drain import Drained
 from accel.array.mlp_engine import mlp_engine
 from accel.array.product_sequencer import PRODUCT_BITS, linear_sequencer
-from accel.cache.branch_cache import context_reader, history_writer
-from accel.cache.cache_ports import cache_ports
+from accel.cache.cache_reader import cache_reader
+from accel.cache.cache_writer import cache_writer
+from accel.cache.history_ports import history_ports
 from accel.config import BuildConfig, bits_for
 from accel.control.conditioning import conditioning
+from accel.control.count_events import count_events
 from accel.control.cycle_accounts import Activity, classify_cycle
 from accel.control.register_file import Events, RegisterValues, register_file
 from accel.control.registers import ACCOUNT_BITS
 from accel.control.skip_controller import skip_controller
-from accel.control.timestep_sequencer import Progress, timestep_sequencer
+from accel.control.step_mode import step_mode
+from accel.control.timestep_sequencer import timestep_sequencer
 from accel.interfaces.conditioning import SubBlockHeader
+from accel.interfaces.control import HostControl, Progress, StepMode, TimestepControl
+from accel.interfaces.decisions import Decisions
 from accel.interfaces.memory_ports import ReadPort, WritePort
-from accel.interfaces.signals import address, dim, flag
-from accel.interfaces.streams import Stream
+from accel.interfaces.pass_ports import PassPorts
+from accel.interfaces.signals import address, dim, flag, word
 from accel.interfaces.tile_command import TileCommand
+from accel.interfaces.top_ports import MemoryChannels
 from accel.memory.on_chip import GroupRegisters, bank_addresses, narrow_memory, wide_memory
 from accel.memory.weights import param_loader, weight_streamer
-from accel.residual_pass.streaming_pass import PassPorts, residual_pass
+from accel.residual_pass.streaming_pass import residual_pass
 from accel.trace import trace_taps
-from model.formats import COUNT_BITS, ERROR_BITS, INT8_BITS, SLOPE_BITS, X_BITS
+from model.formats import INT8_BITS, PARAM_BITS
 
 
 @block
@@ -173,213 +179,83 @@ def engines(
 
 
 @block
-def count_events(
-    ports,
-    weight_write,
-    param_write,
-    mod_write,
-    tile_moved,
-    decided,
-    cache_read,
-    slope_read,
-    cache_written,
-    code_read,
-    passing,
-    running,
-    events,
-):
-    """Connect the events that no unit reports by itself."""
-
-    @always_comb
-    def connect():
-        events.cycles.next = running
-        events.pass_cycles.next = passing
-        events.residual_words.next = ports.residual
-        events.norm_words.next = ports.a_write.enable
-        events.rsqrt_tiles.next = tile_moved
-        events.ccu_words.next = ports.ccu
-        events.dtsm_ops.next = decided
-        events.weight_writes.next = weight_write
-        events.x_reads.next = ports.x_read.enable
-        events.x_writes.next = ports.x_write.enable
-        events.fifo_reads.next = ports.fifo_read
-        events.fifo_writes.next = ports.fifo_write
-        events.gate_reads.next = ports.gate.enable
-        events.modulation_reads.next = ports.modulation.enable
-        events.mod_writes.next = mod_write
-        events.param_writes.next = param_write
-        events.code_reads.next = code_read
-        events.code_writes.next = ports.code_write.enable
-        events.history_reads.next = ports.history_read
-        events.cache_reads.next = cache_read
-        events.slope_reads.next = slope_read
-        events.cache_writes.next = cache_written
-        events.x_in_words.next = ports.x_in
-        events.x_out_words.next = ports.x_out
-        events.residual_saturations.next = ports.residual_saturated
-        events.norm_saturations.next = ports.norm_saturated
-        events.modulate_saturations.next = ports.modulate_saturated
-
-    return connect
-
-
-@block
-def radit_top(
-    config: BuildConfig, clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy,
-    m_weight_cmd, s_weight, m_mod_cmd, s_mod, m_param_cmd, s_param,
-    m_cache_rd_cmd, s_cache_rd, m_prev_rd_cmd, s_prev_rd, m_hist_rd_cmd, s_hist_rd,
-    m_cache_wr_cmd, m_cache_wr, m_hist_wr_cmd, m_hist_wr,
-    s_x, m_x, trace,
-):  # fmt: skip
-    """All of it; every port is described in docs/interface.md."""
-    regs, events, header = RegisterValues(), Events(), SubBlockHeader()
-    at, group = Progress(), GroupRegisters()
-    start, new_image, running, first_step = (flag() for _ in range(4))
-    fetch, loaded, take, pass_begin, pass_start, pass_done, compute_start, write_history = (flag() for _ in range(8))
-    any_computes, engine_done, writers_idle, history_idle, passing, with_history = (flag() for _ in range(6))
-    decide, decided, attending, attention_runs, quiet, cache_room, code_read = (flag() for _ in range(7))
-    weight_write, param_write, mod_write, cache_written, softmax_done, reuse, tile_moved = (flag() for _ in range(7))
-    computes, reused, forecasts, slots, slots_before = (Signal(intbv(0)[config.max_contexts :]) for _ in range(5))
-    slope, slope_before = (Signal(intbv(0)[SLOPE_BITS:]) for _ in range(2))
-    all_contexts = Signal(intbv(0)[config.max_contexts :])
-    activity, fetch_weights, account = Activity(), flag(), Signal(intbv(0)[ACCOUNT_BITS:])
-    count, counted = (Signal(intbv(0)[COUNT_BITS:]) for _ in range(2))
-    spent, error = (Signal(intbv(0)[ERROR_BITS:]) for _ in range(2))
-    context_number, front_context, index, param_count, cond_base = dim(), dim(), dim(), dim(), address()
-    ring_head, ring_tail = address(), address()
-    history_at = address()
-    history_start, follow, followed, compares, whole, latest_read, before_read = (flag() for _ in range(7))
-    ports, reads, cmd = PassPorts(config), OperandPorts(config), TileCommand()
+def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
+    """All of it; every port is described in docs/interface.md and in ``accel/interfaces/top_ports.py``."""
+    channels = MemoryChannels(m, s)
+    regs, header, host, control, mode = RegisterValues(), SubBlockHeader(), HostControl(), TimestepControl(), StepMode()
+    progress, decisions, ports = Progress(), Decisions(config), PassPorts(config, s.x, channels.history_read.data)
+    events, activity, account, code_read = Events(), Activity(), word(ACCOUNT_BITS), flag()
+    group, cmd, reads = GroupRegisters(), TileCommand(), OperandPorts(config)
     finish, drained = Finish(cmd), Drained(config.rows)
-    latest, before, x_out = (Stream(config.rows * X_BITS) for _ in range(3))
-    param_read = ReadPort(64)
     branch, numerators = WritePort(config.rows * INT8_BITS), WritePort(config.rows * INT8_BITS)
-    HALF = config.max_contexts * config.max_hidden
-    CONTEXTS = config.max_contexts
+    param_read, param_count, ring_head, ring_tail = ReadPort(PARAM_BITS), dim(), address(), address()
+    attending, attention_runs, softmax_done, quiet = (flag() for _ in range(4))
 
-    host = register_file(
-        clk,
-        aresetn,
-        reg_write,
-        reg_addr,
-        reg_wdata,
-        reg_rdata,
-        regs,
-        events,
-        account,
-        running,
-        error,
-        start,
-        new_image,
+    host_side = register_file(
+        clk=clk, aresetn=aresetn, reg=reg, busy=busy, host=host, regs=regs, events=events, account=account
     )
-    sequence = timestep_sequencer(
-        clk, aresetn, start, running, whole, fetch, loaded, take, pass_begin, pass_start, pass_done, any_computes,
-        compute_start, engine_done, writers_idle, history_idle, fetch_weights, write_history, decided, reuse,
-        header.force, header.follow, follow, followed, at, activity, regs,
+    sequencer = timestep_sequencer(
+        clk=clk, aresetn=aresetn, host=host, mode=mode, control=control, decisions=decisions, header=header,
+        progress=progress, activity=activity, regs=regs,
     )  # fmt: skip
-
-    @always_seq(clk.posedge, reset=aresetn)
-    def remember():
-        if new_image:
-            first_step.next = 1
-        elif running and at.last_pass and pass_done:
-            first_step.next = 0
-        if pass_begin:
-            passing.next = 1
-        elif pass_done:
-            passing.next = 0
-
-    @always_comb
-    def derive():
-        busy.next = running or start
-        compares.next = regs.policy and not at.follows
-        with_history.next = regs.policy and not first_step and not at.last_pass and not at.follows
-        history_start.next = pass_start and regs.policy and not first_step and not at.last_pass and not at.follows
-        whole.next = regs.policy and regs.stream_scope
-        cond_base.next = 0
-        if at.half:
-            cond_base.next = HALF
-        history_at.next = regs.history_base + at.offset
-        all_contexts.next = 0
-        for i in range(CONTEXTS):
-            if regs.contexts > i:
-                all_contexts.next[i] = 1
-
-    # Conditioning, pass and decision.
+    modes = step_mode(
+        clk=clk, aresetn=aresetn, host=host, streaming_pass=control.streaming_pass, progress=progress, mode=mode,
+        regs=regs,
+    )  # fmt: skip
     condition = conditioning(
-        clk, aresetn, fetch, at.fetch_base, at.fetch_half, loaded, take, header, ports.gate, ports.modulation, regs,
-        m_mod_cmd, s_mod, mod_write, config,
+        clk=clk, aresetn=aresetn, control=control.conditioning, channel=channels.conditioning, header=header,
+        reads=ports.conditioning, regs=regs, config=config,
     )  # fmt: skip
-    stream = residual_pass(
-        clk, aresetn, pass_start, at.first_pass, at.last_pass, at.light, whole, compares, with_history, reused,
-        forecasts, slope_before, front_context, decide, decided, pass_done, cond_base, header, ports, s_x, x_out,
-        latest, before, s_hist_rd, count, context_number, tile_moved, activity, regs, config,
+    streaming = residual_pass(
+        clk=clk, aresetn=aresetn, control=control.streaming_pass, progress=progress, mode=mode, decisions=decisions,
+        header=header, ports=ports, activity=activity, regs=regs, config=config,
     )  # fmt: skip
     skip = skip_controller(
-        clk, aresetn, pass_begin, at.first_pass, whole, regs.policy, decide, context_number, count, follow, followed,
-        at.sub_block, header, new_image, front_context, decided, counted, reuse, slope, spent, error, computes, slots,
-        reused, forecasts, slots_before, slope_before, any_computes, index, regs, config,
+        clk=clk, aresetn=aresetn, host=host, streaming_pass=control.streaming_pass, follow=control.follow,
+        progress=progress, mode=mode, decisions=decisions, header=header, regs=regs, config=config,
     )  # fmt: skip
-    x_memory = narrow_memory(clk, ports.x_write, ports.x_read, config.x_depth)
-    a_mem = a_memory(clk, passing, ports, reads, branch, group, events, config)
-
-    # Engines and array.
-    grouping = choose_group(at, regs, attention_runs, group)
+    x_memory = narrow_memory(clk=clk, write=ports.memories.x_write, read=ports.memories.x_read, depth=config.x_depth)
+    a_mem = a_memory(clk, control.streaming_pass.running, ports.memories, reads, branch, group, events, config)
+    grouping = choose_group(progress, regs, attention_runs, group)
     engine = engines(
-        clk, aresetn, at, compute_start, engine_done, quiet, computes, slots, softmax_done, group, regs, cmd,
-        attending, attention_runs, activity, config,
+        clk, aresetn, progress, control.engine.start, control.engine.done, quiet, decisions.computes.contexts,
+        decisions.computes.slots, softmax_done, group, regs, cmd, attending, attention_runs, activity, config,
     )  # fmt: skip
     core = compute_core(
-        clk, aresetn, start, attending, cmd, ring_head, ring_tail, param_count, cache_room, finish, reads, param_read,
-        branch, drained, numerators, softmax_done, quiet, header, group, events, activity, config,
+        clk, aresetn, host.start, attending, cmd, ring_head, ring_tail, param_count, control.write_back.cache_room,
+        finish, reads, param_read, branch, drained, numerators, softmax_done, quiet, header, group, events, activity,
+        config,
     )  # fmt: skip
     weights = weight_streamer(
-        clk, aresetn, start, fetch_weights, at.weight_addr, at.weight_words, ring_head, ring_tail, reads.weight,
-        m_weight_cmd, s_weight, weight_write, config,
+        clk, aresetn, host.start, control.fetch.start, control.fetch.weight_addr, control.fetch.weight_words,
+        ring_head, ring_tail, reads.weight, channels.weight.cmd, channels.weight.data, channels.weight.moves, config,
     )  # fmt: skip
     params = param_loader(
-        clk, aresetn, fetch_weights, at.param_addr, at.param_entries, param_count, param_read, m_param_cmd, s_param,
-        param_write, config,
+        clk, aresetn, control.fetch.start, control.fetch.param_addr, control.fetch.param_entries, param_count,
+        param_read, channels.params.cmd, channels.params.data, channels.params.moves, config,
     )  # fmt: skip
-
-    # Cache and code history.
-    caching = cache_ports(
-        clk, aresetn, whole, follow, pass_start, at, reused, forecasts, slots_before, finish, drained, cache_room,
-        x_out, m_x, latest, before, latest_read, before_read, cache_written, writers_idle, regs,
-        m_cache_rd_cmd, s_cache_rd, m_prev_rd_cmd, s_prev_rd, m_cache_wr_cmd, m_cache_wr, config,
+    cache_reads = cache_reader(
+        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, reuses=decisions.reuses,
+        channels=channels, streams=ports.streams, regs=regs, config=config,
     )  # fmt: skip
-    history_read = context_reader(  # one slot
-        clk, aresetn, history_start, all_contexts, slots, history_at, history_at, regs.sub_block_words,
-        m_hist_rd_cmd, config,
+    cache_writes = cache_writer(
+        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, reuses=decisions.reuses,
+        finish=finish, drained=drained, x_out=ports.streams.x_out, channels=channels, regs=regs, config=config,
     )  # fmt: skip
-    history_start_write = flag()
-
-    @always_comb
-    def gate_history():
-        history_start_write.next = write_history and compares
-
-    history_write = history_writer(
-        clk, aresetn, history_start_write, computes, history_at, regs.sub_block_words, ports.code_write, history_idle,
-        m_hist_wr_cmd, m_hist_wr, code_read, config,
+    history = history_ports(
+        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, computes=decisions.computes,
+        code_write=ports.memories.code_write, code_read=code_read, channels=channels, regs=regs, config=config,
     )  # fmt: skip
-    booking = classify_cycle(activity, at.attention, account)
+    booking = classify_cycle(activity=activity, attention=progress.attention, account=account)
     counting = count_events(
-        ports,
-        weight_write,
-        param_write,
-        mod_write,
-        tile_moved,
-        decided,
-        latest_read,
-        before_read,
-        cache_written,
-        code_read,
-        passing,
-        running,
-        events,
-    )
-    taps = trace_taps(drained, numerators, ports, decided, index, counted, reuse, slope, spent, at, trace, config)
+        host=host, streaming_pass=control.streaming_pass, ports=ports, channels=channels, decision=decisions.decision,
+        code_read=code_read, events=events,
+    )  # fmt: skip
+    taps = trace_taps(
+        drained=drained, numerators=numerators, ports=ports, decision=decisions.decision, progress=progress,
+        trace=trace, config=config,
+    )  # fmt: skip
     return (
-        host, sequence, remember, derive, condition, stream, skip, x_memory, a_mem, grouping, engine, core,
-        weights, params, caching, history_read, gate_history, history_write, booking, counting, taps,
+        host_side, sequencer, modes, condition, streaming, skip, x_memory, a_mem, grouping, engine, core, weights,
+        params, cache_reads, cache_writes, history, booking, counting, taps,
     )  # fmt: skip

@@ -25,12 +25,12 @@ def sign_extend(word, index, lane):
 
 
 @block
-def trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, spent, at, trace, config):
-    """Connect the taps. reuse, slope, spent: the answer that belongs to ``decided``. at: where the sequencer stands."""
+def trace_taps(drained, numerators, ports, decision, progress, trace, config):
+    """Connect the taps. numerators: WritePort of the probability memory. ports: PassPorts."""
     ROWS = config.rows
     int8_word = Signal(intbv(0)[ROWS * INT8_BITS :])
     lanes = [Signal(intbv(0)[WIDE_BITS:]) for _ in range(ROWS)]
-    extended = [sign_extend(int8_word, r, lanes[r]) for r in range(ROWS)]
+    extended = [sign_extend(word=int8_word, index=r, lane=lanes[r]) for r in range(ROWS)]
     wide = ConcatSignal(*reversed(lanes))
 
     @always_comb
@@ -41,7 +41,7 @@ def trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, 
             int8_word.next = drained.narrow
 
     @always_comb
-    def drain():
+    def show_drained():
         trace.drain.valid.next = drained.valid or drained.gelu_valid
         trace.drain.kind.next = drained.kind
         trace.drain.data.next = wide
@@ -51,20 +51,23 @@ def trace_taps(drained, numerators, ports, decided, index, count, reuse, slope, 
             trace.drain.data.next = drained.wide
 
     @always_comb
-    def others():
+    def show_words():
         trace.prob.valid.next = numerators.enable
         trace.prob.data.next = numerators.data
-        trace.x.valid.next = ports.residual
-        trace.x.data.next = ports.x_write.data
-        trace.act.valid.next = ports.a_write.enable
-        trace.act.data.next = ports.a_write.data
-        trace.decide.valid.next = decided
-        trace.decide.index.next = index
-        trace.decide.count.next = count
-        trace.decide.reuse.next = reuse
-        trace.decide.slope.next = slope
-        trace.decide.spent.next = spent
-        trace.advance.valid.next = at.advances
-        trace.advance.sub_block.next = at.sub_block
+        trace.x.valid.next = ports.events.added
+        trace.x.data.next = ports.memories.x_write.data
+        trace.act.valid.next = ports.memories.a_write.enable
+        trace.act.data.next = ports.memories.a_write.data
 
-    return extended, choose_word, drain, others
+    @always_comb
+    def show_decisions():
+        trace.decide.valid.next = decision.valid
+        trace.decide.index.next = decision.index
+        trace.decide.count.next = decision.counted
+        trace.decide.reuse.next = decision.reuse
+        trace.decide.slope.next = decision.slope
+        trace.decide.spent.next = decision.spent
+        trace.advance.valid.next = progress.advances
+        trace.advance.sub_block.next = progress.sub_block
+
+    return extended, choose_word, show_drained, show_words, show_decisions

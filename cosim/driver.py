@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from accel.cache.branch_cache import STREAM_WORDS
 from accel.control.registers import CLEAR_COUNTERS, NEW_IMAGE
 from accel.dims import Dims, registers
 from accel.interfaces.conditioning import HEADER_BEATS
+from accel.interfaces.top_ports import STREAM_WORDS
 from cosim.engines.base import Engine
 from cosim.pack import (
     from_words,

@@ -1,123 +1,160 @@
 """Conditioning: sub-block headers, gates, scales and shifts, fetched one sub-block ahead.
 
-The mod port delivers 8 header beats and ``contexts * D`` beats of gate, scale and shift per sub-block
-(docs/interface.md). Vectors land in one half of the conditioning memories while the pass uses the other.
+The port delivers the header's beats and ``contexts * D`` beats of gate, scale and shift per sub-block
+(``accel/interfaces/conditioning.py``). Vectors land in one half of the conditioning memories while the pass uses the
+other.
 """
 
-from myhdl import Signal, always, always_comb, always_seq, block, enum, intbv
+from myhdl import Signal, always, always_comb, always_seq, block, enum
 
+from accel.config import bits_for
 from accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS, MODULATION_BITS, channel_bounds
 from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.signals import address, dim, flag, word
 from accel.memory.on_chip import narrow_memory
 from model.formats import GATE_BITS
 
 
+class Loading:
+    """The beat that comes in; driven by ``load_beats``.
+
+    of_header: flag, it is one of the header; beat: 3 bit, its number there. of_channel: flag, it is one of a channel;
+    addr: address, where its values go in the conditioning memories.
+    """
+
+    def __init__(self) -> None:
+        self.of_header = flag()
+        self.beat = word(bits_for(HEADER_BEATS))
+        self.of_channel = flag()
+        self.addr = address()
+
+
 @block
-def header_field(clk, load, beat, data, take, dst, where):
-    """Catch one header field from its beat; hand it to ``dst`` at ``take``."""
-    BEAT, position, bits, _ = where
+def header_field(clk, load, number, beat, take, field, where):
+    """Catch one header field from its beat; hand it to ``field`` at ``take``.
+
+    load: a beat of number ``number`` is there. where: the field's entry of ``HEADER_FIELDS``.
+    """
+    NUMBER, position, bits, _ = where
     LOW = position * FIELD_BITS
     HIGH = LOW + bits
-    ahead = Signal(intbv(0)[bits:])
+    ahead = word(bits)
     if bits == 1:
 
         @always(clk.posedge)
         def catch_bit():
-            if load and beat == BEAT:
-                ahead.next = data[HIGH:LOW]
+            if load and number == NUMBER:
+                ahead.next = beat[LOW]
             if take:
-                dst.next = ahead[0]
+                field.next = ahead
 
         return catch_bit
 
     @always(clk.posedge)
-    def catch():
-        if load and beat == BEAT:
-            ahead.next = data[HIGH:LOW]
+    def catch_field():
+        if load and number == NUMBER:
+            ahead.next = beat[HIGH:LOW]
         if take:
-            dst.next = ahead
+            field.next = ahead
 
-    return catch
+    return catch_field
 
 
 @block
-def conditioning(
-    clk, aresetn, fetch, fetch_base, half, loaded, take, header, gate, modulation, regs, cmd, src, mod_write, config
-):
-    """Load a sub-block's conditioning on ``fetch`` (pulse) from word address ``fetch_base`` into ``half``.
-
-    loaded: high from the end of the load to the next fetch. take: pulse, makes the loaded header current.
-    gate (16 bit), modulation (scale | shift): ReadPorts. mod_write: pulse per beat.
-    """
-    depth = config.conditioning_depth
+def load_beats(clk, aresetn, control, channel, loading, regs, config):
+    """Ask for the beats of a sub-block on ``control.fetch``, and say what each of them is as it comes."""
     HALF = config.max_contexts * config.max_hidden
-    GATE_LOW, GATE_HIGH = channel_bounds("gate")
-    MOD_LOW, MOD_HIGH = channel_bounds("scale")[0], channel_bounds("shift")[1]
     phases = enum("IDLE", "ASK", "HEADER", "VECTORS")
     phase = Signal(phases.IDLE)
-    beat = Signal(intbv(0)[3:])
+    cmd, src = channel.cmd, channel.data
     left = address()
-    write_gate, write_mod = WritePort(GATE_BITS), WritePort(MODULATION_BITS)
-    load_header, store = flag(), flag()
-    index = address()
     length = dim()
 
     @always_comb
-    def handshake():
+    def accept_beats():
         cmd.tvalid.next = phase == phases.ASK
         src.tready.next = phase == phases.HEADER or phase == phases.VECTORS
-        load_header.next = phase == phases.HEADER and src.tvalid
-        store.next = phase == phases.VECTORS and src.tvalid
-        mod_write.next = (phase == phases.HEADER or phase == phases.VECTORS) and src.tvalid
+        loading.of_header.next = phase == phases.HEADER and src.tvalid
+        loading.of_channel.next = phase == phases.VECTORS and src.tvalid
+        channel.moves.next = (phase == phases.HEADER or phase == phases.VECTORS) and src.tvalid
 
     @always_comb
-    def write():
-        write_gate.enable.next = store
-        write_gate.addr.next = index
-        write_gate.data.next = src.tdata[GATE_HIGH:GATE_LOW]
-        write_mod.enable.next = store
-        write_mod.addr.next = index
-        write_mod.data.next = src.tdata[MOD_HIGH:MOD_LOW]
-
-    @always_comb
-    def count():
+    def size_vectors():
         length.next = regs.contexts * regs.hidden
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
         if phase == phases.IDLE:
-            if fetch:
-                cmd.taddr.next = fetch_base
+            if control.fetch:
+                cmd.taddr.next = control.base
                 cmd.tlen.next = length + HEADER_BEATS
                 left.next = length
-                loaded.next = 0
-                beat.next = 0
-                if half:
-                    index.next = HALF
+                control.loaded.next = 0
+                loading.beat.next = 0
+                if control.half:
+                    loading.addr.next = HALF
                 else:
-                    index.next = 0
+                    loading.addr.next = 0
                 phase.next = phases.ASK
         elif phase == phases.ASK:
             if cmd.tready:
                 phase.next = phases.HEADER
         elif phase == phases.HEADER:
             if src.tvalid:
-                if beat == HEADER_BEATS - 1:
+                if loading.beat == HEADER_BEATS - 1:
                     phase.next = phases.VECTORS
                 else:
-                    beat.next = beat + 1
+                    loading.beat.next = loading.beat + 1
         elif phase == phases.VECTORS:
             if src.tvalid:
-                index.next = index + 1
+                loading.addr.next = loading.addr + 1
                 left.next = left - 1
                 if left == 1:
-                    loaded.next = 1
+                    control.loaded.next = 1
                     phase.next = phases.IDLE
 
+    return accept_beats, size_vectors, sequence
+
+
+@block
+def conditioning(clk, aresetn, control, channel, header, reads, regs, config):
+    """Load a sub-block's conditioning ahead, and hand its header over at ``control.take``.
+
+    control: ConditioningControl. channel: ReadChannel. header: SubBlockHeader. reads: ConditioningReads.
+    """
+    HALF = config.max_contexts * config.max_hidden
+    GATE_LOW, GATE_HIGH = channel_bounds("gate")
+    MOD_LOW, MOD_HIGH = channel_bounds("scale")[0], channel_bounds("shift")[1]
+    loading, beat = Loading(), channel.data.tdata
+    write_gate, write_modulation = WritePort(GATE_BITS), WritePort(MODULATION_BITS)
+    load = load_beats(
+        clk=clk, aresetn=aresetn, control=control, channel=channel, loading=loading, regs=regs, config=config
+    )
     fields = [
-        header_field(clk, load_header, beat, src.tdata, take, getattr(header, name), where)
+        header_field(
+            clk=clk, load=loading.of_header, number=loading.beat, beat=beat, take=control.take,
+            field=getattr(header, name), where=where,
+        )
         for name, where in HEADER_FIELDS.items()
-    ]
-    memories = narrow_memory(clk, write_gate, gate, depth), narrow_memory(clk, write_mod, modulation, depth)
-    return handshake, write, count, sequence, fields, memories
+    ]  # fmt: skip
+
+    @always_comb
+    def write_vectors():
+        write_gate.enable.next = loading.of_channel
+        write_gate.addr.next = loading.addr
+        write_gate.data.next = beat[GATE_HIGH:GATE_LOW]
+        write_modulation.enable.next = loading.of_channel
+        write_modulation.addr.next = loading.addr
+        write_modulation.data.next = beat[MOD_HIGH:MOD_LOW]
+
+    @always_comb
+    def choose_half():
+        reads.base.next = 0
+        if control.current_half:
+            reads.base.next = HALF
+
+    memories = (
+        narrow_memory(clk=clk, write=write_gate, read=reads.gate, depth=config.conditioning_depth),
+        narrow_memory(clk=clk, write=write_modulation, read=reads.modulation, depth=config.conditioning_depth),
+    )
+    return load, fields, write_vectors, choose_half, memories

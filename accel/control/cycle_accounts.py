@@ -32,27 +32,35 @@ def phase_signal() -> Signal:
 
 
 class Activity:
-    """What the parts of the machine are doing, one flag each; the engines say which product is at work."""
+    """What the parts of the machine are doing, one flag each; the engines say which product is at work.
+
+    Driven by the array's front: issues, operands of one k are read. held, a tile's last k waits for the drain
+    registers. starved, a tile waits for weights or parameters. crowded, a branch tile waits for the branch writer.
+    fills, operands are between the memories and the array.
+    Driven by the engines: attention_phase, mlp_phase: numbers of ``PHASES``, the product at work. settles, the barrier
+    behind a product. awaits_softmax, attention waits for the softmax of a job.
+    Driven by the pass: streams, a word moves. lacks_words, it waits for the host, the cache or the history.
+    normalizes, words are inside.
+    Driven by the timestep sequencer: computing, an engine runs. loads, conditioning is on its way. writes, the
+    timestep waits for its last writes.
+    """
 
     def __init__(self) -> None:
-        # The array's front.
         self.issues = flag()
-        self.held = flag()  # a tile's last k waits for the drain registers
-        self.starved = flag()  # a tile waits for weights or parameters
-        self.crowded = flag()  # a branch tile waits for the branch writer
-        self.fills = flag()  # operands between the memories and the array
-        # Engines.
-        self.computing = flag()
+        self.held = flag()
+        self.starved = flag()
+        self.crowded = flag()
+        self.fills = flag()
         self.attention_phase = phase_signal()
         self.mlp_phase = phase_signal()
-        self.settles = flag()  # the barrier behind a product
+        self.settles = flag()
         self.awaits_softmax = flag()
-        # The pass and the timestep's sequencer.
-        self.streams = flag()  # a word moves in the pass
-        self.lacks_words = flag()  # the pass waits for the host, the branch cache or the history
-        self.normalizes = flag()  # words are inside the pass
-        self.loads = flag()  # conditioning is on its way
-        self.writes = flag()  # the timestep waits for its last writes
+        self.streams = flag()
+        self.lacks_words = flag()
+        self.normalizes = flag()
+        self.computing = flag()
+        self.loads = flag()
+        self.writes = flag()
 
 
 @block

@@ -41,27 +41,27 @@ class Events:
 
 
 @block
-def stored_register(clk, aresetn, write, addr, wdata, value, number):
-    """One register, written at its address."""
+def stored_register(clk, aresetn, reg, value, number):
+    """One register, written at its address ``number``."""
     NUMBER = number
     BITS = len(value) or 1
     if BITS == 1:
 
         @always_seq(clk.posedge, reset=aresetn)
         def keep_bit():
-            if write:
-                if addr == NUMBER:
-                    value.next = wdata[0]
+            if reg.write:
+                if reg.addr == NUMBER:
+                    value.next = reg.wdata[0]
 
         return keep_bit
 
     @always_seq(clk.posedge, reset=aresetn)
-    def keep():
-        if write:
-            if addr == NUMBER:
-                value.next = wdata[BITS:]
+    def keep_bits():
+        if reg.write:
+            if reg.addr == NUMBER:
+                value.next = reg.wdata[BITS:]
 
-    return keep
+    return keep_bits
 
 
 @block
@@ -90,14 +90,11 @@ def event_counters(clk, clear, happens, position, shown):
 
 
 @block
-def register_file(
-    clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, values, events, account, running, error, start,
-    new_image,
-):  # fmt: skip
-    """Write registers, read back status and counters; START, NEW_IMAGE and CLEAR are pulses of the control register.
+def register_file(clk, aresetn, reg, busy, host, regs, events, account):
+    """Write registers, read back status, error meter and counters.
 
-    account: where the cycle is booked while ``running`` (``accel/control/cycle_accounts.py``). error: of the error
-        meter.
+    reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
+    (``accel/control/cycle_accounts.py``).
     """
     CONTROL, STATUS, ERROR = ADDRESS["control"], ADDRESS["status"], ADDRESS["error"]
     EVENT_BITS = log2_exact(ACCOUNT_BASE)
@@ -110,50 +107,56 @@ def register_file(
     state = word(WORD)
     happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
     registers = [
-        stored_register(clk, aresetn, reg_write, reg_addr, reg_wdata, getattr(values, name), ADDRESS[name])
+        stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
         for name in STORED
     ]
-    counters = event_counters(clk, clear, happens, position, event_count)
-    accounts = cycle_accounts(clk, clear, running, account, position, cycle_count)
+    counters = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
+    accounts = cycle_accounts(
+        clk=clk, clear=clear, running=host.running, account=account, position=position, shown=cycle_count
+    )
 
     @always_seq(clk.posedge, reset=aresetn)
-    def control():
-        start.next = 0
-        new_image.next = 0
+    def pulse_control():
+        host.start.next = 0
+        host.new_image.next = 0
         clear.next = 0
-        if reg_write and reg_addr == CONTROL:
-            start.next = reg_wdata[START_BIT]
-            new_image.next = reg_wdata[NEW_IMAGE_BIT]
-            clear.next = reg_wdata[CLEAR_BIT]
+        if reg.write and reg.addr == CONTROL:
+            host.start.next = reg.wdata[START_BIT]
+            host.new_image.next = reg.wdata[NEW_IMAGE_BIT]
+            clear.next = reg.wdata[CLEAR_BIT]
 
     @always_comb
-    def locate():
-        position.next = reg_addr[LAST:1]
+    def report_busy():
+        busy.next = host.running or host.start
+
+    @always_comb
+    def locate_counter():
+        position.next = reg.addr[LAST:1]
 
     @always_seq(clk.posedge, reset=aresetn)
-    def read():
+    def read_state():
         state.next = 0
-        if reg_addr == STATUS:
-            state.next = running
-        elif reg_addr == ERROR:
-            state.next = error
-        high.next = reg_addr[0]
-        of_account.next = reg_addr[ACCOUNT_BIT]
-        of_counter.next = reg_addr[COUNTER_BIT]
+        if reg.addr == STATUS:
+            state.next = host.running
+        elif reg.addr == ERROR:
+            state.next = host.error
+        high.next = reg.addr[0]
+        of_account.next = reg.addr[ACCOUNT_BIT]
+        of_counter.next = reg.addr[COUNTER_BIT]
 
     @always_comb
-    def show():
-        reg_rdata.next = 0
+    def answer_read():
+        reg.rdata.next = 0
         if not of_counter:
-            reg_rdata.next = state
+            reg.rdata.next = state
         elif of_account:
             if high:
-                reg_rdata.next = cycle_count[TOP:WORD]
+                reg.rdata.next = cycle_count[TOP:WORD]
             else:
-                reg_rdata.next = cycle_count[WORD:]
+                reg.rdata.next = cycle_count[WORD:]
         elif high:
-            reg_rdata.next = event_count[TOP:WORD]
+            reg.rdata.next = event_count[TOP:WORD]
         else:
-            reg_rdata.next = event_count[WORD:]
+            reg.rdata.next = event_count[WORD:]
 
-    return registers, counters, accounts, control, locate, read, show
+    return registers, counters, accounts, pulse_control, report_busy, locate_counter, read_state, answer_read

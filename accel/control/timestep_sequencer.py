@@ -1,7 +1,7 @@
 """Timestep sequencer: pass, decide, compute or skip, sub-block after sub-block.
 
 A sub-block that follows the one before it is decided first; if no context computes it, its pass only adds. With
-``whole`` the decisions of the first hold for the timestep; if no context computes, the last pass comes next.
+``stream_scope`` the decisions of the first hold for the timestep; if no context computes, the last pass comes next.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum
@@ -10,67 +10,124 @@ from accel.interfaces.conditioning import HEADER_BEATS
 from accel.interfaces.signals import address, dim, flag
 
 
-class Progress:
-    """Where the timestep stands and the addresses that belong to the current sub-block."""
+class Steps:
+    """What the phases tell the address registers and the fetch of operands, one flag each; driven by
+    ``run_phases``.
+
+    begins: the timestep starts in this cycle. takes_over: a sub-block does. opens: its pass starts. decides: decisions
+    may come.
+    """
 
     def __init__(self) -> None:
-        self.sub_block = dim()
-        self.first_pass = flag()  # x comes from the host
-        self.last_pass = flag()  # x goes to the host
-        self.half = flag()  # of the conditioning memories
-        self.fetch_half = flag()
-        self.fetch_base = address()
-        self.weight_addr = address()
-        self.weight_words = address()
-        self.param_addr = address()
-        self.param_entries = dim()
-        self.offset = address()  # of the sub-block's context 0 in cache and history
-        self.offset_before = address()  # of the sub-block before
-        self.follows = flag()  # decided before its pass, without codes
-        self.light = flag()  # no context computes it: its pass only adds
-        self.attention = flag()
-        self.odd_block = flag()
-        self.advances = flag()  # the sub-block is over: nothing of it is on its way any more
+        self.begins = flag()
+        self.takes_over = flag()
+        self.opens = flag()
+        self.decides = flag()
 
 
 @block
-def timestep_sequencer(
-    clk,
-    aresetn,
-    start,
-    running,
-    whole,
-    fetch,
-    loaded,
-    take,
-    pass_begin,
-    pass_start,
-    pass_done,
-    any_computes,
-    compute_start,
-    engine_done,
-    writers_idle,
-    history_idle,
-    fetch_weights,
-    write_history,
-    decided,
-    reuse,
-    forced,
-    follows,
-    follow,
-    followed,
-    at,
-    activity,
-    regs,
-):
-    """Run one timestep on ``start`` (pulse); ``running`` until everything is written.
+def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs):
+    """Number of the current sub-block, and where its weights, parameters, conditioning and results lie."""
+    fetch, conditioning = control.fetch, control.conditioning
+    next_block, vector_beats, attention_entries, mlp_entries = (dim() for _ in range(4))
+    results = address()
 
-    Pulses out: fetch (conditioning), take (its header), pass_begin and follow (skip controller), pass_start,
-    fetch_weights (and parameters), compute_start (engine), write_history (after the decisions). Pulses in: followed,
-    pass_done, engine_done. forced, follows: of the header.
-    Weights are asked for as soon as it is sure that some context computes: at the start of the pass in dense runs,
-    ``forced`` timesteps and where the timestep is decided, else with the first decision (``decided``, not ``reuse``).
-    """
+    @always_comb
+    def size_operands():
+        next_block.next = progress.sub_block + 1
+        vector_beats.next = regs.contexts * regs.hidden
+        results.next = regs.contexts * regs.sub_block_words
+        attention_entries.next = regs.hidden + regs.hidden + regs.hidden
+        mlp_entries.next = regs.mlp + regs.hidden
+
+    @always_comb
+    def choose_sizes():
+        if progress.attention:
+            fetch.weight_words.next = regs.attention_words
+            fetch.param_entries.next = attention_entries
+        else:
+            fetch.weight_words.next = regs.mlp_words
+            fetch.param_entries.next = mlp_entries
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        if steps.begins:
+            progress.sub_block.next = 0
+            fetch.weight_addr.next = regs.weight_base
+            fetch.param_addr.next = regs.param_base
+            progress.offset.next = 0
+            progress.offset_before.next = 0
+            conditioning.base.next = regs.mod_base
+            conditioning.half.next = 0
+        elif steps.opens and not progress.last_pass:
+            conditioning.base.next = conditioning.base + vector_beats + HEADER_BEATS
+            conditioning.half.next = not conditioning.half
+        elif progress.advances:
+            if mode.stream_scope and not computes.any:
+                progress.sub_block.next = regs.sub_blocks
+            else:
+                progress.sub_block.next = next_block
+            fetch.weight_addr.next = fetch.weight_addr + fetch.weight_words
+            fetch.param_addr.next = fetch.param_addr + fetch.param_entries
+            progress.offset_before.next = progress.offset
+            progress.offset.next = progress.offset + results
+
+    return size_operands, choose_sizes, advance
+
+
+@block
+def fetch_operands(clk, aresetn, steps, mode, fetch, decision, header, progress, regs):
+    """Ask for weights and parameters as soon as it is sure that some context computes, once in a sub-block: at the
+    start of the pass in dense runs, in forced timesteps and where the timestep is decided, else with the first
+    decision to compute."""
+    fetched = flag()
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def start_fetch():
+        fetch.start.next = 0
+        if steps.takes_over:
+            fetched.next = 0
+        elif steps.opens and not progress.last_pass:
+            if not fetched and (not regs.policy or header.force or (mode.stream_scope and not progress.first_pass)):
+                fetch.start.next = 1
+                fetched.next = 1
+        elif steps.decides:
+            if decision.valid and not decision.reuse and not fetched:
+                fetch.start.next = 1
+                fetched.next = 1
+
+    return start_fetch
+
+
+@block
+def describe_progress(mode, control, computes, header, progress, regs):
+    """What follows from the sub-block's number. Combinational."""
+
+    @always_comb
+    def number_passes():
+        progress.first_pass.next = progress.sub_block == 0
+        progress.last_pass.next = progress.sub_block == regs.sub_blocks
+        progress.attention.next = not progress.sub_block[0]
+        progress.odd_block.next = progress.sub_block[1]
+        control.conditioning.current_half.next = progress.sub_block[0]
+
+    @always_comb
+    def look_ahead():
+        progress.follows.next = (
+            regs.policy
+            and progress.sub_block != regs.sub_blocks
+            and (header.follow or (mode.stream_scope and progress.sub_block != 0))
+        )
+        progress.adds_only.next = (
+            regs.policy and progress.sub_block != regs.sub_blocks and header.follow and not computes.any
+        )
+
+    return number_passes, look_ahead
+
+
+@block
+def run_phases(clk, aresetn, host, mode, control, computes, progress, steps, activity):
+    """The phases of a sub-block, one after the other; a phase starts what it is named after."""
     phases = enum(
         "IDLE",
         "LOAD",
@@ -84,124 +141,111 @@ def timestep_sequencer(
         "FINISH",
     )
     phase = Signal(phases.IDLE)
-    next_block = dim()
-    vector_beats, step, attention_entries, mlp_entries = dim(), address(), dim(), dim()
-    guard, led, fetched = flag(), flag(), flag()
+    conditioning, streaming_pass, follow = control.conditioning, control.streaming_pass, control.follow
+    engine, write_back = control.engine, control.write_back
+    decided_first, decides_first = flag(), flag()
+    guard = flag()  # the loader has not yet seen the fetch of a moment ago
 
     @always_comb
-    def sizes():
-        vector_beats.next = regs.contexts * regs.hidden
-        step.next = regs.contexts * regs.sub_block_words
-        attention_entries.next = regs.hidden + regs.hidden + regs.hidden
-        mlp_entries.next = regs.mlp + regs.hidden
-        next_block.next = at.sub_block + 1
+    def choose_opening():
+        decides_first.next = progress.follows and not decided_first and not mode.stream_scope
 
     @always_comb
-    def describe():
-        at.first_pass.next = at.sub_block == 0
-        at.last_pass.next = at.sub_block == regs.sub_blocks
-        at.half.next = at.sub_block[0]
-        at.follows.next = regs.policy and at.sub_block != regs.sub_blocks and (follows or (whole and at.sub_block != 0))
-        at.light.next = regs.policy and at.sub_block != regs.sub_blocks and follows and not any_computes
-        at.attention.next = not at.sub_block[0]
-        at.odd_block.next = at.sub_block[1]
-        if at.sub_block[0]:
-            at.weight_words.next = regs.mlp_words
-            at.param_entries.next = mlp_entries
-        else:
-            at.weight_words.next = regs.attention_words
-            at.param_entries.next = attention_entries
-        running.next = phase != phases.IDLE
-        at.advances.next = phase == phases.ADVANCE
+    def announce_steps():
+        steps.begins.next = phase == phases.IDLE and host.start
+        steps.takes_over.next = phase == phases.TAKE_OVER
+        steps.opens.next = phase == phases.OPEN_PASS and not decides_first
+        steps.decides.next = phase == phases.DECIDE_FIRST or phase == phases.PASS
+        progress.advances.next = phase == phases.ADVANCE
+        host.running.next = phase != phases.IDLE
+
+    @always_comb
+    def report_activity():
         activity.computing.next = phase == phases.COMPUTE
-        activity.loads.next = phase == phases.LOAD and not loaded
-        activity.writes.next = phase == phases.FINISH or (phase == phases.LOAD and not history_idle)
+        activity.loads.next = phase == phases.LOAD and not conditioning.loaded
+        activity.writes.next = phase == phases.FINISH or (phase == phases.LOAD and not write_back.history_idle)
 
     @always_seq(clk.posedge, reset=aresetn)
-    def sequence():
-        fetch.next = 0
-        take.next = 0
-        follow.next = 0
-        pass_begin.next = 0
-        pass_start.next = 0
-        fetch_weights.next = 0
-        compute_start.next = 0
-        write_history.next = 0
+    def start_parts():
+        conditioning.fetch.next = 0
+        conditioning.take.next = 0
+        follow.start.next = 0
+        streaming_pass.begin.next = 0
+        streaming_pass.start.next = 0
+        engine.start.next = 0
+        write_back.start_history.next = 0
         guard.next = 0
         if phase == phases.IDLE:
-            if start:
-                at.sub_block.next = 0
-                at.weight_addr.next = regs.weight_base
-                at.param_addr.next = regs.param_base
-                at.offset.next = 0
-                at.offset_before.next = 0
-                at.fetch_base.next = regs.mod_base
-                at.fetch_half.next = 0
-                fetch.next = 1
+            if host.start:
+                conditioning.fetch.next = 1
                 guard.next = 1
                 phase.next = phases.LOAD
         elif phase == phases.LOAD:
-            # guard: the loader has not yet seen the fetch of a moment ago.
-            if loaded and history_idle and not guard and not fetch:
-                take.next = 1
-                pass_begin.next = 1
+            if conditioning.loaded and write_back.history_idle and not guard and not conditioning.fetch:
+                conditioning.take.next = 1
+                streaming_pass.begin.next = 1
                 phase.next = phases.TAKE_OVER
         elif phase == phases.TAKE_OVER:
-            led.next = 0
-            fetched.next = 0
+            decided_first.next = 0
             phase.next = phases.OPEN_PASS
-        elif phase == phases.DECIDE_FIRST:
-            if decided and not reuse and not fetched:
-                fetch_weights.next = 1
-                fetched.next = 1
-            if followed:
-                led.next = 1
-                phase.next = phases.OPEN_PASS
-        elif phase == phases.OPEN_PASS and at.follows and not led and not whole:
-            follow.next = 1
-            phase.next = phases.DECIDE_FIRST
         elif phase == phases.OPEN_PASS:
-            pass_start.next = 1
-            if not at.last_pass:
-                if not fetched and (not regs.policy or forced or (whole and not at.first_pass)):
-                    fetch_weights.next = 1
-                    fetched.next = 1
-                fetch.next = 1
-                at.fetch_base.next = at.fetch_base + vector_beats + HEADER_BEATS
-                at.fetch_half.next = not at.fetch_half
-            phase.next = phases.PASS
+            if decides_first:
+                follow.start.next = 1
+                phase.next = phases.DECIDE_FIRST
+            else:
+                streaming_pass.start.next = 1
+                conditioning.fetch.next = not progress.last_pass
+                phase.next = phases.PASS
+        elif phase == phases.DECIDE_FIRST:
+            if follow.done:
+                decided_first.next = 1
+                phase.next = phases.OPEN_PASS
         elif phase == phases.PASS:
-            if decided and not reuse and not fetched:
-                fetch_weights.next = 1
-                fetched.next = 1
-            if pass_done:
-                if at.last_pass:
+            if streaming_pass.done:
+                if progress.last_pass:
                     phase.next = phases.FINISH
                 else:
                     phase.next = phases.SKIP_OR_COMPUTE
         elif phase == phases.SKIP_OR_COMPUTE:
-            if any_computes:
-                compute_start.next = 1
-                write_history.next = 1
+            if computes.any:
+                engine.start.next = 1
+                write_back.start_history.next = 1
                 phase.next = phases.COMPUTE
             else:
                 phase.next = phases.ADVANCE
         elif phase == phases.COMPUTE:
-            if engine_done:
+            if engine.done:
                 phase.next = phases.ADVANCE
         elif phase == phases.ADVANCE:
-            if whole and not any_computes:
-                at.sub_block.next = regs.sub_blocks
-            else:
-                at.sub_block.next = next_block
-            at.weight_addr.next = at.weight_addr + at.weight_words
-            at.param_addr.next = at.param_addr + at.param_entries
-            at.offset_before.next = at.offset
-            at.offset.next = at.offset + step
             guard.next = 1
             phase.next = phases.LOAD
         elif phase == phases.FINISH:
-            if writers_idle and history_idle:
+            if write_back.cache_idle and write_back.history_idle:
                 phase.next = phases.IDLE
 
-    return sizes, describe, sequence
+    return choose_opening, announce_steps, report_activity, start_parts
+
+
+@block
+def timestep_sequencer(clk, aresetn, host, mode, control, decisions, header, progress, activity, regs):
+    """Run one timestep on ``host.start``; ``host.running`` until everything is written.
+
+    control: TimestepControl, all parts that are started and waited for. activity: what the sequencer waits for.
+    """
+    steps, computes = Steps(), decisions.computes
+    phases = run_phases(
+        clk=clk, aresetn=aresetn, host=host, mode=mode, control=control, computes=computes, progress=progress,
+        steps=steps, activity=activity,
+    )  # fmt: skip
+    description = describe_progress(
+        mode=mode, control=control, computes=computes, header=header, progress=progress, regs=regs
+    )
+    addresses = locate_operands(
+        clk=clk, aresetn=aresetn, steps=steps, mode=mode, control=control, computes=computes, progress=progress,
+        regs=regs,
+    )  # fmt: skip
+    fetching = fetch_operands(
+        clk=clk, aresetn=aresetn, steps=steps, mode=mode, fetch=control.fetch, decision=decisions.decision,
+        header=header, progress=progress, regs=regs,
+    )  # fmt: skip
+    return phases, description, addresses, fetching

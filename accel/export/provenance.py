@@ -24,7 +24,7 @@ RAM = "word_ram"
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessOrigin:
     """Where a process is: the blocks around it (MyHDL's own), outermost first, without the top; and its own name."""
 
     blocks: tuple[Any, ...]
@@ -53,26 +53,26 @@ class MarkedTop:
     Fields:
         verilog: its text.
         top: the block, with its ports in ``kwargs``.
-        places: of the processes, in the order of the marks.
+        origins: of the processes, in the order of the marks.
     """
 
     verilog: str
     top: Any
-    places: tuple[Place, ...]
+    origins: tuple[ProcessOrigin, ...]
 
-    def of_lines(self) -> list[Place | None]:
-        """The place of each line; None ahead of the first process. Lines are numbered from 1: element 0 is None."""
-        found: list[Place | None] = [None]
+    def of_lines(self) -> list[ProcessOrigin | None]:
+        """The origin of each line; None ahead of the first process. Lines are numbered from 1: element 0 is None."""
+        found: list[ProcessOrigin | None] = [None]
         for line in self.verilog.splitlines():
             mark = line.startswith(MARK)
-            found.append(self.places[int(line.removeprefix(MARK))] if mark else found[-1])
+            found.append(self.origins[int(line.removeprefix(MARK))] if mark else found[-1])
         return found
 
-    def memories(self) -> dict[Place, int]:
+    def memories(self) -> dict[ProcessOrigin, int]:
         """Bits of each on-chip memory."""
-        rams = (place for place in self.places if place.path[-2:-1] == (RAM,))
-        words = {place: place.blocks[-1].symdict["memory"] for place in rams}
-        return {place: len(memory) * len(memory[0]) for place, memory in words.items()}
+        rams = (origin for origin in self.origins if origin.path[-2:-1] == (RAM,))
+        words = {origin: origin.blocks[-1].symdict["memory"] for origin in rams}
+        return {origin: len(memory) * len(memory[0]) for origin, memory in words.items()}
 
 
 class _Mark(_UserVerilogCode):
@@ -89,22 +89,22 @@ class _Mark(_UserVerilogCode):
 
 def convert_marked(config: BuildConfig, folder: Path) -> MarkedTop:
     """Convert one build to Verilog in ``folder``, with marks."""
-    found: list[tuple[Any, tuple[Place, ...]]] = []
+    found: list[tuple[Any, tuple[ProcessOrigin, ...]]] = []
     with _marking(found):
         text = convert(config, "verilog", folder).read_text(encoding="utf-8")
     return MarkedTop(_registers_apart(text), *found[0])
 
 
 @contextmanager
-def _marking(found: list[tuple[Any, tuple[Place, ...]]]) -> Iterator[None]:
+def _marking(found: list[tuple[Any, tuple[ProcessOrigin, ...]]]) -> Iterator[None]:
     """MyHDL calls the filter with the hierarchy and the processes that it is going to write, in their order."""
 
     def mark(convertor: Any, hierarchy: Any, interface: Any, signals: Any, memories: Any, processes: list[Any]) -> None:
-        places = tuple(_places(hierarchy.top, ()))
-        for place, process in zip(places, processes, strict=True):
-            assert process.name == "_".join((*place.names, place.process)).lower(), process.name
+        origins = tuple(_origins(hierarchy.top, ()))
+        for origin, process in zip(origins, processes, strict=True):
+            assert process.name == "_".join((*origin.names, origin.process)).lower(), process.name
         processes[:] = [each for i, process in enumerate(processes) for each in (_Mark(i), process)]
-        found.append((hierarchy.top, places))
+        found.append((hierarchy.top, origins))
 
     before = _ToVerilogConvertor._convert_filter
     _ToVerilogConvertor._convert_filter = mark
@@ -114,12 +114,12 @@ def _marking(found: list[tuple[Any, tuple[Place, ...]]]) -> Iterator[None]:
         _ToVerilogConvertor._convert_filter = before
 
 
-def _places(block: Any, outer: tuple[Any, ...]) -> Iterator[Place]:
+def _origins(block: Any, outer: tuple[Any, ...]) -> Iterator[ProcessOrigin]:
     for sub in block.subs:
         if isinstance(sub, _Block):
-            yield from _places(sub, (*outer, sub))
+            yield from _origins(sub, (*outer, sub))
         else:
-            yield Place(outer, sub.name)
+            yield ProcessOrigin(outer, sub.name)
 
 
 def _registers_apart(verilog: str) -> str:

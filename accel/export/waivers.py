@@ -59,19 +59,19 @@ WAIVERS = (
     _unused_bits("*addr", _WIDE_ADDRESS),
     _unused_bits("*_bank_address*_total", _WIDE_ADDRESS),
     _unused_bits("*_delay0_dst", _WIDE_ADDRESS),
-    _unused_bits("*_front_half0_gated_delay?_dst", _WIDE_ADDRESS),
+    _unused_bits("*_read_operands0_gated_delay?_dst", _WIDE_ADDRESS),
     _unused_bits("*_rsqrt_unit0_*", _FRACTION),
     _unused_bits("*_recip_unit0_*", _FRACTION),
-    _unused("*_walker?_at_*", _OUTPUT),
+    _unused("*_walker?_position_*", _OUTPUT),
     _unused("*_level", _OUTPUT),
     _unused("*_stream_fifo?_src_tready", _ROOM),
     _unused("*_stream_fifo?_dst_tvalid", _HOLDS),
-    _unused("*_reuse_unit0_dst_valid", _OUTPUT),
+    _unused("*_forecast_valid", _HOLDS),
     _unused("*_softmax_unit0_busy", _OUTPUT),
     _unused("*_softmax_unit0_dst_last", _OUTPUT),
     _unused("*_hidden_part", "A write port names the part of a wide word; the hidden memory's words have one part."),
     _unused("*_part_1", _SQUARE),
-    _unused("*_front_half0_gated_delay?_dst", _SQUARE),
+    _unused("*_read_operands0_gated_delay?_dst", _SQUARE),
 )
 
 

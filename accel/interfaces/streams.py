@@ -5,13 +5,17 @@ both high; ``tvalid`` never waits for ``tready``. An interface handed to a block
 ``s_axis_tdata, s_axis_tvalid, s_axis_tready``; nested interfaces join their names with ``_`` alike.
 """
 
-from accel.interfaces.signals import ADDRESS_BITS, word
+from accel.interfaces.signals import ADDRESS_BITS, flag, word
 
 LENGTH_BITS = 24
 
 
 class Stream:
-    """Words of ``bits``: ``tdata, tvalid, tready``."""
+    """Words, one per transfer.
+
+    tdata: ``bits``, the word; tvalid: flag. Both driven by the producer.
+    tready: flag, driven by the consumer.
+    """
 
     def __init__(self, bits: int) -> None:
         self.tdata = word(bits)
@@ -20,7 +24,11 @@ class Stream:
 
 
 class Command:
-    """Requests of ``tlen`` words (at least 1) from word address ``taddr`` of a memory port."""
+    """Requests of ``tlen`` words (at least 1) from word address ``taddr`` of an external memory.
+
+    taddr: address; tlen: 24 bit; tvalid: flag. Driven by the accelerator.
+    tready: flag, driven by the memory.
+    """
 
     def __init__(self) -> None:
         self.taddr = word(ADDRESS_BITS)
@@ -29,8 +37,37 @@ class Command:
         self.tready = word(1)
 
 
+class ReadChannel:
+    """A port that reads an external memory; the words come in the order of the commands.
+
+    cmd: Command, driven by the accelerator. data: Stream, driven by the memory.
+    moves: flag, a word is transferred in this cycle; driven by the reader, because it cannot be read off a port.
+    """
+
+    def __init__(self, cmd: Command, data: Stream) -> None:
+        self.cmd = cmd
+        self.data = data
+        self.moves = flag()
+
+
+class WriteChannel:
+    """A port that writes an external memory; the words go where the commands say, in their order.
+
+    cmd: Command, data: Stream, driven by the accelerator.
+    moves: flag, a word is transferred in this cycle; driven by the writer.
+    """
+
+    def __init__(self, cmd: Command, data: Stream) -> None:
+        self.cmd = cmd
+        self.data = data
+        self.moves = flag()
+
+
 class Tap:
-    """Observation only: ``valid`` and the named fields, no ready."""
+    """Observation only, driven by the accelerator: the named fields, of the given bits, in cycles with ``valid``.
+
+    valid: flag. No ready: nothing waits for an observer.
+    """
 
     def __init__(self, fields: dict[str, int]) -> None:
         self.valid = word(1)

@@ -1,6 +1,6 @@
 """Every signal at the accelerator's boundary, in one place.
 
-``memory_ports``, ``trace_taps`` and the constants say what exists; ``TopPorts`` makes the signals, and ``table``
+``memory_ports``, ``trace_taps`` and the constants say what exists; ``TopPorts`` makes the signals, and its ``table``
 lists them as the converted HDL names them. The top, the C++ harness and the MyHDL engine derive from here.
 The contract in words is ``docs/interface.md``.
 """
@@ -12,12 +12,16 @@ from myhdl import ResetSignal, Signal
 from accel.config import BuildConfig
 from accel.interfaces.conditioning import BEAT_BITS
 from accel.interfaces.signals import DIM_BITS, word
-from accel.interfaces.streams import Command, Stream, Tap, Taps
+from accel.interfaces.streams import Command, ReadChannel, Stream, Tap, Taps, WriteChannel
 from accel.interfaces.tile_command import KIND_BITS
 from model.formats import CODE_BITS, COUNT_BITS, ERROR_BITS, INT8_BITS, PARAM_BITS, SLOPE_BITS, WIDE_BITS, X_BITS
 
 REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32
+HOST_INPUTS = ("clk", "aresetn", "reg_write", "reg_addr", "reg_wdata")
+STREAM_WORDS = (
+    X_BITS // INT8_BITS
+)  # words of a cache port to a word of the residual stream; the hardware takes it for two
 RESET_CYCLES = 32  # aresetn stays low so long: the pipelines have no reset, they run empty meanwhile
 
 
@@ -90,50 +94,105 @@ def trace_taps(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
     }
 
 
-class TopPorts:
-    """All signals of the top for one build.
+class RegisterPort:
+    """The host's access to the registers.
 
-    Attributes: ``clk``, ``aresetn``, ``reg_*``, ``busy``, for each read port ``m_<port>_cmd`` and ``s_<port>``, for
-    each write port ``m_<port>_cmd`` and ``m_<port>``, the host's ``s_x`` and ``m_x``, and ``trace``.
-    ``radit_top(config, **ports.arguments())`` connects them; the top names each argument explicitly, because
-    MyHDL names the converted ports after the arguments.
+    write: flag, write ``wdata`` (32 bit) to ``addr`` (9 bit); without it, read. Driven by the host.
+    rdata: 32 bit, what was read, one cycle after ``addr``; driven by the register file.
     """
 
-    s_x: Stream
-    m_x: Stream
+    def __init__(self) -> None:
+        self.write = word(1)
+        self.addr = word(REGISTER_ADDRESS_BITS)
+        self.wdata = word(REGISTER_DATA_BITS)
+        self.rdata = word(REGISTER_DATA_BITS)
+
+
+class MasterPorts:
+    """The streams that the accelerator produces: it drives all but ``tready``.
+
+    weight_cmd, mod_cmd, param_cmd, cache_rd_cmd, prev_rd_cmd, hist_rd_cmd: Commands of the ports that read.
+    cache_wr_cmd, hist_wr_cmd: Commands of the ports that write; cache_wr, hist_wr: Streams, their words.
+    x: Stream of R x 16 bit, to the host.
+    """
 
     def __init__(self, config: BuildConfig) -> None:
-        self.config = config
+        bits = {port.name: port.bits for port in memory_ports(config)}
+        self.weight_cmd = Command()
+        self.mod_cmd = Command()
+        self.param_cmd = Command()
+        self.cache_rd_cmd = Command()
+        self.prev_rd_cmd = Command()
+        self.hist_rd_cmd = Command()
+        self.cache_wr_cmd = Command()
+        self.cache_wr = Stream(bits["cache_wr"])
+        self.hist_wr_cmd = Command()
+        self.hist_wr = Stream(bits["hist_wr"])
+        self.x = Stream(config.rows * X_BITS)
+
+
+class SlavePorts:
+    """The streams that the accelerator consumes: it drives ``tready`` only.
+
+    weight, mod, param, cache_rd, prev_rd, hist_rd: Streams, the words of the ports that read.
+    x: Stream of R x 16 bit, from the host.
+    """
+
+    def __init__(self, config: BuildConfig) -> None:
+        bits = {port.name: port.bits for port in memory_ports(config)}
+        self.weight = Stream(bits["weight"])
+        self.mod = Stream(bits["mod"])
+        self.param = Stream(bits["param"])
+        self.cache_rd = Stream(bits["cache_rd"])
+        self.prev_rd = Stream(bits["prev_rd"])
+        self.hist_rd = Stream(bits["hist_rd"])
+        self.x = Stream(config.rows * X_BITS)
+
+
+class MemoryChannels:
+    """The same ports by what they are for, commands and words together; drivers are named in each part.
+
+    weight, conditioning, params: ReadChannels of weights, of header and vectors, of requantization parameters.
+    cache_latest, cache_before: ReadChannels of the cache: latest results, and those before them. cache_write:
+    WriteChannel of the cache. history_read: ReadChannel, history_write: WriteChannel of the code history.
+    x_in, x_out: Streams from and to the host.
+    """
+
+    def __init__(self, m: MasterPorts, s: SlavePorts) -> None:
+        self.weight = ReadChannel(m.weight_cmd, s.weight)
+        self.conditioning = ReadChannel(m.mod_cmd, s.mod)
+        self.params = ReadChannel(m.param_cmd, s.param)
+        self.cache_latest = ReadChannel(m.cache_rd_cmd, s.cache_rd)
+        self.cache_before = ReadChannel(m.prev_rd_cmd, s.prev_rd)
+        self.cache_write = WriteChannel(m.cache_wr_cmd, m.cache_wr)
+        self.history_read = ReadChannel(m.hist_rd_cmd, s.hist_rd)
+        self.history_write = WriteChannel(m.hist_wr_cmd, m.hist_wr)
+        self.x_in = s.x
+        self.x_out = m.x
+
+
+class TopPorts:
+    """All signals of the top for one build; ``radit_top(config, **ports.arguments())`` connects them.
+
+    clk: flag. aresetn: reset, active low. Driven by the host.
+    reg: RegisterPort. busy: flag, from the write of START to the end of the timestep; driven by the accelerator.
+    m: MasterPorts. s: SlavePorts. trace: Taps, observation only, driven by the accelerator.
+    The converted HDL joins the names: ``reg_write``, ``m_weight_cmd_taddr``, ``s_weight_tdata``, ``trace_x_valid``.
+    """
+
+    def __init__(self, config: BuildConfig) -> None:
         self.clk = word(1)
         self.aresetn = ResetSignal(0, active=0, isasync=False)
-        self.reg_write = word(1)
-        self.reg_addr = word(REGISTER_ADDRESS_BITS)
-        self.reg_wdata = word(REGISTER_DATA_BITS)
-        self.reg_rdata = word(REGISTER_DATA_BITS)
+        self.reg = RegisterPort()
         self.busy = word(1)
-        self._inputs = {"clk", "aresetn", "reg_write", "reg_addr", "reg_wdata"}
-        for port in memory_ports(config):
-            self._add_producer(f"m_{port.name}_cmd", Command())
-            if port.is_write:
-                self._add_producer(f"m_{port.name}", Stream(port.bits))
-            else:
-                self._add_consumer(f"s_{port.name}", Stream(port.bits))
-        self._add_consumer("s_x", Stream(config.rows * X_BITS))
-        self._add_producer("m_x", Stream(config.rows * X_BITS))
+        self.m = MasterPorts(config)
+        self.s = SlavePorts(config)
         taps = trace_taps(config)
         self.trace = Taps({name: Tap({f.name: f.bits for f in fields}) for name, fields in taps.items()})
 
-    def _add_producer(self, name: str, stream: Stream | Command) -> None:
-        setattr(self, name, stream)
-        self._inputs.add(f"{name}_tready")
-
-    def _add_consumer(self, name: str, stream: Stream) -> None:
-        setattr(self, name, stream)
-        self._inputs.update((f"{name}_tdata", f"{name}_tvalid"))
-
     def arguments(self) -> dict[str, object]:
         """The top's arguments by name, without the config."""
-        return {name: value for name, value in vars(self).items() if name != "config" and not name.startswith("_")}
+        return vars(self)
 
     def signals(self) -> dict[str, Signal]:
         """Every signal by the name it has in the converted HDL."""
@@ -141,10 +200,14 @@ class TopPorts:
 
     def table(self) -> tuple[Port, ...]:
         """Name, direction and width of every signal of the converted top."""
-        return tuple(
-            Port(name, "in" if name in self._inputs else "out", len(signal) or 1)
-            for name, signal in self.signals().items()
-        )
+        return tuple(Port(name, _direction(name), len(signal) or 1) for name, signal in self.signals().items())
+
+
+def _direction(name: str) -> str:
+    """Of a signal, by its converted name."""
+    is_ready = name.endswith("_tready")
+    is_input = name in HOST_INPUTS or (name.startswith("m_") and is_ready) or (name.startswith("s_") and not is_ready)
+    return "in" if is_input else "out"
 
 
 def _flatten(prefix, members):

@@ -7,8 +7,8 @@ converted design.
 from typing import NamedTuple
 
 from accel.config import BuildConfig
-from accel.interfaces.top_ports import PARAM_BITS
-from model.formats import CODE_BITS, GATE_BITS, INT8_BITS, MOD_BITS, WIDE_BITS, X_BITS
+from accel.interfaces.conditioning import MODULATION_BITS
+from model.formats import CODE_BITS, GATE_BITS, INT8_BITS, PARAM_BITS, WIDE_BITS, X_BITS
 
 
 class OnChipMemory(NamedTuple):
@@ -38,7 +38,7 @@ def on_chip_memories(config: BuildConfig) -> dict[str, OnChipMemory]:
         "x": OnChipMemory(config.x_depth, stream, stream),
         "fifo": OnChipMemory(config.fifo_depth, stream, stream),
         "gate": OnChipMemory(config.conditioning_depth, GATE_BITS, GATE_BITS),
-        "modulation": OnChipMemory(config.conditioning_depth, 2 * MOD_BITS, 2 * MOD_BITS),
+        "modulation": OnChipMemory(config.conditioning_depth, MODULATION_BITS, MODULATION_BITS),
         "param": OnChipMemory(config.param_depth, PARAM_BITS, PARAM_BITS),
         "code": OnChipMemory(config.x_depth, codes, codes),
     }

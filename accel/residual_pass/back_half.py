@@ -1,8 +1,8 @@
 """Back half of the streaming pass: normalize, modulate, quantize, encode and compare."""
 
-from myhdl import Signal, always_comb, always_seq, block, enum, intbv
+from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.signals import address, dim, flag, signed, word
 from accel.interfaces.streams import Stream
 from accel.residual_pass.walker import Position, walker
 from accel.units.ccu import COUNT_LATENCY, ccu_unit
@@ -16,169 +16,225 @@ HISTORY_DEPTH = 32  # stored codes between normalization and comparison
 SETTLE = NORM_LATENCY + MODULATE_LATENCY + COUNT_LATENCY + 6  # last word in -> count and A memory complete
 
 
-@block
-def back_half(
-    clk,
-    aresetn,
-    start,
-    detect,
-    with_history,
-    decide,
-    decided,
-    done,
-    tile_ready,
-    norm_valid,
-    norm_last,
-    y_valid,
-    y,
-    cond_base,
-    header,
-    ports,
-    fifo,
-    history,
-    count,
-    norm_context,
-    lacks_words,
-    normalizes,
-    regs,
-    config,
-):
-    """Normalize word by word: drive the LayerNorm's second side, then modulate, quantize, encode and compare.
+class BackControl:
+    """The run of the back half.
 
-    detect: the CCU works. with_history: stored codes arrive on ``history`` (else they are 0). decide: pulse when
-    ``count`` of context ``norm_context`` is final; decided: the answer. done: pulse after the last context.
-    lacks_words: it waits for stored codes; normalizes: words are, or are to come, inside.
+    start: flag, a pulse; driven by ``residual_pass``. done: flag, a pulse, after the last context's decision.
+    clear: flag, a pulse, another context begins: its changed codes are counted from 0. fire: flag, a word of the FIFO
+    is taken. lacks_words: flag, it waits for stored codes. works: flag, words are, or are to come, inside.
+    Driven by ``pace_words``.
     """
-    ROWS = config.rows
+
+    def __init__(self) -> None:
+        self.start = flag()
+        self.done = flag()
+        self.clear = flag()
+        self.fire = flag()
+        self.lacks_words = flag()
+        self.works = flag()
+
+
+class ModulatedWord:
+    """A word behind the modulation; driven by ``modulate_words``.
+
+    valid: flag. act: R x 16 bit, Q9.6, for the CCU. quantized: R x int8, for A memory.
+    """
+
+    def __init__(self, config) -> None:
+        self.valid = flag()
+        self.act = word(config.rows * ACT_BITS)
+        self.quantized = word(config.rows * INT8_BITS)
+
+
+@block
+def pace_words(clk, aresetn, control, mode, decisions, norm, fifo, ports, regs, config):
+    """Let a word into the LayerNorm in every cycle in which it and its stored codes are there; between contexts wait
+    for the decision.
+
+    fifo: Stream between the halves, of which ``norm.take`` takes a word.
+    """
     phases = enum("IDLE", "RUN", "SETTLE", "AWAIT")
     phase = Signal(phases.IDLE)
-    at, mod_at, put = Position(), Position(), Position()
-    fire, was_last, clear = flag(), flag(), flag()
-    settle = Signal(intbv(0)[8:])
-    walk = walker(clk, aresetn, start, fire, cond_base, regs, at, config)
-    mod_walk = walker(clk, aresetn, start, y_valid, cond_base, regs, mod_at, config)
+    position, history, request = Position(), ports.streams.history, decisions.request
+    was_last = flag()
+    settle = word(8)
+    walk = walker(
+        clk=clk, aresetn=aresetn, restart=control.start, step=control.fire, cond_base=ports.conditioning.base,
+        regs=regs, position=position, config=config,
+    )  # fmt: skip
 
     @always_comb
-    def go():
-        fire.next = phase == phases.RUN and fifo.tvalid and tile_ready and (not with_history or history.tvalid)
+    def fire_word():
+        control.fire.next = (
+            phase == phases.RUN and fifo.tvalid and norm.tile_ready and (not mode.with_history or history.tvalid)
+        )
 
     @always_comb
-    def take():
-        norm_valid.next = fire
-        norm_last.next = at.last_channel
-        history.tready.next = fire and with_history
-        ports.history_read.next = fire and with_history
-        lacks_words.next = phase == phases.RUN and fifo.tvalid and tile_ready and with_history and not history.tvalid
-        normalizes.next = phase == phases.RUN or phase == phases.SETTLE
+    def enter_norm():
+        norm.take.next = control.fire
+        norm.last.next = position.last_channel
+        history.tready.next = control.fire and mode.with_history
+        ports.events.history_word.next = control.fire and mode.with_history
+        control.lacks_words.next = (
+            phase == phases.RUN and fifo.tvalid and norm.tile_ready and mode.with_history and not history.tvalid
+        )
+        control.works.next = phase == phases.RUN or phase == phases.SETTLE
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
-        decide.next = 0
-        done.next = 0
-        clear.next = 0
+        request.valid.next = 0
+        control.done.next = 0
+        control.clear.next = 0
         if phase == phases.IDLE:
-            if start:
-                norm_context.next = 0
-                clear.next = 1
+            if control.start:
+                request.context.next = 0
+                control.clear.next = 1
                 phase.next = phases.RUN
         elif phase == phases.RUN:
-            if fire and at.last_of_context and (detect or at.last):
-                was_last.next = at.last
+            if control.fire and position.last_of_context and (mode.compares or position.last):
+                was_last.next = position.last
                 settle.next = SETTLE
                 phase.next = phases.SETTLE
         elif phase == phases.SETTLE:
             settle.next = settle - 1
             if settle == 1:
-                if detect:
-                    decide.next = 1
+                if mode.compares:
+                    request.valid.next = 1
                     phase.next = phases.AWAIT
                 else:
-                    done.next = 1
+                    control.done.next = 1
                     phase.next = phases.IDLE
         elif phase == phases.AWAIT:
-            if decided:
-                clear.next = 1
-                norm_context.next = norm_context + 1
+            if decisions.decision.valid:
+                control.clear.next = 1
+                request.context.next = request.context + 1
                 if was_last:
-                    done.next = 1
+                    control.done.next = 1
                     phase.next = phases.IDLE
                 else:
                     phase.next = phases.RUN
 
+    return walk, fire_word, enter_norm, sequence
+
+
+@block
+def modulate_words(clk, aresetn, start, norm, header, ports, modulated, regs, config):
+    """Scale, shift and quantize what the LayerNorm gives; the int8 words go to A memory."""
+    ROWS, LOW, HIGH = config.rows, MOD_BITS, 2 * MOD_BITS
+    modulation, a_write = ports.conditioning.modulation, ports.memories.a_write
+    read_position, write_position = Position(), Position()
     # Scale and shift meet the normalized value one cycle after it leaves the LayerNorm.
-    y_1 = Signal(intbv(0)[ROWS * LN_BITS :])
-    valid_1 = flag()
-    scale, shift = (Signal(intbv(0, min=-(1 << (MOD_BITS - 1)), max=1 << (MOD_BITS - 1))) for _ in range(2))
-    LOW, HIGH = MOD_BITS, 2 * MOD_BITS
+    normalized = word(ROWS * LN_BITS)
+    valid, saturated = flag(), flag()
+    scale, shift = signed(MOD_BITS), signed(MOD_BITS)
+    read_walk = walker(
+        clk=clk, aresetn=aresetn, restart=start, step=norm.valid, cond_base=ports.conditioning.base, regs=regs,
+        position=read_position, config=config,
+    )  # fmt: skip
+    write_walk = walker(
+        clk=clk, aresetn=aresetn, restart=start, step=modulated.valid, cond_base=ports.conditioning.base, regs=regs,
+        position=write_position, config=config,
+    )  # fmt: skip
 
     @always_comb
-    def ask():
-        ports.modulation.enable.next = y_valid
-        ports.modulation.addr.next = mod_at.cond_addr
+    def read_modulation():
+        modulation.enable.next = norm.valid
+        modulation.addr.next = read_position.cond_addr
 
     @always_seq(clk.posedge, reset=aresetn)
-    def meet():
-        valid_1.next = y_valid
-        if y_valid:
-            y_1.next = y
+    def keep_normalized():
+        valid.next = norm.valid
+        if norm.valid:
+            normalized.next = norm.data
 
     @always_comb
-    def split():
-        scale.next = ports.modulation.data[LOW:].signed()
-        shift.next = ports.modulation.data[HIGH:LOW].signed()
+    def split_modulation():
+        scale.next = modulation.data[LOW:].signed()
+        shift.next = modulation.data[HIGH:LOW].signed()
 
-    act = Signal(intbv(0)[ROWS * ACT_BITS :])
-    quantized = Signal(intbv(0)[ROWS * INT8_BITS :])
-    act_valid, mod_saturated = flag(), flag()
-    apply = modulate_unit(
-        clk, valid_1, y_1, scale, shift, header.mod_shift, act_valid, act, quantized, mod_saturated, lanes=ROWS
-    )
-    put_walk = walker(clk, aresetn, start, act_valid, cond_base, regs, put, config)
+    modulate = modulate_unit(
+        clk=clk, src_valid=valid, y=normalized, scale=scale, shift=shift, mod_shift=header.mod_shift,
+        dst_valid=modulated.valid, act=modulated.act, quantized=modulated.quantized, saturated=saturated, lanes=ROWS,
+    )  # fmt: skip
 
-    # Stored codes wait in a FIFO for their word.
+    @always_comb
+    def write_a():
+        a_write.enable.next = modulated.valid
+        a_write.addr.next = write_position.super_addr
+        a_write.part.next = write_position.part
+        a_write.data.next = modulated.quantized
+        ports.events.modulate_saturated.next = modulated.valid and saturated
+
+    return read_walk, write_walk, read_modulation, keep_normalized, split_modulation, modulate, write_a
+
+
+@block
+def compare_words(clk, aresetn, control, mode, modulated, header, ports, count, config):
+    """Encode the modulated words, compare with the stored codes, count what changed; codes go to the code buffer."""
+    ROWS = config.rows
+    history, code_write = ports.streams.history, ports.memories.code_write
     stored_in, stored_out = Stream(ROWS * CODE_BITS), Stream(ROWS * CODE_BITS)
     stored_level = dim()
-    stored = stream_fifo(clk, aresetn, stored_in, stored_out, stored_level, depth=HISTORY_DEPTH)
-    stored_codes = Signal(intbv(0)[ROWS * CODE_BITS :])
+    stored_codes, codes = word(ROWS * CODE_BITS), word(ROWS * CODE_BITS)
     code_valid, compare = flag(), flag()
-    codes = Signal(intbv(0)[ROWS * CODE_BITS :])
+    code_index = address()
+    store = stream_fifo(
+        clk=clk, aresetn=aresetn, src=stored_in, dst=stored_out, level=stored_level, depth=HISTORY_DEPTH
+    )
 
     @always_comb
-    def pass_codes():
+    def meet_codes():
         stored_in.tdata.next = history.tdata
-        stored_in.tvalid.next = fire and with_history
-        compare.next = act_valid and detect
-        stored_out.tready.next = act_valid and with_history
+        stored_in.tvalid.next = control.fire and mode.with_history
+        stored_out.tready.next = modulated.valid and mode.with_history
         stored_codes.next = 0
-        if with_history:
+        if mode.with_history:
             stored_codes.next = stored_out.tdata
 
-    look = ccu_unit(
-        clk, aresetn, compare, act, header.b1, header.b2, header.b3, header.b4, header.b5, header.b6, header.b7,
-        stored_codes, clear, code_valid, codes, count, lanes=ROWS,
+    @always_comb
+    def enable_compare():
+        compare.next = modulated.valid and mode.compares
+
+    ccu = ccu_unit(
+        clk=clk, aresetn=aresetn, src_valid=compare, act=modulated.act, b1=header.b1, b2=header.b2, b3=header.b3,
+        b4=header.b4, b5=header.b5, b6=header.b6, b7=header.b7, stored=stored_codes, clear=control.clear,
+        dst_valid=code_valid, codes=codes, count=count, lanes=ROWS,
     )  # fmt: skip
-    code_index = address()
 
     @always_seq(clk.posedge, reset=aresetn)
     def number_codes():
-        if start:
+        if control.start:
             code_index.next = 0
         elif code_valid:
             code_index.next = code_index + 1
 
     @always_comb
-    def write():
-        ports.a_write.enable.next = act_valid
-        ports.a_write.addr.next = put.super_addr
-        ports.a_write.part.next = put.part
-        ports.a_write.data.next = quantized
-        ports.code_write.enable.next = code_valid
-        ports.code_write.addr.next = code_index
-        ports.code_write.data.next = codes
-        ports.ccu.next = compare
-        ports.modulate_saturated.next = act_valid and mod_saturated
+    def write_codes():
+        code_write.enable.next = code_valid
+        code_write.addr.next = code_index
+        code_write.data.next = codes
+        ports.events.compared.next = compare
 
-    return (
-        walk, mod_walk, go, take, sequence, ask, meet, split, apply, put_walk, stored, pass_codes, look, number_codes,
-        write,
+    return store, meet_codes, enable_compare, ccu, number_codes, write_codes
+
+
+@block
+def back_half(clk, aresetn, control, mode, decisions, norm, header, ports, fifo, regs, config):
+    """Normalize word by word: drive the LayerNorm's second side, then modulate, quantize, encode and compare.
+
+    control: BackControl. norm: NormStream. ports: PassPorts. fifo: Stream between the halves.
+    """
+    modulated = ModulatedWord(config)
+    pace = pace_words(
+        clk=clk, aresetn=aresetn, control=control, mode=mode, decisions=decisions, norm=norm, fifo=fifo, ports=ports,
+        regs=regs, config=config,
     )  # fmt: skip
+    modulate = modulate_words(
+        clk=clk, aresetn=aresetn, start=control.start, norm=norm, header=header, ports=ports, modulated=modulated,
+        regs=regs, config=config,
+    )  # fmt: skip
+    compare = compare_words(
+        clk=clk, aresetn=aresetn, control=control, mode=mode, modulated=modulated, header=header, ports=ports,
+        count=decisions.request.count, config=config,
+    )  # fmt: skip
+    return pace, modulate, compare

@@ -4,10 +4,10 @@ A word of a reused branch, or stream, comes through the forecast (``accel/units/
 this timestep are read so much later that they meet it.
 """
 
-from myhdl import Signal, always_comb, always_seq, block, intbv
+from myhdl import always_comb, always_seq, block
 
 from accel.array.array_front import part_mux
-from accel.interfaces.signals import dim, flag
+from accel.interfaces.signals import dim, flag, signed, word
 from accel.residual_pass.walker import Position, walker
 from accel.units.delay_lines import delay, delay_chain, gated_delay
 from accel.units.residual import LATENCY as RESIDUAL_LATENCY
@@ -18,194 +18,230 @@ from model.formats import GATE_BITS, INT8_BITS, X_BITS
 
 FIRE_TO_READ = REUSE_LATENCY - 1  # a memory answers in the cycle after
 FIRE_TO_SUM = REUSE_LATENCY + RESIDUAL_LATENCY
+TILES_AHEAD = 2  # whose statistics form or wait
+
+
+class TakenWord:
+    """The word that starts its way through the front half; driven by ``take_words``.
+
+    fire: flag, it does in this cycle. position: Position, where it lies.
+    cached: flag, its branch, or x itself, comes from the cache; forecast: flag, as a forecast.
+    unchanged: flag, x passes through as it is.
+    """
+
+    def __init__(self) -> None:
+        self.fire = flag()
+        self.position = Position()
+        self.cached = flag()
+        self.forecast = flag()
+        self.unchanged = flag()
+
+
+class Operands:
+    """What meets at the residual add, each beside its word.
+
+    valid: flag; the other flags hold until the next word. x_host: R x 16 bit, x from the host. part: dim, of the word
+    of A memory that has the branch. tile_ends: flag, the row tile's last word. Driven by ``read_operands``.
+    cached: flag, the branch comes from the cache. x_cached: flag, x does. x_kept: flag, x comes from x memory.
+    uses_branch: flag, there is one to add. Driven by ``read_operands``.
+    forecast_x: R x 16 bit, forecast_branch: R x 8 bit, what the cache and the forecast give; driven by ``reuse_unit``.
+    """
+
+    def __init__(self, config) -> None:
+        self.valid = flag()
+        self.x_host = word(config.rows * X_BITS)
+        self.part = dim()
+        self.tile_ends = flag()
+        self.cached = flag()
+        self.x_cached = flag()
+        self.x_kept = flag()
+        self.uses_branch = flag()
+        self.forecast_x = word(config.rows * X_BITS)
+        self.forecast_branch = word(config.rows * INT8_BITS)
 
 
 @block
-def front_half(
-    clk,
-    aresetn,
-    start,
-    first_pass,
-    last_pass,
-    plain,
-    whole,
-    reused,
-    forecasts,
-    slope,
-    front_context,
-    moved,
-    pop,
-    cond_base,
-    header,
-    ports,
-    x_in,
-    cache,
-    previous,
-    fifo,
-    stat_last,
-    takes_word,
-    lacks_words,
-    regs,
-    config,
-):
-    """Read x and branch, add, write x back and feed the FIFO.
-
-    start: pulse. first_pass: x from the host, no branch. last_pass: x to the host only. plain: nothing is
-    normalized. reused: bit per context whose branch comes from the cache; with ``whole`` x itself does, in the last
-    pass, and x passes through the others. forecasts: those of them whose branch, or x, before comes on ``previous``,
-    slope: of the forecast for ``front_context``, the context at hand. moved: a tile's statistics moved on. pop: a word
-    left the FIFO. stat_last: the word entering the FIFO is a tile's last. takes_word: a word starts its way;
-    lacks_words: it waits for the host or the cache.
-    """
-    ROWS = config.rows
-    CONTEXTS = config.max_contexts
-    CREDIT = config.fifo_credit
-    parts = config.wide // ROWS
-    at = Position()
-    running, fire, cached, forecast, still, tile_ok, x_ok, branch_ok = (flag() for _ in range(8))
-    ahead = Signal(intbv(0)[4:])
+def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, taken, regs, config):
+    """Take a word in every cycle in which it is there and has room: at most ``TILES_AHEAD`` tiles ahead of the
+    normalization, and no more words than the FIFO holds. With ``mode.stream_scope`` a reused context's x comes from
+    the cache in the last pass, and passes through the others."""
+    CONTEXTS, CREDIT, AHEAD = config.max_contexts, config.fifo_credit, TILES_AHEAD
+    position, streams = taken.position, ports.streams
+    running, tile_ok, x_ok, branch_ok = (flag() for _ in range(4))
+    ahead = word(4)
     in_fifo = dim()
-    walk = walker(clk, aresetn, start, fire, cond_base, regs, at, config)
+    walk = walker(
+        clk=clk, aresetn=aresetn, restart=start, step=taken.fire, cond_base=ports.conditioning.base, regs=regs,
+        position=position, config=config,
+    )  # fmt: skip
 
     @always_comb
-    def source():
-        cached.next = 0
-        forecast.next = 0
-        still.next = 0
+    def find_source():
+        taken.cached.next = 0
+        taken.forecast.next = 0
+        taken.unchanged.next = 0
         for i in range(CONTEXTS):
-            if at.context == i and not first_pass:
-                if whole and not last_pass:
-                    still.next = reused[i]
+            if position.context == i and not progress.first_pass:
+                if mode.stream_scope and not progress.last_pass:
+                    taken.unchanged.next = reuses.contexts[i]
                 else:
-                    cached.next = reused[i]
-                    forecast.next = forecasts[i]
-        front_context.next = at.context
-        tile_ok.next = not at.first_channel or ahead < 2 or plain
-        x_ok.next = not first_pass or x_in.tvalid
+                    taken.cached.next = reuses.contexts[i]
+                    taken.forecast.next = reuses.forecasts[i]
+        reuses.front_context.next = position.context
+        tile_ok.next = not position.first_channel or ahead < AHEAD or not handover.normalizes
+        x_ok.next = not progress.first_pass or streams.x_in.tvalid
 
     @always_comb
-    def allow():
-        branch_ok.next = (not cached or cache.tvalid) and (not forecast or previous.tvalid)
+    def check_branch():
+        branch_ok.next = (not taken.cached or streams.latest.tvalid) and (not taken.forecast or streams.before.tvalid)
 
     @always_comb
-    def go():
-        fire.next = running and tile_ok and x_ok and branch_ok and in_fifo < CREDIT
-        lacks_words.next = running and tile_ok and in_fifo < CREDIT and not (x_ok and branch_ok)
+    def fire_word():
+        taken.fire.next = running and tile_ok and x_ok and branch_ok and in_fifo < CREDIT
+        handover.lacks_words.next = running and tile_ok and in_fifo < CREDIT and not (x_ok and branch_ok)
 
     @always_comb
-    def take():
-        x_in.tready.next = fire and first_pass
-        cache.tready.next = fire and cached
-        previous.tready.next = fire and forecast
-        takes_word.next = fire
-        ports.x_in.next = fire and first_pass
+    def accept_streams():
+        streams.x_in.tready.next = taken.fire and progress.first_pass
+        streams.latest.tready.next = taken.fire and taken.cached
+        streams.before.tready.next = taken.fire and taken.forecast
+        handover.takes_word.next = taken.fire
+        ports.events.x_in_word.next = taken.fire and progress.first_pass
 
     @always_seq(clk.posedge, reset=aresetn)
-    def run():
+    def count_ahead():
         if start:
             running.next = 1
-        elif fire and at.last:
+        elif taken.fire and position.last:
             running.next = 0
         if start:
             ahead.next = 0
-        elif fire and at.first_channel and not plain:
-            if not moved:
+        elif taken.fire and position.first_channel and handover.normalizes:
+            if not ports.events.tile_normalized:
                 ahead.next = ahead + 1
-        elif moved:
+        elif ports.events.tile_normalized:
             ahead.next = ahead - 1
-        if fire and not pop:
+        if taken.fire and not handover.popped:
             in_fifo.next = in_fifo + 1
-        elif pop and not fire:
+        elif handover.popped and not taken.fire:
             in_fifo.next = in_fifo - 1
 
-    # Beside the forecast: what x, gate and a branch of this timestep are to be read with.
-    fires = [fire, *(flag() for _ in range(FIRE_TO_READ))]
-    read, read_cached, read_still, given = fires[FIRE_TO_READ], flag(), flag(), flag()
-    beside = (
-        delay_chain(clk, fires),
-        gated_delay(clk, fires[:FIRE_TO_READ], cached, read_cached),
-        gated_delay(clk, fires[:FIRE_TO_READ], still, read_still),
-        gated_delay(clk, fires[:FIRE_TO_READ], at.row_addr, ports.x_read.addr),
-        gated_delay(clk, fires[:FIRE_TO_READ], at.super_addr, ports.a_read.addr),
-        gated_delay(clk, fires[:FIRE_TO_READ], at.cond_addr, ports.gate.addr),
+    return walk, find_source, check_branch, fire_word, accept_streams, count_ahead
+
+
+@block
+def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
+    """Read x, branch and gate so long after ``taken`` that they meet the forecast of the same word."""
+    position, memories, gate, x_in = taken.position, ports.memories, ports.conditioning.gate, ports.streams.x_in
+    fires = [taken.fire, *(flag() for _ in range(FIRE_TO_READ))]
+    ahead = fires[:FIRE_TO_READ]
+    read, cached, unchanged, x_cached = fires[FIRE_TO_READ], flag(), flag(), flag()
+    delayed = (
+        delay_chain(clk=clk, chain=fires),
+        gated_delay(clk=clk, valids=ahead, src=taken.cached, dst=cached),
+        gated_delay(clk=clk, valids=ahead, src=taken.unchanged, dst=unchanged),
+        gated_delay(clk=clk, valids=ahead, src=position.row_addr, dst=memories.x_read.addr),
+        gated_delay(clk=clk, valids=ahead, src=position.super_addr, dst=memories.a_read.addr),
+        gated_delay(clk=clk, valids=ahead, src=position.cond_addr, dst=gate.addr),
+    )
+    met = (
+        gated_delay(clk=clk, valids=fires, src=position.part, dst=operands.part),
+        gated_delay(clk=clk, valids=fires, src=position.last_channel, dst=operands.tile_ends),
+        gated_delay(clk=clk, valids=fires, src=x_in.tdata, dst=operands.x_host),
     )
 
     @always_comb
-    def find():
-        given.next = whole and read_cached  # x comes from the cache
+    def find_cached_x():
+        x_cached.next = mode.stream_scope and cached
 
     @always_comb
-    def look():
-        ports.x_read.enable.next = read and not first_pass and not given
-        ports.a_read.enable.next = read and not first_pass and not read_cached and not read_still
-        ports.gate.enable.next = read and not first_pass and not given and not read_still
-
-    # One cycle later: words from the memories, and from the forecast.
-    valid_1, cached_1, given_1, kept_1, use_branch_1, last_1 = (flag() for _ in range(6))
-    part_1 = dim()
-    x_host, x_again, x_1 = (Signal(intbv(0)[ROWS * X_BITS :]) for _ in range(3))
-    own, again, branch_1 = (Signal(intbv(0)[ROWS * INT8_BITS :]) for _ in range(3))
-    gate_1 = Signal(intbv(0, min=-(1 << (GATE_BITS - 1)), max=1 << (GATE_BITS - 1)))
-    again_valid, reuse_take = flag(), flag()
-    found = (
-        gated_delay(clk, fires, at.part, part_1),
-        gated_delay(clk, fires, at.last_channel, last_1),
-        gated_delay(clk, fires, x_in.tdata, x_host),
-    )
+    def enable_reads():
+        memories.x_read.enable.next = read and not progress.first_pass and not x_cached
+        memories.a_read.enable.next = read and not progress.first_pass and not cached and not unchanged
+        gate.enable.next = read and not progress.first_pass and not x_cached and not unchanged
 
     @always_seq(clk.posedge, reset=aresetn)
-    def fetch():
-        valid_1.next = read
+    def keep_sources():
+        operands.valid.next = read
         if read:
-            cached_1.next = read_cached
-            given_1.next = given
-            kept_1.next = not first_pass
-            use_branch_1.next = not first_pass and not given and not read_still
+            operands.cached.next = cached
+            operands.x_cached.next = x_cached
+            operands.x_kept.next = not progress.first_pass
+            operands.uses_branch.next = not progress.first_pass and not x_cached and not unchanged
+
+    return delayed, met, find_cached_x, enable_reads, keep_sources
+
+
+@block
+def add_branch(clk, progress, header, operands, ports, handover, config):
+    """``x + gate * branch`` of the operands that meet; into x memory, and on to the FIFO."""
+    ROWS, PARTS = config.rows, config.wide // config.rows
+    memories = ports.memories
+    x_old, x_new = word(ROWS * X_BITS), word(ROWS * X_BITS)
+    own, branch = word(ROWS * INT8_BITS), word(ROWS * INT8_BITS)
+    gate = signed(GATE_BITS)
+    valid, saturated = flag(), flag()
+    pick = part_mux(word=memories.a_read.data, part=operands.part, dst=own, parts=PARTS, bits=ROWS * INT8_BITS)
+
+    @always_comb
+    def pick_operands():
+        if operands.x_cached:
+            x_old.next = operands.forecast_x
+        elif operands.x_kept:
+            x_old.next = memories.x_read.data
+        else:
+            x_old.next = operands.x_host
+        if operands.cached:
+            branch.next = operands.forecast_branch
+        else:
+            branch.next = own
+        gate.next = ports.conditioning.gate.data.signed()
+
+    add = residual_unit(
+        clk=clk, src_valid=operands.valid, x=x_old, branch=branch, use_branch=operands.uses_branch, gate=gate,
+        gate_shift=header.gate_shift, dst_valid=valid, dst=x_new, saturated=saturated, lanes=ROWS,
+    )  # fmt: skip
+    beside = (
+        delay(clk=clk, src=memories.x_read.addr, dst=memories.x_write.addr, cycles=RESIDUAL_LATENCY + 1),
+        delay(clk=clk, src=operands.tile_ends, dst=handover.tile_ends, cycles=RESIDUAL_LATENCY),
+    )
+
+    @always_comb
+    def hand_on():
+        memories.x_write.enable.next = valid and not progress.last_pass
+        memories.x_write.data.next = x_new
+        handover.summed.tdata.next = x_new
+        handover.summed.tvalid.next = valid
+        ports.events.added.next = valid
+        ports.events.add_saturated.next = valid and saturated
+
+    return pick, pick_operands, add, beside, hand_on
+
+
+@block
+def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, handover, regs, config):
+    """Read x and branch, add, write x back and feed the FIFO. start: pulse. ports: PassPorts."""
+    streams = ports.streams
+    taken, operands = TakenWord(), Operands(config)
+    takes_cached, forecast_valid = flag(), flag()
+    take = take_words(
+        clk=clk, aresetn=aresetn, start=start, progress=progress, mode=mode, reuses=reuses, ports=ports,
+        handover=handover, taken=taken, regs=regs, config=config,
+    )  # fmt: skip
+    read = read_operands(
+        clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, ports=ports, operands=operands
+    )
 
     @always_comb
     def take_cached():
-        reuse_take.next = fire and cached
+        takes_cached.next = taken.fire and taken.cached
 
     extrapolate = reuse_unit(
-        clk, reuse_take, cache.tdata, previous.tdata, slope, whole, again_valid, x_again, again, lanes=ROWS
-    )
-    pick = part_mux(ports.a_read.data, part_1, own, parts, ROWS * INT8_BITS)
-
-    @always_comb
-    def choose():
-        if given_1:
-            x_1.next = x_again
-        elif kept_1:
-            x_1.next = ports.x_read.data
-        else:
-            x_1.next = x_host
-        if cached_1:
-            branch_1.next = again
-        else:
-            branch_1.next = own
-        gate_1.next = ports.gate.data.signed()
-
-    x_new = Signal(intbv(0)[ROWS * X_BITS :])
-    new_valid, saturated = flag(), flag()
-    add = residual_unit(
-        clk, valid_1, x_1, branch_1, use_branch_1, gate_1, header.gate_shift, new_valid, x_new, saturated, lanes=ROWS
-    )
-    tags = (
-        delay(clk, ports.x_read.addr, ports.x_write.addr, RESIDUAL_LATENCY + 1),
-        delay(clk, last_1, stat_last, RESIDUAL_LATENCY),
-    )
-
-    @always_comb
-    def deliver():
-        ports.x_write.enable.next = new_valid and not last_pass
-        ports.x_write.data.next = x_new
-        fifo.tdata.next = x_new
-        fifo.tvalid.next = new_valid
-        ports.residual.next = new_valid
-        ports.residual_saturated.next = new_valid and saturated
-
-    return (
-        walk, source, allow, go, take, run, beside, find, look, found, fetch, take_cached, extrapolate, pick, choose,
-        add,
-        tags, deliver,
+        clk=clk, src_valid=takes_cached, latest=streams.latest.tdata, previous=streams.before.tdata,
+        slope=reuses.slope, is_stream=mode.stream_scope, dst_valid=forecast_valid, stream=operands.forecast_x,
+        branch=operands.forecast_branch, lanes=config.rows,
     )  # fmt: skip
+    add = add_branch(
+        clk=clk, progress=progress, header=header, operands=operands, ports=ports, handover=handover, config=config
+    )
+    return take, read, take_cached, extrapolate, add

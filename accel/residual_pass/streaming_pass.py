@@ -5,149 +5,110 @@ modulate -> int8 into A memory, Q9.6 into the CCU``. The front half reads and ad
 statistics form; the back half normalizes, one tile behind. Between contexts the back half waits for the decision.
 """
 
-from myhdl import Signal, always_comb, always_seq, block, intbv
+from myhdl import always_comb, always_seq, block
 
-from accel.interfaces.memory_ports import ReadPort, WritePort
+from accel.interfaces.pass_ports import Handover, NormStream
 from accel.interfaces.signals import address, dim, flag
 from accel.interfaces.streams import Stream
-from accel.residual_pass.back_half import back_half
+from accel.residual_pass.back_half import BackControl, back_half
 from accel.residual_pass.front_half import front_half
 from accel.units.fifo import stream_fifo
 from accel.units.layernorm import layernorm_unit
-from model.formats import CODE_BITS, GATE_BITS, INT8_BITS, LN_BITS, MOD_BITS, X_BITS
-
-
-class PassPorts:
-    """What the pass touches: memories, conditioning, and events for the counters."""
-
-    def __init__(self, config) -> None:
-        rows = config.rows
-        self.x_read = ReadPort(rows * X_BITS)
-        self.x_write = WritePort(rows * X_BITS)
-        self.a_read = ReadPort(config.wide * INT8_BITS)
-        self.a_write = WritePort(rows * INT8_BITS)
-        self.gate = ReadPort(GATE_BITS)
-        self.modulation = ReadPort(2 * MOD_BITS)
-        self.code_write = WritePort(rows * CODE_BITS)
-        for name in (
-            "residual",
-            "fifo_read",
-            "fifo_write",
-            "x_in",
-            "x_out",
-            "history_read",
-            "ccu",
-        ):
-            setattr(self, name, flag())
-        for unit in ("residual", "norm", "modulate"):
-            setattr(self, f"{unit}_saturated", flag())
+from model.formats import X_BITS
 
 
 @block
-def residual_pass(
-    clk,
-    aresetn,
-    start,
-    first_pass,
-    last_pass,
-    light,
-    whole,
-    detect,
-    with_history,
-    reused,
-    forecasts,
-    slope,
-    front_context,
-    decide,
-    decided,
-    done,
-    cond_base,
-    header,
-    ports,
-    x_in,
-    x_out,
-    cache,
-    previous,
-    history,
-    count,
-    norm_context,
-    moved,
-    activity,
-    regs,
-    config,
-):
-    """The whole pass; ``start`` and ``done`` are pulses. See ``front_half`` and ``back_half`` for the ports.
-
-    light: the pass only adds, its words go to x memory and nowhere else. whole: see ``front_half``.
-    activity: what the pass is doing, for ``accel/control/cycle_accounts.py``.
-    """
-    ROWS = config.rows
-    summed, fifo_in, fifo_out = (Stream(ROWS * X_BITS) for _ in range(3))
-    level = dim()
-    pop, stat_last, stat_valid, tile_ready = (flag() for _ in range(4))
-    norm_valid, norm_last, y_valid, norm_saturated, back_start, back_done, out_done = (flag() for _ in range(7))
-    y = Signal(intbv(0)[ROWS * LN_BITS :])
-    out_left = address()
-    takes_word, front_lacks, back_lacks, plain = (flag() for _ in range(4))
-    front = front_half(
-        clk, aresetn, start, first_pass, last_pass, plain, whole, reused, forecasts, slope, front_context, moved, pop,
-        cond_base, header, ports, x_in, cache, previous, summed, stat_last, takes_word, front_lacks, regs, config,
-    )  # fmt: skip
-    queue = stream_fifo(clk, aresetn, fifo_in, fifo_out, level, depth=config.fifo_depth)
+def route_words(control, back, progress, handover, ports, fifo_in, fifo_out, norm, activity):
+    """What goes through the FIFO and where it leaves: to the LayerNorm, in the last pass to the host. A pass that only
+    adds leaves it out. control: PassControl. back: BackControl."""
+    streams, events = ports.streams, ports.events
 
     @always_comb
-    def feed():
-        plain.next = last_pass or light
-        fifo_in.tdata.next = summed.tdata
-        fifo_in.tvalid.next = summed.tvalid and not light
-        stat_valid.next = summed.tvalid and not last_pass and not light
-        back_start.next = start and not last_pass and not light
-        x_out.tdata.next = fifo_out.tdata
-        x_out.tvalid.next = fifo_out.tvalid and last_pass
-        ports.x_out.next = fifo_out.tvalid and last_pass and x_out.tready
+    def feed_fifo():
+        handover.normalizes.next = not progress.last_pass and not progress.adds_only
+        fifo_in.tdata.next = handover.summed.tdata
+        fifo_in.tvalid.next = handover.summed.tvalid and not progress.adds_only
+        back.start.next = control.start and not progress.last_pass and not progress.adds_only
+        streams.x_out.tdata.next = fifo_out.tdata
+        streams.x_out.tvalid.next = fifo_out.tvalid and progress.last_pass
+        events.x_out_word.next = fifo_out.tvalid and progress.last_pass and streams.x_out.tready
 
     @always_comb
-    def drain():
-        if last_pass:
-            fifo_out.tready.next = x_out.tready
+    def empty_fifo():
+        if progress.last_pass:
+            fifo_out.tready.next = streams.x_out.tready
         else:
-            fifo_out.tready.next = norm_valid
+            fifo_out.tready.next = norm.take
 
     @always_comb
-    def release():
-        pop.next = (fifo_out.tvalid and fifo_out.tready) or (light and summed.tvalid)
-        ports.fifo_write.next = summed.tvalid and not light
-        ports.fifo_read.next = fifo_out.tvalid and fifo_out.tready
-        ports.norm_saturated.next = y_valid and norm_saturated
+    def watch_fifo():
+        handover.popped.next = (fifo_out.tvalid and fifo_out.tready) or (progress.adds_only and handover.summed.tvalid)
+        events.fifo_write.next = handover.summed.tvalid and not progress.adds_only
+        events.fifo_read.next = fifo_out.tvalid and fifo_out.tready
 
-    norm = layernorm_unit(
-        clk=clk, aresetn=aresetn, hidden=regs.hidden, eps=header.eps, stat_valid=stat_valid, stat_x=fifo_in.tdata,
-        stat_last=stat_last, tile_ready=tile_ready, norm_valid=norm_valid, norm_x=fifo_out.tdata,
-        norm_last=norm_last, dst_valid=y_valid, dst=y, saturated=norm_saturated, moved=moved, lanes=ROWS,
-    )  # fmt: skip
-    back = back_half(
-        clk, aresetn, back_start, detect, with_history, decide, decided, back_done, tile_ready, norm_valid, norm_last,
-        y_valid, y, cond_base, header, ports, fifo_out, history, count, norm_context, back_lacks,
-        activity.normalizes, regs, config,
-    )  # fmt: skip
+    @always_comb
+    def report_activity():
+        activity.streams.next = handover.takes_word or handover.popped
+        activity.lacks_words.next = handover.lacks_words or back.lacks_words
+        activity.normalizes.next = back.works
 
-    # A pass that only adds is over when every word is added; the last one, when the host has taken every word.
+    return feed_fifo, empty_fifo, watch_fifo, report_activity
+
+
+@block
+def finish_pass(clk, aresetn, control, back, handover, regs):
+    """A normalizing pass is over with its back half; one that only adds, when every word is added; the last one, when
+    the host has taken every word. control: PassControl. back: BackControl."""
+    words_left = address()
+    words_out = flag()
+
     @always_seq(clk.posedge, reset=aresetn)
-    def count_out():
-        out_done.next = 0
-        if start and plain:
-            out_left.next = regs.sub_block_words * regs.contexts
-        elif plain and pop:
-            out_left.next = out_left - 1
-            out_done.next = out_left == 1
+    def count_words():
+        words_out.next = 0
+        if control.start and not handover.normalizes:
+            words_left.next = regs.sub_block_words * regs.contexts
+        elif not handover.normalizes and handover.popped:
+            words_left.next = words_left - 1
+            words_out.next = words_left == 1
 
     @always_comb
     def finish():
-        done.next = back_done or out_done
+        control.done.next = back.done or words_out
+
+    return count_words, finish
+
+
+@block
+def residual_pass(clk, aresetn, control, progress, mode, decisions, header, ports, activity, regs, config):
+    """The whole pass. control: PassControl. ports: PassPorts. activity: what the pass is doing."""
+    handover, norm, back = Handover(config), NormStream(config), BackControl()
+    fifo_in, fifo_out = Stream(config.rows * X_BITS), Stream(config.rows * X_BITS)
+    level = dim()
+    stat_valid, norm_saturated = flag(), flag()
+    front_words = front_half(
+        clk=clk, aresetn=aresetn, start=control.start, progress=progress, mode=mode, reuses=decisions.reuses,
+        header=header, ports=ports, handover=handover, regs=regs, config=config,
+    )  # fmt: skip
+    routes = route_words(
+        control=control, back=back, progress=progress, handover=handover, ports=ports, fifo_in=fifo_in,
+        fifo_out=fifo_out, norm=norm, activity=activity,
+    )  # fmt: skip
+    queue = stream_fifo(clk=clk, aresetn=aresetn, src=fifo_in, dst=fifo_out, level=level, depth=config.fifo_depth)
 
     @always_comb
-    def tell():
-        activity.streams.next = takes_word or pop
-        activity.lacks_words.next = front_lacks or back_lacks
+    def join_norm():
+        stat_valid.next = handover.summed.tvalid and handover.normalizes
+        ports.events.norm_saturated.next = norm.valid and norm_saturated
 
-    return front, queue, feed, drain, release, norm, back, count_out, finish, tell
+    layer_norm = layernorm_unit(
+        clk=clk, aresetn=aresetn, hidden=regs.hidden, eps=header.eps, stat_valid=stat_valid, stat_x=fifo_in.tdata,
+        stat_last=handover.tile_ends, tile_ready=norm.tile_ready, norm_valid=norm.take, norm_x=fifo_out.tdata,
+        norm_last=norm.last, dst_valid=norm.valid, dst=norm.data, saturated=norm_saturated,
+        moved=ports.events.tile_normalized, lanes=config.rows,
+    )  # fmt: skip
+    back_words = back_half(
+        clk=clk, aresetn=aresetn, control=back, mode=mode, decisions=decisions, norm=norm, header=header, ports=ports,
+        fifo=fifo_out, regs=regs, config=config,
+    )  # fmt: skip
+    ending = finish_pass(clk=clk, aresetn=aresetn, control=control, back=back, handover=handover, regs=regs)
+    return front_words, routes, queue, join_norm, layer_norm, back_words, ending

@@ -25,8 +25,8 @@ class PortBench:
     def __init__(self, memory: Memory, name: str, is_write: bool, ports: TopPorts) -> None:
         self.memory = memory
         self.is_write = is_write
-        self.command = getattr(ports, f"m_{name}_cmd")
-        self.data = getattr(ports, f"m_{name}" if is_write else f"s_{name}")
+        self.command = getattr(ports.m, f"{name}_cmd")
+        self.data = getattr(ports.m if is_write else ports.s, name)
         self.clear()
 
     def clear(self) -> None:
@@ -91,7 +91,7 @@ class MyhdlEngine(Engine):
             position: PortBench(Memory(position, port.word_bytes, self._shared), port.name, port.is_write, ports)
             for position, port in by_priority(config)
         }
-        self._host = HostStreams(len(self._benches), len(ports.s_x.tdata) // 8, self.setup.timing_of("x"))
+        self._host = HostStreams(len(self._benches), len(ports.s.x.tdata) // 8, self.setup.timing_of("x"))
         self._fields = trace_fields(config)
         self._taps = self._trace_taps()
         self._signals = {name: signal for name, signal in ports.signals().items() if name != "clk"}
@@ -147,11 +147,11 @@ class MyhdlEngine(Engine):
         self._step_x()
         for bench in self._benches.values():
             bench.step(self._now, self._fail)
-        self._ports.reg_write.next = False
+        self._ports.reg.write.next = False
         self._now += 1
 
     def _step_x(self) -> None:
-        host, source, sink = self._host, self._ports.s_x, self._ports.m_x
+        host, source, sink = self._host, self._ports.s.x, self._ports.m.x
         valid, word = bool(sink.tvalid), int(sink.tdata)
         if not self._x_monitor.holds(valid, host.ready, word):
             self._fail(Failure.UNSTABLE, host.position + 1, 1)
@@ -192,7 +192,7 @@ class MyhdlEngine(Engine):
             bench.clear()
         self._host.clear()
         self._x_monitor = Monitor()
-        ports.s_x.tvalid.next = ports.m_x.tready.next = ports.reg_write.next = False
+        ports.s.x.tvalid.next = ports.m.x.tready.next = ports.reg.write.next = False
         self._now = 0
         self._failure = None
         self._clock(RESET_CYCLES)
@@ -202,15 +202,15 @@ class MyhdlEngine(Engine):
         self._simulation.run(cycles * PERIOD, quiet=1)
 
     def _write(self, address: int, value: int) -> None:
-        self._ports.reg_write.next = True
-        self._ports.reg_addr.next = address
-        self._ports.reg_wdata.next = value
+        self._ports.reg.write.next = True
+        self._ports.reg.addr.next = address
+        self._ports.reg.wdata.next = value
         self._clock()
 
     def _read(self, address: int) -> int:
-        self._ports.reg_addr.next = address
+        self._ports.reg.addr.next = address
         self._clock()
-        return int(self._ports.reg_rdata)
+        return int(self._ports.reg.rdata)
 
     def _bind(self, position: int, words: np.ndarray, count: int, timing: MemoryTiming) -> None:
         self._benches[position].memory.bind(words, count, timing)

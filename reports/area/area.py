@@ -73,8 +73,8 @@ def account(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
     """Cells, area and memory bits of every part of a build."""
     netlist, top = elaborate(build, tool.yosys)
     memories: dict[str, int] = defaultdict(int)
-    for place, bits in top.memories().items():
-        memories[part_of(place, top.top)] += bits
+    for origin, bits in top.memories().items():
+        memories[part_of(origin, top.top)] += bits
     found = _synthesized(_booked(netlist), f"{build.rows}x{build.cols}", tool)
     parts = {
         part: PartArea(logic=logic, pieces=pieces, synthesized=different, memory_bits=memories[part])
@@ -89,8 +89,8 @@ def elaborate(build: BuildConfig, yosys: Yosys) -> tuple[Netlist, MarkedTop]:
     with tempfile.TemporaryDirectory(prefix="radit-area-") as folder:
         top = convert_marked(build, Path(folder))
     netlist = Netlist(yosys.elaborate(top.verilog))
-    owners = {place: f"{part_of(place, top.top)} {unit_of(place)}" for place in top.places}
-    lines = [owners[place] if place else None for place in top.of_lines()]
+    owners = {origin: f"{part_of(origin, top.top)} {unit_of(origin)}" for origin in top.origins}
+    lines = [owners[origin] if origin else None for origin in top.of_lines()]
     netlist.book(lines.__getitem__)
     return netlist, top
 

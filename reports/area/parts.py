@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from accel.control.registers import ADDRESS
-from accel.export.provenance import Place
+from accel.export.provenance import ProcessOrigin
 from accel.interfaces.conditioning import HEADER_FIELDS
-from accel.interfaces.streams import Command
 from accel.residual_pass.front_half import FIRE_TO_READ
 from model.errors import UserError
 
@@ -54,13 +53,14 @@ SETTINGS = {
     "cache": "cache_base cache_base_other",
 }
 
+DELAY = "gated_delay.gated_chain.gated_register"  # a register of a chain, by its number
+
 # Block functions from the top on, a detail or process last -> part; the longest beginning of a process's path counts.
 OWNERS = {
     "timestep_sequencer": "control",
     "engines": "control",
     "choose_group": "control",
-    "remember": "control",
-    "derive": "control",
+    "step_mode": "control",
     "register_file": "control",
     "register_file.event_counters": "observation",
     "register_file.cycle_accounts": "observation",
@@ -80,23 +80,21 @@ OWNERS = {
     "narrow_memory": "residual",  # of x
     "residual_pass": "residual",
     "residual_pass.layernorm_unit": "norm",
-    "residual_pass.back_half.modulate_unit": "modulate",
-    "residual_pass.back_half.ccu_unit": "ccu",
-    "residual_pass.back_half.number_codes": "ccu",
-    "residual_pass.back_half.pass_codes": "history",
-    "residual_pass.back_half.stream_fifo": "history",
+    "residual_pass.back_half.modulate_words.modulate_unit": "modulate",
+    "residual_pass.back_half.compare_words": "ccu",
+    "residual_pass.back_half.compare_words.meet_codes": "history",
+    "residual_pass.back_half.compare_words.stream_fifo": "history",
     "residual_pass.front_half.reuse_unit": "forecast",
     "residual_pass.front_half.take_cached": "forecast",
-    "residual_pass.front_half.delay_chain": "forecast",  # what meets its words is delayed as much
-    **{f"residual_pass.front_half.gated_delay.gated_chain.gated_register.{k}": "forecast" for k in range(FIRE_TO_READ)},
+    "residual_pass.front_half.read_operands.delay_chain": "forecast",  # what meets its words is delayed as much
+    **{f"residual_pass.front_half.read_operands.{DELAY}.{k}": "forecast" for k in range(FIRE_TO_READ)},
     "skip_controller": "dtsm",
     "skip_controller.dtsm_unit.extrapolate": "forecast",
-    "skip_controller.look_up": "forecast",
-    "gate_history": "history",
-    "history_writer": "history",
-    "context_reader.m_hist_rd_cmd": "history",
-    "cache_ports": "cache",
-    "cache_ports.context_reader.m_prev_rd_cmd": "forecast",
+    "skip_controller.keep_decisions.choose_slope": "forecast",
+    "history_ports": "history",
+    "cache_reader": "cache",
+    "cache_reader.context_reader.prev_rd_cmd": "forecast",
+    "cache_writer": "cache",
     **{f"conditioning.header_field.{name}": part for part, names in SETTINGS.items() for name in names.split()},
     **{f"register_file.stored_register.{name}": part for part, names in SETTINGS.items() for name in names.split()},
 }
@@ -105,26 +103,26 @@ FIELDS = {where: name for name, where in HEADER_FIELDS.items()}
 REGISTERS = {number: name for name, number in ADDRESS.items()}
 
 
-def _field(place: Place, top: Any) -> str:
-    return FIELDS[place.blocks[-1].args[-1]]
+def _field(origin: ProcessOrigin, top: Any) -> str:
+    return FIELDS[origin.blocks[-1].kwargs["where"]]
 
 
-def _register(place: Place, top: Any) -> str:
-    return REGISTERS[place.blocks[-1].args[-1]]
+def _register(origin: ProcessOrigin, top: Any) -> str:
+    return REGISTERS[origin.blocks[-1].kwargs["number"]]
 
 
-def _command(place: Place, top: Any) -> str:
+def _command(origin: ProcessOrigin, top: Any) -> str:
     """The port whose commands a reader gives."""
-    command = next(each for each in place.blocks[-1].args if isinstance(each, Command))
-    return next(name for name, port in top.kwargs.items() if port is command)
+    command = origin.blocks[-1].kwargs["cmd"]
+    return next(name for name, port in vars(top.kwargs["m"]).items() if port is command)
 
 
-def _stage(place: Place, top: Any) -> str:
+def _stage(origin: ProcessOrigin, top: Any) -> str:
     """Number of a register in its chain."""
-    return str(place.blocks[-2].subs.index(place.blocks[-1]))
+    return str(origin.blocks[-2].subs.index(origin.blocks[-1]))
 
 
-DETAILS: dict[str, Callable[[Place, Any], str]] = {
+DETAILS: dict[str, Callable[[ProcessOrigin, Any], str]] = {
     "header_field": _field,
     "stored_register": _register,
     "context_reader": _command,
@@ -132,22 +130,22 @@ DETAILS: dict[str, Callable[[Place, Any], str]] = {
 }
 
 
-def part_of(place: Place, top: Any) -> str:
+def part_of(origin: ProcessOrigin, top: Any) -> str:
     """Key of ``PARTS``. top: the accelerator's block.
 
     Raises:
         UserError: it belongs to none.
     """
-    path = list(place.path)
-    if place.blocks and (detail := DETAILS.get(path[-2])):
-        path[-1:-1] = [detail(place, top)]
+    path = list(origin.path)
+    if origin.blocks and (detail := DETAILS.get(path[-2])):
+        path[-1:-1] = [detail(origin, top)]
     for length in range(len(path), 0, -1):
         if part := OWNERS.get(".".join(path[:length])):
             return part
     raise UserError(f"process {'.'.join(path)} belongs to no part of the machine: name one in reports/area/parts.py.")
 
 
-def unit_of(place: Place) -> str:
+def unit_of(origin: ProcessOrigin) -> str:
     """What is there many times, so that one of them stands for all: the lane or array row, '' outside of any."""
-    names = zip(place.names, place.path, strict=False)
+    names = zip(origin.names, origin.path, strict=False)
     return next((name for name, function in names if function.endswith(("_lane", "_row"))), "")

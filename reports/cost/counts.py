@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accel.cache.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.control.registers import ACCOUNTS, COUNTERS
 from accel.dims import Dims, check_fit
 from accel.interfaces.conditioning import HEADER_BEATS
+from accel.interfaces.top_ports import STREAM_WORDS
 from model.errors import UserError
 from reports.cost.forecasts import slopes
 from reports.cost.run_tables import POLICY_OFF, Orders

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accel.cache.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.dims import Dims
 from accel.interfaces.conditioning import HEADER_BEATS
+from accel.interfaces.top_ports import STREAM_WORDS
 from accel.residual_pass.back_half import SETTLE
 from accel.residual_pass.front_half import FIRE_TO_SUM
 from accel.units.dtsm import LATENCY as DTSM_LATENCY

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accel.cache.branch_cache import STREAM_WORDS
 from accel.config import BuildConfig
 from accel.dims import Dims
+from accel.interfaces.top_ports import STREAM_WORDS
 from accel.memory.inventory import on_chip_memories
 from reports.cost.run_tables import Orders
 

@@ -10,7 +10,7 @@ handshake rule: it changes the payload while it waits.
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
-from accel.control.registers import ADDRESS, COUNTER_ADDRESS
+from accel.control.registers import ADDRESS, CLEAR_BIT, COUNTER_ADDRESS, START_BIT
 from accel.interfaces.signals import word
 from accel.interfaces.streams import LENGTH_BITS
 
@@ -117,50 +117,50 @@ def drain(source, tap_valid, tap_data):
 
 
 @block
-def register(clk, aresetn, reg_write, reg_addr, reg_wdata, position, value):
+def register(clk, aresetn, reg, position, value):
     """One writable register."""
     POSITION = position
     BITS = len(value)
 
     @always_seq(clk.posedge, reset=aresetn)
     def write():
-        if reg_write and reg_addr == POSITION:
-            value.next = reg_wdata[BITS:]
+        if reg.write and reg.addr == POSITION:
+            value.next = reg.wdata[BITS:]
 
     return write
 
 
 @block
-def control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, words, checksum):
+def control(clk, aresetn, reg, busy, start, words, checksum):
     """The START bit, and what the dummy lets the host read."""
     WORDS, CHECKSUM = ADDRESS["attention_words"], ADDRESS["heads"]
     cycles = word(64)
 
     @always_comb
     def see_start():
-        start.next = reg_write and reg_addr == CONTROL and reg_wdata[0]
+        start.next = reg.write and reg.addr == CONTROL and reg.wdata[START_BIT]
 
     @always_seq(clk.posedge, reset=aresetn)
     def count():
-        if reg_write and reg_addr == CONTROL and reg_wdata[2]:
+        if reg.write and reg.addr == CONTROL and reg.wdata[CLEAR_BIT]:
             cycles.next = 0
         elif busy:
             cycles.next = cycles + 1
 
     @always_seq(clk.posedge, reset=aresetn)
     def read():
-        if reg_addr == STATUS:
-            reg_rdata.next = busy
-        elif reg_addr == WORDS:
-            reg_rdata.next = words
-        elif reg_addr == CHECKSUM:
-            reg_rdata.next = checksum
-        elif reg_addr == CYCLES:
-            reg_rdata.next = cycles[32:]
-        elif reg_addr == CYCLES + 1:
-            reg_rdata.next = cycles[64:32]
+        if reg.addr == STATUS:
+            reg.rdata.next = busy
+        elif reg.addr == WORDS:
+            reg.rdata.next = words
+        elif reg.addr == CHECKSUM:
+            reg.rdata.next = checksum
+        elif reg.addr == CYCLES:
+            reg.rdata.next = cycles[32:]
+        elif reg.addr == CYCLES + 1:
+            reg.rdata.next = cycles[64:32]
         else:
-            reg_rdata.next = 0
+            reg.rdata.next = 0
 
     return see_start, count, read
 
@@ -276,35 +276,7 @@ def observe(weight, conditioning, decide, drain_tap):
 
 
 @block
-def dummy_top(
-    build,
-    clk,
-    aresetn,
-    reg_write,
-    reg_addr,
-    reg_wdata,
-    reg_rdata,
-    busy,
-    m_weight_cmd,
-    s_weight,
-    m_mod_cmd,
-    s_mod,
-    m_param_cmd,
-    s_param,
-    m_cache_rd_cmd,
-    s_cache_rd,
-    m_prev_rd_cmd,
-    s_prev_rd,
-    m_hist_rd_cmd,
-    s_hist_rd,
-    m_cache_wr_cmd,
-    m_cache_wr,
-    m_hist_wr_cmd,
-    m_hist_wr,
-    s_x,
-    m_x,
-    trace,
-):
+def dummy_top(build, clk, aresetn, reg, busy, m, s, trace):
     """Wiring only; see the head of the file."""
     start = word(1)
     r = {name: word(bits) for name, bits in REGISTER_BITS.items()}
@@ -313,31 +285,29 @@ def dummy_top(
     policy = r["policy"]
     history_base, mlp_words = r["history_base"], r["mlp_words"]
 
-    registers = [
-        register(clk, aresetn, reg_write, reg_addr, reg_wdata, ADDRESS[name], value) for name, value in r.items()
-    ]
-    host = control(clk, aresetn, reg_write, reg_addr, reg_wdata, reg_rdata, busy, start, r["attention_words"], checksum)
+    registers = [register(clk, aresetn, reg, ADDRESS[name], value) for name, value in r.items()]
+    host = control(clk, aresetn, reg, busy, start, r["attention_words"], checksum)
     common = (clk, aresetn, start)
     words, history = r["attention_words"], r["sub_block_words"]
     transfers = (
-        transfer(*common, r["weight_base"], words, m_weight_cmd, s_weight, w0),
-        transfer(*common, r["mod_base"], r["hidden"], m_mod_cmd, s_mod, w1),
-        transfer(*common, r["param_base"], r["mlp"], m_param_cmd, s_param, w2),
-        transfer(*common, r["cache_base"], r["codes_total"], m_cache_rd_cmd, s_cache_rd, w3),
-        transfer(*common, r["cache_base_other"], r["heads"], m_prev_rd_cmd, s_prev_rd, w8),
-        transfer(*common, history_base, history, m_hist_rd_cmd, s_hist_rd, w4),
-        transfer(*common, r["cache_base"], words, m_cache_wr_cmd, m_cache_wr, w5),
-        transfer(*common, history_copy, history, m_hist_wr_cmd, m_hist_wr, w6),
+        transfer(*common, r["weight_base"], words, m.weight_cmd, s.weight, w0),
+        transfer(*common, r["mod_base"], r["hidden"], m.mod_cmd, s.mod, w1),
+        transfer(*common, r["param_base"], r["mlp"], m.param_cmd, s.param, w2),
+        transfer(*common, r["cache_base"], r["codes_total"], m.cache_rd_cmd, s.cache_rd, w3),
+        transfer(*common, r["cache_base_other"], r["heads"], m.prev_rd_cmd, s.prev_rd, w8),
+        transfer(*common, history_base, history, m.hist_rd_cmd, s.hist_rd, w4),
+        transfer(*common, r["cache_base"], words, m.cache_wr_cmd, m.cache_wr, w5),
+        transfer(*common, history_copy, history, m.hist_wr_cmd, m.hist_wr, w6),
     )
-    x_count = countdown(clk, aresetn, start, r["contexts"], m_x, w7)
-    copy_weights = copy(s_weight, m_cache_wr)
-    copy_history = copy(s_hist_rd, m_hist_wr)
-    drain_param = drain(s_param, trace.prob.valid, trace.prob.data)
-    drain_cache = drain(s_cache_rd, trace.act.valid, trace.act.data)
-    sum_previous = swallow(clk, aresetn, start, s_prev_rd, checksum)
-    echo = echo_x(clk, aresetn, s_x, m_x, policy, trace.x)
+    x_count = countdown(clk, aresetn, start, r["contexts"], m.x, w7)
+    copy_weights = copy(s.weight, m.cache_wr)
+    copy_history = copy(s.hist_rd, m.hist_wr)
+    drain_param = drain(s.param, trace.prob.valid, trace.prob.data)
+    drain_cache = drain(s.cache_rd, trace.act.valid, trace.act.data)
+    sum_previous = swallow(clk, aresetn, start, s.prev_rd, checksum)
+    echo = echo_x(clk, aresetn, s.x, m.x, policy, trace.x)
     sub_blocks = divide(clk, aresetn, start, trace.x, trace.advance)
-    look = observe(s_weight, s_mod, trace.decide, trace.drain)
+    look = observe(s.weight, s.mod, trace.decide, trace.drain)
 
     @always_comb
     def sum_up():

@@ -69,34 +69,34 @@ def test_marks_change_nothing_else(marked, tmp_path):
     apart = [line for line in lines if line.startswith("(* mem2reg *) ")]
     assert any("mac_row0_acc [" in line for line in apart) and not any("word_ram" in line for line in apart)
     labels = [line.rpartition(" ")[2] for line in lines if "begin: " in line and line.startswith("always")]
-    placed = {"_".join((*place.names, place.process)).lower() for place in marked.places}
-    assert len(labels) > 300 and set(labels) <= placed
+    known = {"_".join((*origin.names, origin.process)).lower() for origin in marked.origins}
+    assert len(labels) > 300 and set(labels) <= known
 
 
 def test_lines_know_their_process(marked):
-    for line, place in zip(["", *marked.verilog.splitlines()], marked.of_lines(), strict=True):
+    for line, origin in zip(["", *marked.verilog.splitlines()], marked.of_lines(), strict=True):
         if line.startswith("always") and "begin: " in line:
-            assert line.rpartition(" ")[2] == "_".join((*place.names, place.process)).lower()
+            assert line.rpartition(" ")[2] == "_".join((*origin.names, origin.process)).lower()
 
 
 def test_every_process_has_a_part(marked):
-    parts = {place: part_of(place, marked.top) for place in marked.places}
+    parts = {origin: part_of(origin, marked.top) for origin in marked.origins}
     assert set(parts.values()) == set(PARTS)
-    found = {".".join((*place.names, place.process)): part for place, part in parts.items()}
+    found = {".".join((*origin.names, origin.process)): part for origin, part in parts.items()}
     readers = {name: part for name, part in found.items() if name.endswith("sequence") and "context_reader" in name}
     assert list(readers.values()) == ["cache", "forecast", "history"]
-    assert found["gate_history"] == "history" and found["derive"] == "control"
+    assert found["history_ports0.choose_traffic"] == "history" and found["step_mode0.choose_mode"] == "control"
     settings = [part for name, part in found.items() if name.startswith("conditioning0.header_field")]
     assert settings.count("ccu") == 7 and settings.count("loaders") == 10
-    host_words = [part for name, part in found.items() if "front_half0.gated_delay6." in name]
+    host_words = [part for name, part in found.items() if "read_operands0.gated_delay7." in name]
     assert host_words == ["forecast"] * 3 + ["residual"]
-    units = {unit_of(place) for place, part in parts.items() if part == "ccu"} - {""}
+    units = {unit_of(origin) for origin, part in parts.items() if part == "ccu"} - {""}
     assert len(units) == SMALL.rows
 
 
 def test_a_process_without_a_part_is_named(marked):
-    place = next(place for place in marked.places if place.path[:2] == ("cache_ports", "branch_writer"))
-    stranger = type(place)(place.blocks[2:], place.process)
+    origin = next(origin for origin in marked.origins if origin.path[:2] == ("cache_writer", "branch_writer"))
+    stranger = type(origin)(origin.blocks[2:], origin.process)
     assert stranger.path[0] == "stream_fifo" or not stranger.blocks
     with pytest.raises(UserError, match="belongs to no part"):
         part_of(stranger, marked.top)
@@ -105,8 +105,8 @@ def test_a_process_without_a_part_is_named(marked):
 def test_memories_are_those_of_the_build(marked):
     bits = marked.memories()
     by_part = {}
-    for place, count in bits.items():
-        part = part_of(place, marked.top)
+    for origin, count in bits.items():
+        part = part_of(origin, marked.top)
         by_part[part] = by_part.get(part, 0) + count
     assert by_part["residual"] == (SMALL.x_depth + SMALL.fifo_depth) * SMALL.rows * 16
     assert by_part["history"] == (SMALL.x_depth + 32) * SMALL.rows * 4

@@ -1,0 +1,121 @@
+"""Traffic with the code history: the codes of each context's last computed input, in external memory.
+
+One read command per pass and context; after the decisions, the codes of every context that computes are written from
+the code buffer, beside the engine's work.
+"""
+
+from myhdl import Signal, always_comb, always_seq, block, enum
+
+from accel.cache.context_reader import context_reader
+from accel.interfaces.memory_ports import ReadPort
+from accel.interfaces.signals import address, dim, flag, word
+from accel.memory.on_chip import narrow_memory
+from model.formats import CODE_BITS
+
+
+@block
+def history_writer(clk, aresetn, start, computed, base, code_write, idle, code_read, channel, regs, config):
+    """On ``start`` write the codes of every context in ``computed`` (bits) from the code buffer to the history.
+
+    base: address of context 0's codes. code_write: WritePort of the code buffer (the pass). idle: flag, all written.
+    code_read: flag, a word of the buffer is read. channel: WriteChannel. One word per two cycles, in the background.
+    """
+    CONTEXTS, words, cmd = config.max_contexts, regs.sub_block_words, channel.cmd
+    phases = enum("IDLE", "LOOK", "ASK", "READ", "SEND")
+    phase = Signal(phases.IDLE)
+    ctx = dim()
+    here = flag()
+    code_addr, index, left = address(), address(), address()
+    read = ReadPort(config.rows * CODE_BITS)
+    buffer = narrow_memory(clk=clk, write=code_write, read=read, depth=config.x_depth)
+
+    @always_comb
+    def look_up():
+        here.next = 0
+        for i in range(CONTEXTS):
+            if ctx == i and computed[i]:
+                here.next = 1
+        cmd.tvalid.next = phase == phases.ASK
+        cmd.taddr.next = code_addr
+        cmd.tlen.next = words
+        idle.next = phase == phases.IDLE and not start
+
+    @always_comb
+    def read_codes():
+        read.enable.next = phase == phases.READ
+        code_read.next = phase == phases.READ
+        read.addr.next = index
+
+    @always_comb
+    def send_codes():
+        channel.data.tvalid.next = phase == phases.SEND
+        channel.data.tdata.next = read.data
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def sequence():
+        if phase == phases.IDLE:
+            if start:
+                ctx.next = 0
+                code_addr.next = base
+                index.next = 0
+                phase.next = phases.LOOK
+        elif phase == phases.LOOK:
+            if ctx == CONTEXTS:
+                phase.next = phases.IDLE
+            elif here:
+                left.next = words
+                phase.next = phases.ASK
+            else:
+                ctx.next = ctx + 1
+                code_addr.next = code_addr + words
+                index.next = index + words
+        elif phase == phases.ASK:
+            if cmd.tready:
+                phase.next = phases.READ
+        elif phase == phases.READ:
+            phase.next = phases.SEND
+        elif phase == phases.SEND:
+            if channel.data.tready:
+                index.next = index + 1
+                left.next = left - 1
+                phase.next = phases.READ
+                if left == 1:
+                    ctx.next = ctx + 1
+                    code_addr.next = code_addr + words
+                    phase.next = phases.LOOK
+
+    return buffer, look_up, read_codes, send_codes, sequence
+
+
+@block
+def history_ports(clk, aresetn, control, progress, mode, computes, code_write, code_read, channels, regs, config):
+    """Read the codes that the pass compares with, write those of the contexts that compute.
+
+    control: TimestepControl. code_write: WritePort of the code buffer. code_read: flag, a word of the buffer is read.
+    channels: MemoryChannels, of which ``history_read`` and ``history_write``.
+    """
+    CONTEXTS = config.max_contexts
+    start_read, start_write = flag(), flag()
+    all_contexts = word(config.max_contexts)
+    code_addr = address()
+
+    @always_comb
+    def choose_traffic():
+        start_read.next = control.streaming_pass.start and mode.with_history
+        start_write.next = control.write_back.start_history and mode.compares
+        code_addr.next = regs.history_base + progress.offset
+        all_contexts.next = 0
+        for i in range(CONTEXTS):
+            if regs.contexts > i:
+                all_contexts.next[i] = 1
+
+    read = context_reader(  # the history has one slot
+        clk=clk, aresetn=aresetn, start=start_read, wanted=all_contexts, in_other=all_contexts, base=code_addr,
+        other=code_addr, words=regs.sub_block_words, cmd=channels.history_read.cmd, config=config,
+    )  # fmt: skip
+    write = history_writer(
+        clk=clk, aresetn=aresetn, start=start_write, computed=computes.contexts, base=code_addr,
+        code_write=code_write, idle=control.write_back.history_idle, code_read=code_read,
+        channel=channels.history_write, regs=regs, config=config,
+    )  # fmt: skip
+    return choose_traffic, read, write
