@@ -64,7 +64,7 @@ class Arrow:
 BOXES = (
     Box("host", 20, 105, 150, 395, ("embedding", "conditioning", "final layer", "guidance", "sampler")),
     Box("external", 420, 20, 250, 40, ("conditioning",), "control/conditioning.py"),
-    Box("external", 710, 20, 120, 40, ("code history",)),
+    Box("external", 700, 20, 140, 40, ("code history",), "cache/history_ports.py"),
     Box("logic", 250, 130, 120, 46, ("residual add",), "units/residual.py"),
     Box("logic", 405, 130, 125, 46, ("LayerNorm",), "units/layernorm.py"),
     Box("logic", 560, 130, 120, 46, ("modulate",), "units/modulate.py"),
@@ -78,8 +78,8 @@ BOXES = (
     Box("logic", 880, 345, 200, 60, ("order of products and tiles",), "array/product_sequencer.py"),
     Box("memory", 400, 440, 280, 46, ("hidden, K, V, scores, numerators",), "memory/on_chip.py"),
     Box("memory", 700, 440, 140, 46, ("weight ring",), "memory/weights.py"),
-    Box("external", 250, 535, 160, 40, ("branch cache",)),
-    Box("external", 690, 535, 160, 40, ("weights, parameters",)),
+    Box("external", 250, 535, 160, 40, ("branch cache",), "cache/cache_reader.py"),
+    Box("external", 690, 535, 160, 40, ("weights, parameters",), "memory/weights.py"),
 )
 
 ARROWS = (
