@@ -31,6 +31,7 @@ LN_BITS = 16
 LN_FRAC = 10
 VAR_BITS = 54  # D * sum(x*x) - sum(x)**2 + eps
 RSQRT_BITS = 16  # mantissa Q1.15
+SEED_INDEX_BITS = 8  # leading bits of a mantissa that ask the tables of roots and reciprocals for a seed
 MOD_BITS = 16  # modulation scale (fraction bits = mod_shift) and shift (ACT_FRAC)
 ACT_BITS = 16
 ACT_FRAC = 6  # modulated value in units of the int8 step, Q9.6

@@ -14,16 +14,19 @@ from model.formats import (
     PHI_FRAC,
     PHI_STEP_BITS,
     SCORE_FRAC,
+    SEED_INDEX_BITS,
     STREAK_BITS,
 )
 
+SEEDS = 1 << SEED_INDEX_BITS
+
 # 1/sqrt(m), Q1.15, for m = (index + 1/2) / 256, index 64 .. 255.
-RSQRT_FIRST = 64
-RSQRT_ROM = tuple(round(2**15 / math.sqrt((i + 0.5) / 256)) for i in range(RSQRT_FIRST, 256))
+RSQRT_FIRST = SEEDS // 4
+RSQRT_ROM = tuple(round(2**15 / math.sqrt((i + 0.5) / SEEDS)) for i in range(RSQRT_FIRST, SEEDS))
 
 # 1/m, Q1.15, for m = (index + 1/2) / 256, index 128 .. 255.
-RECIP_FIRST = 128
-RECIP_ROM = tuple(round(2**15 / ((i + 0.5) / 256)) for i in range(RECIP_FIRST, 256))
+RECIP_FIRST = SEEDS // 2
+RECIP_ROM = tuple(round(2**15 / ((i + 0.5) / SEEDS)) for i in range(RECIP_FIRST, SEEDS))
 
 # 1/gap, Q1.12, for a gap of 0 .. 63 timesteps; 0 for gap 0.
 GAP_INVERSE = (0,) + tuple(round((1 << (INVERSE_BITS - 1)) / gap) for gap in range(1, 1 << STREAK_BITS))

@@ -17,6 +17,7 @@ from hdl_keywords import RESERVED
 GENERATOR_DECORATORS = {"always", "always_comb", "always_seq", "instance"}
 EMITTED_VERBATIM = {"abs", "divmod", "max", "min", "pow", "round", "sum"}
 ADDS_UP = (ast.Add, ast.Sub, ast.Mult)
+SIZED = {"word", "unsigned", "signed", "number", "ReadPort", "WritePort", "Stream"}  # their arguments are widths
 
 Finding = tuple[int, str]  # line, message
 
@@ -232,6 +233,20 @@ def rom_of_foreign_ints(tree: ast.Module) -> Iterator[Finding]:
                 yield node.lineno, "ROM of values that may not be Python ints: write tuple(int(v) for v in ...)"
 
 
+def width_literal(tree: ast.Module) -> Iterator[Finding]:
+    """`intbv(0)[16:]`, `word(64)`, `data[32:]`: a width that stands here as a number stands somewhere else as well."""
+    for node in ast.walk(tree):
+        bounds: list[ast.expr | None] = []
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.step is None:
+            if node.slice.lower is not None and node.slice.upper is None or is_range(node.slice):
+                bounds = [node.slice.lower, node.slice.upper]
+        elif isinstance(node, ast.Call) and name_of(node.func) in SIZED:
+            bounds = [*node.args]
+        for bound in bounds:
+            if isinstance(bound, ast.Constant) and isinstance(bound.value, int) and bound.value > 1:
+                yield node.lineno, f"{bound.value} is a width: name it in model/formats.py or beside its format"
+
+
 GENERATOR_RULES: dict[str, Callable[[Generator], Iterator[Finding]]] = {
     "shift-of-compound": shift_of_compound,
     "compare-of-compound": compare_of_compound,
@@ -248,6 +263,7 @@ BLOCK_RULES: dict[str, Callable[[ast.FunctionDef, Set[str]], Iterator[Finding]]]
 }
 MODULE_RULES: dict[str, Callable[[ast.Module], Iterator[Finding]]] = {
     "rom-ints": rom_of_foreign_ints,
+    "width-literal": width_literal,
 }
 
 
@@ -257,6 +273,12 @@ MODULE_RULES: dict[str, Callable[[ast.Module], Iterator[Finding]]] = {
 def name_of(node: ast.AST) -> str:
     """The last part of a dotted name; empty for anything else."""
     return getattr(node, "id", getattr(node, "attr", ""))
+
+
+def is_range(bounds: ast.Slice) -> bool:
+    """`[7:4]`, high before low as hardware counts."""
+    ends = [end.value if isinstance(end, ast.Constant) else None for end in (bounds.lower, bounds.upper)]
+    return None not in ends and ends[0] > ends[1]
 
 
 def is_capital(name: str) -> bool:

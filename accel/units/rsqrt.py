@@ -11,7 +11,7 @@ Relative error below 2**-14. Valid range: 1 <= w < 2**54. Source: golden ``model
 from myhdl import Constant, Signal, always, block, intbv
 
 from accel.interfaces.signals import word
-from model.formats import RSQRT_BITS, VAR_BITS
+from model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
 from model.roms import RSQRT_FIRST, RSQRT_ROM
 
 NORMALIZE_STEPS = (16, 8, 4, 2, 1)  # pairs of bits
@@ -49,7 +49,7 @@ def newton(clk, src_valid, w, zeros, dst_valid, mant, q):
     """Seed and one Newton step for a normalized w."""
     TOP = VAR_BITS
     M_LOW = VAR_BITS - RSQRT_BITS
-    INDEX_LOW = VAR_BITS - 8
+    INDEX_LOW = VAR_BITS - SEED_INDEX_BITS
     THREE = 3 << FRAC
     HIGHEST = (1 << RSQRT_BITS) - 1
     FIRST = RSQRT_FIRST
@@ -62,7 +62,7 @@ def newton(clk, src_valid, w, zeros, dst_valid, mant, q):
     q_1, q_2, q_3, q_4, q_5, q_6 = [word(Q_BITS) for _ in range(6)]
     m_1, m_2, m_3 = [word(RSQRT_BITS) for _ in range(3)]
     seed_2, seed_3, seed_4, seed_5 = [word(RSQRT_BITS) for _ in range(4)]
-    index = word(8)
+    index = word(SEED_INDEX_BITS)
     square = word(SQUARE_TOP)
     product = word(PRODUCT_TOP)
     correction = word(CORRECTION_BITS)

@@ -7,7 +7,7 @@ below 2**-13 (bounded by a test). Valid range: 1 <= s < 2**20, gain_shift >= 1.
 
 import torch
 
-from model.formats import PROB_SUM_BITS, RECIP_BITS
+from model.formats import PROB_SUM_BITS, RECIP_BITS, SEED_INDEX_BITS
 from model.ops.rsqrt import bit_length
 from model.roms import RECIP_FIRST, RECIP_ROM
 
@@ -19,7 +19,7 @@ def recip(s: torch.Tensor, gain: int, gain_shift: int) -> tuple[torch.Tensor, to
     """Return ``(mant, shift)`` such that ``value * gain / s`` is ``value * mant >> shift``."""
     n = bit_length(s)
     m = s << (PROB_SUM_BITS - n)
-    seed = _SEED.to(s.device)[(m >> (PROB_SUM_BITS - 8)) - RECIP_FIRST]
+    seed = _SEED.to(s.device)[(m >> (PROB_SUM_BITS - SEED_INDEX_BITS)) - RECIP_FIRST]
     product = (seed * m) >> PROB_SUM_BITS
     root = ((seed * ((2 << 15) - product)) >> 15).clamp(max=MANT_MAX)
     return (root * gain) >> 16, n + gain_shift - 1

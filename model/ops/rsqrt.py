@@ -7,7 +7,7 @@ Relative error below 2**-14 (bounded by a test). Valid range: 1 <= w < 2**54. Fo
 
 import torch
 
-from model.formats import RSQRT_BITS, VAR_BITS
+from model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
 from model.roms import RSQRT_FIRST, RSQRT_ROM
 
 MANT_MAX = (1 << RSQRT_BITS) - 1
@@ -29,7 +29,7 @@ def rsqrt(w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``(mant, q)`` of ``w`` (any shape, 1 <= w < 2**54)."""
     q = (bit_length(w) + 1) >> 1
     m = (w << (VAR_BITS - 2 * q)) >> (VAR_BITS - 16)
-    seed = _SEED.to(w.device)[(m >> 8) - RSQRT_FIRST]
+    seed = _SEED.to(w.device)[(m >> (RSQRT_BITS - SEED_INDEX_BITS)) - RSQRT_FIRST]
     square = (seed * seed) >> 15
     product = (square * m) >> 16
     correction = (3 << 15) - product

@@ -57,7 +57,7 @@ STATEMENTS = [  # rule, wrong, right
     ("verbatim-call", "q.next = sum(mem)", "q.next = len(a)"),
     ("moving-slice", "q.next = word[(i + 1) * W:i * W]", "q.next = word[2 * W:W]"),
     ("moving-slice", "q.next = word[i:]", "q.next = word[i]"),
-    ("moving-slice", "q.next = word[W:i]", "q.next = word[8:]"),
+    ("moving-slice", "q.next = word[W:i]", "q.next = word[W:]"),
     ("rom-arithmetic", "q.next = GELU[a] + 1", "q.next = GELU[a]"),
     ("rom-arithmetic", "q.next = SIZES[a] > b", "q.next = SIZES[int(a)]"),
 ]
@@ -157,6 +157,27 @@ def test_rom_ints(rom, bad):
     assert rules(source) == ({"rom-ints"} if bad else set())
 
 
+@pytest.mark.parametrize(
+    "line, bad",
+    [
+        ("a = Signal(intbv(0)[16:])", True),
+        ("a = modbv(0)[32:]", True),
+        ("a = word(64)", True),
+        ("a = ReadPort(64)", True),
+        ("a = b[15:8]", True),
+        ("a = Signal(intbv(0)[BITS:])", False),
+        ("a = word(X_BITS)", False),
+        ("a = flag()", False),
+        ("a = intbv(0)[1:]", False),
+        ("a = names[2:5]", False),
+        ("a = range(64)", False),
+        ("a = word(64)  # myhdl: allow width-literal, the bus of the standard", False),
+    ],
+)
+def test_width_literal(line, bad):
+    assert rules(line) == ({"width-literal"} if bad else set())
+
+
 def test_a_reasoned_comment_allows_one_rule():
     wrong = "q.next = abs(a // 4)"
     assert in_generator(wrong) == {"division", "verbatim-call"}
@@ -170,6 +191,7 @@ def test_python_outside_generators_is_free():
 
 def test_every_rule_is_tested():
     tested = {rule for rule, _, _ in STATEMENTS} | {"reset-memory", "unreturned", "reserved-name", "rom-ints"}
+    tested.add("width-literal")
     assert tested == set(GENERATOR_RULES) | set(BLOCK_RULES) | set(MODULE_RULES)
 
 
