@@ -34,7 +34,7 @@ CHUNK = 256  # clips
 
 
 @dataclass(frozen=True)
-class Motion:
+class MotionMeasures:
     """Motion of clips, means over clips.
 
     Fields:
@@ -111,7 +111,7 @@ def class_consistency(clips: Tensor, classifier: FrameClassifier) -> float:
     return float((seen == seen.mode(dim=1, keepdim=True).values).double().mean())
 
 
-def motion(clips: Tensor) -> Motion:
+def motion(clips: Tensor) -> MotionMeasures:
     """Return the motion of clips (N, F, 1, H, W), at least three frames each.
 
     Raises:
@@ -122,7 +122,7 @@ def motion(clips: Tensor) -> Motion:
     paths = ink_centres(clips)
     nearest = [nearest_bouncing(part, clips.shape[-1] - DIGIT) for part in paths.split(CHUNK)]
     speed, departure = (torch.cat(parts) for parts in zip(*nearest, strict=True))
-    return Motion(
+    return MotionMeasures(
         speed=float(speed.mean()),
         acceleration=float(paths.diff(n=2, dim=1).norm(dim=2).mean()),
         departure=float(departure.mean()),
@@ -131,7 +131,7 @@ def motion(clips: Tensor) -> Motion:
 
 
 def nearest_bouncing(paths: Tensor, span: float) -> tuple[Tensor, Tensor]:
-    """Return speed and departure (N,) of paths (N, F, 2) from the nearest bouncing paths, see `Motion`.
+    """Return speed and departure (N,) of paths (N, F, 2) from the nearest bouncing paths, see `MotionMeasures`.
 
     Each axis by itself, by least squares over a grid of speeds (0.05 pixels per frame) and starts (a sixteenth of the
     span); where the ink's centre lies within its box is free.
