@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from house import MOST_LINES, House, beyond
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -66,6 +67,12 @@ def test_files_are_short():
     files = [path for folder in [*LAYERS, "radit", "tools", "tests", "examples"] for path in modules(folder)]
     lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: length for path, length in lengths.items() if length >= MAX_LINES} == {}, "split them"
+
+
+def test_functions_are_short():
+    """Without their docstrings. The sequencers of accel/ are being split."""
+    long = beyond(House(ROOT).function_lines(), MOST_LINES)
+    assert [each for each in long if not each.place.startswith("accel/")] == []
 
 
 @pytest.mark.parametrize("layer", LAYERS)

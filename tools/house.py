@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """The structure of the code in figures, and what is beyond the house's limits.
 
-usage: house.py [FOLDER]      a checkout of this repository at any commit; by default this one
-
 A room is a package of a layer, or a module at the layer's top. tests/test_house.py holds the limits.
 """
 
+import argparse
 import ast
 import sys
 from collections import Counter
@@ -17,7 +16,9 @@ from lint_myhdl import check
 from myhdl_rules import decorators
 
 LAYERS = ("model", "accel", "cosim", "reports")
+BESIDE = ("radit", "tools")  # no layers, but code whose functions count
 MOST_ARGUMENTS, MOST_FILES, MOST_LINES, MOST_COLUMNS = 12, 15, 60, 120
+NAME_WIDTH, COLUMN_WIDTH, SHOWN = 44, 12, 5
 ARITHMETIC = ("units", "ops")  # flat ports, a file each
 NOT_OURS = {".venv", ".tox", "build", "node_modules", ".git"}
 
@@ -36,6 +37,9 @@ class House:
         self.root = root
         self.sources = {path: path.read_text(encoding="utf-8") for layer in LAYERS for path in self._python(layer)}
         self.trees = {path: ast.parse(source, str(path)) for path, source in self.sources.items()}
+        self.beside = {
+            path: ast.parse(path.read_text(encoding="utf-8")) for name in BESIDE for path in self._python(name)
+        }
 
     def _python(self, folder: str) -> list[Path]:
         return sorted((self.root / folder).rglob("*.py"))
@@ -44,7 +48,8 @@ class House:
         return f"{path.relative_to(self.root)}:{line}"
 
     def functions(self) -> Iterator[tuple[Path, ast.FunctionDef]]:
-        for path, tree in self.trees.items():
+        """Every function with its file, those inside others too."""
+        for path, tree in (self.trees | self.beside).items():
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef):
                     yield path, node
@@ -80,11 +85,11 @@ class House:
         """Which room of a layer imports from which other one of it."""
         found = set()
         for path, tree in self.trees.items():
-            here = self._room(path.relative_to(self.root).with_suffix("").parts)
+            room = self._room(path.relative_to(self.root).with_suffix("").parts)
             for module in _imported(tree):
-                there = self._room(tuple(module.split(".")))
-                if there and there[0] == here[0] and there != here:
-                    found.add((".".join(here), ".".join(there)))
+                other = self._room(tuple(module.split(".")))
+                if other and other[0] == room[0] and other != room:
+                    found.add((".".join(room), ".".join(other)))
         return found
 
     def _room(self, parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -150,7 +155,11 @@ def _largest(sizes: Iterator[Sized]) -> list[Sized]:
 
 
 def _lines(node: ast.FunctionDef) -> int:
-    return (node.end_lineno or node.lineno) - node.lineno + 1
+    """From `def` to the end, without the docstring."""
+    first = node.body[0]
+    is_text = ast.get_docstring(node, clean=False) is not None
+    docstring = (first.end_lineno or first.lineno) - first.lineno + 1 if is_text else 0
+    return (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
 
 
 def _is_block(node: ast.FunctionDef) -> bool:
@@ -167,13 +176,13 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from inside if node.module in LAYERS else [node.module]
 
 
-def figures(house: House) -> dict[str, object]:
+def figures(house: House) -> dict[str, int]:
     """By name, as the table shows them."""
     arguments, files = house.block_arguments(), house.files_per_room()
     functions, columns = house.function_lines(), house.markdown_columns()
     return {
         "blocks between top and units": len(arguments),
-        "arguments of a block, at most": arguments[0].size,
+        "arguments of a block, at most": arguments[0].size if arguments else 0,
         f"blocks with more than {MOST_ARGUMENTS} arguments": len(beyond(arguments, MOST_ARGUMENTS)),
         "lines of radit_top": house.top_lines(),
         "files in a room, at most": files[0].size,
@@ -187,24 +196,46 @@ def figures(house: House) -> dict[str, object]:
     }
 
 
-def main(arguments: list[str]) -> int:
-    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent
-    if len(arguments) > 1 or not (root / "accel").is_dir():
-        print(f"no checkout of this repository: {root}" if len(arguments) == 1 else __doc__, file=sys.stderr)
-        return 2
-    house = House(root)
-    for name, value in figures(house).items():
-        print(f"{name:50} {value}")
-    over = [
+def beyond_the_limits(house: House) -> list[str]:
+    """The worst places, with what they measure."""
+    worst = [
         *beyond(house.block_arguments(), MOST_ARGUMENTS),
         *beyond(house.files_per_room(), MOST_FILES),
         *beyond(house.function_lines(), MOST_LINES),
-        *beyond(house.markdown_columns(), MOST_COLUMNS)[:5],
+        *beyond(house.markdown_columns(), MOST_COLUMNS)[:SHOWN],
     ]
-    for size, place in over:
-        print(f"  {place} ({size})")
-    for name, places in house.classes_twice().items():
-        print(f"  {name}: {', '.join(places)}")
+    twice = [f"class {name}: {', '.join(places)}" for name, places in house.classes_twice().items()]
+    return [*(f"{place} ({size})" for size, place in worst), *twice, *house.width_literals()]
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="house.py", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--repo",
+        action="append",
+        type=Path,
+        metavar="FOLDER",
+        help="a checkout of this repository at any commit; given again, one more column; by default this one",
+    )
+    options = parser.parse_args(arguments)
+    options.repo = options.repo or [Path(__file__).resolve().parent.parent]
+    for folder in options.repo:
+        if not (folder / "accel").is_dir():
+            parser.error(f"--repo is '{folder}', which is no checkout of this repository: give its top folder")
+    return options
+
+
+def main(arguments: list[str]) -> int:
+    houses = [House(folder.resolve()) for folder in parse(arguments).repo]
+    columns = [figures(house) for house in houses]
+    if len(houses) > 1:
+        print(" " * NAME_WIDTH, *(f"{house.root.name[-COLUMN_WIDTH:]:>{COLUMN_WIDTH}}" for house in houses))
+    for name in columns[0]:
+        print(f"{name:{NAME_WIDTH}}", *(f"{column[name]:>{COLUMN_WIDTH}}" for column in columns))
+    places = beyond_the_limits(houses[-1])
+    if places:
+        print("\nbeyond the limits:", *places, sep="\n  ")
     return 0
 
 

@@ -234,17 +234,36 @@ def rom_of_foreign_ints(tree: ast.Module) -> Iterator[Finding]:
 
 
 def width_literal(tree: ast.Module) -> Iterator[Finding]:
-    """`intbv(0)[16:]`, `word(64)`, `data[32:]`: a width that stands here as a number stands somewhere else as well."""
+    """`intbv(0)[16:]`, `word(64)`, `data[7:4]`, `level == 255`: a width, or a limit that follows from one,
+    that stands here as a number stands somewhere else as well."""
     for node in ast.walk(tree):
-        bounds: list[ast.expr | None] = []
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.step is None:
-            if node.slice.lower is not None and node.slice.upper is None or is_range(node.slice):
-                bounds = [node.slice.lower, node.slice.upper]
-        elif isinstance(node, ast.Call) and name_of(node.func) in SIZED:
-            bounds = [*node.args]
-        for bound in bounds:
-            if isinstance(bound, ast.Constant) and isinstance(bound.value, int) and bound.value > 1:
-                yield node.lineno, f"{bound.value} is a width: name it in model/formats.py or beside its format"
+        for value in [*_literal_widths(node), *_literal_limits(node)]:
+            yield (
+                node.lineno,
+                f"{value} is a width or follows from one: name it in model/formats.py or beside its format",
+            )
+
+
+def _literal_widths(node: ast.AST) -> list[int]:
+    """Numbers that size a signal, a port or a slice."""
+    candidates: list[ast.expr | None] = []
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.step is None:
+        if (node.slice.lower is not None and node.slice.upper is None) or is_range(node.slice):
+            candidates = [node.slice.lower, node.slice.upper]
+    elif isinstance(node, ast.Call) and name_of(node.func) in SIZED:
+        candidates = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return [value for each in candidates if (value := literal(each)) > 1]
+
+
+def _literal_limits(node: ast.AST) -> list[int]:
+    """Numbers 2**n and 2**n - 1, from 15 on, that a value is limited by or compared with."""
+    candidates: list[ast.expr] = []
+    if isinstance(node, ast.Call) and name_of(node.func) in {"intbv", "modbv"}:
+        candidates = [keyword.value for keyword in node.keywords if keyword.arg in {"min", "max"}]
+    elif isinstance(node, ast.Compare):
+        candidates = [node.left, *node.comparators]
+    found = [abs(literal(each)) for each in candidates]
+    return [value for value in found if value >= 15 and (value & (value - 1) == 0 or value & (value + 1) == 0)]
 
 
 GENERATOR_RULES: dict[str, Callable[[Generator], Iterator[Finding]]] = {
@@ -275,10 +294,16 @@ def name_of(node: ast.AST) -> str:
     return getattr(node, "id", getattr(node, "attr", ""))
 
 
+def literal(node: ast.AST | None) -> int:
+    """The number that stands there, also a negative one; else 0."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -literal(node.operand)
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else 0
+
+
 def is_range(bounds: ast.Slice) -> bool:
     """`[7:4]`, high before low as hardware counts."""
-    ends = [end.value if isinstance(end, ast.Constant) else None for end in (bounds.lower, bounds.upper)]
-    return None not in ends and ends[0] > ends[1]
+    return literal(bounds.lower) > literal(bounds.upper) and isinstance(bounds.upper, ast.Constant)
 
 
 def is_capital(name: str) -> bool:

@@ -1,10 +1,12 @@
 """tools/house.py: it counts what stands there, in this layout and in an older one."""
 
 import textwrap
+from pathlib import Path
 
 import pytest
 from house import House, figures, main
 
+ROOT = Path(__file__).resolve().parents[2]
 BLOCK = """
     @block
     def wide(clk, a, b, *, c):
@@ -35,7 +37,12 @@ def house(tmp_path):
         "model/low/__init__.py": "",
         "model/high/two.py": "from model import beside\n",
         "model/beside.py": "from model.low import one\n\n\nclass Same:\n    pass\n",
-        "cosim/run.py": "def long():\n" + "    pass\n" * 80,
+        "tools/one.py": "def short():\n    pass\n",
+        "cosim/run.py": "def long():\n"
+        + "    pass\n" * 80
+        + 'def told():\n    """A\n'
+        + "    word.\n" * 80
+        + '    """\n',
         "reports/empty.py": "from model.low.one import Same\n",
         "README.md": "x" * 130 + "\nshort\n",
         ".venv/NEWS.md": "x" * 500,
@@ -76,8 +83,17 @@ def test_places(house):
     assert house.classes_twice() == {"model.Same": ["model/beside.py:4", "model/low/one.py:4"]}
 
 
-def test_command_line(house, tmp_path, capsys):
-    assert main([str(house.root)]) == 0
+def test_command_line(house, capsys):
+    assert main(["--repo", str(house.root)]) == 0
     said = capsys.readouterr().out
-    assert "lines of radit_top" in said and "cosim/run.py:1 long (81)" in said
-    assert main([str(tmp_path / "nowhere")]) == 2
+    assert "lines of radit_top" in said and "cosim/run.py:1 long (81)" in said and "accel/top.py:5" in said
+    (house.root / "accel/top.py").write_text("@block\ndef radit_top(clk):\n    return []\n")
+    assert main(["--repo", str(house.root), "--repo", str(ROOT)]) == 0
+    first = capsys.readouterr().out.splitlines()[2].split()
+    assert first[-2] == "0" and int(first[-1]) > 2, "one column per checkout"
+
+
+def test_a_folder_that_is_no_checkout_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--repo", str(tmp_path / "nowhere")])
+    assert "nowhere', which is no checkout of this repository: give its top folder" in capsys.readouterr().err
