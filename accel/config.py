@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from model.errors import UserError
 
+FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
+
 
 def log2_exact(value: int) -> int:
     """Logarithm of a power of two."""
@@ -38,8 +40,10 @@ class BuildConfig:
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
             value = getattr(self, name)
-            if not is_power_of_two(value) or not 4 <= value <= 128:
-                raise UserError(f"array {name} is {value}; use a power of two from 4 to 128, such as 16x16.")
+            if not is_power_of_two(value) or not FEWEST_LANES <= value <= MOST_LANES:
+                raise UserError(
+                    f"array {name} is {value}; use a power of two from {FEWEST_LANES} to {MOST_LANES}, such as 16x16."
+                )
         for name in ("max_hidden", "max_mlp", "max_tokens", "max_contexts", "max_sub_blocks"):
             if getattr(self, name) < 1:
                 raise UserError(f"build parameter {name} is {getattr(self, name)}; give a positive number.")

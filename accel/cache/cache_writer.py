@@ -9,6 +9,7 @@ first.
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
+from accel.config import bits_for
 from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
 from accel.interfaces.streams import Command, Stream, WriteChannel
 from accel.interfaces.tile_command import KIND_BRANCH
@@ -104,7 +105,7 @@ def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, chan
     ctx = dim()
     skips, elsewhere, sends, may_pass, passes = (flag() for _ in range(5))
     offset, left, port_words = address(), address(), address()
-    held, unsent = word(FULL), word(2)
+    held, unsent = word(FULL), word(bits_for(STREAM_WORDS + 1))
 
     @always_comb
     def look_up():

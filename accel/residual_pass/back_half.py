@@ -2,6 +2,7 @@
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
+from accel.config import bits_for
 from accel.interfaces.signals import address, dim, flag, signed, word
 from accel.interfaces.streams import Stream
 from accel.residual_pass.walker import Position, walker
@@ -57,7 +58,7 @@ def pace_words(clk, aresetn, control, mode, decisions, norm, fifo, ports, regs, 
     phase = Signal(phases.IDLE)
     position, history, request = Position(), ports.streams.history, decisions.request
     was_last = flag()
-    settle = word(8)
+    settle = word(bits_for(SETTLE + 1))
     walk = walker(
         clk=clk, aresetn=aresetn, restart=control.start, step=control.fire, cond_base=ports.conditioning.base,
         regs=regs, position=position, config=config,

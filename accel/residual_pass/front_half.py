@@ -7,6 +7,7 @@ this timestep are read so much later that they meet it.
 from myhdl import always_comb, always_seq, block
 
 from accel.array.array_front import part_mux
+from accel.config import bits_for
 from accel.interfaces.signals import dim, flag, signed, word
 from accel.residual_pass.walker import Position, walker
 from accel.units.delay_lines import delay, delay_chain, gated_delay
@@ -68,7 +69,7 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
     CONTEXTS, CREDIT, AHEAD = config.max_contexts, config.fifo_credit, TILES_AHEAD
     position, streams = taken.position, ports.streams
     running, tile_ok, x_ok, branch_ok = (flag() for _ in range(4))
-    ahead = word(4)
+    ahead = word(bits_for(TILES_AHEAD + 1))
     in_fifo = dim()
     walk = walker(
         clk=clk, aresetn=aresetn, restart=start, step=taken.fire, cond_base=ports.conditioning.base, regs=regs,
