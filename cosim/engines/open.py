@@ -42,7 +42,7 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
         log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
         (convert or _exporter())(config, "verilog", folder)
 
-    folder = made_once(cache.resolve() / _key(config), make)
+    folder = made_once(cache.resolve() / export_key(config), make)
     return next(folder.glob("*.v"))
 
 
@@ -52,7 +52,7 @@ def _exporter() -> Callable:
     return convert
 
 
-def _key(config: BuildConfig) -> str:
+def export_key(config: BuildConfig) -> str:
     """Of the build, and of the code that the exported Verilog depends on."""
     facts = (astuple(config), version("myhdl"), code_digest(*SOURCES))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
