@@ -1,1 +1,1 @@
-"""The MAC array with its sequencers, operands and drain: everything that a computed sub-block runs through."""
+"""The MAC array with its operands and drain: everything that tile commands run through."""

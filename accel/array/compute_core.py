@@ -1,66 +1,82 @@
 """The compute core: tile commands in, words in the on-chip memories out.
 
-``gemm_front`` (array) -> ``drain_unit`` (requantize, GELU) -> hidden | K | V | A memory, or the softmax unit, whose
-numerators return through the probability memory. Wiring, write routing and the score mask.
+``array_front`` (array) -> ``drain_unit`` (requantize, GELU) -> hidden | K | V | A memory, or the softmax unit, whose
+numerators return through the probability memory. Wiring, and the routing of writes.
 """
 
-from myhdl import Signal, always_comb, block, intbv
+from myhdl import always_comb, block
 
-from accel.array.array_front import gemm_front
-from accel.array.drain import TokenScales, drain_unit
-from accel.config import bits_for, log2_exact
+from accel.array.array_front import array_front
+from accel.array.drain import drain_unit
+from accel.array.score_softmax import score_softmax
+from accel.config import bits_for
+from accel.interfaces.array_ports import ColumnPort, TokenScales
 from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import dim, flag
-from accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_SCORE, KIND_V
+from accel.interfaces.signals import flag, word
+from accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_V
 from accel.memory.on_chip import hidden_memory, narrow_memory, wide_memory
-from accel.units.lanes import pack
-from accel.units.softmax import softmax_unit
-from model.formats import ACC_BITS, INT8_BITS
+from model.formats import INT8_BITS
+
+
+class CoreWrites:
+    """What the drain writes inside the core.
+
+    Signals, all of them from ``route_writes``:
+        hidden, keys, values: WritePorts of R int8.
+        placed: 1 bit, the word for the hidden memory is O, whose lanes may lie in several frames.
+    """
+
+    def __init__(self, config) -> None:
+        self.hidden, self.keys, self.values = (WritePort(config.rows * INT8_BITS) for _ in range(3))
+        self.placed = flag()
 
 
 @block
-def score_mask(key, part, group, mask, config):
-    """Which of the R queries may see the key of slot ``key``: valid keys, and in temporal groups the same position."""
-    ROWS = config.rows
-    LOG_ROWS = log2_exact(ROWS)
-    BITS = log2_exact(config.wide)
-    interleave, first_lane = dim(), dim()
-    is_valid = flag()
-    visible = [flag() for _ in range(ROWS)]
+def compute_core(
+    clk, aresetn, restart, control, cmd, inputs, cache_room, results, header, group, monitor, config
+):  # fmt: skip
+    """Array, drain, softmax and the memories between them.
+
+    restart: pulse at the start of a timestep. control: CoreControl. cmd: TileCommand. inputs: ArrayInputs, of which A
+    memory, weight ring and parameters live outside. cache_room: the branch writer can take a whole tile. results:
+    ArrayResults. header: SubBlockHeader. group: AttentionGroup. monitor: Monitor.
+    """
+    columns, scales, writes = ColumnPort(config), TokenScales(config), CoreWrites(config)
+    drain_idle, front_busy = flag(), flag()
+    front = array_front(
+        clk=clk, aresetn=aresetn, restart=restart, cmd=cmd, inputs=inputs, cache_room=cache_room,
+        finish=results.finish, columns=columns, busy=front_busy, monitor=monitor, config=config,
+    )  # fmt: skip
+    drain = drain_unit(
+        clk=clk, aresetn=aresetn, finish=results.finish, columns=columns, params=inputs.params.read, idle=drain_idle,
+        header=header, scales=scales, drained=results.drained, config=config,
+    )  # fmt: skip
+    routes = route_writes(drained=results.drained, writes=writes, branch=results.branch)
+    softmax = score_softmax(
+        clk=clk, aresetn=aresetn, control=control, drained=results.drained, numerators=results.numerators,
+        scales=scales, header=header, group=group, events=monitor.events, config=config,
+    )  # fmt: skip
+    memories = core_memories(
+        clk=clk, operands=inputs.operands, writes=writes, numerators=results.numerators, a_tile=results.drained.a_tile,
+        group=group, config=config,
+    )  # fmt: skip
+    events = core_events(inputs=inputs, writes=writes, drained=results.drained, events=monitor.events)
 
     @always_comb
-    def prepare():
-        is_valid.next = key < group.keys
-        first_lane.next = part << LOG_ROWS
-        interleave.next = 0
-        if group.log_frames != 0:
-            for i in range(BITS):
-                if group.log_interleave > i:
-                    interleave.next[i] = 1
+    def drive_quiet():
+        control.quiet.next = drain_idle and not front_busy
 
-    judges = [judge_lane(is_valid, key, first_lane, interleave, visible[r], r) for r in range(ROWS)]
-    return prepare, judges, pack(visible, mask)
+    return front, drain, routes, softmax, memories, events, drive_quiet
 
 
 @block
-def judge_lane(is_valid, key, first_lane, interleave, visible, index):
-    """Whether query ``index`` of the row tile may see the key."""
-    INDEX = index
+def route_writes(drained, writes, branch):
+    """Send each requantized word to its memory. branch: WritePort of A memory. Combinational."""
+    hidden, keys, values = writes.hidden, writes.keys, writes.values
 
     @always_comb
-    def judge():
-        visible.next = is_valid and ((key ^ (first_lane | INDEX)) & interleave) == 0
-
-    return judge
-
-
-@block
-def route_writes(drained, hidden, keys, values, branch, placed):
-    """Send each requantized word to its memory."""
-
-    @always_comb
-    def hidden_port():
-        placed.next = drained.kind == KIND_O and drained.valid
+    def drive_hidden():
+        writes.placed.next = drained.kind == KIND_O and drained.valid
         hidden.enable.next = drained.gelu_valid or (
             drained.valid and (drained.kind == KIND_Q or drained.kind == KIND_O)
         )
@@ -72,136 +88,82 @@ def route_writes(drained, hidden, keys, values, branch, placed):
             hidden.addr.next = drained.addr
             hidden.data.next = drained.narrow
 
-    @always_comb
-    def other_ports():
-        keys.enable.next = drained.valid and drained.kind == KIND_K
-        keys.addr.next = drained.addr
-        keys.part.next = drained.part
-        keys.data.next = drained.narrow
-        values.enable.next = drained.valid and drained.kind == KIND_V
-        values.addr.next = drained.addr
-        values.part.next = drained.part
-        values.data.next = drained.narrow
-        branch.enable.next = drained.valid and drained.kind == KIND_BRANCH
-        branch.addr.next = drained.addr
-        branch.part.next = drained.part
-        branch.data.next = drained.narrow
-
-    return hidden_port, other_ports
+    return (
+        drive_hidden,
+        route_kind(drained=drained, kind=KIND_K, write=keys),
+        route_kind(drained=drained, kind=KIND_V, write=values),
+        route_kind(drained=drained, kind=KIND_BRANCH, write=branch),
+    )
 
 
 @block
-def compute_core(
-    clk,
-    aresetn,
-    restart,
-    attending,
-    cmd,
-    ring_head,
-    ring_tail,
-    param_count,
-    cache_room,
-    finish,
-    reads,
-    param_read,
-    branch,
-    drained,
-    numerators,
-    softmax_done,
-    quiet,
-    header,
-    group,
-    events,
-    activity,
-    config,
-):
-    """Array, drain, softmax and the memories between them.
+def route_kind(drained, kind, write):
+    """``write``: the words of one kind."""
+    KIND = kind
 
-    attending: pulse at the start of attention proper (jobs are numbered from it). reads: OperandPorts, of which A
-    and the weight ring live outside. branch: WritePort of A memory. numerators: WritePort of the probability
-    memory (observed by the trace). quiet: nothing is running or on its way.
+    @always_comb
+    def drive_write():
+        write.enable.next = drained.valid and drained.kind == KIND
+        write.addr.next = drained.addr
+        write.part.next = drained.part
+        write.data.next = drained.narrow
+
+    return drive_write
+
+
+@block
+def core_memories(clk, operands, writes, numerators, a_tile, group, config):
+    """Hidden, K, V and probability memory.
+
+    operands: OperandPorts, whose reads they answer. writes: CoreWrites. numerators: WritePort. a_tile: of the word for
+    the hidden memory.
     """
-    ROWS, COLS = config.rows, config.cols
-    KEY_DEPTH = config.padded_tokens
-    col_bits = max(1, log2_exact(COLS))
-    drain_col = Signal(intbv(0)[col_bits:])
-    column = Signal(intbv(0)[ROWS * ACC_BITS :])
-    owned, drain_idle, array_active, placed, front_busy = (flag() for _ in range(5))
-    scales = TokenScales(ROWS)
-    hidden, keys, values = (WritePort(ROWS * INT8_BITS) for _ in range(3))
-
-    front = gemm_front(
-        clk, aresetn, restart, cmd, ring_head, ring_tail, param_count, cache_room, owned, finish, reads, array_active,
-        front_busy, drain_col, column, activity, config,
-    )  # fmt: skip
-    drain = drain_unit(
-        clk, aresetn, finish, owned, drain_idle, drain_col, column, param_read, header, scales, drained, config
-    )
-    routes = route_writes(drained, hidden, keys, values, branch, placed)
-
-    # Softmax: scores stream in as they drain, numerators and per-token multipliers come out per job.
-    score_valid, dst_valid, dst_last, dst_odd, busy, score_write, score_read, recip_op = (flag() for _ in range(8))
-    mask = Signal(intbv(0)[ROWS:])
-    slot = Signal(intbv(0)[bits_for(KEY_DEPTH) :])
-    dst = Signal(intbv(0)[ROWS * INT8_BITS :])
-    masking = score_mask(drained.key, drained.part, group, mask, config)
-    softmax = softmax_unit(
-        clk=clk, aresetn=aresetn, src_valid=score_valid, src_first=drained.job_first, src_last=drained.job_last,
-        src=drained.wide, mask=mask, restart=attending, gain=header.gain, gain_shift=header.gain_shift,
-        dst_valid=dst_valid, dst=dst, dst_slot=slot, dst_last=dst_last, dst_parity=dst_odd, done=softmax_done,
-        busy=busy, mult_even=scales.mult_even, shift_even=scales.shift_even, mult_odd=scales.mult_odd,
-        shift_odd=scales.shift_odd, score_write=score_write, score_read=score_read, recip_valid=recip_op,
-        lanes=ROWS, max_keys=KEY_DEPTH,
-    )  # fmt: skip
+    K_BITS, V_BITS = bits_for(config.a_depth), bits_for(config.v_depth)
+    k_address, v_address = word(K_BITS), word(V_BITS)
 
     @always_comb
-    def wire_softmax():
-        score_valid.next = drained.valid and drained.kind == KIND_SCORE
-        numerators.enable.next = dst_valid
-        numerators.data.next = dst
-        if dst_odd:
-            numerators.addr.next = slot + KEY_DEPTH
-        else:
-            numerators.addr.next = slot
-
-    k_raddr = Signal(intbv(0)[bits_for(config.a_depth) :])
-    v_raddr = Signal(intbv(0)[bits_for(config.v_depth) :])
-    K_BITS, V_BITS = len(k_raddr), len(v_raddr)
-
-    @always_comb
-    def cut():
-        k_raddr.next = reads.k.addr[K_BITS:]
-        v_raddr.next = reads.v.addr[V_BITS:]
-
-    part = config.part
-    memories = (
-        hidden_memory(clk, hidden, placed, drained.a_tile, group, reads.hidden, config),
-        wide_memory(clk, keys, reads.k.enable, k_raddr, reads.k.data, config.a_depth, part, config),
-        wide_memory(clk, values, reads.v.enable, v_raddr, reads.v.data, config.v_depth, part, config),
-        narrow_memory(clk, numerators, reads.prob, 2 * KEY_DEPTH),
-    )
-
-    @always_comb
-    def observe():
-        quiet.next = drain_idle and not front_busy
-        events.array_cycles.next = array_active
-        events.requant_words.next = drained.valid or drained.gelu_valid
-        events.gelu_words.next = drained.gelu_valid
-        events.exp_words.next = dst_valid
-        events.recip_ops.next = recip_op
-        events.hidden_reads.next = reads.hidden.enable
-        events.hidden_writes.next = hidden.enable
-        events.k_reads.next = reads.k.enable
-        events.k_writes.next = keys.enable
-        events.v_reads.next = reads.v.enable
-        events.v_writes.next = values.enable
-        events.prob_reads.next = reads.prob.enable
-        events.prob_writes.next = dst_valid
-        events.score_reads.next = score_read
-        events.score_writes.next = score_write
-        events.weight_reads.next = reads.weight.enable
-        events.param_reads.next = param_read.enable
+    def drive_addresses():
+        k_address.next = operands.k.addr[K_BITS:]
+        v_address.next = operands.v.addr[V_BITS:]
 
     return (
-        front, drain, routes, masking, softmax, wire_softmax, cut, memories, observe,
+        drive_addresses,
+        hidden_memory(
+            clk=clk, write=writes.hidden, placed=writes.placed, tile=a_tile, group=group, read=operands.hidden,
+            config=config,
+        ),
+        wide_memory(
+            clk=clk, write=writes.keys, read_enable=operands.k.enable, raddr=k_address, rdata=operands.k.data,
+            depth=config.a_depth, bank=config.part, config=config,
+        ),
+        wide_memory(
+            clk=clk, write=writes.values, read_enable=operands.v.enable, raddr=v_address, rdata=operands.v.data,
+            depth=config.v_depth, bank=config.part, config=config,
+        ),
+        narrow_memory(clk=clk, write=numerators, read=operands.prob, depth=config.job_depth),
     )  # fmt: skip
+
+
+@block
+def core_events(inputs, writes, drained, events):
+    """Count what the drain delivers, and the accesses to memories."""
+    operands = inputs.operands
+
+    @always_comb
+    def drive_units():
+        events.requant_words.next = drained.valid or drained.gelu_valid
+        events.gelu_words.next = drained.gelu_valid
+
+    @always_comb
+    def drive_accesses():
+        events.hidden_reads.next = operands.hidden.enable
+        events.hidden_writes.next = writes.hidden.enable
+        events.k_reads.next = operands.k.enable
+        events.k_writes.next = writes.keys.enable
+        events.v_reads.next = operands.v.enable
+        events.v_writes.next = writes.values.enable
+        events.prob_reads.next = operands.prob.enable
+        events.weight_reads.next = inputs.weights.read.enable
+        events.param_reads.next = inputs.params.read.enable
+
+    return drive_units, drive_accesses

@@ -25,8 +25,8 @@ BURSTS_AHEAD = 4  # that may come before the array sees that there is no room
 def branch_writer(clk, aresetn, enable, finish, drained, write_back, idle, channel, regs, config):
     """Write drained branch tiles to the cache while ``enable``.
 
-    finish: Finish, whose ``cache_address`` counts from the slot's base. drained: Drained. write_back: WriteBack, of
-    which ``cache_room``. idle: flag, all written. channel: WriteChannel.
+    finish: TileFinish, whose ``cache_address`` counts from the slot's base. drained: DrainedWord. write_back:
+    WriteBack, of which ``cache_room``. idle: flag, all written. channel: WriteChannel.
     """
     ROWS, DEPTH, FULL = config.rows, config.branch_depth, config.branch_room
     MOST_BURSTS = PENDING_BURSTS - BURSTS_AHEAD

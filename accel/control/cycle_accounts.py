@@ -37,8 +37,8 @@ class Activity:
     Driven by the array's front: issues, operands of one k are read. held, a tile's last k waits for the drain
     registers. starved, a tile waits for weights or parameters. crowded, a branch tile waits for the branch writer.
     fills, operands are between the memories and the array.
-    Driven by the engines: attention_phase, mlp_phase: numbers of ``PHASES``, the product at work. settles, the barrier
-    behind a product. awaits_softmax, attention waits for the softmax of a job.
+    Driven by the engines: engine_phase, number of ``PHASES``, the step at work. settles, the barrier behind a step.
+    awaits_softmax, attention waits for the softmax of a job.
     Driven by the pass: streams, a word moves. lacks_words, it waits for the host, the cache or the history.
     normalizes, words are inside.
     Driven by the timestep sequencer: computing, an engine runs. loads, conditioning is on its way. writes, the
@@ -51,8 +51,7 @@ class Activity:
         self.starved = flag()
         self.crowded = flag()
         self.fills = flag()
-        self.attention_phase = phase_signal()
-        self.mlp_phase = phase_signal()
+        self.engine_phase = phase_signal()
         self.settles = flag()
         self.awaits_softmax = flag()
         self.streams = flag()
@@ -64,7 +63,7 @@ class Activity:
 
 
 @block
-def classify_cycle(activity, attention, account):
+def classify_cycle(activity, account):
     """``account = phase << CAUSE_BITS | cause`` of this cycle. Combinational."""
     phase = phase_signal()
     cause = Signal(intbv(0)[CAUSE_BITS:])
@@ -73,10 +72,7 @@ def classify_cycle(activity, attention, account):
     def find_phase():
         phase.next = PASS
         if activity.computing:
-            if attention:
-                phase.next = activity.attention_phase
-            else:
-                phase.next = activity.mlp_phase
+            phase.next = activity.engine_phase
 
     @always_comb
     def find_cause():

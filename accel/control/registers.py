@@ -8,7 +8,7 @@ accounts of cycles by phase and cause (``accel/control/cycle_accounts.py``) stan
 
 from typing import NamedTuple
 
-from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS
+from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, LOG_BITS
 from accel.interfaces.streams import LENGTH_BITS
 from accel.interfaces.top_ports import REGISTER_DATA_BITS
 from model.formats import COUNT_BITS, ERROR_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
@@ -16,8 +16,6 @@ from model.formats import COUNT_BITS, ERROR_BITS, FACTOR_BITS, SLOPE_BITS, STREA
 # Bits of the register ``control``; each reads as a pulse.
 START_BIT, NEW_IMAGE_BIT, CLEAR_BIT = range(3)
 START, NEW_IMAGE, CLEAR_COUNTERS = (1 << bit for bit in (START_BIT, NEW_IMAGE_BIT, CLEAR_BIT))
-
-LOG_BITS = 4  # of a logarithm of lanes or frames
 
 
 class Register(NamedTuple):

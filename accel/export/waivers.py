@@ -67,10 +67,10 @@ WAIVERS = (
     _unused("*_stream_fifo?_src_tready", _ROOM),
     _unused("*_stream_fifo?_dst_tvalid", _HOLDS),
     _unused("*_forecast_valid", _HOLDS),
-    _unused("*_softmax_unit0_busy", _OUTPUT),
-    _unused("*_softmax_unit0_dst_last", _OUTPUT),
+    _unused("*_score_softmax0_busy", _OUTPUT),
+    _unused("*_score_softmax0_dst_last", _OUTPUT),
     _unused("*_hidden_part", "A write port names the part of a wide word; the hidden memory's words have one part."),
-    _unused("*_part_1", _SQUARE),
+    _unused("*_operand_registers0_???_part", _SQUARE),
     _unused("*_read_operands0_gated_delay?_dst", _SQUARE),
 )
 

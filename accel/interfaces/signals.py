@@ -4,6 +4,7 @@ from myhdl import Signal, intbv
 
 ADDRESS_BITS = 32
 DIM_BITS = 16
+LOG_BITS = 4  # of a logarithm of lanes or frames
 
 
 def flag() -> Signal:

@@ -14,23 +14,11 @@ from myhdl import ConcatSignal, Signal, always_comb, block, intbv, modbv
 
 from accel.config import bits_for, log2_exact
 from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import ADDRESS_BITS, address, dim
+from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
 from accel.units.ram import banked_ram, word_ram
 from model.formats import INT8_BITS
 
 MAX_LOG_FRAMES = 7  # a frame has at least one of the W lanes, and W is at most 128
-
-
-class GroupRegisters:
-    """The attention group of the current block: tiles, valid keys and the placement of frames."""
-
-    def __init__(self) -> None:
-        self.row_tiles = dim()
-        self.col_tiles = dim()
-        self.keys = dim()
-        self.log_frames = Signal(intbv(0)[4:])
-        self.log_interleave = Signal(intbv(0)[4:])
-        self.frame_stride = dim()
 
 
 @block
@@ -40,11 +28,11 @@ def frame_offset(lane, tile, group, offset):
     ``(tile >> log_frames) + (((lane >> log_interleave) - tile) mod frames) * frame_stride``; spatial: ``tile``.
     """
     slot, frames_mask, frame = dim(), dim(), dim()
-    distance = Signal(modbv(0)[16:])
-    product = address()
+    distance = Signal(modbv(0)[DIM_BITS:])
+    frames_away = address()
 
     @always_comb
-    def split():
+    def drive_slot():
         slot.next = lane >> group.log_interleave
         frames_mask.next = 0
         for i in range(MAX_LOG_FRAMES):
@@ -52,56 +40,56 @@ def frame_offset(lane, tile, group, offset):
                 frames_mask.next[i] = 1
 
     @always_comb
-    def turn():
+    def drive_distance():
         distance.next = slot - tile
 
     @always_comb
-    def mask():
+    def drive_frame():
         frame.next = distance & frames_mask
 
     @always_comb
-    def scale():
-        product.next = frame * group.frame_stride
+    def drive_frames_away():
+        frames_away.next = frame * group.frame_stride
 
     @always_comb
-    def place():
-        offset.next = (tile >> group.log_frames) + product
+    def drive_offset():
+        offset.next = (tile >> group.log_frames) + frames_away
 
-    return split, turn, mask, scale, place
+    return drive_slot, drive_distance, drive_frame, drive_frames_away, drive_offset
 
 
 @block
 def bank_address(base, offset, log_parts, dst):
-    """``dst = base + (offset << log_parts)``, cut to the memory's address width."""
+    """``dst = base + (offset << log_parts)``, cut to the memory's address width. Combinational."""
     LOG_PARTS = log_parts
     BITS = len(dst)
     shifted, total = address(), Signal(modbv(0)[ADDRESS_BITS:])
 
     @always_comb
-    def move():
+    def drive_shifted():
         shifted.next = offset << LOG_PARTS
 
     @always_comb
-    def add():
+    def drive_total():
         total.next = base + shifted
 
     @always_comb
-    def cut():
+    def drive_dst():
         dst.next = total[BITS:]
 
-    return move, add, cut
+    return drive_shifted, drive_total, drive_dst
 
 
 @block
 def lane_number(part, log_rows, first, lane):
-    """W-lane of lane ``first`` of row part ``part``."""
+    """W-lane of lane ``first`` of row part ``part``. Combinational."""
     LOG_ROWS, FIRST = log_rows, first
 
     @always_comb
-    def number():
+    def drive_lane():
         lane.next = (part << LOG_ROWS) | FIRST
 
-    return number
+    return drive_lane
 
 
 @block
@@ -111,34 +99,33 @@ def bank_addresses(base, tile, part, group, dst, banks, lanes, log_parts, log_ro
     dst: packed addresses (bank 0 lowest), or one address when ``banks`` is 1: then all lanes lie together.
     """
     bits = len(dst) // banks
-    numbers = [dim() for _ in range(banks)]
-    offsets = [address() for _ in range(banks)]
-    addresses = [Signal(intbv(0)[bits:]) for _ in range(banks)]
-    lanes_of = [lane_number(part, log_rows, b * lanes, numbers[b]) for b in range(banks)]
-    places = [frame_offset(numbers[b], tile, group, offsets[b]) for b in range(banks)]
-    sums = [bank_address(base, offsets[b], log_parts, addresses[b]) for b in range(banks)]
+    numbers, offsets = [dim() for _ in range(banks)], [address() for _ in range(banks)]
+    addresses = [word(bits) for _ in range(banks)]
+    lane_numbers = [lane_number(part=part, log_rows=log_rows, first=b * lanes, lane=numbers[b]) for b in range(banks)]
+    places = [frame_offset(lane=numbers[b], tile=tile, group=group, offset=offsets[b]) for b in range(banks)]
+    sums = [bank_address(base=base, offset=offsets[b], log_parts=log_parts, dst=addresses[b]) for b in range(banks)]
     joined = ConcatSignal(*reversed(addresses)) if banks > 1 else addresses[0]
 
     @always_comb
-    def join():
+    def drive_dst():
         dst.next = joined
 
-    return lanes_of, places, sums, join
+    return lane_numbers, places, sums, drive_dst
 
 
 @block
 def write_enables(enable, part, dst, banks_per_part):
-    """One bit per bank: the banks of ``part`` when ``enable``."""
+    """One bit per bank: the banks of ``part`` when ``enable``. Combinational."""
     BANKS, PER_PART = len(dst), banks_per_part
 
     @always_comb
-    def spread():
+    def drive_enables():
         dst.next = 0
         for b in range(BANKS):
             if enable and part == (b // PER_PART):
                 dst.next[b] = 1
 
-    return spread
+    return drive_enables
 
 
 @block
@@ -146,111 +133,119 @@ def wide_memory(clk, write, read_enable, raddr, rdata, depth, bank, config, apar
     """Memory of W lanes, written R lanes at a time. raddr: one address, or one per bank when ``apart``."""
     parts = config.wide // config.rows
     banks = config.wide // bank
-    bits = len(raddr) // banks if apart else len(raddr)
-    BITS = bits
+    BITS = len(raddr) // banks if apart else len(raddr)
     enables = Signal(intbv(0)[banks:])
-    waddr = Signal(intbv(0)[len(raddr) :])
-    one = Signal(intbv(0)[bits:])
-    wdata = Signal(intbv(0)[config.wide * INT8_BITS :])
+    one_address, waddr = word(BITS), word(len(raddr))
+    wdata = word(config.wide * INT8_BITS)
     copies = ConcatSignal(*[write.data] * parts) if parts > 1 else write.data
-    addresses = ConcatSignal(*[one] * banks) if apart and banks > 1 else one
+    addresses = ConcatSignal(*[one_address] * banks) if apart and banks > 1 else one_address
 
     @always_comb
-    def cut():
-        one.next = write.addr[BITS:]
+    def drive_one_address():
+        one_address.next = write.addr[BITS:]
 
     @always_comb
-    def join():
+    def drive_copies():
         wdata.next = copies
         waddr.next = addresses
 
-    enable = write_enables(write.enable, write.part, enables, banks // parts)
-    ram = banked_ram(clk, enables, waddr, wdata, read_enable, raddr, rdata, depth, bank, addressed_apart=apart)
-    return cut, join, enable, ram
+    enable = write_enables(enable=write.enable, part=write.part, dst=enables, banks_per_part=banks // parts)
+    ram = banked_ram(
+        clk=clk, write=enables, waddr=waddr, wdata=wdata, read=read_enable, raddr=raddr, rdata=rdata, depth=depth,
+        bank=bank, addressed_apart=apart,
+    )  # fmt: skip
+    return drive_one_address, drive_copies, enable, ram
 
 
 @block
 def narrow_memory(clk, write, read, depth):
     """Memory of one word width with 32-bit port addresses."""
     BITS = bits_for(depth)
-    waddr, raddr = Signal(intbv(0)[BITS:]), Signal(intbv(0)[BITS:])
+    waddr, raddr = word(BITS), word(BITS)
 
     @always_comb
-    def cut():
+    def drive_addresses():
         waddr.next = write.addr[BITS:]
         raddr.next = read.addr[BITS:]
 
-    return cut, word_ram(clk, write.enable, waddr, write.data, read.enable, raddr, read.data, depth)
+    ram = word_ram(
+        clk=clk, write=write.enable, waddr=waddr, wdata=write.data, read=read.enable, raddr=raddr, rdata=read.data,
+        depth=depth,
+    )  # fmt: skip
+    return drive_addresses, ram
 
 
 @block
 def hidden_memory(clk, write, placed, tile, group, read, config):
-    """Hidden memory: natural addresses, except for writes with ``placed`` (O of temporal groups)."""
-    depth = config.hidden_depth
-    bits = bits_for(depth)
-    if config.frame_banks == 1:
-        offset = address()
-        total = Signal(modbv(0)[ADDRESS_BITS:])
-        LOG_PARTS = log2_exact(config.wide // config.rows)
-        natural = WritePort(config.rows * INT8_BITS)
+    """Hidden memory: natural addresses, except for writes with ``placed`` (O of temporal groups).
 
-        @always_comb
-        def move():
-            offset.next = 0
-            if placed:
-                offset.next = tile << LOG_PARTS
+    write: WritePort. tile: supertile of the word, in its context. group: AttentionGroup. read: ReadPort.
+    """
+    if config.frame_banks > 1:
+        return banked_hidden_memory(
+            clk=clk, write=write, placed=placed, tile=tile, group=group, read=read, config=config
+        )
+    LOG_PARTS = log2_exact(config.wide // config.rows)
+    offset, total = address(), Signal(modbv(0)[ADDRESS_BITS:])
+    natural = WritePort(config.rows * INT8_BITS)
 
-        @always_comb
-        def add():
-            total.next = write.addr + offset
+    @always_comb
+    def drive_offset():
+        offset.next = 0
+        if placed:
+            offset.next = tile << LOG_PARTS
 
-        @always_comb
-        def hand_on():
-            natural.enable.next = write.enable
-            natural.addr.next = total
-            natural.data.next = write.data
+    @always_comb
+    def drive_total():
+        total.next = write.addr + offset
 
-        return move, add, hand_on, narrow_memory(clk, natural, read, depth)
-    return banked_hidden_memory(clk, write, placed, tile, group, read, bits, config)
+    @always_comb
+    def drive_natural():
+        natural.enable.next = write.enable
+        natural.addr.next = total
+        natural.data.next = write.data
+
+    memory = narrow_memory(clk=clk, write=natural, read=read, depth=config.hidden_depth)
+    return drive_offset, drive_total, drive_natural, memory
 
 
 @block
-def banked_hidden_memory(clk, write, placed, tile, group, read, bits, config):
-    """The hidden memory with one address per bank on the write side."""
-    banks = config.rows // config.bank
-    waddr, natural, spread = (Signal(intbv(0)[banks * bits :]) for _ in range(3))
-    raddr = Signal(intbv(0)[banks * bits :])
-    one_read, one_write = Signal(intbv(0)[bits:]), Signal(intbv(0)[bits:])
+def banked_hidden_memory(clk, write, placed, tile, group, read, config):
+    """The hidden memory with one address per bank on the write side. The arguments are those of ``hidden_memory``."""
+    banks, log_rows = config.rows // config.bank, log2_exact(config.rows)
+    BITS = bits_for(config.hidden_depth)
+    waddr, raddr, natural, spread = (word(banks * BITS) for _ in range(4))
+    one_read, one_write = word(BITS), word(BITS)
     reads = ConcatSignal(*[one_read] * banks) if banks > 1 else one_read
     writes = ConcatSignal(*[one_write] * banks) if banks > 1 else one_write
     enables = Signal(intbv(0)[banks:])
-    zero = Signal(intbv(0)[1:])
-    BITS = bits
-    log_rows = log2_exact(config.rows)
-    log_parts = log2_exact(config.wide) - log_rows
-    spread_out = bank_addresses(write.addr, tile, write.part, group, spread, banks, config.bank, log_parts, log_rows)
-    enable = write_enables(write.enable, zero, enables, banks)
+    no_part = flag()
+    places = bank_addresses(
+        base=write.addr, tile=tile, part=write.part, group=group, dst=spread, banks=banks, lanes=config.bank,
+        log_parts=log2_exact(config.wide) - log_rows, log_rows=log_rows,
+    )  # fmt: skip
+    enable = write_enables(enable=write.enable, part=no_part, dst=enables, banks_per_part=banks)
+    ram = banked_ram(
+        clk=clk, write=enables, waddr=waddr, wdata=write.data, read=read.enable, raddr=raddr, rdata=read.data,
+        depth=config.hidden_depth, bank=config.bank, addressed_apart=True,
+    )  # fmt: skip
 
     @always_comb
-    def cut():
+    def drive_one_address():
         one_read.next = read.addr[BITS:]
         one_write.next = write.addr[BITS:]
 
     @always_comb
-    def join():
+    def drive_copies():
         raddr.next = reads
         natural.next = writes
-        zero.next = 0
+        no_part.next = 0
 
     @always_comb
-    def choose():
+    def drive_waddr():
         if placed:
             waddr.next = spread
         else:
             waddr.next = natural
 
-    ram = banked_ram(
-        clk, enables, waddr, write.data, read.enable, raddr, read.data, config.hidden_depth, config.bank,
-        addressed_apart=True,
-    )  # fmt: skip
-    return spread_out, enable, cut, join, choose, ram
+    return places, enable, ram, drive_one_address, drive_copies, drive_waddr

@@ -8,52 +8,102 @@ from myhdl import Signal, always_comb, always_seq, block, enum, modbv
 
 from accel.config import log2_exact
 from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.signals import ADDRESS_BITS, address, flag
 from accel.memory.on_chip import narrow_memory
-from model.formats import INT8_BITS
+from model.formats import INT8_BITS, PARAM_BITS
 
 
 @block
-def weight_streamer(
-    clk, aresetn, restart, start, base, words, ring_head, ring_tail, read, cmd, src, weight_write, config
-):
-    """Fetch ``words`` from ``base`` on ``start`` (pulse) into the ring.
+def weight_streamer(clk, aresetn, restart, fetch, ring, channel, config):
+    """Fetch the weights of a sub-block into the ring.
 
-    restart: pulse, empties the ring (start of a timestep). ring_head: words written; ring_tail: words released
-    (both free-running). read: ReadPort of the ring. weight_write: high per word written.
+    restart: pulse, empties the ring (start of a timestep). fetch: OperandFetch. ring: WeightRing. channel: ReadChannel.
     """
     DEPTH = config.weight_depth
     RING_BITS = log2_exact(DEPTH)
+    level = Signal(modbv(0)[ADDRESS_BITS:])
+    has_room = flag()
+    write = WritePort(config.wide * INT8_BITS)
+    stream = stream_fetch(
+        clk=clk, aresetn=aresetn, start=fetch.start, base=fetch.weight_addr, words=fetch.weight_words,
+        has_room=has_room, channel=channel,
+    )  # fmt: skip
+
+    @always_comb
+    def drive_level():
+        level.next = ring.head - ring.tail
+
+    @always_comb
+    def drive_has_room():
+        has_room.next = level < DEPTH
+
+    @always_comb
+    def drive_write():
+        write.enable.next = channel.moves
+        write.addr.next = ring.head[RING_BITS:]
+        write.data.next = channel.data.tdata
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_head():
+        if restart:
+            ring.head.next = 0
+        elif channel.moves:
+            ring.head.next = ring.head + 1
+
+    memory = narrow_memory(clk=clk, write=write, read=ring.read, depth=DEPTH)
+    return stream, drive_level, drive_has_room, drive_write, advance_head, memory
+
+
+@block
+def param_loader(clk, aresetn, fetch, store, channel, config):
+    """Fetch the requantization parameters of a sub-block.
+
+    fetch: OperandFetch. store: ParameterStore. channel: ReadChannel.
+    """
+    has_room = flag()
+    write = WritePort(PARAM_BITS)
+    stream = stream_fetch(
+        clk=clk, aresetn=aresetn, start=fetch.start, base=fetch.param_addr, words=fetch.param_entries,
+        has_room=has_room, channel=channel,
+    )  # fmt: skip
+
+    @always_comb
+    def drive_write():
+        has_room.next = True
+        write.enable.next = channel.moves
+        write.addr.next = store.loaded
+        write.data.next = channel.data.tdata
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count_loaded():
+        if fetch.start:
+            store.loaded.next = 0
+        elif channel.moves:
+            store.loaded.next = store.loaded + 1
+
+    memory = narrow_memory(clk=clk, write=write, read=store.read, depth=config.param_depth)
+    return stream, drive_write, count_loaded, memory
+
+
+@block
+def stream_fetch(clk, aresetn, start, base, words, has_room, channel):
+    """On ``start`` (pulse) ask for ``words`` from ``base``, and take them while there ``has_room``.
+
+    channel: ReadChannel.
+    """
     phases = enum("IDLE", "ASK", "STREAM")
     phase = Signal(phases.IDLE)
-    level = Signal(modbv(0)[32:])
     left = address()
-    write = WritePort(config.wide * INT8_BITS)
-    take = flag()
+    cmd, data = channel.cmd, channel.data
 
     @always_comb
-    def fill():
-        level.next = ring_head - ring_tail
-
-    @always_comb
-    def handshake():
+    def drive_handshake():
         cmd.tvalid.next = phase == phases.ASK
-        src.tready.next = phase == phases.STREAM and level < DEPTH
-        take.next = phase == phases.STREAM and level < DEPTH and src.tvalid
-
-    @always_comb
-    def store():
-        weight_write.next = take
-        write.enable.next = take
-        write.addr.next = ring_head[RING_BITS:]
-        write.data.next = src.tdata
+        data.tready.next = phase == phases.STREAM and has_room
+        channel.moves.next = phase == phases.STREAM and has_room and data.tvalid
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
-        if restart:
-            ring_head.next = 0
-        elif take:
-            ring_head.next = ring_head + 1
         if phase == phases.IDLE:
             if start:
                 cmd.taddr.next = base
@@ -64,53 +114,9 @@ def weight_streamer(
             if cmd.tready:
                 phase.next = phases.STREAM
         elif phase == phases.STREAM:
-            if take:
+            if channel.moves:
                 left.next = left - 1
                 if left == 1:
                     phase.next = phases.IDLE
 
-    return fill, handshake, store, sequence, narrow_memory(clk, write, read, DEPTH)
-
-
-@block
-def param_loader(clk, aresetn, start, base, entries, param_count, read, cmd, src, param_write, config):
-    """Fetch ``entries`` parameters from ``base`` on ``start`` (pulse); param_count tells how many have arrived."""
-    phases = enum("IDLE", "ASK", "STREAM")
-    phase = Signal(phases.IDLE)
-    left = dim()
-    write = WritePort(64)
-    take = flag()
-
-    @always_comb
-    def handshake():
-        cmd.tvalid.next = phase == phases.ASK
-        src.tready.next = phase == phases.STREAM
-        take.next = phase == phases.STREAM and src.tvalid
-
-    @always_comb
-    def store():
-        param_write.next = take
-        write.enable.next = take
-        write.addr.next = param_count
-        write.data.next = src.tdata
-
-    @always_seq(clk.posedge, reset=aresetn)
-    def sequence():
-        if phase == phases.IDLE:
-            if start:
-                cmd.taddr.next = base
-                cmd.tlen.next = entries
-                left.next = entries
-                param_count.next = 0
-                phase.next = phases.ASK
-        elif phase == phases.ASK:
-            if cmd.tready:
-                phase.next = phases.STREAM
-        elif phase == phases.STREAM:
-            if take:
-                param_count.next = param_count + 1
-                left.next = left - 1
-                if left == 1:
-                    phase.next = phases.IDLE
-
-    return handshake, store, sequence, narrow_memory(clk, write, read, config.param_depth)
+    return drive_handshake, sequence

@@ -6,11 +6,11 @@ this timestep are read so much later that they meet it.
 
 from myhdl import always_comb, always_seq, block
 
-from accel.array.array_front import part_mux
 from accel.config import bits_for
 from accel.interfaces.signals import dim, flag, signed, word
 from accel.residual_pass.walker import Position, walker
 from accel.units.delay_lines import delay, delay_chain, gated_delay
+from accel.units.lanes import part_mux
 from accel.units.residual import LATENCY as RESIDUAL_LATENCY
 from accel.units.residual import residual_unit
 from accel.units.reuse import LATENCY as REUSE_LATENCY
@@ -182,7 +182,7 @@ def add_branch(clk, progress, header, operands, ports, handover, config):
     own, branch = word(ROWS * INT8_BITS), word(ROWS * INT8_BITS)
     gate = signed(GATE_BITS)
     valid, saturated = flag(), flag()
-    pick = part_mux(word=memories.a_read.data, part=operands.part, dst=own, parts=PARTS, bits=ROWS * INT8_BITS)
+    pick = part_mux(joined=memories.a_read.data, part=operands.part, dst=own, parts=PARTS, bits=ROWS * INT8_BITS)
 
     @always_comb
     def pick_operands():

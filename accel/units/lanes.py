@@ -7,6 +7,7 @@ nothing without ``valid``: that is clock gating in hardware, and in Verilator on
 
 ``pack`` joins a list of signals into a word, lane 0 lowest; ``unpack`` splits one. Both are wires: no latency, no
 rounding. Lane width = ``len(lanes[0])``, and ``len(joined) == len(lanes) * len(lanes[0])``.
+``part_mux`` picks one of the parts that a word consists of, several lanes wide.
 ``signal_list`` makes the sized signals of a unit's products, sums and shifts, one per lane.
 """
 
@@ -87,3 +88,34 @@ def any_lane(flags, dst):
         dst.next = joined > 0  # unlike "!=", low in VHDL as long as the flags are unknown
 
     return decide
+
+
+@block
+def part_mux(joined, part, dst, parts, bits):
+    """``dst = joined[part * bits +: bits]``, combinational; parts is a build constant."""
+    if parts == 1:
+        return slice_piece(joined=joined, piece=dst, low=0, bits=bits)
+    pieces = [word(bits) for _ in range(parts)]
+    slices = [slice_piece(joined=joined, piece=pieces[i], low=i * bits, bits=bits) for i in range(parts)]
+
+    @always_comb
+    def drive_dst():
+        dst.next = pieces[0]
+        for i in range(1, parts):
+            if part == i:
+                dst.next = pieces[i]
+
+    return slices, drive_dst
+
+
+@block
+def slice_piece(joined, piece, low, bits):
+    """``piece = joined[low +: bits]`` with constant bounds."""
+    HIGH = low + bits
+    LOW = low
+
+    @always_comb
+    def drive_piece():
+        piece.next = joined[HIGH:LOW]
+
+    return drive_piece

@@ -75,7 +75,7 @@ BOXES = (
     Box("memory", 560, 245, 130, 46, ("A memory",), "memory/on_chip.py"),
     Box("logic", 330, 345, 200, 60, ("drain: requantize,", "GELU, softmax"), "array/drain.py"),
     Box("logic", 590, 345, 200, 60, ("MAC array", "R x C int8 MACs"), "array/array_front.py"),
-    Box("logic", 880, 345, 200, 60, ("order of products and tiles",), "array/product_sequencer.py"),
+    Box("logic", 880, 345, 200, 60, ("order of products and tiles",), "sequencers/product_sequencer.py"),
     Box("memory", 400, 440, 280, 46, ("hidden, K, V, scores, numerators",), "memory/on_chip.py"),
     Box("memory", 700, 440, 140, 46, ("weight ring",), "memory/weights.py"),
     Box("external", 250, 535, 160, 40, ("branch cache",), "cache/cache_reader.py"),

@@ -7,7 +7,8 @@ import math
 from collections import deque
 
 from accel.array.array_front import OPERAND_LATENCY
-from accel.array.drain import FREE_AT_START, QUIET_CYCLES, START_DELAY
+from accel.array.column_walk import FREE_AT_START, START_DELAY
+from accel.array.drain import QUIET_CYCLES
 from accel.config import BuildConfig
 from accel.units.fifo import LATENCY as FIFO_LATENCY
 from accel.units.requant import LATENCY as REQUANT_LATENCY
@@ -50,7 +51,7 @@ class BranchWriter:
         return left
 
 
-class GemmFront:
+class ArrayFront:
     """The front and the drain registers: one tile after the other.
 
     ``accepted``: cycle in which the last tile was accepted; ``finished``: of its last k.

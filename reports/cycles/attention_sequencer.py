@@ -1,5 +1,5 @@
-"""``accel.array.attention_sequencer`` and ``accel.units.softmax``: scores and values, one job per context, head and
-query row tile."""
+"""``accel.sequencers.attention_sequencer`` and ``accel.units.softmax``: scores and values, one job per context,
+head and query row tile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accel.config import BuildConfig
 from accel.dims import Dims
 from accel.units.softmax import done_latency
-from reports.cycles.array_front import GemmFront
+from reports.cycles.array_front import ArrayFront
 from reports.cycles.product_sequencer import looks
 
 LOOK_TO_SCORE = 4  # looking for a context -> its first score tile offered
@@ -60,8 +60,8 @@ class SoftmaxUnit:
         return self.done
 
 
-def attend_sequencer(
-    start: float, active: tuple[int, ...], group: Group, front: GemmFront, build: BuildConfig
+def attention_sequencer(
+    start: float, active: tuple[int, ...], group: Group, front: ArrayFront, build: BuildConfig
 ) -> float:
     """Scores and values of the contexts ``active`` from the pulse ``start`` on; returns the cycle of the done pulse."""
     softmax = SoftmaxUnit(build.rows)
@@ -79,7 +79,7 @@ def attend_sequencer(
     return _values(look, *pending, group, front) + 1
 
 
-def _scores(offer: float, group: Group, front: GemmFront, build: BuildConfig) -> float:
+def _scores(offer: float, group: Group, front: ArrayFront, build: BuildConfig) -> float:
     """Score tiles of a job; returns the cycle in which the sequencer goes on."""
     for _ in range(group.key_tiles):
         front.tile(offer, group.head_dim, build.cols)
@@ -87,7 +87,7 @@ def _scores(offer: float, group: Group, front: GemmFront, build: BuildConfig) ->
     return front.accepted + SCORES_TO_NEXT
 
 
-def _values(at: float, done: float, columns: tuple[int, ...], group: Group, front: GemmFront) -> float:
+def _values(at: float, done: float, columns: tuple[int, ...], group: Group, front: ArrayFront) -> float:
     """Value tiles of a job whose softmax is done; returns the cycle in which the sequencer goes on."""
     offer = max(at, done + SEEN) + AWAIT_TO_VALUE
     for count in columns:

@@ -1,15 +1,14 @@
-"""``accel.array.attention_engine`` and ``accel.array.mlp_engine``: the products of a sub-block with the barriers
-between them."""
+"""``accel.sequencers.engines``: the steps of a sub-block with the barriers between them."""
 
 from __future__ import annotations
 
 from accel.config import BuildConfig
 from accel.dims import Dims
 from reports.cost.traffic import PARAM_BYTES
-from reports.cycles.array_front import BranchWriter, GemmFront
-from reports.cycles.attention_sequencer import Group, attend_sequencer
+from reports.cycles.array_front import ArrayFront, BranchWriter
+from reports.cycles.attention_sequencer import Group, attention_sequencer
 from reports.cycles.memory import MemoryModel, ParamLoader, Traffic, WeightStreamer
-from reports.cycles.product_sequencer import Inputs, linear_sequencer, products
+from reports.cycles.product_sequencer import Inputs, product_sequencer, products
 
 PULSE = 1  # from the decision of a sequencer to its pulse
 SETTLE = 2  # a done pulse -> the barrier looks for quiet
@@ -48,7 +47,7 @@ class Engines:
         weights = WeightStreamer(self._build, self._memory, fetch)
         for amount, rate in ((self._entries[sub_block % 2] * PARAM_BYTES, PARAM_BYTES), *traffic):
             weights.yield_to(amount, rate)
-        inputs, front = Inputs(weights, ParamLoader(self._memory, fetch), writer), GemmFront()
+        inputs, front = Inputs(weights, ParamLoader(self._memory, fetch), writer), ArrayFront()
         engine = self._mlp if sub_block % 2 else self._attention
         ends = engine(sub_block // 2 % 2, active, front, inputs)
         spans, before = {}, -float(PULSE)  # the cycle of the done pulse counts as the engine's first phase
@@ -56,21 +55,21 @@ class Engines:
             spans[phase], before = end - before, end
         return spans, writer.idle if writer else 0.0
 
-    def _linear(self, name: str, start: float, active: tuple[int, ...], front: GemmFront, inputs: Inputs) -> float:
-        return linear_sequencer(self._products[name], start, active, front, inputs, self._build)
+    def _linear(self, name: str, start: float, active: tuple[int, ...], front: ArrayFront, inputs: Inputs) -> float:
+        return product_sequencer(self._products[name], start, active, front, inputs, self._build)
 
-    def _attention(self, parity: int, active: tuple[int, ...], front: GemmFront, inputs: Inputs) -> Spans:
+    def _attention(self, parity: int, active: tuple[int, ...], front: ArrayFront, inputs: Inputs) -> Spans:
         """The end of each phase, the last cycle of its barrier included."""
         done = 0.0
         for name in ("q", "k", "v"):
             done = self._linear(name, done + PULSE, active, front, inputs)
         made = front.quiet(done + SETTLE) + PULSE
-        done = attend_sequencer(made, active, self._groups[parity], front, self._build)
+        done = attention_sequencer(made, active, self._groups[parity], front, self._build)
         attended = front.quiet(done + SETTLE) + PULSE
         done = self._linear("projection", attended, active, front, inputs)
         return {"qkv": made, "attend": attended, "projection": front.quiet(done + SETTLE) + PULSE}
 
-    def _mlp(self, parity: int, active: tuple[int, ...], front: GemmFront, inputs: Inputs) -> Spans:
+    def _mlp(self, parity: int, active: tuple[int, ...], front: ArrayFront, inputs: Inputs) -> Spans:
         """The end of each phase, the last cycle of its barrier included."""
         done = self._linear("fc1", PULSE, active, front, inputs)
         expanded = front.quiet(done + SETTLE) + PULSE

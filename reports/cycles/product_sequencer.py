@@ -1,4 +1,4 @@
-"""``accel.array.product_sequencer``: the tiles of a product with weights, in the order in which the weights stream."""
+"""``accel.sequencers.product_sequencer``: the tiles of a product, in the order in which the weights stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accel.config import BuildConfig
 from accel.dims import Dims
-from reports.cycles.array_front import BranchWriter, GemmFront
+from reports.cycles.array_front import ArrayFront, BranchWriter
 from reports.cycles.memory import ParamLoader, WeightStreamer
 
 START_TO_OFFER = 4  # start pulse -> first tile offered, without the looks for a computing context
@@ -66,8 +66,8 @@ def looks(active: tuple[int, ...], position: int) -> int:
     return active[position] - (active[position - 1] if position else -1)
 
 
-def linear_sequencer(
-    product: Product, start: float, active: tuple[int, ...], front: GemmFront, inputs: Inputs, build: BuildConfig
+def product_sequencer(
+    product: Product, start: float, active: tuple[int, ...], front: ArrayFront, inputs: Inputs, build: BuildConfig
 ) -> float:
     """Run a product from the pulse ``start`` on for the contexts ``active``; returns the cycle of its done pulse."""
     offer = start + START_TO_OFFER
@@ -89,7 +89,7 @@ def linear_sequencer(
     return front.accepted + ACCEPT_TO_DONE
 
 
-def _tile(offer: float, product: Product, columns: int, front: GemmFront, inputs: Inputs) -> float:
+def _tile(offer: float, product: Product, columns: int, front: ArrayFront, inputs: Inputs) -> float:
     """One tile; a branch tile waits for room in the branch writer."""
     if not (product.branch and inputs.writer):
         return front.tile(offer, product.depth, columns)

@@ -1,0 +1,132 @@
+"""From the running tile to operands at the array: reads, and the registers behind the memories."""
+
+from myhdl import always, always_comb, always_seq, block
+
+from accel.config import log2_exact
+from accel.interfaces.signals import dim, flag, word
+from accel.interfaces.tile_command import FROM_A, FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, FROM_WEIGHT, SOURCE_BITS
+from accel.units.lanes import part_mux
+from model.formats import INT8_BITS
+
+
+@block
+def operand_reads(tile, inputs, config):
+    """Read the operands of the k that ``tile``, a RunningTile, issues. inputs: ArrayInputs. Combinational."""
+    RING_BITS = log2_exact(config.weight_depth)
+    operands, weights = inputs.operands, inputs.weights.read
+    row_is_a, row_is_weight = flag(), flag()
+
+    @always_comb
+    def drive_enables():
+        operands.a.enable.next = tile.issue and (tile.row_source == FROM_A or tile.col_source == FROM_A)
+        operands.hidden.enable.next = tile.issue and tile.row_source == FROM_HIDDEN
+        operands.prob.enable.next = tile.issue and tile.row_source == FROM_PROB
+        operands.k.enable.next = tile.issue and tile.col_source == FROM_K
+        operands.v.enable.next = tile.issue and tile.col_source == FROM_V
+        weights.enable.next = tile.issue and (tile.row_source == FROM_WEIGHT or tile.col_source == FROM_WEIGHT)
+        row_is_a.next = tile.row_source == FROM_A
+        row_is_weight.next = tile.row_source == FROM_WEIGHT
+
+    @always_comb
+    def drive_addresses():
+        operands.a_tile.next = tile.a_tile
+        operands.a_as_col.next = not row_is_a
+        operands.hidden.addr.next = tile.row_addr
+        operands.prob.addr.next = tile.row_addr
+        operands.k.addr.next = tile.col_addr
+        operands.v.addr.next = tile.col_addr
+        if row_is_a:
+            operands.a.addr.next = tile.row_addr
+        else:
+            operands.a.addr.next = tile.col_addr
+        if row_is_weight:
+            weights.addr.next = tile.row_addr[RING_BITS:]
+        else:
+            weights.addr.next = tile.col_addr[RING_BITS:]
+
+    return drive_enables, drive_addresses
+
+
+@block
+def operand_registers(clk, aresetn, tile, inputs, operands, config):
+    """Load the operands that the memories answer with.
+
+    tile: RunningTile. inputs: ArrayInputs. operands: ArrayOperands; they are at the array two cycles after the issue.
+    """
+    first, last = flag(), flag()
+    row_source, col_source = word(SOURCE_BITS), word(SOURCE_BITS)
+    row_part, col_part = dim(), dim()
+    rows = row_register(
+        clk=clk, enable=operands.coming, source=row_source, part=row_part, inputs=inputs, dst=operands.rows,
+        config=config,
+    )  # fmt: skip
+    cols = col_register(
+        clk=clk, enable=operands.coming, source=col_source, part=col_part, inputs=inputs, dst=operands.cols,
+        config=config,
+    )  # fmt: skip
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        operands.coming.next = tile.issue
+        first.next = tile.first
+        last.next = tile.finishing
+        operands.enable.next = operands.coming
+        operands.first.next = first
+        operands.last.next = last
+        if tile.issue:
+            row_source.next = tile.row_source
+            col_source.next = tile.col_source
+            row_part.next = tile.row_part
+            col_part.next = tile.col_part
+
+    return rows, cols, advance
+
+
+@block
+def row_register(clk, enable, source, part, inputs, dst, config):
+    """``dst``: the row operands of the memory ``source``."""
+    BITS = config.rows * INT8_BITS
+    a, hidden, prob, weights = inputs.operands.a, inputs.operands.hidden, inputs.operands.prob, inputs.weights.read
+    a_rows = word(BITS)
+    select = part_mux(joined=a.data, part=part, dst=a_rows, parts=config.wide // config.rows, bits=BITS)
+
+    @always(clk.posedge)
+    def load():
+        if enable:
+            if source == FROM_A:
+                dst.next = a_rows
+            elif source == FROM_HIDDEN:
+                dst.next = hidden.data
+            elif source == FROM_PROB:
+                dst.next = prob.data
+            else:
+                dst.next = weights.data[BITS:]
+
+    return select, load
+
+
+@block
+def col_register(clk, enable, source, part, inputs, dst, config):
+    """``dst``: the column operands of the memory ``source``."""
+    BITS = config.cols * INT8_BITS
+    weights = inputs.weights.read
+    a_cols, k_cols, v_cols = (word(BITS) for _ in range(3))
+    wide_words = (inputs.operands.a, a_cols), (inputs.operands.k, k_cols), (inputs.operands.v, v_cols)
+    selects = [
+        part_mux(joined=read.data, part=part, dst=cols, parts=config.wide // config.cols, bits=BITS)
+        for read, cols in wide_words
+    ]
+
+    @always(clk.posedge)
+    def load():
+        if enable:
+            if source == FROM_A:
+                dst.next = a_cols
+            elif source == FROM_K:
+                dst.next = k_cols
+            elif source == FROM_V:
+                dst.next = v_cols
+            else:
+                dst.next = weights.data[BITS:]
+
+    return selects, load

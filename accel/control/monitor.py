@@ -1,0 +1,17 @@
+"""What the machine shows of itself, for the counters."""
+
+from accel.control.cycle_accounts import Activity
+from accel.control.register_file import Events
+
+
+class Monitor:
+    """Observation only.
+
+    Signals:
+        events: Events, a flag each; driven by the blocks in which they happen.
+        activity: Activity, from which each cycle is booked; drivers are named there.
+    """
+
+    def __init__(self) -> None:
+        self.events = Events()
+        self.activity = Activity()

@@ -1,0 +1,210 @@
+"""Address arithmetic of attention proper: score tiles in three stages, value tiles in five.
+
+Each stage is one multiplication or addition deep; ``AttentionSteps`` says which one works. The last stages fill the
+command, whose fields hold until the next tile's.
+"""
+
+from myhdl import always_comb, always_seq, block
+
+from accel.config import log2_exact
+from accel.interfaces.signals import address, dim, flag
+from accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE
+
+
+class ScoreTile:
+    """A score tile of the job that is scored: one column tile of keys.
+
+    Signals, all of them from ``score_tile``:
+        key_tile: ``DIM_BITS``, column tile in the group.
+        is_last: 1 bit, the group has no later one; valid from the stage after ``score_multiply`` on.
+        head_rows, head_supers: ``ADDRESS_BITS``, where the head's first channel begins in Q and in K.
+        key_super, key_part: ``DIM_BITS``, supertile of the keys in the context, and their part in it.
+    """
+
+    def __init__(self) -> None:
+        self.key_tile, self.key_super, self.key_part = (dim() for _ in range(3))
+        self.head_rows, self.head_supers = address(), address()
+        self.is_last = flag()
+
+
+class ValueTile:
+    """A value tile of the job whose values are due: the head's channels that lie in one column tile of V.
+
+    Signals, all of them from ``value_tile``:
+        first: ``DIM_BITS``, first of the channels in the column tile.
+        limit, count: ``DIM_BITS``, channels left in the head, and in the column tile.
+        part: ``DIM_BITS``, which lanes of V's words.
+        base: ``ADDRESS_BITS``, first word of V's column tile.
+        dst: ``ADDRESS_BITS``, where O's first channel begins in the hidden memory.
+        is_last: 1 bit, the head has no channels behind it; valid from the stage after ``value_multiply`` on.
+    """
+
+    def __init__(self) -> None:
+        self.first, self.limit, self.count, self.part = (dim() for _ in range(4))
+        self.base, self.dst = address(), address()
+        self.is_last = flag()
+
+
+@block
+def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
+    """Walk ``tile`` through the keys of ``job``, a ScoreJob. group: AttentionGroup. regs: RegisterValues."""
+    LOG_COL_PARTS = log2_exact(config.wide) - log2_exact(config.cols)
+    COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
+    next_key, key_column = dim(), dim()
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        if steps.start:
+            tile.key_tile.next = 0
+        elif steps.score_taken:
+            tile.key_tile.next = next_key
+            if tile.is_last:
+                tile.key_tile.next = 0
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def split():
+        if steps.score_split:
+            key_column.next = job.group_col + tile.key_tile
+            next_key.next = tile.key_tile + 1
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def multiply():
+        if steps.score_multiply:
+            tile.head_rows.next = job.channel * regs.row_tiles_all
+            tile.head_supers.next = job.channel * regs.supertiles_all
+            tile.key_super.next = key_column >> LOG_COL_PARTS
+            tile.key_part.next = key_column & COL_PART_MASK
+            tile.is_last.next = next_key == group.col_tiles
+
+    return advance, split, multiply
+
+
+@block
+def value_tile(clk, aresetn, steps, job, tile, regs, config):
+    """Walk ``tile`` through the column tiles that the head of ``job``, a ValueJob, lies in. regs: RegisterValues."""
+    COLS, LOG_COLS = config.cols, log2_exact(config.cols)
+    LOG_COL_PARTS = log2_exact(config.wide) - LOG_COLS
+    COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
+    channel, end_channel, next_channel, out_channel, column, super_tile = (dim() for _ in range(6))
+
+    @always_comb
+    def drive_is_last():
+        tile.is_last.next = next_channel >= end_channel
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        if steps.value_split:
+            channel.next = job.channel
+            end_channel.next = job.channel + regs.head_dim
+            out_channel.next = job.channel + regs.hidden  # O lies behind Q
+        elif steps.value_taken:
+            channel.next = next_channel
+            out_channel.next = next_channel + regs.hidden
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def find_range():
+        if steps.value_range:
+            column.next = channel >> LOG_COLS
+            tile.first.next = channel & (COLS - 1)
+            tile.dst.next = out_channel * regs.row_tiles_all
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def split():
+        if steps.value_multiply:
+            next_channel.next = channel - tile.first + COLS
+            tile.limit.next = end_channel - channel
+            tile.count.next = COLS - tile.first
+            super_tile.next = column >> LOG_COL_PARTS
+            tile.part.next = column & COL_PART_MASK
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def multiply():
+        if steps.value_add:
+            tile.base.next = super_tile * regs.tokens_all
+
+    return drive_is_last, advance, find_range, split, multiply
+
+
+@block
+def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, regs, config):
+    """What the array's front reads of the command.
+
+    steps: AttentionSteps. walk: ContextWalk. jobs: AttentionJobs. tiles: AttentionTiles. count: JobCount. cmd:
+    TileCommand. group: AttentionGroup. regs: RegisterValues.
+    """
+    LOG_COLS, LOG_ROW_PARTS = log2_exact(config.cols), log2_exact(config.wide // config.rows)
+    KEY_DEPTH = config.padded_tokens  # the probability memory's half of a job
+    scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
+    keys = dim()
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def keep_keys():
+        if steps.start:
+            keys.next = group.col_tiles << LOG_COLS
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def fill():
+        cmd.last_use.next = 0  # no weights
+        cmd.row_part.next = 0
+        if steps.score_add:
+            cmd.row_source.next = FROM_HIDDEN
+            cmd.row_base.next = score.head_rows + walk.rows + scored.row_tile
+            cmd.row_step.next = regs.row_tiles_all
+            cmd.col_source.next = FROM_K
+            cmd.col_base.next = score.head_supers + walk.supers + score.key_super
+            cmd.col_step.next = regs.supertiles_all
+            cmd.col_part.next = score.key_part
+            cmd.k_len.next = regs.head_dim
+            cmd.a_tile.next = 0
+        elif steps.value_add:
+            cmd.row_source.next = FROM_PROB
+            cmd.row_step.next = 1
+            cmd.col_source.next = FROM_V
+            cmd.col_step.next = 1
+            cmd.col_part.next = value.part
+            cmd.k_len.next = keys
+            cmd.a_tile.next = valued.row_tile >> LOG_ROW_PARTS
+        elif steps.value_place:
+            cmd.col_base.next = value.base + valued.tokens
+            cmd.row_base.next = 0
+            if count.is_odd:
+                cmd.row_base.next = KEY_DEPTH
+
+    return keep_keys, fill
+
+
+@block
+def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
+    """What becomes of the tile's columns. The arguments are those of ``operand_fields``."""
+    COLS, LOG_COLS = config.cols, log2_exact(config.cols)
+    ROW_PART_MASK = config.wide // config.rows - 1
+    scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def fill():
+        # No parameters, no branch.
+        cmd.param_base.next = 0
+        cmd.cache_address.next = 0
+        cmd.cache_other.next = 0
+        if steps.score_add:
+            cmd.kind.next = KIND_SCORE
+            cmd.dst_part.next = scored.row_tile & ROW_PART_MASK
+            cmd.col_first.next = 0
+            cmd.col_count.next = COLS
+            cmd.key_first.next = score.key_tile << LOG_COLS
+            cmd.job_first.next = score.key_tile == 0
+            cmd.job_last.next = score.is_last
+            cmd.parity.next = 0
+        elif steps.value_add:
+            cmd.kind.next = KIND_O
+            cmd.dst_base.next = value.dst + valued.rows + (valued.row_tile & ROW_PART_MASK)
+            cmd.dst_step.next = regs.row_tiles_all
+            cmd.dst_part.next = valued.row_tile & ROW_PART_MASK
+            cmd.col_first.next = value.first
+            cmd.col_count.next = value.count
+            if value.limit < value.count:
+                cmd.col_count.next = value.limit
+        elif steps.value_place:
+            cmd.parity.next = count.is_odd
+
+    return fill

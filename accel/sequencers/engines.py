@@ -1,0 +1,48 @@
+"""The engines: everything between the start of a sub-block and its tile commands.
+
+``sub_block_sequencer`` (which product next, barriers) -> ``product_sequencer`` (products with weights) or
+``attention_sequencer`` (scores and values) -> tile commands for the compute core.
+"""
+
+from myhdl import always_comb, block
+
+from accel.interfaces.array_ports import AttendPort, LinearPort
+from accel.interfaces.signals import flag, word
+from accel.interfaces.tile_command import command_mux
+from accel.sequencers.attention_sequencer import attention_sequencer
+from accel.sequencers.product_sequencer import product_sequencer
+from accel.sequencers.sub_block_programs import KINDS, SUB_BLOCK_KIND_BITS
+from accel.sequencers.sub_block_sequencer import sub_block_sequencer
+
+
+@block
+def engines(clk, aresetn, control, core, progress, computes, group, cmd, activity, regs, config):
+    """Compute the sub-block of ``progress`` for the contexts in ``computes``.
+
+    control: EngineControl. core: CoreControl. progress: Progress. computes: ComputeSet. group: AttentionGroup. cmd:
+    TileCommand, to the core. activity: Activity. regs: RegisterValues.
+    """
+    ATTENTION, MLP = KINDS["attention"], KINDS["mlp"]
+    linear, attend, attends = LinearPort(), AttendPort(), flag()
+    kind = word(SUB_BLOCK_KIND_BITS)
+
+    @always_comb
+    def drive_kind():
+        kind.next = MLP
+        if progress.attention:
+            kind.next = ATTENTION
+
+    sequence = sub_block_sequencer(
+        clk=clk, aresetn=aresetn, control=control, kind=kind, linear=linear, attend=attend, attends=attends, core=core,
+        activity=activity,
+    )  # fmt: skip
+    products = product_sequencer(
+        clk=clk, aresetn=aresetn, port=linear, computes=computes, cache_offset=progress.offset, regs=regs,
+        config=config,
+    )  # fmt: skip
+    attention = attention_sequencer(
+        clk=clk, aresetn=aresetn, port=attend, computes=computes, softmax_done=core.softmax_done, group=group,
+        activity=activity, regs=regs, config=config,
+    )  # fmt: skip
+    mux = command_mux(use_one=attends, zero=linear.cmd, one=attend.cmd, dst=cmd)
+    return drive_kind, sequence, products, attention, mux

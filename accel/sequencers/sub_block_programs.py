@@ -1,0 +1,82 @@
+"""What each kind of sub-block computes on the array: a program of steps, in order.
+
+A step is a product of ``accel/sequencers/product_table.py`` or attention proper (scores and values of every head). A
+barrier behind it waits until its last word is in memory: it stands where the next step reads what this one writes,
+and behind the last one. Another kind of sub-block is another program.
+"""
+
+from typing import NamedTuple
+
+from accel.config import bits_for
+from accel.control.cycle_accounts import ATTEND, FC1, FC2, PROJECTION, QKV, phase_signal
+from accel.interfaces.array_ports import PRODUCT_BITS
+from accel.interfaces.signals import flag, word
+from accel.sequencers.product_table import PRODUCT_NUMBERS
+
+
+class Step(NamedTuple):
+    """One step of a program.
+
+    Fields:
+        product: its number; 0 for attention proper.
+        attends: 1: attention proper.
+        barrier: 1: the next step starts when the array and its drain are empty.
+        is_last: 1: the sub-block is done behind it.
+        phase: to which the step's cycles and its barrier's are booked.
+    """
+
+    product: int
+    attends: int
+    barrier: int
+    is_last: int
+    phase: int
+
+
+def product_step(name: str, phase: int, barrier: bool = True) -> Step:
+    """A product with weights."""
+    return Step(PRODUCT_NUMBERS[name], 0, int(barrier), 0, phase)
+
+
+def attention_step(phase: int) -> Step:
+    """Attention proper."""
+    return Step(0, 1, 1, 0, phase)
+
+
+PROGRAMS = {
+    "attention": (
+        product_step("q", QKV, barrier=False),
+        product_step("k", QKV, barrier=False),
+        product_step("v", QKV),
+        attention_step(ATTEND),
+        product_step("projection", PROJECTION),
+    ),
+    "mlp": (
+        product_step("fc1", FC1),
+        product_step("fc2", FC2),
+    ),
+}
+KINDS = {name: number for number, name in enumerate(PROGRAMS)}
+SUB_BLOCK_KIND_BITS = 2
+FIRST_STEPS = tuple(sum(map(len, tuple(PROGRAMS.values())[:number])) for number in range(len(PROGRAMS)))
+STEPS = tuple(
+    step._replace(is_last=int(position == len(program) - 1))
+    for program in PROGRAMS.values()
+    for position, step in enumerate(program)
+)
+STEP_BITS = bits_for(len(STEPS))
+assert len(PROGRAMS) <= 1 << SUB_BLOCK_KIND_BITS
+assert all(program[-1].barrier for program in PROGRAMS.values()), "a sub-block ends with a barrier"
+
+
+class StepFacts:
+    """The step at work.
+
+    Signals: one per field of ``Step``, of its meaning; all of them from the table, which follows the sequencer.
+    """
+
+    def __init__(self) -> None:
+        self.product = word(PRODUCT_BITS)
+        self.attends = flag()
+        self.barrier = flag()
+        self.is_last = flag()
+        self.phase = phase_signal()
