@@ -17,12 +17,6 @@ MAX_SUM_CHANNELS = (1 << (SUM_BITS - X_BITS)) - 1  # longest D the LayerNorm's s
 MAX_KEYS = 1 << (PROB_SUM_BITS - 8)  # longest group the softmax's sum holds
 MAX_CODES = 1 << COUNT_BITS
 
-# Registers that the model's shape does not determine: the driver sets them from the skip policy and its memory map.
-DRIVER_REGISTERS = frozenset(
-    "control status policy stream_scope streak_step tight loose max_streak slope_max error_max error_context error "
-    "weight_base mod_base param_base cache_base cache_base_other history_base".split()
-)
-
 
 @dataclass(frozen=True)
 class Group:
@@ -192,7 +186,9 @@ def _check_temporal(which: str, frames: int, dims: Dims, build: BuildConfig) -> 
 
 
 def registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """Values of every register that the model's shape determines (all but ``DRIVER_REGISTERS``).
+    """Values of every register that the model's shape determines.
+
+    The driver sets the others from the skip policy and its memory map.
 
     Raises:
         UserError: the model does not fit the build.

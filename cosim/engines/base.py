@@ -136,10 +136,6 @@ class Engine(ABC):
         """What was traced since the last call."""
 
     @abstractmethod
-    def set_waves(self, on: bool) -> None:
-        """Pause or resume the waveform, where ``Setup.waves`` named one and the engine can."""
-
-    @abstractmethod
     def take_record(self) -> dict[str, list[int]]:
         """Every port but the clock -> its value just before each rising edge, from ``record`` on."""
 

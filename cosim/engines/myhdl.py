@@ -261,9 +261,6 @@ class MyhdlEngine(Engine):
             self._buffers[name] = bytearray()
         return Trace(**taken)
 
-    def set_waves(self, on: bool) -> None:
-        """MyHDL's waveform cannot be paused: this does nothing."""
-
     def close(self) -> None:
         if not self._simulation._finished:
             self._simulation.quit()

@@ -72,7 +72,6 @@ SIGNATURES: dict[str, tuple] = {
     "record": (None, c_void_p, c_uint64),
     "take_record": (c_void_p, c_void_p, POINTER(c_uint64)),
     "waves": (c_int, c_void_p, ctypes.c_char_p),
-    "dump": (None, c_void_p, c_int),
 }
 
 
@@ -190,9 +189,6 @@ class VerilatorEngine(Engine):
         size = c_uint64()
         address = self._c.take_record(self._handle, byref(size))
         return record_columns(self.config, np.asarray(TakenBuffer(self._c, address, size.value)))
-
-    def set_waves(self, on: bool) -> None:
-        self._c.dump(self._handle, on)
 
     def save(self, path: Path) -> None:
         size = c_uint64()

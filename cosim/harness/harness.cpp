@@ -93,10 +93,5 @@ int radit_waves(Harness* h, const char* path) {
     return 0;
 #endif
 }
-void radit_dump(Harness* h, int on) {
-#if RADIT_WAVES
-    h->is_dumping = on && h->waves.isOpen();
-#endif
-}
 
 }  // extern "C"

@@ -5,13 +5,11 @@ the inputs of a cycle, lets them settle, compares every output, then raises the 
 An output may be unknown (X) only until it has been known once.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 SHOWN_ERRORS = 8
-VERILOG_PORT = re.compile(r"^(input|output|inout)\s+(?:signed\s+)?(?:\[(\d+):0\]\s*)?(\w+);", re.MULTILINE)
 
 Columns = dict[str, list[int]]  # port -> its value before each rising edge
 Found = tuple[str, str, int, bool]  # name, kind, width in bits, is it an input
@@ -29,11 +27,6 @@ class Port:
     @property
     def high(self) -> int:
         return self.low + self.width - 1
-
-
-def verilog_ports(text: str) -> list[Found]:
-    """The ports that a converted unit declares."""
-    return [(n, "vector" if w else "bit", int(w or 0) + 1, d == "input") for d, w, n in VERILOG_PORT.findall(text)]
 
 
 def place(found: Iterable[Found]) -> tuple[list[Port], list[Port]]:

@@ -7,8 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from cosim.speed.replay import SHOWN_ERRORS, Columns, Port, digits, place, verilog_ports, verilog_testbench, write_rows
+from cosim.speed.replay import SHOWN_ERRORS, Columns, Port, digits, place, verilog_testbench, write_rows
 
+VERILOG_PORT = re.compile(r"^(input|output|inout)\s+(?:signed\s+)?(?:\[(\d+):0\]\s*)?(\w+);", re.MULTILINE)
 VHDL_PORT = re.compile(
     r"^\s+(\w+)\s*:\s*(in|out|inout|buffer)\s+(std_logic_vector|std_logic|unsigned|signed)\s*(?:\((\d+) downto 0\))?",
     re.MULTILINE,
@@ -16,7 +17,9 @@ VHDL_PORT = re.compile(
 
 
 def run_icarus(folder: Path, text: str, clk: str, trace: Columns) -> dict[str, int]:
-    inputs, outputs = _ports(verilog_ports(text), clk, trace)
+    ports = VERILOG_PORT.findall(text)
+    found = [(n, "vector" if w else "bit", int(w or 0) + 1, d == "input") for d, w, n in ports]
+    inputs, outputs = _ports(found, clk, trace)
     cycles = write_rows(folder, inputs, outputs, trace)
     (folder / "replay.v").write_text(verilog_testbench(clk, inputs, outputs, cycles))
     _run(["iverilog", "-g2005", "-o", "replay.vvp", "replay.v", "dut.v"], folder)
@@ -43,7 +46,7 @@ def _ports(found: list[tuple], clk: str, trace: Columns) -> tuple[list[Port], li
 
 
 def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
     output = done.stdout + done.stderr
     assert done.returncode == 0, f"{' '.join(command)}\n{output[-4000:]}"
     return output
