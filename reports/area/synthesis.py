@@ -185,7 +185,10 @@ class Synthesizer:
         """Standard cells of a piece."""
         facts = "\n".join((self.yosys.version, SYNTHESIZE, self.library.digest, rtlil))
         path = self._folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
-        if not path.exists():
+        try:
+            by_type = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or damaged
             self.made += 1
-            write_file(path, json.dumps(self.yosys.synthesize(rtlil, self.library)))
-        return self.library.count(json.loads(path.read_text(encoding="utf-8")))
+            by_type = self.yosys.synthesize(rtlil, self.library)
+            write_file(path, json.dumps(by_type))
+        return self.library.count(by_type)

@@ -25,7 +25,8 @@ from cosim.support.sizes import build_for, dims_of
 from model.dit.checkpoint import find_checkpoint, load_config, load_model
 from model.dit.sampler import DDIM, make_noise
 from model.dit.transformer import DiT
-from model.files import write_arrays
+from model.errors import UserError
+from model.files import read_arrays, write_arrays
 from model.integer.calibration import load_or_calibrate
 from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
@@ -80,10 +81,14 @@ class Measured:
         write_arrays(path, vars(self) | {"counters": json.dumps(self.counters)})
 
     @classmethod
-    def load(cls, path: Path) -> Measured:
-        with np.load(path) as found:
-            counters = json.loads(str(found["counters"]))
-            return cls(found["images"], found["cycles"], found["macs"], counters, int(found["saturations"]))
+    def load(cls, path: Path) -> Measured | None:
+        """What `save` wrote, None where it is missing or damaged: it can always be measured anew."""
+        try:
+            kept = read_arrays(path, "Point", "measure it again")
+        except UserError:
+            return None
+        counters = json.loads(str(kept["counters"]))
+        return cls(kept["images"], kept["cycles"], kept["macs"], counters, int(kept["saturations"]))
 
     @classmethod
     def joined(cls, parts: list[Measured]) -> Measured:
@@ -96,7 +101,8 @@ class Measured:
 def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int) -> dict[Candidate, Measured]:
     """Every wanted point, from its file or run now, over `jobs` processes."""
     paths = {one: folder / f"{key(settings, one)}.npz" for one in wanted}
-    missing = [one for one, path in paths.items() if not path.exists()]
+    points = {one: point for one, path in paths.items() if (point := Measured.load(path))}
+    missing = [one for one in paths if one not in points]
     starts = range(0, settings.samples, PIECE)
     with Progress(*Progress.get_default_columns(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
         bar = progress.add_task("frontier", total=len(missing) * settings.samples)
@@ -108,8 +114,9 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
             for _ in starts:
                 parts.append(next(results))
                 progress.advance(bar, len(parts[-1].images))
-            Measured.joined(parts).save(paths[one])
-    return {one: Measured.load(path) for one, path in paths.items()}
+            points[one] = Measured.joined(parts)
+            points[one].save(paths[one])
+    return {one: points[one] for one in paths}
 
 
 def key(settings: Settings, one: Candidate) -> str:

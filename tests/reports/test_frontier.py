@@ -16,7 +16,7 @@ from radit.cli import main
 from reports.frontier import measure as frontier_measure
 from reports.frontier.candidates import FEWER, SWEEPS, Candidate, candidates
 from reports.frontier.frontier import run_frontier, worst_mse
-from reports.frontier.measure import Settings, account, key, measure
+from reports.frontier.measure import Measured, Settings, account, key, measure
 from reports.frontier.schema import Frontier, FrontierPoint, winners
 
 SETTINGS = Settings("digits", samples=4, cfg=1.5, seed=0)
@@ -99,6 +99,16 @@ def test_pieces_do_not_change_a_point(tmp_path, monkeypatch):
     cut = measure(SETTINGS, [one], tmp_path / "cut", 1)[one]
     assert np.array_equal(whole.images, cut.images) and np.array_equal(whole.cycles, cut.cycles)
     assert whole.counters == cut.counters
+
+
+def test_a_damaged_point_is_measured_again(tmp_path):
+    one = Candidate("blockl1:threshold=0.3", 4)
+    first = measure(SETTINGS, [one], tmp_path, 1)[one]
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    again = measure(SETTINGS, [one], tmp_path, 1)[one]
+    assert np.array_equal(first.images, again.images) and first.counters == again.counters
+    assert Measured.load(kept).counters == first.counters
 
 
 def test_detection_is_paid_for_what_is_watched():
