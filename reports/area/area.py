@@ -56,7 +56,7 @@ def run_area(
         library=library.path.name,
         library_hash=library.digest,
         gate_area=library.gate,
-        arrays=[account(build, tool) for build in builds],
+        arrays=[area_of_build(build, tool) for build in builds],
         check=compose(build_for(dims, *CHECKED), tool) if check else None,
         memory=ExternalMemory(**memory),
         energy_table=table.name,
@@ -69,7 +69,7 @@ def run_area(
     return result
 
 
-def account(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
+def area_of_build(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
     """Cells, area and memory bits of every part of a build."""
     netlist, top = elaborate(build, tool.yosys)
     memories: dict[str, int] = defaultdict(int)
