@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from accel.config import BuildConfig, is_power_of_two, log2_exact
 from model.errors import UserError
-from model.formats import ACC_BITS, COUNT_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
+from model.formats import ACC_BITS, COUNT_BITS, INT8_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
 
 DIMENSION_STEP = 4  # D and M are multiples of it
 MAX_REDUCTION = (1 << (ACC_BITS - 1)) // (INT8_MAX * INT8_MAX)  # longest K the accumulator holds
 MAX_SUM_CHANNELS = (1 << (SUM_BITS - X_BITS)) - 1  # longest D the LayerNorm's sum holds
-MAX_KEYS = 1 << (PROB_SUM_BITS - 8)  # longest group the softmax's sum holds
+MAX_KEYS = 1 << (PROB_SUM_BITS - INT8_BITS)  # longest group the softmax's sum holds
 MAX_CODES = 1 << COUNT_BITS
 
 

@@ -9,7 +9,7 @@ from accel.dims import Dims
 from accel.interfaces.conditioning import HEADER_BEATS
 from accel.interfaces.top_ports import STREAM_WORDS
 from accel.residual_pass.back_half import SETTLE
-from accel.residual_pass.front_half import FIRE_TO_SUM
+from accel.residual_pass.front_half import FIRE_TO_SUM, TILES_AHEAD
 from accel.units.dtsm import LATENCY as DTSM_LATENCY
 from accel.units.fifo import LATENCY as FIFO_LATENCY
 from accel.units.layernorm import STAT_LATENCY
@@ -28,7 +28,6 @@ SUMMED = (
 TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
 TO_PASS, TO_WRITE = 2, 3  # start, or the last word of a context -> the next one passes the stream writer
-AHEAD = 2  # tiles whose statistics may be under way
 PULSE = 1
 
 
@@ -131,8 +130,8 @@ def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryMode
         first = pace.front(tile, read, 1)
         if row_tile == 0:
             first, gate = max(first, cached.get(ctx, 0.0)), max(gate, history.get(ctx, 0.0))
-        if tile >= AHEAD:
-            first = max(first, moved[tile - AHEAD] + 1)
+        if tile >= TILES_AHEAD:
+            first = max(first, moved[tile - TILES_AHEAD] + 1)
         last = pace.front(tile, first, hidden - 1)
         read = _last_read(tile, last, starts, hidden, build.fifo_credit)
         taken = max(read + TO_STATISTICS + SUMMED, moved[-1] if moved else 0.0)
