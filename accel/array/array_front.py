@@ -205,7 +205,7 @@ def tile_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_use):
     """How much of the tile is left. last_use: of its weights."""
 
     @always_seq(clk.posedge, reset=aresetn)
-    def count():
+    def count_k():
         if accept:
             tile.busy.next = 1
             tile.first.next = 1
@@ -218,7 +218,7 @@ def tile_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_use):
             tile.first.next = 0
             k_left.next = k_left - 1
 
-    return count
+    return count_k
 
 
 @block
@@ -238,7 +238,7 @@ def tile_addresses(clk, aresetn, accept, cmd, tile):
             col_step.next = cmd.col_step
 
     @always_seq(clk.posedge, reset=aresetn)
-    def step():
+    def step_addresses():
         if accept:
             tile.row_addr.next = cmd.row_base
             tile.col_addr.next = cmd.col_base
@@ -250,4 +250,4 @@ def tile_addresses(clk, aresetn, accept, cmd, tile):
             tile.row_addr.next = tile.row_addr + row_step
             tile.col_addr.next = tile.col_addr + col_step
 
-    return keep_fields, step
+    return keep_fields, step_addresses

@@ -64,7 +64,7 @@ def column_walk(clk, aresetn, finish, columns, column, idle, cycles):
         coming.next = pending_1 or pending_2 or load
 
     @always_seq(clk.posedge, reset=aresetn)
-    def own():
+    def mark_owned():
         if finish.valid:
             columns.owned.next = 1
         elif load and tile.col_count <= FREE_AT_START:
@@ -80,7 +80,7 @@ def column_walk(clk, aresetn, finish, columns, column, idle, cycles):
     def drive_busy():
         busy.next = finish.valid or pending_1 or pending_2 or load or column.active
 
-    return keep, walk, wait_for_sums, drive_coming, own, drive_index, drive_busy
+    return keep, walk, wait_for_sums, drive_coming, mark_owned, drive_index, drive_busy
 
 
 @block
@@ -89,7 +89,7 @@ def column_steps(clk, aresetn, load, tile, column):
     step = dim()
 
     @always_seq(clk.posedge, reset=aresetn)
-    def count():
+    def count_columns():
         if load:
             column.active.next = 1
             column.number.next = tile.col_first
@@ -102,7 +102,7 @@ def column_steps(clk, aresetn, load, tile, column):
                 column.number.next = column.number + 1
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_addresses():
         if load:
             step.next = tile.dst_step
             column.addr.next = tile.dst_base
@@ -113,7 +113,7 @@ def column_steps(clk, aresetn, load, tile, column):
             column.param_addr.next = column.param_addr + 1
             column.key.next = column.key + 1
 
-    return count, advance
+    return count_columns, advance_addresses
 
 
 @block
@@ -151,7 +151,7 @@ def quiet_timer(clk, aresetn, busy, cycles, idle):
     left = word(QUIET_BITS)
 
     @always_seq(clk.posedge, reset=aresetn)
-    def count():
+    def count_left():
         if busy:
             left.next = CYCLES
         elif left != 0:
@@ -161,4 +161,4 @@ def quiet_timer(clk, aresetn, busy, cycles, idle):
     def drive_idle():
         idle.next = left == 0
 
-    return count, drive_idle
+    return count_left, drive_idle

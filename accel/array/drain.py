@@ -74,10 +74,10 @@ def drain_unit(clk, aresetn, finish, columns, params, idle, header, scales, drai
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_valid():
         src_valid.next = column.active
 
-    return walk, scaling, requantize, tags, activate, advance
+    return walk, scaling, requantize, tags, activate, advance_valid
 
 
 @block
@@ -123,7 +123,7 @@ def column_scale(clk, aresetn, column, params, header, scales, scale):
         params.addr.next = column.param_addr
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def keep_kind():
         if column.active:
             kind.next = column.kind
             parity.next = column.parity
@@ -157,4 +157,4 @@ def column_scale(clk, aresetn, column, params, header, scales, scale):
     def drive_after():
         scale.after.next = params.data[AFTER_HIGH:SHIFT_HIGH]
 
-    return drive_read, advance, drive_token_scale, drive_scale, drive_after
+    return drive_read, keep_kind, drive_token_scale, drive_scale, drive_after

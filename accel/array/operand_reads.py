@@ -66,7 +66,7 @@ def operand_registers(clk, aresetn, tile, inputs, operands, config):
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_stages():
         operands.coming.next = tile.issue
         first.next = tile.first
         last.next = tile.finishing
@@ -79,7 +79,7 @@ def operand_registers(clk, aresetn, tile, inputs, operands, config):
             row_part.next = tile.row_part
             col_part.next = tile.col_part
 
-    return rows, cols, advance
+    return rows, cols, advance_stages
 
 
 @block
@@ -91,7 +91,7 @@ def row_register(clk, enable, source, part, inputs, dst, config):
     select = part_mux(joined=a.data, part=part, dst=a_rows, parts=config.wide // config.rows, bits=BITS)
 
     @always(clk.posedge)
-    def load():
+    def load_rows():
         if enable:
             if source == FROM_A:
                 dst.next = a_rows
@@ -102,7 +102,7 @@ def row_register(clk, enable, source, part, inputs, dst, config):
             else:
                 dst.next = weights.data[BITS:]
 
-    return select, load
+    return select, load_rows
 
 
 @block
@@ -118,7 +118,7 @@ def col_register(clk, enable, source, part, inputs, dst, config):
     ]
 
     @always(clk.posedge)
-    def load():
+    def load_cols():
         if enable:
             if source == FROM_A:
                 dst.next = a_cols
@@ -129,4 +129,4 @@ def col_register(clk, enable, source, part, inputs, dst, config):
             else:
                 dst.next = weights.data[BITS:]
 
-    return selects, load
+    return selects, load_cols

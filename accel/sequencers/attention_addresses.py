@@ -53,7 +53,7 @@ def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
     next_key, key_column = dim(), dim()
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_key_tile():
         if steps.start:
             tile.key_tile.next = 0
         elif steps.score_taken:
@@ -76,7 +76,7 @@ def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
             tile.key_part.next = key_column & COL_PART_MASK
             tile.is_last.next = next_key == group.col_tiles
 
-    return advance, split, multiply
+    return advance_key_tile, split, multiply
 
 
 @block
@@ -92,7 +92,7 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
         tile.is_last.next = next_channel >= end_channel
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_channel():
         if steps.value_split:
             channel.next = job.channel
             end_channel.next = job.channel + regs.head_dim
@@ -122,7 +122,7 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
         if steps.value_add:
             tile.base.next = super_tile * regs.tokens_all
 
-    return drive_is_last, advance, find_range, split, multiply
+    return drive_is_last, advance_channel, find_range, split, multiply
 
 
 @block
@@ -143,7 +143,7 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             keys.next = group.col_tiles << LOG_COLS
 
     @always_seq(clk.posedge, reset=aresetn)
-    def fill():
+    def fill_operands():
         cmd.last_use.next = 0  # no weights
         cmd.row_part.next = 0
         if steps.score_add:
@@ -170,7 +170,7 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             if count.is_odd:
                 cmd.row_base.next = KEY_DEPTH
 
-    return keep_keys, fill
+    return keep_keys, fill_operands
 
 
 @block
@@ -181,7 +181,7 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
     scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
 
     @always_seq(clk.posedge, reset=aresetn)
-    def fill():
+    def fill_drain():
         # No parameters, no branch.
         cmd.param_base.next = 0
         cmd.cache_address.next = 0
@@ -207,4 +207,4 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
         elif steps.value_place:
             cmd.parity.next = count.is_odd
 
-    return fill
+    return fill_drain

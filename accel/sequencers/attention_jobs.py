@@ -102,7 +102,7 @@ def score_jobs(clk, aresetn, steps, walk, job, group, regs):
             next_head.next = head + 1
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_job():
         if steps.start:
             head.next = 0
             job.channel.next = 0
@@ -125,7 +125,7 @@ def score_jobs(clk, aresetn, steps, walk, job, group, regs):
                 head.next = 0
                 job.channel.next = 0
 
-    return drive_ends, drive_walk, look_ahead, advance
+    return drive_ends, drive_walk, look_ahead, advance_job
 
 
 @block

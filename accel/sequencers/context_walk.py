@@ -46,7 +46,7 @@ def context_walk(clk, aresetn, walk, computes, regs, config):
         walk.is_last.next = walk.number == last
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_walk():
         if walk.restart:
             for i in range(CONTEXTS):
                 if computes.contexts[i]:
@@ -61,4 +61,4 @@ def context_walk(clk, aresetn, walk, computes, regs, config):
             walk.supers.next = walk.supers + (regs.row_tiles >> LOG_ROW_PARTS)
             walk.tokens.next = walk.tokens + (regs.row_tiles << LOG_ROWS)
 
-    return drive_facts, advance
+    return drive_facts, advance_walk

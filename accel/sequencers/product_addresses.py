@@ -106,7 +106,7 @@ def operand_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs):
                 token_base.next = walk.rows + loop.tile
 
     @always_seq(clk.posedge, reset=aresetn)
-    def fill():
+    def fill_operands():
         if loop.add:
             cmd.k_len.next = sizes.depth
             cmd.last_use.next = walk.is_last and loop.is_last_tile
@@ -128,7 +128,7 @@ def operand_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs):
                 cmd.col_base.next = 0
                 cmd.col_step.next = 1
 
-    return drive_token_side, fill
+    return drive_token_side, fill_operands
 
 
 @block
@@ -138,7 +138,7 @@ def drain_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs, confi
     ROW_PART_MASK = config.wide // config.rows - 1
 
     @always_seq(clk.posedge, reset=aresetn)
-    def fill():
+    def fill_columns():
         if loop.add:
             cmd.kind.next = facts.kind
             cmd.param_base.next = sizes.param_base + loop.out_first
@@ -169,7 +169,7 @@ def drain_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs, confi
                 cmd.dst_base.next = terms.out_supers + walk.supers + terms.super_tile
                 cmd.dst_step.next = regs.supertiles_all
 
-    return fill, fill_destination
+    return fill_columns, fill_destination
 
 
 @block
@@ -187,16 +187,16 @@ def cache_fields(clk, aresetn, loop, walk, terms, slots, cache_offset, cmd, regs
                 to_other.next = slots[i]
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance():
+    def advance_cache():
         if walk.restart:
             context_cache.next = cache_offset
         elif walk.step:
             context_cache.next = context_cache + regs.sub_block_words
 
     @always_seq(clk.posedge, reset=aresetn)
-    def fill():
+    def fill_cache():
         if loop.add:
             cmd.cache_address.next = context_cache + terms.tile_cache + loop.out_first
             cmd.cache_other.next = to_other
 
-    return drive_to_other, advance, fill
+    return drive_to_other, advance_cache, fill_cache

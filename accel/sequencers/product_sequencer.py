@@ -79,7 +79,7 @@ def product_sizes(clk, aresetn, start, facts, sizes, regs, config):
             sizes.outputs.next = regs.mlp
 
     @always_seq(clk.posedge, reset=aresetn)
-    def load():
+    def load_sizes():
         if start:
             sizes.depth.next = regs.hidden
             if facts.depth == MLP:
@@ -97,7 +97,7 @@ def product_sizes(clk, aresetn, start, facts, sizes, regs, config):
             elif facts.params == AT_MLP:
                 sizes.param_base.next = regs.mlp
 
-    return drive_outputs, load
+    return drive_outputs, load_sizes
 
 
 @block

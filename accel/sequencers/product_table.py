@@ -68,8 +68,11 @@ assert len(PRODUCTS) <= 1 << PRODUCT_BITS
 class ProductFacts:
     """The row of the product at work.
 
-    Signals: one per field of ``Product``, of its meaning and with its codes; all of them from the table, which follows
-    ``LinearPort.product``.
+    Signals, all of them from the table, which follows ``LinearPort.product``; meanings and codes are those of
+    ``Product``:
+        outputs, depth, params, layout: ``CHOICE_BITS``.
+        source: ``SOURCE_BITS``. kind: ``KIND_BITS``.
+        behind_q, swapped: 1 bit.
     """
 
     def __init__(self) -> None:

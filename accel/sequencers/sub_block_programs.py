@@ -71,7 +71,9 @@ assert all(program[-1].barrier for program in PROGRAMS.values()), "a sub-block e
 class StepFacts:
     """The step at work.
 
-    Signals: one per field of ``Step``, of its meaning; all of them from the table, which follows the sequencer.
+    Signals, all of them from the table, which follows the sequencer; meanings are those of ``Step``:
+        product: ``PRODUCT_BITS``. phase: ``PHASE_BITS``.
+        attends, barrier, is_last: 1 bit.
     """
 
     def __init__(self) -> None:
