@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from myhdl._block import _Block
 from myhdl._extractHierarchy import _UserVerilogCode
@@ -46,6 +46,13 @@ class ProcessOrigin:
         return RAM in self.path
 
 
+class MemoryShape(NamedTuple):
+    """Words, and bits of a word."""
+
+    depth: int
+    bits: int
+
+
 @dataclass(frozen=True)
 class MarkedTop:
     """A converted accelerator.
@@ -68,11 +75,11 @@ class MarkedTop:
             found.append(self.origins[int(line.removeprefix(MARK))] if mark else found[-1])
         return found
 
-    def memories(self) -> dict[ProcessOrigin, int]:
-        """Bits of each on-chip memory."""
+    def memories(self) -> dict[ProcessOrigin, MemoryShape]:
+        """Each on-chip memory; of a banked one, each bank."""
         rams = (origin for origin in self.origins if origin.path[-2:-1] == (RAM,))
         words = {origin: origin.blocks[-1].symdict["memory"] for origin in rams}
-        return {origin: len(memory) * len(memory[0]) for origin, memory in words.items()}
+        return {origin: MemoryShape(len(memory), len(memory[0])) for origin, memory in words.items()}
 
 
 class _Mark(_UserVerilogCode):

@@ -73,8 +73,8 @@ def area_of_build(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
     """Cells, area and memory bits of every part of a build."""
     netlist, top = elaborate(build, tool.yosys)
     memories: dict[str, int] = defaultdict(int)
-    for origin, bits in top.memories().items():
-        memories[part_of(origin, top.top)] += bits
+    for origin, shape in top.memories().items():
+        memories[part_of(origin, top.top)] += shape.depth * shape.bits
     found = _synthesized(_booked(netlist), f"{build.rows}x{build.cols}", tool)
     parts = {
         part: PartArea(logic=logic, pieces=pieces, synthesized=different, memory_bits=memories[part])

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -103,11 +104,9 @@ def test_a_process_without_a_part_is_named(marked):
 
 
 def test_memories_are_those_of_the_build(marked):
-    bits = marked.memories()
-    by_part = {}
-    for origin, count in bits.items():
-        part = part_of(origin, marked.top)
-        by_part[part] = by_part.get(part, 0) + count
+    by_part = Counter()
+    for origin, shape in marked.memories().items():
+        by_part[part_of(origin, marked.top)] += shape.depth * shape.bits
     assert by_part["residual"] == (SMALL.x_depth + SMALL.fifo_depth) * SMALL.rows * 16
     assert by_part["history"] == (SMALL.x_depth + 32) * SMALL.rows * 4
 

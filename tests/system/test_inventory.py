@@ -1,6 +1,6 @@
 """accel/memory/inventory.py: the list of on-chip memories is what the converted design has."""
 
-from collections import Counter
+from collections import defaultdict
 
 import pytest
 
@@ -20,13 +20,15 @@ UNCOUNTED = {("compare_words", "stream_fifo"), ("branch_writer", "stream_fifo"),
 
 @pytest.mark.parametrize("config", BUILDS.values(), ids=BUILDS)
 def test_the_list_is_what_the_design_has(config, tmp_path):
-    found = Counter()
-    for origin, bits in convert_marked(config, tmp_path).memories().items():
+    banks = defaultdict(list)
+    for origin, shape in convert_marked(config, tmp_path).memories().items():
         blocks = origin.path[:-2]  # without the RAM and its process
         if blocks[-2:] not in UNCOUNTED:
             names = origin.names[: -2 if "banked_ram" in blocks else -1]  # the banks of a memory are one
-            found[names] += bits
-    assert sorted(found.values()) == sorted(memory.total_bits for memory in on_chip_memories(config).values())
+            banks[names].append(shape)
+    assert all(len({shape.depth for shape in shapes}) == 1 for shapes in banks.values())
+    found = sorted((shapes[0].depth, sum(shape.bits for shape in shapes)) for shapes in banks.values())
+    assert found == sorted((memory.depth, memory.bits) for memory in on_chip_memories(config).values())
 
 
 def test_reads_of_every_memory_are_counted():
