@@ -54,6 +54,7 @@ class Product(NamedTuple):
 
 
 PRODUCTS = {
+    # outputs, depth, params, source, behind_q, kind, layout, swapped
     "q": Product(HIDDEN, HIDDEN, AT_0, FROM_A, 0, KIND_Q, BY_ROW_TILE, 0),
     "k": Product(HIDDEN, HIDDEN, AT_HIDDEN, FROM_A, 0, KIND_K, BY_SUPERTILE, 0),
     "v": Product(HIDDEN, HIDDEN, AT_0, FROM_A, 0, KIND_V, BY_TOKEN, 1),
