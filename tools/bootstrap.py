@@ -134,28 +134,27 @@ def read_stamp():
 
 @contextmanager
 def only_one():
-    """Two setups at once (tox -p) take turns."""
+    """Two setups at once (tox -p, two terminals) take turns, with apt as with .venv."""
     with open(ROOT / "constraints.txt") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def ensure_venv():
-    with only_one():
-        want, have = fingerprint(), read_stamp()
-        if want == have:
-            return
-        check_python()
-        if want["place"] != have.get("place"):
-            say(f"creating {VENV.relative_to(ROOT)}")
-            run(sys.executable, "-m", "venv", "--clear", str(VENV))
-        STAMP.unlink(missing_ok=True)
-        say("installing the pinned packages, 1.7 GB on disk, a minute or two (torch is most of it)")
-        # Build with the pinned setuptools rather than whatever is newest on the day.
-        pip("install", "--quiet", "setuptools")
-        pip("install", "--no-build-isolation", "--editable", ".[test,docs]")
-        say(f"{VENV.relative_to(ROOT)} is ready")
-        STAMP.write_text(json.dumps(want))
+    want, have = fingerprint(), read_stamp()
+    if want == have:
+        return
+    check_python()
+    if want["place"] != have.get("place"):
+        say(f"creating {VENV.relative_to(ROOT)}")
+        run(sys.executable, "-m", "venv", "--clear", str(VENV))
+    STAMP.unlink(missing_ok=True)
+    say("installing the pinned packages, 1.7 GB on disk, a minute or two (torch is most of it)")
+    # Build with the pinned setuptools rather than whatever is newest on the day.
+    pip("install", "--quiet", "setuptools")
+    pip("install", "--no-build-isolation", "--editable", ".[test,docs]")
+    say(f"{VENV.relative_to(ROOT)} is ready")
+    STAMP.write_text(json.dumps(want))
 
 
 def pip(verb, *arguments):
@@ -199,13 +198,14 @@ def main(arguments):
         return 2
     goal = arguments[0]
     try:
-        if goal in ("demo", "test"):
-            missing = ensure_tools(NEEDED)
-            if missing and goal == "demo":
-                raise SetupError(f"the demo needs {', '.join(missing)} and stops here")
-        if goal == "test":
-            ensure_tools(OPTIONAL)
-        ensure_venv()
+        with only_one():
+            if goal in ("demo", "test"):
+                missing = ensure_tools(NEEDED)
+                if missing and goal == "demo":
+                    raise SetupError(f"the demo needs {', '.join(missing)} and stops here")
+            if goal == "test":
+                ensure_tools(OPTIONAL)
+            ensure_venv()
     except SetupError as error:
         say(str(error))
         return 1

@@ -1,5 +1,7 @@
 """Setting up: installs only what is missing, names what cannot be had, and does nothing the second time."""
 
+import fcntl
+
 import bootstrap
 import pytest
 
@@ -53,6 +55,22 @@ def test_a_complete_machine_installs_nothing_and_the_second_run_does_nothing(mac
     machine.ran.clear()
     assert bootstrap.main(["test"]) == 0
     assert machine.ran == []
+
+
+def test_nothing_runs_while_another_setup_does(machine, tmp_path, monkeypatch):
+    """Whoever else asks for the lock has to wait, from the first program of apt to the last of pip."""
+    machine.there -= {"ghdl"}
+    waited = []
+
+    def run(command, **options):
+        with open(tmp_path / "constraints.txt") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        waited.append(command)
+        return machine.run(command, **options)
+
+    monkeypatch.setattr(bootstrap.subprocess, "run", run)
+    assert bootstrap.main(["test"]) == 0
+    assert installed(machine) == ["ghdl"] and len(waited) == len(machine.ran) > 4
 
 
 def test_new_pins_install_into_the_same_environment(machine, tmp_path):
