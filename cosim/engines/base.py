@@ -179,7 +179,7 @@ class Engine(ABC):
 
     def counters(self) -> dict[str, int]:
         """All event counters."""
-        return {name: self._read(at) | self._read(at + 1) << 32 for name, at in COUNTER_ADDRESS.items()}
+        return {name: self._read(low) | self._read(low + 1) << 32 for name, low in COUNTER_ADDRESS.items()}
 
     def bind_memory(self, port: str, words: np.ndarray) -> None:
         """Let a port read or write this array, which holds whole words, least significant byte first.

@@ -48,6 +48,7 @@ def record_columns(config: BuildConfig, rows: np.ndarray) -> dict[str, list[int]
     columns, start = {}, 0
     for port, size in zip(ports, sizes, strict=True):
         data = table[:, start : start + size].tobytes()
-        columns[port.name] = [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+        words = (data[start : start + size] for start in range(0, len(data), size))
+        columns[port.name] = [int.from_bytes(word, "little") for word in words]
         start += size
     return columns

@@ -66,17 +66,17 @@ def attention_sequencer(
     """Scores and values of the contexts ``active`` from the pulse ``start`` on; returns the cycle of the done pulse."""
     softmax = SoftmaxUnit(build.rows)
     pending: tuple[float, tuple[int, ...]] | None = None  # done pulse and value tiles of the job whose values are due
-    look = start + SEEN
+    cycle = start + SEEN
     for position in range(len(active)):
-        look += looks(active, position) - 1
+        cycle += looks(active, position) - 1
         for columns in group.value_columns:
             for _ in range(group.row_tiles):
-                at = _scores(look + LOOK_TO_SCORE, group, front, build)
+                scored = _scores(cycle + LOOK_TO_SCORE, group, front, build)
                 done = softmax.job(front.last_word, group.keys)
-                look = (at if pending is None else _values(at, *pending, group, front)) + 1
+                cycle = (scored if pending is None else _values(scored, *pending, group, front)) + 1
                 pending = done, columns
     assert pending is not None
-    return _values(look, *pending, group, front) + 1
+    return _values(cycle, *pending, group, front) + 1
 
 
 def _scores(offer: float, group: Group, front: ArrayFront, build: BuildConfig) -> float:
@@ -87,9 +87,9 @@ def _scores(offer: float, group: Group, front: ArrayFront, build: BuildConfig) -
     return front.accepted + SCORES_TO_NEXT
 
 
-def _values(at: float, done: float, columns: tuple[int, ...], group: Group, front: ArrayFront) -> float:
+def _values(cycle: float, done: float, columns: tuple[int, ...], group: Group, front: ArrayFront) -> float:
     """Value tiles of a job whose softmax is done; returns the cycle in which the sequencer goes on."""
-    offer = max(at, done + SEEN) + AWAIT_TO_VALUE
+    offer = max(cycle, done + SEEN) + AWAIT_TO_VALUE
     for count in columns:
         front.tile(offer, group.keys, count)
         offer = front.accepted + VALUE_TO_VALUE

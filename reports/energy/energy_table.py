@@ -193,8 +193,8 @@ class EnergyTable(_Entry):
     def sram_bit_pj(self, capacity_kib: float, width_bits: float) -> Range:
         """Energy per bit read from an on-chip memory of this capacity and access width, pJ at the target node."""
         width = min(max(width_bits, self.sram.min_width_bits), self.sram.max_width_bits)
-        at = math.log(max(capacity_kib, self.sram.min_capacity_kib))
-        return _interpolate(self._curve, at) * self._width_factor(width)
+        size = math.log(max(capacity_kib, self.sram.min_capacity_kib))
+        return _interpolate(self._curve, size) * self._width_factor(width)
 
     def sources(self) -> list[dict[str, Any]]:
         """All entries for the report: name, unit, per, node in nm, low / nominal / high at the target node, source."""
@@ -228,11 +228,11 @@ def _values(value: Range) -> tuple[float, float, float]:
     return value.low, value.nominal, value.high
 
 
-def _interpolate(curve: list[tuple[float, Range]], at: float) -> Range:
+def _interpolate(curve: list[tuple[float, Range]], x: float) -> Range:
     """Straight line between the neighbours in log-log; beyond the ends, the nominal value's last slope for all."""
-    upper = next((i for i in range(1, len(curve) - 1) if curve[i][0] >= at), len(curve) - 1)
+    upper = next((i for i in range(1, len(curve) - 1) if curve[i][0] >= x), len(curve) - 1)
     (x0, y0), (x1, y1) = curve[upper - 1], curve[upper]
-    share = (at - x0) / (x1 - x0)
+    share = (x - x0) / (x1 - x0)
     if 0 <= share <= 1:
         return Range(*(a * (b / a) ** share for a, b in zip(_values(y0), _values(y1), strict=True)))
     end, beyond = (y0, share) if share < 0 else (y1, share - 1)

@@ -71,9 +71,9 @@ def test_tiles_match_golden_everywhere(rows, cols, gaps):
     for (a, b), finish in zip(tiles, finishes, strict=True):
         expected = matmul(a, b)
         for column in range(cols):
-            at = finish + FINISH_TO_DRAIN + column + DRAIN_LATENCY
-            assert bench.trace["drain_col"][at - DRAIN_LATENCY] == column
-            assert unpack(bench.trace["drained"][at], ACC_BITS, rows) == expected[:, column].tolist()
+            cycle = finish + FINISH_TO_DRAIN + column + DRAIN_LATENCY
+            assert bench.trace["drain_col"][cycle - DRAIN_LATENCY] == column
+            assert unpack(bench.trace["drained"][cycle], ACC_BITS, rows) == expected[:, column].tolist()
             compared += rows
     assert compared == len(tiles) * rows * cols
     run_everywhere(bench)

@@ -44,12 +44,12 @@ def test_word_ram_matches_a_list():
     trace = play(bench, steps)
     memory, expected, collisions, reads = [0] * depth, 0, 0, 0
     for cycle in range(bench.cycles - READ_LATENCY):
-        at = {name: trace[name][cycle] for name in ports}
-        if at["read"]:
-            expected, reads = memory[at["raddr"]], reads + 1
-            collisions += at["write"] and at["waddr"] == at["raddr"]
-        if at["write"]:
-            memory[at["waddr"]] = at["wdata"]
+        values = {name: trace[name][cycle] for name in ports}
+        if values["read"]:
+            expected, reads = memory[values["raddr"]], reads + 1
+            collisions += values["write"] and values["waddr"] == values["raddr"]
+        if values["write"]:
+            memory[values["waddr"]] = values["wdata"]
         assert trace["rdata"][cycle + READ_LATENCY] == expected
     assert reads > 100 and collisions > 20
     run_everywhere(bench)

@@ -103,10 +103,10 @@ def check(bench: Bench, jobs: list[Job], gain: tuple[int, int], lanes: int) -> i
     for index, (job, done) in enumerate(zip(jobs, dones, strict=True)):
         expected, total = softmax(job.scores, job.valid)
         for key in range(job.keys):
-            at = words[position]
-            assert unpack(trace["dst"][at], INT8_BITS, lanes) == expected[:, key].tolist()
-            assert trace["dst_slot"][at] == key and trace["dst_parity"][at] == index % 2
-            assert trace["dst_last"][at] == (key == job.keys - 1)
+            cycle = words[position]
+            assert unpack(trace["dst"][cycle], INT8_BITS, lanes) == expected[:, key].tolist()
+            assert trace["dst_slot"][cycle] == key and trace["dst_parity"][cycle] == index % 2
+            assert trace["dst_last"][cycle] == (key == job.keys - 1)
             position, compared = position + 1, compared + lanes
         mant, shift = recip(total.clamp(min=1).flatten(), *gain)
         parity = ("even", "odd")[index % 2]
