@@ -35,7 +35,7 @@ class Driver:
         build = engine.config
         words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
         slots = 2 if policy.gains.any() else 1  # of the cache
-        slot_words = STREAM_WORDS * dims.contexts * dims.sub_block_words(build) if policy.whole else words
+        slot_words = STREAM_WORDS * dims.contexts * dims.sub_block_words(build) if policy.stream_scope else words
         self.order = token_order(dims, build)
         self.headers = pack_headers(integer, policy)
         self.params = pack_params(integer)
@@ -52,7 +52,7 @@ class Driver:
         shape = registers(dims, build)
         chosen = {
             "policy": int(policy.detect),
-            "stream_scope": int(policy.whole),
+            "stream_scope": int(policy.stream_scope),
             "streak_step": policy.registers.streak_step,
             "tight": policy.registers.tight,
             "loose": policy.registers.loose,

@@ -19,10 +19,11 @@ from cosim.driver import Driver
 from cosim.engines import Engine, EngineError, open_engine
 from cosim.prepare import Prepared
 from cosim.run_state import SavedRun, Standing
-from cosim.scoreboard import Check, Scoreboard, Words
+from cosim.scoreboard import Comparison, Scoreboard, Words
 from cosim.support.ahead import one_ahead
 from cosim.support.stopwatch import Stopwatch
 from model.dit.sampler import make_noise
+from model.integer.decision_record import DecisionRecord
 from model.integer.generate import Host
 from model.integer.reference import Reference, StageCapture, StepRecord
 from model.policy.skip_policy import Policy
@@ -38,7 +39,7 @@ class ImageResult:
     Fields:
         picture: (C, H, W) float32, what the hardware and the host made.
         identical: the reference's host made the same, bit for bit.
-        computed: (timesteps, sub_blocks, contexts) bool.
+        decisions: of this image; timesteps after a mismatch are missing.
         counters: every event counter, summed over the image.
         macs: of the model, simulated.
         seconds: by stage (engine, reference, compare, host); the reference may run beside the engine.
@@ -49,8 +50,8 @@ class ImageResult:
     image: int
     picture: np.ndarray
     identical: bool
-    check: Check
-    computed: np.ndarray
+    check: Comparison
+    decisions: DecisionRecord
     counters: dict[str, int]
     macs: int
     seconds: dict[str, float]
@@ -109,7 +110,7 @@ class _ImageRun:
         self.board = Scoreboard(dims, prepared.build)
         self.driver = Driver(engine, integer, tables, dims)
         self.watch, self.side_watch = Stopwatch(), Stopwatch()
-        self.computed: list[np.ndarray] = []
+        self.computed: list[np.ndarray] = []  # of every timestep, bool [image, sub_block, context]
         self.timestep_seconds: list[float] = []
         self.macs = 0
 
@@ -135,7 +136,7 @@ class _ImageRun:
             picture=picture.numpy(),
             identical=not problem and bool(torch.equal(picture, self.twin.image[0])),
             check=self.board.check,
-            computed=np.stack(self.computed),
+            decisions=DecisionRecord.of_timesteps(self.computed),
             counters=self.engine.counters(),
             macs=self.macs,
             seconds=self.watch.seconds,
@@ -159,8 +160,8 @@ class _ImageRun:
             x, record = self.reference.step(self.twin.enter(), index, self.twin.tables)
             self.host.leave(x, index)
             self.twin.leave(x, index)
-        self.computed.append(~record.reuse[:, 0].numpy())
-        for sub_block, computed in enumerate(self.computed[-1]):
+        self.computed.append(record.computed)
+        for sub_block, computed in enumerate(record.computed[0]):
             self._count(sub_block, int(computed.sum()), is_simulated=False)
 
     def _timestep(self, index: int, done: int) -> str:
@@ -182,7 +183,7 @@ class _ImageRun:
                 problem = self._sub_block(index, capture, words)
             if not problem:
                 self._count(capture.sub_block, int(capture.computed.sum()), capture.sub_block >= done)
-        self.computed.append(~record.reuse[:, 0].numpy())
+        self.computed.append(record.computed)
         if not problem:
             for sub_block in range(capture.sub_block + 1, self.prepared.dims.sub_blocks):  # reused as a whole
                 self._count(sub_block, 0, is_simulated=True)

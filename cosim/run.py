@@ -20,8 +20,9 @@ from joblib import Parallel, delayed
 from cosim.image import ImageResult, Tick, generate_image, open_for
 from cosim.prepare import Prepared
 from cosim.run_state import SavedRun
-from cosim.scoreboard import Check
+from cosim.scoreboard import Comparison
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from model.policy.skip_policy import Policy
 
 Task = tuple[Policy, int]  # policy and image
@@ -38,9 +39,14 @@ class PolicyRun:
     results: list[ImageResult] = field(default_factory=list)
 
     @property
-    def check(self) -> Check:
+    def decisions(self) -> DecisionRecord:
+        """Of all images; none of them may have stopped at a mismatch."""
+        return DecisionRecord.joined([result.decisions for result in self.results])
+
+    @property
+    def check(self) -> Comparison:
         """The images' checks added up."""
-        total = Check()
+        total = Comparison()
         for result in self.results:
             total.add(result.check)
         return total

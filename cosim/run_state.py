@@ -15,7 +15,7 @@ from typing import Any
 
 from cosim.driver import Driver
 from cosim.engines import Engine
-from cosim.scoreboard import Check
+from cosim.scoreboard import Comparison
 from model.errors import UserError
 from model.files import read_arrays, read_json, write_arrays, write_json
 
@@ -36,7 +36,7 @@ class Standing:
 
     timestep: int = 0
     sub_blocks: int = 0
-    check: Check = field(default_factory=Check)
+    check: Comparison = field(default_factory=Comparison)
     seconds: dict[str, float] = field(default_factory=dict)
     timestep_seconds: list[float] = field(default_factory=list)
 
@@ -95,7 +95,7 @@ class SavedRun:
             words[...] = kept[name]
         engine.restore(self._file("engine", self._number))
         standing = self._record["standing"]
-        return Standing(**standing | {"check": Check(**standing["check"])})
+        return Standing(**standing | {"check": Comparison(**standing["check"])})
 
     def save_if_due(self, engine: Engine, driver: Driver, standing: Standing) -> None:
         """Save, unless the last time was not long ago."""

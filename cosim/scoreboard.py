@@ -20,7 +20,7 @@ from model.integer.reference import StageCapture
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
-DECISIONS = ("changed codes", "reuse", "slope", "error")
+DECISIONS = ("changed codes", "computed", "slope", "error")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 
 
@@ -60,7 +60,7 @@ class Place:
 
 
 @dataclass
-class Check:
+class Comparison:
     """What has been compared so far."""
 
     words_compared: int = 0
@@ -75,7 +75,7 @@ class Check:
         """Nothing differs, and something was compared."""
         return self.words_compared > 0 and self.words_mismatched == 0 and self.decisions_mismatched == 0
 
-    def add(self, other: "Check") -> None:
+    def add(self, other: "Comparison") -> None:
         """Take over another check's counts."""
         for name in ("words_compared", "words_mismatched", "decisions_compared", "decisions_mismatched"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -152,7 +152,7 @@ class Scoreboard:
 
     def __init__(self, dims: Dims, build: BuildConfig) -> None:
         self.dims, self.build = dims, build
-        self.check = Check()
+        self.check = Comparison()
         self.order = token_order(dims, build)
         self.blocks = [self._block_rows(block, groups) for block, groups in enumerate(groups_of(dims, build))]
 
@@ -189,7 +189,7 @@ class Scoreboard:
 
     def compare(
         self, image: int, timestep: int, capture: StageCapture, expected: dict[str, Words], trace: Trace
-    ) -> Check:
+    ) -> Comparison:
         """Compare one sub-block of one image with its ``expected_words``. Returns this sub-block's check."""
         at = Place(image, timestep, capture.sub_block)
         check = self._compare_words(at, expected, trace)
@@ -199,25 +199,27 @@ class Scoreboard:
         self.check.add(check)
         return check
 
-    def compare_output(self, image: int, timestep: int, x_out: np.ndarray, trace: Trace) -> Check:
+    def compare_output(self, image: int, timestep: int, x_out: np.ndarray, trace: Trace) -> Comparison:
         """Compare what follows the last sub-block of a timestep: x_out (contexts, T, D). Returns its check."""
         words = to_words(x_out[:, self.order].astype(np.int16), self.build.rows)
         check = self._compare_words(Place(image, timestep, self.dims.sub_blocks), {"x": Words(words)}, trace)
         self.check.add(check)
         return check
 
-    def _compare_words(self, at: Place, expected: dict[str, Words], trace: Trace) -> Check:
+    def _compare_words(self, at: Place, expected: dict[str, Words], trace: Trace) -> Comparison:
         """Count all stages' words; ``first`` is the first that differs in the order of the stages."""
         found = {name: trace.drain_data[trace.drain_kind == kind] for name, kind in DRAIN_KINDS.items()}
         found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
         nothing = Words(np.zeros((0, self.build.rows), np.int16))
-        check = Check()
+        check = Comparison()
         for name in STAGES:
             place = self._compare_stage(check, at, name, expected.get(name, nothing), found[name])
             check.first = check.first or place
         return check
 
-    def _compare_stage(self, check: Check, at: Place, name: str, expected: Words, found: np.ndarray) -> Place | None:
+    def _compare_stage(
+        self, check: Comparison, at: Place, name: str, expected: Words, found: np.ndarray
+    ) -> Place | None:
         """Count a stage's words; returns the first that differs."""
         whole = expected.data
         shared = min(len(whole), len(found))
@@ -236,12 +238,12 @@ class Scoreboard:
         values = [int(words[word, lane]) if word < len(words) else None for words in (whole, found)]
         return replace(at, stage=name, word=word, lane=lane, expected=values[0], found=values[1])
 
-    def _compare_decisions(self, check: Check, at: Place, capture: StageCapture, trace: Trace) -> Place | None:
+    def _compare_decisions(self, check: Comparison, at: Place, capture: StageCapture, trace: Trace) -> Place | None:
         """Count the decisions and their metric; returns the first that differs."""
         due = self.dims.contexts if capture.decided else 0
         parts = (
             (capture.counts, trace.decide_count),
-            (~capture.computed, trace.decide_reuse),
+            (capture.computed, ~trace.decide_reuse),
             (capture.slopes, trace.decide_slope),
             (capture.spent, trace.decide_spent),
         )

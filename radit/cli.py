@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from model.errors import UserError
+from model.policy.skip_policy import POLICIES
 from radit import model_commands
 from radit.machine import Memory
 from radit.options import (
@@ -101,7 +102,7 @@ def cosim(
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="dense|radit|forecast[:FIELD=VALUE..]",
+            metavar=f"{'|'.join(POLICIES)}[:FIELD=VALUE..]",
             help="Compute everything, skip as the paper does, or skip and forecast what is reused; repeat the option "
             "or use commas for several. Settings such as radit:threshold=0.3:first_dense=1 replace the policy's own "
             "(model/policy/skip_policy.py).",

@@ -211,8 +211,7 @@ def _policy(prepared: Prepared, one: str | Policy, max_error: float | None) -> P
 def _finished(prepared: Prepared, one: PolicyRun, result: PolicyResult) -> PolicyCosimulation:
     """A policy's run as a Python program takes it."""
     request = prepared.request
-    computed = np.stack([image.computed for image in one.results])
-    decisions = decisions_of(computed, PolicyCosts(one.policy), prepared.integer)
+    decisions = decisions_of(one.decisions, PolicyCosts(one.policy), prepared.integer)
     return PolicyCosimulation(
         policy=one.policy,
         images=np.stack([image.picture for image in one.results]),
@@ -223,7 +222,7 @@ def _finished(prepared: Prepared, one: PolicyRun, result: PolicyResult) -> Polic
             prepared.dit.config,
             prepared.dims,
             prepared.build,
-            decisions.orders[0],
+            decisions.tables[0],
             result.counters,
             request.images,
             request.count,

@@ -74,22 +74,22 @@ def predict_cycles(
     build, charge = build_for(dims, *parse_array(array)), (memory or Memory()).model()
     known: dict[bytes, tuple[Prediction, dict[str, int]]] = {}  # many images decide alike
     done = []
-    for record, orders in zip(decisions.computed, decisions.orders, strict=True):
-        if (same := record.tobytes()) not in known:
-            counts = expected_counts(dims, build, record, orders)
+    for record, tables in zip(decisions.record, decisions.tables, strict=True):
+        if (same := record.computed.tobytes()) not in known:
+            counts = expected_counts(dims, build, record, tables)
             charged = counts if decisions.costs is None else decisions.costs.charged(counts, dims)
-            known[same] = predict(dims, build, record, orders, charge), charged
+            known[same] = predict(dims, build, record, tables, charge), charged
         done.append(known[same])
     phases: Counter[str] = Counter()
     for prediction, _ in done:
         phases.update(prediction.phases)
     cycles = sum(prediction.cycles for prediction, _ in done)
     counters = dict.fromkeys(COUNTERS, 0) | add_counts(*(counts for _, counts in done)) | {"cycles": cycles}
-    macs = sum(model_macs(dims, record) for record in decisions.computed)
+    macs = model_macs(dims, decisions.record)
     return CyclePrediction(
         cycles=cycles,
         phases=dict(phases),
-        timesteps=np.array([prediction.timesteps for prediction, _ in done], dtype=np.int64),
+        timesteps=np.concatenate([prediction.timesteps for prediction, _ in done]),
         macs=macs,
         mac_utilization=macs / (cycles * build.rows * build.cols),
         external_bytes=external_bytes(counters, build),
@@ -97,7 +97,7 @@ def predict_cycles(
             config,
             dims,
             build,
-            decisions.orders[0],
+            decisions.tables[0],
             counters,
             decisions.images,
             decisions.timesteps,

@@ -11,11 +11,12 @@ from accel.dims import Dims
 from cosim.support.sizes import dims_of
 from model.dit.config import NAMED_MODELS, DiTConfig
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from radit.models import Model, QuantizedModel
 from reports.cost.policy_costs import PolicyCosts
-from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.run_tables import POLICY_OFF, RunTables
 from reports.project.decisions import evenly
-from reports.project.project import config_of, spread_orders
+from reports.project.project import config_of, spread_tables
 
 AnyModel = QuantizedModel | Model | DiTConfig | str | Path
 """A model where only its dimensions count: loaded, quantized, a config, or a name or file (no weights are loaded)."""
@@ -29,41 +30,46 @@ class Decisions:
     label's first; without guidance there is one.
 
     Fields:
-        computed: bool [image, timestep, sub_block, context], True where computed, False where reused.
-        orders: of each image, what the host ordered: forecasts, timesteps known to be computed, who decides for whom.
+        record: what was computed.
+        tables: of each image's run: forecasts, timesteps known to be computed, who decides for whom.
         costs: what the policy costs beside that; None: decisions that no policy took.
     """
 
-    computed: np.ndarray
-    orders: tuple[Orders, ...]
+    record: DecisionRecord
+    tables: tuple[RunTables, ...]
     costs: PolicyCosts | None = None
 
     def __post_init__(self) -> None:
-        if self.computed.ndim != 4 or self.computed.dtype != bool or len(self.computed) != len(self.orders):
+        if self.record.images != len(self.tables):
             raise UserError(
-                f"Decisions field computed is {self.computed.dtype}{self.computed.shape} with {len(self.orders)} "
-                "orders: give bool (images, timesteps, sub_blocks, contexts) and the orders of every image."
+                f"Decisions field record is of {self.record.images} images with {len(self.tables)} tables: give those "
+                "of every image."
             )
+
+    @property
+    def computed(self) -> np.ndarray:
+        """bool [image, timestep, sub_block, context], True where computed, False where reused."""
+        return self.record.computed
 
     @property
     def images(self) -> int:
         """Number of images."""
-        return self.computed.shape[0]
+        return self.record.images
 
     @property
     def timesteps(self) -> int:
         """Number of timesteps."""
-        return self.computed.shape[1]
+        return self.record.timesteps
 
     @property
     def contexts(self) -> int:
         """2 under guidance, else 1."""
-        return self.computed.shape[3]
+        return self.record.contexts
 
     @property
     def skip_rate(self) -> float:
         """Share of all (timestep, sub-block, context) that were reused, 0 to 1."""
-        return 1.0 - float(self.computed.mean())
+        return self.record.reused_share
 
 
 def dense_decisions(model: AnyModel, steps: int = 50, cfg: float = 1.5) -> Decisions:
@@ -78,7 +84,7 @@ def dense_decisions(model: AnyModel, steps: int = 50, cfg: float = 1.5) -> Decis
         UserError: the model is unknown.
     """
     dims = dimensions(model, contexts_of(cfg))
-    return Decisions(np.ones((1, steps, dims.sub_blocks, dims.contexts), bool), (POLICY_OFF,))
+    return Decisions(DecisionRecord.dense(1, steps, dims.sub_blocks, dims.contexts), (POLICY_OFF,))
 
 
 def even_decisions(
@@ -100,8 +106,8 @@ def even_decisions(
         raise UserError(f"skip_rate is {skip_rate}: give a share from 0 to 1.")
     dims = dimensions(model, contexts_of(cfg))
     return Decisions(
-        evenly(skip_rate, dims, steps, together=forecast),
-        (spread_orders(dims, steps, forecast),),
+        evenly(skip_rate, dims, steps, by_context=forecast),
+        (spread_tables(dims, steps, forecast),),
     )
 
 

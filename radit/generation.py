@@ -11,6 +11,7 @@ import torch
 from model.baselines.base import Method
 from model.dit.sampler import make_noise
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from model.integer.generate import CHUNK, RunRecord
 from model.integer.generate import generate as generate_on
 from model.integer.integer_dit import IntegerDiT
@@ -86,14 +87,13 @@ def generate(
         parts.append(generate_on(reference, model.model.dit, y[piece], noise[piece], cfg=cfg, jobs=jobs))
         if progress is not None:
             progress(min(start + size, images), images)
-    computed = torch.cat([~record.reuse for _, record in parts], 2).permute(2, 0, 1, 3).contiguous().numpy()
-    macs = np.array(model.config.sub_block_macs(), dtype=np.float64)
+    made = DecisionRecord.joined([record.decisions for _, record in parts])
     return Generation(
         policy=policy,
-        images=torch.cat([made for made, _ in parts]).numpy(),
+        images=torch.cat([pictures for pictures, _ in parts]).numpy(),
         labels=y.numpy(),
-        decisions=decisions_of(computed, costs, model.integer),
-        mac_reduction=float(macs.sum() / (macs @ computed.mean((0, 1, 3)))),
+        decisions=decisions_of(made, costs, model.integer),
+        mac_reduction=made.mac_reduction(model.config.sub_block_macs()),
         saturations=sum(record.saturations for _, record in parts),
     )
 
@@ -110,10 +110,10 @@ def paired_errors(images: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return errors
 
 
-def decisions_of(computed: np.ndarray, costs: PolicyCosts, integer: IntegerDiT) -> Decisions:
-    """The decisions of a run, with what the host orders under its policy."""
+def decisions_of(record: DecisionRecord, costs: PolicyCosts, integer: IntegerDiT) -> Decisions:
+    """The decisions of a run, with the tables of its policy."""
     tables = costs.tables(integer)
-    return Decisions(computed, tuple(costs.orders(record, tables) for record in computed), costs)
+    return Decisions(record, tuple(costs.run_tables(image, tables) for image in record), costs)
 
 
 def _labels(model: QuantizedModel, images: int, labels: Sequence[int] | None) -> torch.Tensor:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from model.errors import UserError
+from model.policy.skip_policy import POLICIES
 from radit.machine import parse_array as array_of
 
-POLICIES = ("dense", "radit", "forecast")
 BUILD = Path("build")
 UNLIMITED = float("inf")
 MOST_STEPS, MOST_REDUCTION = 1000, 6

@@ -11,7 +11,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from torch import Tensor
 from model.errors import UserError
 from model.formats import ACT_FRAC
 from model.integer.integer_dit import IntegerDiT
+from model.settings_text import write_text, write_value
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ class Method:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
+            if isinstance(value, str):
+                continue
             low, high = self.limits.get(each.name, (1 if each.type == "int" else 0, math.inf))
             if not all(
                 low <= part <= high and part < math.inf for part in (value if isinstance(value, tuple) else (value,))
             ):
                 wanted = f"{low} or more" if high == math.inf else f"a value from {low} to {high}"
-                raise UserError(f"Policy {self.name} has {each.name} {written(value)}: give {wanted}.")
+                raise UserError(f"Policy {self.name} has {each.name} {write_value(value)}: give {wanted}.")
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         """Return the decisions of a new batch."""
@@ -110,16 +113,11 @@ class Method:
     @property
     def text(self) -> str:
         """The policy as `parse_method` reads it, with all of its numbers."""
-        return ":".join([self.name, *(f"{each.name}={written(getattr(self, each.name))}" for each in fields(self))])
+        return write_text(self.name, {each.name: getattr(self, each.name) for each in fields(self)})
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the policy."""
         return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-def written(value: Any) -> str:
-    """Return a number, or knots, as `parse_method` reads them."""
-    return "/".join(map(repr, value)) if isinstance(value, tuple) else str(value)
 
 
 def relative_change(now: Tensor, then: Tensor) -> Tensor:

@@ -5,10 +5,6 @@ None of them is in the hardware.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
-from typing import Any
-
 from model.baselines.base import Method
 from model.baselines.blockl1 import BlockL1
 from model.baselines.fbcache import FirstBlockCache
@@ -23,18 +19,13 @@ from model.detectors.paths import Path
 from model.detectors.signatures import L1, Codes, Levels, Pooled, Sketch
 from model.detectors.static import Static
 from model.errors import UserError
+from model.settings_text import read_settings, split_text
 
 PUBLISHED: tuple[type[Method], ...] = (FewerSteps, Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static)
 }
 METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (*PUBLISHED, *DETECTORS.values())}
-KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "int": (int, "a whole number"),
-    "float": (float, "a number"),
-    "tuple[float, ...]": (lambda text: tuple(map(float, text.split("/"))), "knots such as 1.2/0.9/0.6"),
-    "bool": (lambda text: ("False", "True").index(text) > 0, "True or False"),
-}
 
 
 def parse_method(text: str) -> Method:
@@ -43,18 +34,7 @@ def parse_method(text: str) -> Method:
     Raises:
         UserError: the name or a number's name is unknown, or a number does not parse or fit.
     """
-    name, *settings = text.split(":")
+    name, settings = split_text(text)
     if name not in METHODS:
         raise UserError(f"Policy is '{name}': choose {', '.join(METHODS)}.")
-    kinds = {each.name: KINDS[str(each.type)] for each in fields(METHODS[name])}
-    values: dict[str, Any] = {}
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        if key not in kinds:
-            raise UserError(f"Policy {name} has the setting '{setting}': give {', '.join(kinds)} and =VALUE.")
-        parse, wanted = kinds[key]
-        try:
-            values[key] = parse(value)
-        except ValueError:
-            raise UserError(f"Policy {name} has {key} '{value}': give {wanted}.") from None
-    return METHODS[name](**values)
+    return METHODS[name](**read_settings(settings, METHODS[name], f"Policy {name}"))

@@ -48,18 +48,18 @@ class MethodReference(Reference):
         return None, *self._settled(s, index)  # nothing is encoded
 
     def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
-        """Changed codes (none) and reuse, both (N, contexts), of what the rule decides and the machine can do."""
+        """Changed codes (none) and computed, both (N, contexts), of what the rule decides and the machine can do."""
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
         wanted = self._rule.decide(s, index)
         wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand_as(none)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
-        return none, reuse
+        return none, ~reuse
 
     def _branch(
-        self, a: Tensor, reuse: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
+        self, a: Tensor, computed: Tensor, codes: Tensor | None, s: int, index: int, tally: Tally, stages: Stages | None
     ) -> Tensor:
-        branch = super()._branch(a, reuse, codes, s, index, tally, stages)
-        if not self.policy.whole:
+        branch = super()._branch(a, computed, codes, s, index, tally, stages)
+        if not self.policy.stream_scope:
             self._rule.learn(s, branch)
         return branch
 
@@ -76,7 +76,7 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         boundaries=torch.zeros(steps, subs, CODE_LEVELS, dtype=torch.int64),
         gains=torch.full((steps, subs), method.slope_gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
-        whole=False,
+        stream_scope=False,
         error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
     )

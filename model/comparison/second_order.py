@@ -28,9 +28,9 @@ class SecondOrderReference(MethodReference):
 
     def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
         gap = self.state[s].gap
-        count, reuse = super()._settled(s, index)
-        self._earlier[s] = torch.where(reuse, self._earlier[s], gap)
-        return count, reuse
+        count, computed = super()._settled(s, index)
+        self._earlier[s] = torch.where(computed, gap, self._earlier[s])
+        return count, computed
 
     def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
         self._oldest[s][computed] = self.before[s][computed]

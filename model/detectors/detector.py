@@ -18,7 +18,7 @@ from model.baselines.base import Method, Rule, Sight, keep
 from model.errors import UserError
 from model.integer.integer_dit import IntegerDiT
 from model.ops.dtsm import DtsmState, decide
-from model.policy.skip_policy import FACTOR_ONE, FORECAST_DEFAULTS, Policy, forecast
+from model.policy.skip_policy import FACTOR_ONE, FORECAST_DEFAULTS, Policy, Scope, forecast
 
 DISTANCE_FRAC = 32  # fraction bits of a distance: decisions do not depend on the last bits of a sum
 
@@ -52,7 +52,7 @@ class Detector(Method):
         sees_input: decisions depend on nothing else of a run.
 
     Fields:
-        gain, reach, together, whole: as in `Policy`.
+        gain, reach, scope: as in `Policy`.
         order: of the forecast, 1 or 2.
         shared: both guidance contexts decide alike, by the mean of their distances; false: each for itself.
         schedule: knots of the threshold over the timesteps, as in `Policy`.
@@ -65,18 +65,17 @@ class Detector(Method):
     reach: float = FORECAST_DEFAULTS["reach"]
     order: int = 1
     shared: bool = False
-    together: bool = True
-    whole: bool = FORECAST_DEFAULTS["whole"]
+    scope: Scope = FORECAST_DEFAULTS["scope"]
     schedule: tuple[float, ...] = FORECAST_DEFAULTS["schedule"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.policy  # noqa: B018  refuses what the policy's own fields do not take
+        object.__setattr__(self, "scope", self.policy.scope)  # which refuses what the policy's own fields do not take
 
     @property
     def policy(self) -> Policy:
         """The policy whose schedule, guards and forecast hold."""
-        shared = {name: getattr(self, name) for name in ("schedule", "gain", "reach", "together", "whole")}
+        shared = {name: getattr(self, name) for name in ("schedule", "gain", "reach", "scope")}
         return forecast(self.threshold, **shared)
 
     @property
@@ -86,10 +85,10 @@ class Detector(Method):
     @property
     def rehearsable(self) -> bool:
         """Whether the inputs of sub-block 0 alone determine all decisions (`model/detectors/rehearsal.py`)."""
-        return self.sees_input and self.together
+        return self.sees_input and self.scope is not Scope.SUB_BLOCK
 
     def watched(self, sub_blocks: int) -> Sequence[int]:
-        return range(1 if self.together else sub_blocks)
+        return range(sub_blocks if self.scope is Scope.SUB_BLOCK else 1)
 
     def cost(self, values: int) -> Cost:
         """Return what the detector needs where a sub-block's input of one context has so many values."""

@@ -13,6 +13,7 @@ from model.baselines.base import Rule, Sight
 from model.detectors.detector import Cost, Detector, DetectorRule
 from model.formats import INT8_BITS
 from model.integer.integer_dit import IntegerDiT
+from model.policy.skip_policy import Scope
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Miss(Detector):
 
     name: ClassVar[str] = "miss"
     sees_input: ClassVar[bool] = False
-    whole: bool = False  # it looks at the branches
+    scope: Scope = Scope.TIMESTEP  # it looks at the branches
     power: float = 1.0
     memory: float = 0.0
 

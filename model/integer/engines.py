@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model.dit.groups import Groups
 from model.formats import WIDE_BITS
-from model.integer import exact_float64 as carrier
+from model.integer import exact_float64
 from model.integer.exact_float64 import Tally
 from model.integer.integer_dit import ChannelTables, IntegerDiT
 
@@ -52,7 +52,7 @@ class Engines:
         v_part = torch.tensor([[0.0], [v_scale]], dtype=torch.float64, device=a.device).expand(2, a.shape[2])
         bias, scale = torch.cat([qkv, v_part], 1)
         q, k, v = (
-            tally.clip("qkv", carrier.linear(a.flatten(0, 1), weights["qkv"], bias, scale))
+            tally.clip("qkv", exact_float64.linear(a.flatten(0, 1), weights["qkv"], bias, scale))
             .view(*a.shape[:2], -1)
             .chunk(3, dim=2)
         )
@@ -62,24 +62,24 @@ class Engines:
         score_scale = header["score_mult"] * 2.0 ** -header["score_shift"]
         gain = (header["gain"], header["gain_shift"])
         mask = None if groups.mask is None else groups.mask.to(a.device)
-        mixed, stages["score"], stages["prob"] = carrier.attend(
+        mixed, stages["score"], stages["prob"] = exact_float64.attend(
             split_q, split_k, split_v, score_scale, gain, mask, tally
         )
         o = stages["o"] = groups.join(tally.clip("o", mixed))
-        branch = carrier.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index, a.device))
+        branch = exact_float64.linear(o.flatten(0, 1), weights["o"], *_bias_and_scale(tables["o"], index, a.device))
         return tally.clip("branch", branch).view(a.shape)
 
     def _mlp(self, a: Tensor, s: int, index: int, tally: Tally, stages: Stages) -> Tensor:
         tables, weights = self._integer.sub_blocks[s].tables, self._weights[s]
-        u = carrier.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index, a.device))
+        u = exact_float64.linear(a.flatten(0, 1), weights["fc1"], *_bias_and_scale(tables["fc1"], index, a.device))
         after, shift = tables["fc1"].after[index].to(a.device), int(self._integer.header["h_shift"][index, s])
-        h = carrier.activate(tally.saturate("u", u, WIDE_BITS), after, shift, tally)
+        h = exact_float64.activate(tally.saturate("u", u, WIDE_BITS), after, shift, tally)
         stages["h"] = h.view(*a.shape[:2], -1)
-        branch = carrier.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index, a.device))
+        branch = exact_float64.linear(h, weights["fc2"], *_bias_and_scale(tables["fc2"], index, a.device))
         return tally.clip("branch", branch).view(a.shape)
 
 
 def _bias_and_scale(table: ChannelTables, index: int, device: torch.device) -> Tensor:
     """Bias and mult * 2**-shift of one timestep, stacked: (2, channels) float64."""
-    bias, scale = table.bias[index].double(), carrier.scale_of(table.mult[index], table.shift[index])
+    bias, scale = table.bias[index].double(), exact_float64.scale_of(table.mult[index], table.shift[index])
     return torch.stack([bias, scale]).to(device)

@@ -17,6 +17,7 @@ from model.dit.sampler import DDIM, guided
 from model.dit.transformer import DiT
 from model.errors import UserError
 from model.formats import X_BITS
+from model.integer.decision_record import DecisionRecord
 from model.integer.integer_dit import Conditioning, IntegerDiT
 from model.integer.reference import Reference, StepRecord
 
@@ -28,13 +29,13 @@ class RunRecord:
     """Decisions of a run. S sub-blocks, N images.
 
     Fields:
-        reuse: (steps, S, N, contexts) bool.
-        counts: (steps, S, N, contexts) int64, changed codes.
+        decisions: what was computed.
+        counts: (N, steps, S, contexts) int64, changed codes.
         error: (N, contexts) int64, the error meter at the end.
         saturated, clipped: values that 16-bit formats, and int8, clamped, by place.
     """
 
-    reuse: Tensor
+    decisions: DecisionRecord
     counts: Tensor
     error: Tensor
     saturated: dict[str, int]
@@ -47,14 +48,7 @@ class RunRecord:
 
     def mac_reduction(self, integer: IntegerDiT, tokens: int | None = None) -> float:
         """Return MACs of a dense run over MACs of this run, unitless."""
-        return mac_reduction(integer, self.reuse, tokens)
-
-
-def mac_reduction(integer: IntegerDiT, reuse: Tensor, tokens: int | None = None) -> float:
-    """Return MACs of a dense run over MACs of one with decisions reuse (steps, S, N, contexts) bool, unitless."""
-    macs = torch.tensor(integer.config.sub_block_macs(tokens), dtype=torch.float64)
-    computed = (~reuse).double().mean((0, 2, 3))
-    return float(macs.sum() / (macs * computed).sum())
+        return self.decisions.mac_reduction(integer.config.sub_block_macs(tokens))
 
 
 def to_integer(tokens: Tensor, x_frac: int, padded: int) -> tuple[Tensor, int]:
@@ -169,16 +163,17 @@ def _generate_chunk(reference: Reference, dit: DiT, y: Tensor, noise: Tensor, cf
         host.leave(x, index)
         records.append(record)
     saturated = _sum([record.saturated for record in records]) | {"host": host.saturated}
-    reuse, counts = (torch.stack([getattr(record, name) for record in records]) for name in ("reuse", "counts"))
+    decisions = DecisionRecord.of_timesteps([record.computed for record in records])
+    counts = torch.stack([record.counts for record in records], 1)
     clipped = _sum([record.clipped for record in records])
-    return host.image, RunRecord(reuse, counts, records[-1].error, saturated, clipped)
+    return host.image, RunRecord(decisions, counts, records[-1].error, saturated, clipped)
 
 
 def _merged(records: list[RunRecord]) -> RunRecord:
     """One record of the chunks' records, images in order."""
-    reuse, counts = (torch.cat([getattr(record, name) for record in records], 2) for name in ("reuse", "counts"))
-    error = torch.cat([record.error for record in records])
-    return RunRecord(reuse, counts, error, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
+    decisions = DecisionRecord.joined([record.decisions for record in records])
+    counts, error = (torch.cat([getattr(record, name) for record in records]) for name in ("counts", "error"))
+    return RunRecord(decisions, counts, error, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
 
 
 def _sum(tallies: list[dict[str, int]]) -> dict[str, int]:

@@ -20,8 +20,8 @@ class PolicyTables:
         boundaries: (steps, S, 7) int64, Q7.3 in units of the timestep's int8 step, ascending.
         gains: (steps, S) int64, Q1.7 gain of the forecast; 0 reuses the cached branch as it is.
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
-        whole: never without detect: sub-block 0 decides for its context's timestep; what is cached is the stream after
-            the last sub-block.
+        stream_scope: never without detect: sub-block 0 decides for its context's timestep; what is cached is the stream
+            after the last sub-block.
         error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
         registers: run-time registers of the DTSM.
     """
@@ -32,6 +32,6 @@ class PolicyTables:
     boundaries: Tensor
     gains: Tensor
     follow: Tensor
-    whole: bool
+    stream_scope: bool
     error_weights: Tensor
     registers: DtsmRegisters

@@ -10,7 +10,7 @@ Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16
 A sub-block that follows the one before it decides first and encodes nothing; y, act and a exist only for images in
 which some context computes it. One more residual_add comes after the last sub-block.
 
-Where the policy reuses **whole** timesteps, sub-block 0 alone decides, and no branch is cached but x after the last
+Under **stream scope**, sub-block 0 alone decides, and no branch is cached but x after the last
 sub-block. A context that reuses lets x pass through all sub-blocks and ends with
 
     x = reuse(latest x, the one before, slope)
@@ -29,14 +29,16 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model.dit.config import DiTConfig
 from model.dit.groups import Groups, attention_groups
 from model.errors import UserError
-from model.integer import exact_float64 as carrier
+from model.integer import exact_float64
 from model.integer.engines import Engines, Stages
+from model.integer.exact_float64 import Tally
 from model.integer.integer_dit import Conditioning, IntegerDiT
 from model.integer.policy_tables import PolicyTables
 from model.ops.ccu import changed
@@ -50,14 +52,14 @@ class StepRecord:
     """What one timestep decided. S sub-blocks, N images.
 
     Fields:
-        reuse: (S, N, contexts) bool.
-        counts: (S, N, contexts) int64, changed codes; 0 where nothing is encoded.
+        computed: (N, S, contexts) bool.
+        counts: (N, S, contexts) int64, changed codes; 0 where nothing is encoded.
         error: (N, contexts) int64, the error meter after the timestep.
         saturated: values that 16-bit formats clamped, by place (residual, layernorm, modulate, score, u).
         clipped: values that int8 clamped, by place; empty unless the reference counts them.
     """
 
-    reuse: Tensor
+    computed: np.ndarray
     counts: Tensor
     error: Tensor
     saturated: dict[str, int]
@@ -148,13 +150,11 @@ class Reference:
         self._lead = torch.zeros(images, contexts, dtype=torch.bool)
         self._spent = self.error = torch.zeros(images, contexts, dtype=torch.int64)
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
-        detect = self.policy.detect
-        whole = self.policy.whole
-        count = subs if detect else 0
-        cached = min(count, 1) if whole else count
+        count = subs if self.policy.detect else 0
+        cached = min(count, 1) if self.policy.stream_scope else count
         self.cache = [torch.zeros(shape, dtype=torch.float64, device=self.device) for _ in range(cached)]
         self.before = [torch.zeros_like(one) for one in self.cache]
-        self._limits = STREAM if whole else BRANCH
+        self._limits = STREAM if self.policy.stream_scope else BRANCH
         self.history = [torch.zeros(shape, dtype=torch.uint8, device=self.device) for _ in range(count)]
 
     def step(
@@ -185,70 +185,71 @@ class Reference:
         self, x: Tensor, index: int, tables: Conditioning, keep: bool
     ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
         """Yields captures, or None where they are not to be kept."""
-        whole, subs = self.policy.whole, len(self.integer.sub_blocks)
-        x, tally = x.to(self.device).double(), carrier.Tally(self.count_clips)
-        reuses: list[Tensor] = []
+        stream_scope, subs = self.policy.stream_scope, len(self.integer.sub_blocks)
+        x, tally = x.to(self.device).double(), Tally(self.count_clips)
+        decisions: list[Tensor] = []
         counts: list[Tensor] = []
         branch: Tensor | None = None
         for s in range(subs):
             if branch is not None:
                 x = self._add(x, branch, s - 1, index, tables, tally)
-            followed = (torch.zeros_like(counts[0]), reuses[0]) if whole and s > 0 else self._follow(s, index)
-            needed = torch.ones(len(x), dtype=torch.bool) if followed is None else ~followed[1].all(1)
+            settled = stream_scope and s > 0  # by sub-block 0
+            followed = (torch.zeros_like(counts[0]), decisions[0]) if settled else self._follow(s, index)
+            needed = torch.ones(len(x), dtype=torch.bool) if followed is None else followed[1].any(1)
             act, a = self._input(x, needed, s, index, tables, tally)
-            codes, count, reuse = self._decide(act, s, index) if followed is None else (None, *followed)
+            codes, count, computed = self._decide(act, s, index) if followed is None else (None, *followed)
             stages: Stages | None = {} if keep else None
-            branch = self._branch(a, reuse, codes, s, index, tally, stages)
-            reuses.append(reuse)
+            branch = self._branch(a, computed, codes, s, index, tally, stages)
+            decisions.append(computed)
             counts.append(count)
-            decided = self.policy.detect and not (whole and s > 0)
-            slopes = self._slopes(s, index, reuse) if decided else torch.zeros_like(count)
+            decided = self.policy.detect and not settled
+            slopes = self._slopes(s, index, computed) if decided else torch.zeros_like(count)
             if stages is None:
                 yield None
             else:
                 yield _captured(
-                    s, ~reuse, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
+                    s, computed, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
                 )
-            if whole and bool(reuse.all()):
+            if stream_scope and not bool(computed.any()):
                 missing = subs - 1 - s
-                reuses, counts = reuses + [reuse] * missing, counts + [torch.zeros_like(count)] * missing
+                decisions, counts = decisions + [computed] * missing, counts + [torch.zeros_like(count)] * missing
                 break
         else:
             assert branch is not None
             x = self._add(x, branch, subs - 1, index, tables, tally)
-        if whole:
-            x = self._settle(x, reuses[0], index)
-        record = torch.stack(reuses), torch.stack(counts), self.error, tally.saturated, tally.clipped
+        if stream_scope:
+            x = self._settle(x, decisions[0], index)
+        record = torch.stack(decisions, 1).numpy(), torch.stack(counts, 1), self.error, tally.saturated, tally.clipped
         return x.cpu(), StepRecord(*record)
 
-    def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally) -> Tensor:
+    def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: Tally) -> Tensor:
         """Add the gated branch of sub-block s."""
         gate = self._vector(tables.gate, index, s)
-        return carrier.residual_add(x, branch, gate, int(self.integer.header["gate_shift"][index, s]), tally)
+        return exact_float64.residual_add(x, branch, gate, int(self.integer.header["gate_shift"][index, s]), tally)
 
     def _vector(self, table: Tensor, index: int, s: int) -> Tensor:
         """(N, contexts, 1, D) of a conditioning table."""
         return table[:, :, index, s].unsqueeze(2).to(self.device).double()
 
     def _input(
-        self, x: Tensor, needed: Tensor, s: int, index: int, tables: Conditioning, tally: carrier.Tally
+        self, x: Tensor, needed: Tensor, s: int, index: int, tables: Conditioning, tally: Tally
     ) -> tuple[Tensor, Tensor]:
         """Modulated and quantized input, both (N, contexts, T, D), of sub-block s; 0 in images that are not needed."""
         if not bool(needed.any()):
             return (torch.zeros_like(x),) * 2
         chosen: Tensor | slice = slice(None) if bool(needed.all()) else needed.to(x.device)
-        y = carrier.layernorm(x[chosen], self.integer.eps, tally)
+        y = exact_float64.layernorm(x[chosen], self.integer.eps, tally)
         scale, shift = (self._vector(part, index, s)[chosen] for part in (tables.scale, tables.shift))
-        act = carrier.modulate(y, scale, shift, int(self.integer.header["mod_shift"][index, s]), tally)
-        a = carrier.quantize(act, tally)
+        act = exact_float64.modulate(y, scale, shift, int(self.integer.header["mod_shift"][index, s]), tally)
+        a = exact_float64.quantize(act, tally)
         if isinstance(chosen, slice):
             return act, a
-        whole = torch.zeros(2, *x.shape, dtype=x.dtype, device=x.device)
-        whole[0, chosen], whole[1, chosen] = act, a
-        return whole[0], whole[1]
+        placed = torch.zeros(2, *x.shape, dtype=x.dtype, device=x.device)
+        placed[0, chosen], placed[1, chosen] = act, a
+        return placed[0], placed[1]
 
     def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
-        """Changed codes (none) and reuse, both (N, contexts), where s follows the sub-block before it, else None."""
+        """Changed codes (none) and computed, both (N, contexts), where s follows the sub-block before it, else None."""
         policy = self.policy
         if not (policy.detect and bool(policy.follow[index, s])):
             return None
@@ -256,18 +257,18 @@ class Reference:
         return none, self._answer(s, index, none, 1, self._lead)
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Codes (N, contexts, T, D), changed codes (N, contexts) and reuse (N, contexts) of sub-block s."""
+        """Codes (N, contexts, T, D), changed codes (N, contexts) and computed (N, contexts) of sub-block s."""
         policy = self.policy
         if not policy.detect:
-            return None, *(torch.zeros(act.shape[:2], dtype=kind) for kind in (torch.int64, torch.bool))
+            return None, torch.zeros(act.shape[:2], dtype=torch.int64), torch.ones(act.shape[:2], dtype=torch.bool)
         if (index, s) not in self._codes:
-            self._codes[index, s] = carrier.code_table(policy.boundaries[index, s]).to(act.device)
-        codes = carrier.look_up(self._codes[index, s], act)
+            self._codes[index, s] = exact_float64.code_table(policy.boundaries[index, s]).to(act.device)
+        codes = exact_float64.look_up(self._codes[index, s], act)
         count = changed(codes, self.history[s]).cpu()
         return codes, count, self._answer(s, index, count, codes.shape[2] * codes.shape[3])
 
     def _answer(self, s: int, index: int, count: Tensor, total: int, lead: Tensor | None = None) -> Tensor:
-        """Reuse (N, contexts), what the controller answers to changed codes; remembers it."""
+        """Computed (N, contexts), what the controller answers to changed codes; remembers it."""
         policy, registers = self.policy, self.policy.registers
         threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
         self._spent = spend(self.error, count, int(policy.error_weights[index, s]))
@@ -275,53 +276,53 @@ class Reference:
         reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, registers, lead, affordable)
         self.error = torch.where(reuse, self._spent, self.error)
         self._lead = reuse
-        return reuse
+        return ~reuse
 
     def _branch(
         self,
         a: Tensor,
-        reuse: Tensor,
+        computed: Tensor,
         codes: Tensor | None,
         s: int,
         index: int,
-        tally: carrier.Tally,
+        tally: Tally,
         stages: Stages | None,
     ) -> Tensor:
-        """Branch (N, contexts, T, D): computed where not reused, then cached, with the codes where there are any.
+        """Branch (N, contexts, T, D): where computed it is fresh and cached, with the codes where there are any.
 
-        Of a whole timestep that is reused it is 0.
+        Under stream scope it is 0 elsewhere.
         """
-        computed = (~reuse).to(a.device)
-        given = a[computed]
+        there = computed.to(a.device)
+        given = a[there]
         fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
         if not self.policy.detect:
             return fresh.view(a.shape)
         if codes is not None:
-            self.history[s][computed] = codes[computed]
-        if self.policy.whole:
+            self.history[s][there] = codes[there]
+        if self.policy.stream_scope:
             branch = torch.zeros_like(a)
-            branch[computed] = fresh
+            branch[there] = fresh
             return branch
-        self._remember(s, computed, fresh)
-        return self._forecast(s, self._slopes(s, index, reuse).to(a.device))
+        self._remember(s, there, fresh)
+        return self._forecast(s, self._slopes(s, index, computed).to(a.device))
 
-    def _settle(self, x: Tensor, reuse: Tensor, index: int) -> Tensor:
-        """The stream (N, contexts, T, D) at the end of a timestep that is reused, or not, as a whole."""
-        computed = (~reuse).to(x.device)
-        self._remember(0, computed, x[computed])
-        return self._forecast(0, self._slopes(0, index, reuse).to(x.device)).clone()
+    def _settle(self, x: Tensor, computed: Tensor, index: int) -> Tensor:
+        """The stream (N, contexts, T, D) at the end of a timestep under stream scope."""
+        there = computed.to(x.device)
+        self._remember(0, there, x[there])
+        return self._forecast(0, self._slopes(0, index, computed).to(x.device)).clone()
 
     def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
         """Cache what the pairs `computed` (N, contexts) bool have computed, (K, T, D), as entry s."""
         self.before[s][computed] = self.cache[s][computed]
         self.cache[s][computed] = fresh
 
-    def _slopes(self, s: int, index: int, reuse: Tensor) -> Tensor:
-        """Coefficients of the forecast (N, contexts), 0 where not reused; after the decision."""
+    def _slopes(self, s: int, index: int, computed: Tensor) -> Tensor:
+        """Coefficients of the forecast (N, contexts), 0 where computed; after the decision."""
         state = self.state[s]
         return (
             coefficient(state.streak, state.gap, int(self.policy.gains[index, s]), self.policy.registers.slope_max)
-            * reuse
+            * ~computed
         )
 
     def _forecast(self, s: int, slopes: Tensor) -> Tensor:
@@ -330,7 +331,7 @@ class Reference:
         if not moving.any():
             return self.cache[s]
         branch = self.cache[s].clone()
-        branch[moving] = carrier.forecast(branch[moving], self.before[s][moving], slopes[moving], self._limits)
+        branch[moving] = exact_float64.forecast(branch[moving], self.before[s][moving], slopes[moving], self._limits)
         return branch
 
 

@@ -50,7 +50,7 @@ class StoredPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     model: str
     weights: str
     integer_model: str

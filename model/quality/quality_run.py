@@ -3,8 +3,10 @@
 Images or clips: `model/quality/judge.py` has who judges them.
 
 All variants start from the same noise. ``fd_noise`` is the largest minus the smallest Frechet distance of the float
-model over ``RESEEDED`` seeds: differences below it say nothing. The alternative of *fewer steps* runs the dense integer
-model with as many timesteps as the skipping run's MACs would pay for, rounded up.
+model over ``RESEEDED`` seeds: differences below it say nothing. The results stand by variant: ``float``, ``dense`` (the
+integer model), every skipping policy; ``fewer_steps``, the dense integer model with as many timesteps as the MACs of
+policy ``radit`` would pay for, rounded up; ``30_of_50``, with three fifths of them; of clips also ``data``, the test
+digits themselves.
 
 The result is stored beside the checkpoint, with the hash of everything that determines it: weights, quantization,
 policy, settings and the code that computes them (its syntax tree, so that comments do not count).
@@ -34,22 +36,30 @@ from model.dit.transformer import DiT
 from model.errors import UserError
 from model.files import write_json
 from model.integer.calibration import load_or_calibrate, model_digest
-from model.integer.generate import generate, mac_reduction
+from model.integer.decision_record import DecisionRecord
+from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
 from model.integer.quantize import quantize
 from model.integer.reference import Reference
 from model.policy.policy_file import policy_of
-from model.policy.skip_policy import Policy
+from model.policy.skip_policy import POLICIES, Policy
 from model.quality.judge import DigitJudge, described, is_judge, judge_of
 from model.quality.measures import mse, squared_errors
+from model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
 from model.source_code import code_digest
 
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
-BAR = 0.6  # share of the steps whose paired error is the bar of equal quality: 30 of 50
+MATCHED = "radit"  # its MACs are those of the run of fewer steps
+BAR_SHARE = 0.6  # of the steps: the paired error of that run is the bar of equal quality
 PIECE = 25  # images, or frames of whole clips, of one task
-BEHIND = ("model.integer.generate", "model.integer.quantize", "model.policy.skip_policy", "model.quality.measures")
+BEHIND = (
+    "model.integer.generate",
+    "model.integer.quantize",
+    "model.policy.policy_integers",
+    "model.quality.measures",
+)
 
 log = logging.getLogger("radit")
 
@@ -129,14 +139,14 @@ def settings_digest(settings: Settings) -> str:
     dit = load_model(settings.model)
     integer = _integer(dit, settings.model, settings.steps)
     facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
-    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer))]
+    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer).values())]
     facts.append(code_digest(*BEHIND, *judge_of(settings.model).modules))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _policies(model: str, integer: IntegerDiT) -> list[Policy]:
-    """The skipping policies as the model has them."""
-    return [policy_of(name, model, integer) for name in ("radit", "forecast")]
+def _policies(model: str, integer: IntegerDiT) -> dict[str, Policy]:
+    """The skipping policies as the model has them, by name."""
+    return {name: policy_of(name, model, integer) for name in POLICIES if name != DENSE}
 
 
 def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
@@ -153,7 +163,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     return {
         "hash": settings_digest(settings),
         "settings": vars(settings),
-        "policies": [repr(policy) for policy in _policies(settings.model, integer)],
+        "policies": {name: policy.settings for name, policy in _policies(settings.model, integer).items()},
         "result": result,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -164,56 +174,59 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.steps)
     seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
-    first = _generate(settings, [*seeds, "dense", "radit", "forecast"], progress)
-    reduction, ours = (_reduction(first[name], integer) for name in ("radit", "forecast"))
-    fewer = max(1, math.ceil(settings.steps / reduction))
-    steps_of = {"fewer_steps": fewer, "30_of_50": max(1, round(BAR * settings.steps))}
-    fewer_steps = {
-        name: _generate(replace(settings, steps=steps), ["dense"], progress) for name, steps in steps_of.items()
+    ours = _policies(settings.model, integer)
+    first = _generate(settings, [*seeds, DENSE, *ours], progress)
+    reductions = {name: _reduction(first[name], integer) for name in ours}
+    shorter = {
+        FEWER: max(1, math.ceil(settings.steps / reductions[MATCHED])),
+        BAR: max(1, round(BAR_SHARE * settings.steps)),
     }
-    images = {name: torch.cat([image for image, _ in parts]) for name, parts in first.items()}
-    paired = {name: images[name] for name in ("radit", "forecast")}
-    paired |= {name: torch.cat([image for image, _ in parts["dense"]]) for name, parts in fewer_steps.items()}
-    found = {name: judge.measure(image, labels) for name, image in images.items()}
-    found["float"] = found[seeds[0]]
+    images = {name: _joined(parts) for name, parts in first.items()}
+    images |= {
+        name: _joined(_generate(replace(settings, steps=steps), [DENSE], progress)[DENSE])
+        for name, steps in shorter.items()
+    }
+    found = {name: judge.measure(images[name], labels) for name in (*seeds, DENSE, *ours)}
     spread = [found[name]["fd"] for name in seeds]
-    result: dict[str, Any] = {
-        "samples": settings.samples,
-        "fd_float": found["float"]["fd"],
-        "fd_int8": found["dense"]["fd"],
-        "fd_radit": found["radit"]["fd"],
-        "fd_noise": max(spread) - min(spread),
-        "accuracy_float": found["float"]["accuracy"],
-        "accuracy_int8": found["dense"]["accuracy"],
-        "accuracy_radit": found["radit"]["accuracy"],
-        "mse_radit_to_dense": mse(images["radit"], images["dense"]),
-        "mse_fewer_steps_same_macs": mse(paired["fewer_steps"], images["dense"]),
-        "mac_reduction": reduction,
-        "fd_forecast": found["forecast"]["fd"],
-        "accuracy_forecast": found["forecast"]["accuracy"],
-        "mse_forecast_to_dense": mse(images["forecast"], images["dense"]),
-        "mac_reduction_forecast": ours,
-        "mse_30_of_50": mse(paired["30_of_50"], images["dense"]),
-        "fewer_steps": fewer,
-        "mse_spread": {name: _spread(squared_errors(each, images["dense"])) for name, each in paired.items()},
-    }
-    data = judge.of_data(settings.samples, settings.seed)
-    if data:
-        result["clips"] = {"data": data} | {name: found[name] for name in ("float", "dense", "radit", "forecast")}
-    return result
+    entries: dict[str, dict[str, Any]] = {FLOAT: _measures(found[seeds[0]]), DENSE: _measures(found[DENSE])}
+    entries[DENSE] |= {"mse_to_dense": 0.0, "mac_reduction": 1.0}
+    for name, policy in ours.items():
+        entries[name] = {"text": policy.text, **_measures(found[name])}
+        entries[name] |= {"mac_reduction": reductions[name], **_paired(images[name], images[DENSE])}
+    for name, steps in shorter.items():
+        entries[name] = {"steps": steps, **_paired(images[name], images[DENSE])}
+    entries[FEWER]["same_macs_as"] = MATCHED
+    if data := judge.of_data(settings.samples, settings.seed):
+        entries[DATA] = _measures(data)
+    return {"samples": settings.samples, "fd_noise": max(spread) - min(spread), "by_policy": entries}
 
 
-def _spread(errors: Tensor) -> dict[str, float]:
-    """How far the mean of errors (N,) is to be trusted, and what half of the samples stay below."""
-    return {"standard_error": float(errors.std()) / math.sqrt(len(errors)), "median": float(errors.median())}
+def _joined(parts: list[Part]) -> Tensor:
+    """The images of a variant's pieces, in order."""
+    return torch.cat([images for images, _ in parts])
+
+
+def _measures(found: dict[str, float]) -> dict[str, Any]:
+    """What all samples have, and apart what only clips have."""
+    shared = {name: found[name] for name in ("fd", "accuracy")}
+    clips = {name: value for name, value in found.items() if name not in shared}
+    return shared | ({"clips": clips} if clips else {})
+
+
+def _paired(images: Tensor, dense: Tensor) -> dict[str, Any]:
+    """The mean error of images (N, ..) to the dense ones; how far it is to be trusted; what half of them stay below."""
+    errors = squared_errors(images, dense)
+    spread = {"standard_error": float(errors.std()) / math.sqrt(len(errors)), "median": float(errors.median())}
+    return {"mse_to_dense": mse(images, dense), "mse_spread": spread}
 
 
 def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
     """MACs of a dense run over those of a variant."""
-    return mac_reduction(integer, torch.cat([reuse for _, reuse in parts], 2))
+    decisions = DecisionRecord.joined([record for _, record in parts if record is not None])
+    return decisions.mac_reduction(integer.config.sub_block_macs())
 
 
-Part = tuple[Tensor, Tensor]  # images (n, C, H, W) or clips (n, F, C, H, W), reuse (steps, S, n, contexts)
+Part = tuple[Tensor, DecisionRecord | None]  # images (n, C, H, W) or clips (n, F, C, H, W); None: of the float model
 
 
 def _generate(settings: Settings, variants: list[str], progress: Progress) -> dict[str, list[Part]]:
@@ -239,11 +252,11 @@ def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
     labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + count]
     if reference is None:
-        return sample(dit, noise, labels, settings.steps, settings.cfg), torch.empty(0)
+        return sample(dit, noise, labels, settings.steps, settings.cfg), None
     images, record = generate(reference, dit, labels, noise, cfg=settings.cfg)
     if record.saturations:
         raise RuntimeError(f"{record.saturations} values saturated a 16-bit format: {record.saturated}")
-    return images, record.reuse
+    return images, record.decisions
 
 
 @cache

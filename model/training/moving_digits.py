@@ -9,14 +9,13 @@ covers the other where both have ink.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.errors import UserError
+from model.settings_text import read_settings
 from model.training.digits import Digits
 
 FRAMES = 8
@@ -58,32 +57,7 @@ def parse_motion(text: str) -> Motion:
     Raises:
         UserError: a field is unknown, or a value does not fit its field.
     """
-    values: dict[str, Any] = {}
-    for setting in text.split(":"):
-        name, _, value = setting.partition("=")
-        try:
-            values[name] = _FIELDS[name][0](value)
-        except KeyError:
-            raise UserError(
-                f"--motion setting is '{setting}': give one of {', '.join(_FIELDS)} and =VALUE, with colons between."
-            ) from None
-        except ValueError:
-            raise UserError(f"--motion setting {name} is '{value}': give {_FIELDS[name][1]}.") from None
-    return Motion(**values)
-
-
-def _truth(text: str) -> bool:
-    if text not in ("True", "False"):
-        raise ValueError
-    return text == "True"
-
-
-_FIELDS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "slowest": (float, "a number"),
-    "fastest": (float, "a number"),
-    "bounce": (_truth, "True or False"),
-    "digits": (int, "1 or 2"),
-}
+    return Motion(**read_settings(text.split(":"), Motion, "--motion"))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from model.integer.calibration import (
     model_digest,
     save_calibration,
 )
+from model.integer.decision_record import DecisionRecord
 from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
 from model.integer.quantize import quantize
@@ -97,7 +98,7 @@ class Bench:
         self.integer = ready(images).integer
         self._known: dict[Policy, Point] = {}
         self._dense = torch.cat([part[0] for part in self.over(_generated, dense())])
-        self._macs = torch.tensor(self.integer.config.sub_block_macs(), dtype=torch.float64)
+        self._macs = self.integer.config.sub_block_macs()
 
     def over(
         self, work: Callable[..., Result], *arguments: Any, start: int = 0, stop: int | None = None
@@ -124,10 +125,9 @@ class Bench:
         """The policy's point on some of the images."""
         parts = self.over(_generated, policy, start=start, stop=stop)
         errors = squared_errors(torch.cat([part[0] for part in parts]), self._dense[start:stop])
-        computed = torch.cat([(~part[1]).double().mean((0, 3)) for part in parts], 1)
-        return Point(
-            policy, self._macs @ computed / self._macs.sum(), errors, torch.cat([part[2] for part in parts], 1)
-        )
+        decisions = DecisionRecord.joined([part[1] for part in parts])
+        computed = torch.from_numpy(decisions.macs(self._macs) / decisions.as_dense().macs(self._macs))
+        return Point(policy, computed, errors, torch.cat([part[2] for part in parts], 1))
 
 
 def run_calibrate(
@@ -309,14 +309,15 @@ def _part(images: Images, start: int, stop: int) -> tuple[Ready, Tensor, Tensor]
     return found, found.y[start:stop], found.noise[start:stop]
 
 
-def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (n, C, H, W), reuse (steps, S, n, contexts), and changed codes of reuses, shares (steps, n, contexts)."""
+def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, DecisionRecord, Tensor]:
+    """Images (n, C, H, W), decisions, and changed codes of what was reused, shares (steps, n, contexts)."""
     here, y, noise = _part(images, start, stop)
     pictures, record = generate(
         Reference(here.integer, policy.tables(here.integer)), here.dit, y, noise, cfg=images.cfg, chunk=PIECE
     )
     codes = here.integer.config.tokens * here.integer.config.hidden_size
-    return pictures, record.reuse, (record.counts * record.reuse).sum(1).double() / codes
+    reused = torch.from_numpy(~record.decisions.computed)
+    return pictures, record.decisions, (record.counts * reused).sum(2).transpose(0, 1).double() / codes
 
 
 def _visited(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:

@@ -27,7 +27,8 @@ from torch import Tensor
 
 from model.errors import UserError
 from model.formats import STREAK_BITS
-from model.policy.skip_policy import Policy, schedule_curve
+from model.policy.policy_integers import schedule_curve
+from model.policy.skip_policy import Policy
 
 KNOTS = 9
 SWEEPS = (1.5, 1.25)  # factors by which knots and reach are changed, one after the other

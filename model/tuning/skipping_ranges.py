@@ -39,7 +39,7 @@ def visited_ranges(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg
         modulation = dit.block_modulation(host.tables.c[:, :, index].flatten(0, 1))
         embedded = dit.embed(images).repeat_interleave(host.contexts, 0)
         found = [observe(dit, embedded, modulation)[1]]
-        if not reference.policy.whole:
+        if not reference.policy.stream_scope:
             streams = torch.stack([to_float(one.x, integer.x_frac, tokens).flatten(0, 1) for one in captures])
             found.append(observe(dit, embedded, modulation, streams=streams)[1])
         rows.append(largest(found))

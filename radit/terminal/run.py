@@ -37,7 +37,7 @@ def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
             f"{result.gmac_per_second:.3g} GMAC/s",
             highlight=False,
         )
-    for name, r in summary.dense_over.items():
+    for name, r in summary.ratios.items():
         console.print(
             f"dense / {name}: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
         )

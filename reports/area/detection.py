@@ -16,17 +16,18 @@ from accel.control.registers import COUNTERS
 from accel.dims import Dims
 from cosim.support.sizes import build_for, dims_of
 from model.dit.config import DiTConfig
+from model.integer.decision_record import DecisionRecord
 from reports.area.schema import DetectionCost
 from reports.common.schema_parts import Array
-from reports.cost.counts import add_counts, expected_counts, model_macs
-from reports.cost.run_tables import Orders
+from reports.cost.counts import expected_counts, model_macs
+from reports.cost.run_tables import RunTables
 from reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
 from reports.energy.energy_model import energy
 from reports.energy.energy_table import EnergyTable
 from reports.energy.host_work import host_work
 from reports.energy.memory_plan import planned
 from reports.project.decisions import evenly
-from reports.project.project import config_of, spread_orders
+from reports.project.project import config_of, spread_tables
 
 STEPS = 50
 CFG = 1.5
@@ -37,20 +38,19 @@ IMAGES = 10
 
 
 @dataclass(frozen=True)
-class Record:
-    """Decisions bool (images, timesteps, sub_blocks, contexts), True where computed; what was ordered; origin."""
+class PricedDecisions:
+    """Decisions, the tables of their run, and where they come from."""
 
-    computed: np.ndarray
-    orders: Orders
+    record: DecisionRecord
+    tables: RunTables
     origin: str
 
     def skip_rate(self, dims: Dims) -> float:
         """Share of the MACs that is not computed."""
-        macs = np.mean([model_macs(dims, one) for one in self.computed])
-        return float(1 - macs / model_macs(dims, np.ones_like(self.computed[0])))
+        return 1 - model_macs(dims, self.record) / model_macs(dims, self.record.as_dense())
 
 
-def generated(policy: str, images: int = IMAGES, seed: int = 0) -> Record:
+def generated(policy: str, images: int = IMAGES, seed: int = 0) -> PricedDecisions:
     """What a policy decides for images of the trained model, on the integer reference."""
     import torch
 
@@ -68,14 +68,13 @@ def generated(policy: str, images: int = IMAGES, seed: int = 0) -> Record:
     labels = torch.arange(images) % dit.config.num_classes
     noise = make_noise(dit.config, images, seed)
     _, record = generate(Reference(integer, tables), dit, labels, noise, cfg=CFG)
-    computed = (~record.reuse).permute(2, 0, 1, 3).numpy()
-    return Record(computed, Orders.of(tables), f"of {images} images, seed {seed}")
+    return PricedDecisions(record.decisions, RunTables.of(tables), f"of {images} images, seed {seed}")
 
 
-def spread(rate: float, dims: Dims, forecast: bool) -> Record:
+def spread(rate: float, dims: Dims, forecast: bool) -> PricedDecisions:
     """Decisions that reuse at a rate, evenly."""
-    computed = evenly(rate, dims, STEPS, together=forecast)
-    return Record(computed, spread_orders(dims, STEPS, forecast), f"spread evenly at a rate of {rate:.3f}")
+    record = evenly(rate, dims, STEPS, by_context=forecast)
+    return PricedDecisions(record, spread_tables(dims, STEPS, forecast), f"spread evenly at a rate of {rate:.3f}")
 
 
 def detection_costs(arrays: list[tuple[int, int]], memory: MemoryModel, table: EnergyTable) -> list[DetectionCost]:
@@ -86,25 +85,25 @@ def detection_costs(arrays: list[tuple[int, int]], memory: MemoryModel, table: E
         own = generated(policy)
         rate = own.skip_rate(dims_of(small, contexts=2))
         other = spread(rate, dims_of(large, contexts=2), forecast=policy == "forecast")
-        for model, config, record in ((TRAINED, small, own), (FULL_SIZE, large, other)):
-            costs += [_cost(model, config, record, policy, array, memory, table) for array in arrays]
+        for model, config, decisions in ((TRAINED, small, own), (FULL_SIZE, large, other)):
+            costs += [_cost(model, config, decisions, policy, array, memory, table) for array in arrays]
     return costs
 
 
 def _cost(
-    model: str, config: DiTConfig, record: Record, policy: str, array: tuple[int, int], memory: MemoryModel,
+    model: str, config: DiTConfig, decisions: PricedDecisions, policy: str, array: tuple[int, int], memory: MemoryModel,
     table: EnergyTable,
 ) -> DetectionCost:  # fmt: skip
     dims = dims_of(config, contexts=2)
     build = build_for(dims, *array)
-    cycles, energy_uj = _spent(config, dims, build, record, memory, table, told=False)
-    cycles_told, energy_told_uj = _spent(config, dims, build, record, memory, table, told=True)
+    cycles, energy_uj = _spent(config, dims, build, decisions, memory, table, told=False)
+    cycles_told, energy_told_uj = _spent(config, dims, build, decisions, memory, table, told=True)
     return DetectionCost(
         model=model,
         array=Array(rows=build.rows, cols=build.cols),
         policy=policy,
-        decisions=record.origin,
-        skip_rate=record.skip_rate(dims),
+        decisions=decisions.origin,
+        skip_rate=decisions.skip_rate(dims),
         cycles=cycles,
         cycles_told=cycles_told,
         energy_uj=energy_uj,
@@ -113,20 +112,21 @@ def _cost(
 
 
 def _spent(
-    config: DiTConfig, dims: Dims, build: BuildConfig, record: Record, memory: MemoryModel, table: EnergyTable,
-    told: bool,
+    config: DiTConfig, dims: Dims, build: BuildConfig, decisions: PricedDecisions, memory: MemoryModel,
+    table: EnergyTable, told: bool,
 ) -> tuple[float, float]:  # fmt: skip
     """Cycles and uJ of an image."""
-    images, steps, sub_blocks, contexts = record.computed.shape
-    orders, turns = record.orders, 0
+    record, tables, turns = decisions.record, decisions.tables, 0
+    images, steps = record.images, record.timesteps
     if told:  # as if every sub-block followed, without the turns that this takes
-        orders = replace(orders, follow=np.ones((steps, sub_blocks), bool))
-        turns = steps * (1 if orders.whole else sub_blocks) * (FOLLOW + contexts * TURN)
-    cycles = sum(predict(dims, build, one, orders, memory).cycles - turns for one in record.computed)
-    counts = add_counts(*(expected_counts(dims, build, one, orders) for one in record.computed))
+        tables = replace(tables, follow=np.ones((steps, record.sub_blocks), bool))
+        deciding = 1 if tables.stream_scope else record.sub_blocks
+        turns = steps * deciding * (FOLLOW + record.contexts * TURN)
+    cycles = predict(dims, build, record, tables, memory).cycles - images * turns
+    counts = expected_counts(dims, build, record, tables)
     counters = dict.fromkeys(COUNTERS, 0) | counts | {"cycles": cycles}
     if told:
         counters["dtsm_ops"] = 0
-    plan = planned(dims, build, record.orders, table.reuse_sram.capacity)
-    bill = energy(counters, build, table, plan, host_work(config, steps, images, contexts))
+    plan = planned(dims, build, decisions.tables, table.reuse_sram.capacity)
+    bill = energy(counters, build, table, plan, host_work(config, steps, images, record.contexts))
     return cycles / images, bill.total_uj.nominal / images

@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from accel.dims import Dims
 from cosim.speed.measure import Measurement
 from cosim.speed.work import Speed
 from model.files import write_json
+from model.integer.decision_record import DecisionRecord
 from reports.common.machine import Machine
 from reports.cost.counts import model_macs
 
@@ -173,7 +173,7 @@ def block_of(model: str, dims: Dims, cycles: int | None) -> Block:
         heads=dims.heads,
         mlp=dims.mlp,
         contexts=dims.contexts,
-        macs=model_macs(dims, np.ones((1, dims.sub_blocks, dims.contexts), bool)),
+        macs=model_macs(dims, DecisionRecord.dense(1, 1, dims.sub_blocks, dims.contexts)),
         cycles=cycles,
     )
 

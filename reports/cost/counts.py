@@ -19,8 +19,9 @@ from accel.dims import Dims, check_fit
 from accel.interfaces.conditioning import HEADER_BEATS
 from accel.interfaces.top_ports import STREAM_WORDS
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from reports.cost.forecasts import slopes
-from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.run_tables import POLICY_OFF, RunTables
 
 UNCOUNTED = (
     frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
@@ -29,10 +30,10 @@ UNCOUNTED = (
 
 @dataclass(frozen=True)
 class Work:
-    """How often each kind of sub-block ran, over all timesteps of one image batch.
+    """How often each kind of sub-block ran, over all timesteps of all images.
 
     Fields:
-        timesteps: timesteps.
+        timesteps: of all images.
         attention: computed (timestep, attention sub-block, context) in even and odd blocks.
         mlp: computed (timestep, MLP sub-block, context).
         attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
@@ -74,80 +75,81 @@ class Work:
         return sum(self.attention) + self.mlp
 
     @classmethod
-    def of(cls, computed: np.ndarray, orders: Orders) -> Work:
-        """From the record of decisions, bool [timestep, sub_block, context], and what was ordered."""
-        fetched: np.ndarray = np.any(computed, axis=2)
-        contexts = computed.shape[2]
-        following = orders.following(computed.shape[:2])
-        encoding = ~following & orders.policy_on
-        timesteps, sub_blocks = computed.shape[:2]
-        whole = orders.whole
-        results = computed[:, :1] if whole else computed
-        passes = np.where(fetched[:, 0], sub_blocks + 1, 2) if whole else np.full(timesteps, sub_blocks + 1)
+    def of(cls, record: DecisionRecord, tables: RunTables) -> Work:
+        """From what was computed, and the run's tables."""
+        computed = record.computed
+        fetched: np.ndarray = np.any(computed, axis=3)  # [image, timestep, sub_block]
+        following = tables.following(record)
+        encoding = ~following & tables.policy_on
+        stream = tables.stream_scope
+        timesteps, contexts = record.images * record.timesteps, record.contexts
+        results = computed[:, :, :1] if stream else computed
+        short = int((~fetched[:, :, 0]).sum()) if stream else 0  # timesteps of two passes
         return cls(
             timesteps=timesteps,
-            attention=(int(computed[:, 0::4].sum()), int(computed[:, 2::4].sum())),
-            mlp=int(computed[:, 1::2].sum()),
-            attention_fetches=int(fetched[:, 0::2].sum()),
-            mlp_fetches=int(fetched[:, 1::2].sum()),
-            passes=int(passes.sum()),
-            gated=int(computed.sum()) if whole else computed.size,
-            result_words=STREAM_WORDS if whole else 1,
+            attention=(int(computed[:, :, 0::4].sum()), int(computed[:, :, 2::4].sum())),
+            mlp=int(computed[:, :, 1::2].sum()),
+            attention_fetches=int(fetched[:, :, 0::2].sum()),
+            mlp_fetches=int(fetched[:, :, 1::2].sum()),
+            passes=timesteps * (record.sub_blocks + 1) - short * (record.sub_blocks - 1),
+            gated=int(computed.sum()) if stream else computed.size,
+            result_words=STREAM_WORDS if stream else 1,
             cached=int(results.sum()),
             reused=int((~results).sum()),
-            forecast=int((slopes(computed, orders.gains)[:, : results.shape[1]] > 0).sum()),
-            given=int((~results).sum()) if whole else 0,
+            forecast=int((slopes(record, tables.gains)[:, :, : results.shape[2]] > 0).sum()),
+            given=int((~results).sum()) if stream else 0,
             decisions=results.size,
-            encoded=int(encoding.sum()) * contexts,
-            compared=int(encoding[1:].sum()) * contexts,
-            kept=int(computed[encoding].sum()),
+            encoded=record.images * int(encoding.sum()) * contexts,
+            compared=record.images * int(encoding[1:].sum()) * contexts,
+            kept=int(computed[:, encoding].sum()),
             normalized=int((fetched | ~following).sum()) * contexts,
         )
 
 
-def expected_counts(dims: Dims, build: BuildConfig, computed: np.ndarray, orders: Orders) -> dict[str, int]:
-    """Every counter but ``UNCOUNTED`` after one image batch (a run from START with "new image" to its last timestep).
+def expected_counts(dims: Dims, build: BuildConfig, record: DecisionRecord, tables: RunTables) -> dict[str, int]:
+    """Every counter but ``UNCOUNTED``, summed over the record's images (each from START with "new image" to its last
+    timestep).
 
     Args:
-        computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
-        orders: what the host ordered.
+        record: what was computed.
+        tables: of the run.
 
     Raises:
         UserError: the record's shape or content does not fit ``dims`` or the policy, or the model not the build.
     """
     check_fit(dims, build)
-    check_record(dims, computed, orders.policy_on)
-    work = Work.of(computed, orders)
+    check_record(dims, record, tables.policy_on)
+    work = Work.of(record, tables)
     counts: Counter[str] = Counter(dict.fromkeys(COUNTERS.keys() - UNCOUNTED, 0))
     for unit in (attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
         counts.update(unit(dims, build, work))
-    if orders.policy_on:
+    if tables.policy_on:
         counts.update(detection(dims, build, work))
         counts.update(branch_cache(dims, build, work))
     return {name: counts[name] for name in COUNTERS if name not in UNCOUNTED}
 
 
 def add_counts(*parts: dict[str, int]) -> dict[str, int]:
-    """Sum of counters, for several image batches."""
+    """Sum of counters, for several runs."""
     total: Counter[str] = Counter()
     for part in parts:
         total.update(part)
     return dict(total)
 
 
-def check_record(dims: Dims, computed: np.ndarray, policy_on: bool) -> None:
+def check_record(dims: Dims, record: DecisionRecord, policy_on: bool) -> None:
     """Refuse a record of decisions that cannot be.
 
     Raises:
         UserError: its shape or content does not fit ``dims`` or the policy.
     """
     wanted = (dims.sub_blocks, dims.contexts)
-    if computed.ndim != 3 or computed.shape[1:] != wanted or computed.dtype != bool:
+    if (record.sub_blocks, record.contexts) != wanted:
         raise UserError(
-            f"record of decisions is {computed.dtype}{computed.shape}; give bool (timesteps, {wanted[0]}, {wanted[1]})."
+            f"record of decisions is of {record.sub_blocks} sub-blocks and {record.contexts} contexts: give one of "
+            f"{wanted[0]} and {wanted[1]}."
         )
-    must = computed[:1] if policy_on else computed
-    if not must.all():
+    if not (record.starts_dense if policy_on else record.computed.all()):
         raise UserError(
             "record of decisions reuses a branch "
             + ("in the first timestep, where none is cached" if policy_on else "although the policy is off")
@@ -339,9 +341,9 @@ def branch_cache(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     }
 
 
-def model_macs(dims: Dims, computed: np.ndarray) -> int:
+def model_macs(dims: Dims, record: DecisionRecord) -> int:
     """MACs the model needs for the computed sub-blocks, without any padding (the useful work of the array)."""
-    work = Work.of(computed, POLICY_OFF)
+    work = Work.of(record, POLICY_OFF)
     total = work.mlp * 2 * dims.tokens * dims.hidden * dims.mlp
     for block, runs in enumerate(work.attention):
         group = dims.group(block)

@@ -1,4 +1,4 @@
-"""What a policy asks of the machine, ours or one that exists in software alone: orders, traffic, cached results."""
+"""What a policy asks of the machine, ours or one that exists in software alone: tables, traffic, cached results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from model.comparison.compared_reference import tables_of
 from model.comparison.running import reference_of
 from model.detectors.detector import Detector
 from model.formats import CODE_BITS
+from model.integer.decision_record import DecisionRecord
 from model.integer.integer_dit import IntegerDiT
 from model.integer.policy_tables import PolicyTables
 from model.integer.reference import Reference
-from model.policy.skip_policy import Policy, dense
-from reports.cost.run_tables import Orders
+from model.policy.skip_policy import Policy, Scope, dense
+from reports.cost.run_tables import RunTables
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class PolicyCosts:
         return 1 + forecasts * (self.policy.order if isinstance(self.policy, Detector) else 1)
 
     @property
-    def whole(self) -> bool:
+    def stream_scope(self) -> bool:
         """Whether streams of contexts are kept in place of branches."""
-        return isinstance(self.policy, Policy | Detector) and self.policy.whole
+        return isinstance(self.policy, Policy | Detector) and self.policy.scope is Scope.STREAM
 
     def sampler_steps(self, base: int) -> int:
         """Timesteps of a run in place of one with `base`."""
@@ -50,7 +51,7 @@ class PolicyCosts:
         """Sub-blocks whose input is compared with one that is kept."""
         if isinstance(self.policy, Method):
             return len(self.policy.watched(sub_blocks))
-        return 1 if self.policy.together else sub_blocks
+        return sub_blocks if self.policy.scope is Scope.SUB_BLOCK else 1
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:
         """The integers of a run."""
@@ -64,20 +65,20 @@ class PolicyCosts:
             return reference_of(integer, self.policy)
         return Reference(integer, self.tables(integer))
 
-    def orders(self, computed: np.ndarray, tables: PolicyTables) -> Orders:
-        """Orders of a run with decisions [timestep, sub_block, context]; the host gives those of a software policy."""
+    def run_tables(self, record: DecisionRecord, tables: PolicyTables) -> RunTables:
+        """Tables of the run of one image; the host gives those of a software policy."""
         if not self.reuses or isinstance(self.policy, Policy):
-            return Orders.of(tables)
-        follow: np.ndarray = ~np.isin(np.arange(computed.shape[1]), self.policy.watched(computed.shape[1]))
-        forced = self._forced(computed, tables)
-        return replace(Orders.of(tables), forced=forced, follow=np.tile(follow, (len(computed), 1)))
+            return RunTables.of(tables)
+        follow: np.ndarray = ~np.isin(np.arange(record.sub_blocks), self.policy.watched(record.sub_blocks))
+        forced = self._forced(record, tables)
+        return replace(RunTables.of(tables), forced=forced, follow=np.tile(follow, (record.timesteps, 1)))
 
-    def _forced(self, computed: np.ndarray, tables: PolicyTables) -> np.ndarray:
-        """Timesteps [timestep] known beforehand to compute everything, of decisions [timestep, sub_block, context].
+    def _forced(self, record: DecisionRecord, tables: PolicyTables) -> np.ndarray:
+        """Timesteps bool [timestep] known beforehand to compute everything, of one image.
 
         Where decisions do not depend on the image that is every such timestep, else the detector's, or the first.
         """
-        full: np.ndarray = np.all(computed, axis=(1, 2))
+        full: np.ndarray = np.all(record.computed, axis=(0, 2, 3))
         if isinstance(self.policy, Method) and self.policy.planned:
             return full
         return tables.force.numpy() if isinstance(self.policy, Detector) else full & (np.arange(len(full)) == 0)

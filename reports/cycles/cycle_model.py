@@ -20,9 +20,10 @@ from accel.dims import Dims, check_fit
 from accel.interfaces.conditioning import HEADER_BEATS
 from accel.units.dtsm import LATENCY as DTSM_LATENCY
 from model.formats import CODE_BITS
+from model.integer.decision_record import DecisionRecord
 from reports.cost.counts import check_record
 from reports.cost.forecasts import slopes
-from reports.cost.run_tables import Orders
+from reports.cost.run_tables import RunTables
 from reports.cost.traffic import BEAT_BYTES
 from reports.cycles.engines import Engines
 from reports.cycles.memory import COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
@@ -46,10 +47,15 @@ HISTORY_LOOKS = 2  # of it before and behind the contexts
 
 @dataclass(frozen=True)
 class Prediction:
-    """Cycles by phase (``accel.control.registers.PHASES``), and of each timestep."""
+    """Cycles of all images.
+
+    Fields:
+        phases: by phase (``accel.control.registers.PHASES``).
+        timesteps: int64 [image, timestep].
+    """
 
     phases: dict[str, int]
-    timesteps: tuple[int, ...]
+    timesteps: np.ndarray
 
     @property
     def cycles(self) -> int:
@@ -59,31 +65,32 @@ class Prediction:
 def predict(
     dims: Dims,
     build: BuildConfig,
-    computed: np.ndarray,
-    orders: Orders,
+    record: DecisionRecord,
+    tables: RunTables,
     memory: MemoryModel = IDEAL,
 ) -> Prediction:
-    """Cycles of one image batch.
+    """Cycles of a run.
 
     Args:
-        computed: bool [timestep, sub_block, context]; True where a branch was computed, False where it was reused.
-        orders: what the host ordered.
+        record: what was computed.
+        tables: of the run.
         memory: external memory.
 
     Raises:
         UserError: the record does not fit the model or the policy, or the model not the build.
     """
     check_fit(dims, build)
-    check_record(dims, computed, orders.policy_on)
-    sequencer = TimestepSequencer(dims, build, orders, memory)
+    check_record(dims, record, tables.policy_on)
+    sequencer = TimestepSequencer(dims, build, tables, memory)
     phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
-    timesteps = []
-    forecasts, follow = slopes(computed, orders.gains) > 0, orders.following(computed.shape[:2])
-    for index, records in enumerate(zip(computed, forecasts, follow, strict=True)):
-        spent = sequencer.timestep(*(record.tobytes() for record in records), index == 0, orders.known(index))
+    timesteps = np.zeros((record.images, record.timesteps), np.int64)
+    forecasts, follow = slopes(record, tables.gains) > 0, tables.following(record)
+    for image, index in np.ndindex(timesteps.shape):
+        parts = record.computed[image, index], forecasts[image, index], follow[index]
+        spent = sequencer.timestep(*(part.tobytes() for part in parts), index == 0, tables.known(index))
         phases.update(spent)
-        timesteps.append(sum(spent.values()))
-    return Prediction(dict(phases), tuple(timesteps))
+        timesteps[image, index] = sum(spent.values())
+    return Prediction(dict(phases), timesteps)
 
 
 def _contexts(wanted: np.ndarray) -> tuple[int, ...]:
@@ -114,13 +121,15 @@ class Progress:
 class TimestepSequencer:
     """``accel.control.timestep_sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
 
-    def __init__(self, dims: Dims, build: BuildConfig, orders: Orders, memory: MemoryModel) -> None:
-        self._dims, self._build, self._policy_on, self._memory = dims, build, orders.policy_on, memory
-        self._whole = orders.whole
+    def __init__(self, dims: Dims, build: BuildConfig, tables: RunTables, memory: MemoryModel) -> None:
+        self._dims, self._build, self._policy_on, self._memory = dims, build, tables.policy_on, memory
+        self._stream_scope = tables.stream_scope
         self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
         self.timestep = lru_cache(maxsize=None)(self._timestep)
-        self._engine = lru_cache(maxsize=None)(Engines(dims, build, memory, self._policy_on and not self._whole).run)
+        self._engine = lru_cache(maxsize=None)(
+            Engines(dims, build, memory, self._policy_on and not self._stream_scope).run
+        )
         self._pass = lru_cache(maxsize=None)(lambda todo: residual_pass(todo, dims, build, memory))
 
     def _timestep(
@@ -145,10 +154,10 @@ class TimestepSequencer:
             for phase, cycles in self._sub_block(at, sub_block, decision, bool(follows), first_step, known).items():
                 phases[phase] += cycles
             at.forecast = _contexts(forecast[sub_block])
-            if self._whole and not decision.any():
+            if self._stream_scope and not decision.any():
                 break
         start = self._start(at)
-        times = self._pass(Pass(at.reused, at.forecast, last=True, whole=self._whole))
+        times = self._pass(Pass(at.reused, at.forecast, last=True, stream_scope=self._stream_scope))
         written = start + times.written
         phases["pass"] += max(start + times.done + DONE_TO_FINISH, at.history, at.branch, written) + 1 - at.load
         return {phase: round(cycles) for phase, cycles in phases.items()}
@@ -159,10 +168,10 @@ class TimestepSequencer:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
         active, reused = _contexts(decision), _contexts(~decision)
         compares = self._policy_on and not follows
-        settled = self._whole and sub_block > 0  # by sub-block 0
+        settled = self._stream_scope and sub_block > 0  # by sub-block 0
         known = known or settled
         led = FOLLOW + len(decision) * TURN if follows and not settled else 0
-        cached, forecast = ((), ()) if self._whole else (at.reused, at.forecast)
+        cached, forecast = ((), ()) if self._stream_scope else (at.reused, at.forecast)
         todo = Pass(
             cached, forecast, ahead=led, light=follows and not active, detect=compares,
             with_history=compares and not first_step,

@@ -43,7 +43,7 @@ class Pass:
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
         ahead: cycles from the command for cached branches to the start pulse.
-        whole: the last pass where whole timesteps are reused: x of the contexts in `cached` comes from there, and x of
+        stream_scope: the last pass where streams are cached: x of the contexts in `cached` comes from there, and x of
             the others goes there.
     """
 
@@ -54,7 +54,7 @@ class Pass:
     detect: bool = False
     with_history: bool = False
     ahead: int = 0
-    whole: bool = False
+    stream_scope: bool = False
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
@@ -115,7 +115,7 @@ class Pace:
 def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
     """Times of one pass."""
     cached = context_reader(todo.cached, memory.latency - todo.ahead)
-    if todo.whole:
+    if todo.stream_scope:
         return _stream_pass(todo, cached, dims, build, memory)
     if todo.last or todo.light:
         return PassTimes((), _plain_pass(todo, cached, dims, build, memory))
@@ -166,7 +166,7 @@ def _plain_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildCo
 def _stream_pass(
     todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel
 ) -> PassTimes:
-    """The last pass where whole timesteps are reused, word by word: read, through the FIFO, past the writer.
+    """The last pass where streams are cached, word by word: read, through the FIFO, past the writer.
 
     A word is read when the writer has let ``fifo_credit`` words less pass.
     """

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 from pydantic import model_validator
 
 from accel.config import BuildConfig
 from accel.dims import Dims
+from model.integer.decision_record import DecisionRecord
 from reports.common.schema_parts import Amount, Part, Share
 from reports.cost.counts import expected_counts, model_macs
-from reports.cost.run_tables import Orders
+from reports.cost.run_tables import RunTables
 from reports.cost.traffic import STREAMS, external_bytes
 from reports.cycles.cycle_model import MemoryModel, predict
 
@@ -63,31 +63,26 @@ class Roofline(Part):
 
 @dataclass(frozen=True)
 class Run:
-    """One image: what is run on what, and what was decided.
-
-    Fields:
-        computed: bool [timestep, sub_block, context].
-        orders: what the host ordered.
-    """
+    """What is run on what, and what was decided."""
 
     dims: Dims
     build: BuildConfig
-    computed: np.ndarray
-    orders: Orders
+    record: DecisionRecord
+    tables: RunTables
 
     def cycles(self, memory: MemoryModel) -> int:
         """Predicted."""
-        return predict(self.dims, self.build, self.computed, self.orders, memory).cycles
+        return predict(self.dims, self.build, self.record, self.tables, memory).cycles
 
     @property
     def peak_cycles(self) -> float:
         """Cycles of an array that is never idle and has no padding."""
-        return model_macs(self.dims, self.computed) / (self.build.rows * self.build.cols)
+        return model_macs(self.dims, self.record) / (self.build.rows * self.build.cols)
 
     @property
     def memory_bytes(self) -> int:
         """Moved through the memory ports."""
-        counts = expected_counts(self.dims, self.build, self.computed, self.orders)
+        counts = expected_counts(self.dims, self.build, self.record, self.tables)
         return sum(size for cause, size in external_bytes(counts, self.build).items() if cause not in STREAMS)
 
 

@@ -14,7 +14,7 @@ from accel.control.registers import COUNTERS
 from model.errors import UserError
 from reports.energy.energy_table import EnergyTable, Range
 from reports.energy.host_work import HostWork
-from reports.energy.memory_plan import Memory, MemoryPlan, on_chip
+from reports.energy.memory_plan import MemoryPlan, PlacedMemory, RamShape, on_chip
 
 PJ_PER_UJ = 1e6
 BASIS = "modelled"
@@ -59,12 +59,12 @@ class Bill:
         """Energy of a counter of single operations."""
         return self.table.energy_pj(action) * self.counters[counter]
 
-    def reads(self, memory: Memory, counter: str, lanes: tuple[int, int] = (1, 1)) -> Range:
+    def reads(self, memory: RamShape | PlacedMemory, counter: str, lanes: tuple[int, int] = (1, 1)) -> Range:
         """Energy of read accesses; ``lanes`` scales the access width by a fraction (C-lane reads: C, R)."""
         width = memory.width_bits * lanes[0] / lanes[1]
         return self.table.sram_bit_pj(memory.capacity_kib, width) * (width * self.counters[counter])
 
-    def writes(self, memory: Memory, counter: str) -> Range:
+    def writes(self, memory: RamShape | PlacedMemory, counter: str) -> Range:
         """Energy of write accesses."""
         return self.reads(memory, counter) * self.table.ratio["sram_write"].range
 
@@ -123,7 +123,7 @@ def external_streams(bill: Bill) -> Parts:
 def branch_cache(bill: Bill) -> Parts:
     """Branches of computed sub-blocks written, those of reused ones read, with those before them for a forecast."""
     cache, reads = bill.memory.cache, ("cache_reads", "slope_reads")
-    if bill.memory.cache_on_chip:
+    if cache.on_chip:
         read = sum((bill.reads(cache, counter) for counter in reads), Range())
         return {"branch_cache": read + bill.writes(cache, "cache_writes")}
     words = sum(bill.counters[counter] for counter in (*reads, "cache_writes"))
@@ -140,7 +140,7 @@ def detection(bill: Bill) -> Parts:
     history, codes = bill.memory.history, on_chip(bill.build)["code"]
     units = bill.lanes("ccu_lane", "ccu_words") + bill.operations("dtsm_op", "dtsm_ops")
     buffer = bill.reads(codes, "code_reads") + bill.writes(codes, "code_writes")
-    if bill.memory.history_on_chip:
+    if history.on_chip:
         traffic = bill.reads(history, "history_reads") + bill.writes(history, "code_reads")
     else:
         traffic = bill.external((bill.counters["history_reads"] + bill.counters["code_reads"]) * history.width_bits)

@@ -9,45 +9,76 @@ from accel.config import BuildConfig
 from accel.dims import Dims
 from accel.interfaces.top_ports import STREAM_WORDS
 from accel.memory.inventory import on_chip_memories
-from reports.cost.run_tables import Orders
+from model.formats import CODE_BITS, INT8_BITS
+from reports.common.schema_parts import Amount, Count, Part
+from reports.cost.run_tables import RunTables
 
 
 @dataclass(frozen=True)
-class Memory:
+class RamShape:
     """Capacity in KiB and width of one access in bits."""
 
     capacity_kib: float
     width_bits: int
 
 
-def on_chip(build: BuildConfig) -> dict[str, Memory]:
+def on_chip(build: BuildConfig) -> dict[str, RamShape]:
     """Every on-chip memory of a build; width is that of an R-lane access (``energy_model`` scales C-lane reads)."""
     memories = on_chip_memories(build)
-    return {name: Memory(memory.total_bits / 8 / 1024, memory.access_bits) for name, memory in memories.items()}
+    return {name: RamShape(memory.total_bits / 8 / 1024, memory.access_bits) for name, memory in memories.items()}
 
 
-@dataclass(frozen=True)
-class MemoryPlan:
-    """Where the cache of branches, or streams, and the history live: on-chip memories of their own, or external ones.
+class PlacedMemory(Part):
+    """Size of a memory, width of one access in bits, and whether it is a memory of its own on the chip."""
+
+    bytes: Count
+    width_bits: Count
+    on_chip: bool
+
+    @property
+    def capacity_kib(self) -> float:
+        """The same size in KiB."""
+        return self.bytes / 1024
+
+    @property
+    def place(self) -> str:
+        """Where it lives, in words."""
+        return "on-chip SRAM" if self.on_chip else "external memory"
+
+
+class MemoryPlan(Part):
+    """Where the cache of branches, or streams, and the history of codes live.
 
     Fields:
-        cache, history: size and access width of each.
-        cache_on_chip, history_on_chip: True where it lives on chip.
         sram_kib: on-chip capacity that was available to both, KiB.
     """
 
-    cache: Memory
-    history: Memory
-    cache_on_chip: bool
-    history_on_chip: bool
-    sram_kib: float
+    cache: PlacedMemory
+    history: PlacedMemory
+    sram_kib: Amount
+
+    @classmethod
+    def placing(cls, cache: tuple[int, int], history: tuple[int, int], sram_kib: float) -> MemoryPlan:
+        """Place history, then cache, on chip while they fit; each is (bytes, width of one access in bits).
+
+        The history goes first: it is read in every pass that compares, the cache only on reuse.
+        """
+        room, placed = sram_kib * 1024, []
+        for size, width in (history, cache):
+            placed.append(PlacedMemory(bytes=size, width_bits=width, on_chip=size <= room))
+            room -= size if size <= room else 0
+        return cls(cache=placed[1], history=placed[0], sram_kib=sram_kib)
+
+    def replaced(self, sram_kib: float) -> MemoryPlan:
+        """The same memories with another on-chip capacity."""
+        cache, history = ((memory.bytes, memory.width_bits) for memory in (self.cache, self.history))
+        return MemoryPlan.placing(cache, history, sram_kib)
 
     def describe(self) -> str:
         """One sentence for the report."""
-        places = {True: "on-chip SRAM", False: "external memory"}
         return (
-            f"history ({self.history.capacity_kib:.1f} KiB) in {places[self.history_on_chip]} and "
-            f"cache ({self.cache.capacity_kib:.1f} KiB) in {places[self.cache_on_chip]}, "
+            f"history ({self.history.capacity_kib:.1f} KiB) in {self.history.place} and "
+            f"cache ({self.cache.capacity_kib:.1f} KiB) in {self.cache.place}, "
             f"with {self.sram_kib:g} KiB of SRAM for both; weights and conditioning in external memory"
         )
 
@@ -57,44 +88,33 @@ def plan_memory(
     build: BuildConfig,
     sram_kib: float,
     slots: int = 1,
-    whole: bool = False,
+    stream_scope: bool = False,
     compared: int | None = None,
 ) -> MemoryPlan:
-    """Place history, then cache, on chip while they fit ``sram_kib``.
-
-    The history goes first: it is read in every pass that compares, the cache only on reuse.
+    """The plan of a policy; see `MemoryPlan.placing`.
 
     Args:
         sram_kib: on-chip capacity for both, KiB; an energy table states it.
         slots: results kept of each: 1 for plain reuse, 2 for a first-order forecast.
-        whole: they are streams of contexts (16 bit), else branches of every sub-block and context.
+        stream_scope: they are streams of contexts (16 bit), else branches of every sub-block and context.
         compared: sub-blocks whose codes are kept; by default all.
     """
     words = dims.contexts * dims.sub_block_words(build)
-    results = STREAM_WORDS if whole else dims.sub_blocks  # in words of a branch
-    cache = Memory(slots * results * words * build.rows / 1024, build.rows * 8)
+    results = STREAM_WORDS if stream_scope else dims.sub_blocks  # in words of a branch
     kept = dims.sub_blocks if compared is None else max(1, compared)
-    history = Memory(kept * words * build.rows / 2 / 1024, build.rows * 4)
-    history_fits = history.capacity_kib <= sram_kib
-    left = sram_kib - (history.capacity_kib if history_fits else 0)
-    return MemoryPlan(cache, history, cache.capacity_kib <= left, history_fits, sram_kib)
+    cache = slots * results * words * build.rows * INT8_BITS // 8
+    history = kept * words * build.rows * CODE_BITS // 8
+    return MemoryPlan.placing((cache, build.rows * INT8_BITS), (history, build.rows * CODE_BITS), sram_kib)
 
 
-def planned(dims: Dims, build: BuildConfig, orders: Orders, sram_kib: float, slots: int | None = None) -> MemoryPlan:
-    """The plan of what is ordered, see `plan_memory`; by default forecasts are of first order."""
-    forecasts = orders.gains is not None and bool(orders.gains.any())
+def planned(dims: Dims, build: BuildConfig, tables: RunTables, sram_kib: float, slots: int | None = None) -> MemoryPlan:
+    """The plan of a run's tables, see `plan_memory`; by default forecasts are of first order."""
+    forecasts = tables.gains is not None and bool(tables.gains.any())
     compared = None
-    if orders.policy_on and orders.follow is not None:
-        compared = int((~orders.follow).any(0).sum())
-    return plan_memory(dims, build, sram_kib, slots=slots or 1 + forecasts, whole=orders.whole, compared=compared)
-
-
-def plan_of_run(dims: Dims, build: BuildConfig, counters: Mapping[str, int], runs: int, sram_kib: float) -> MemoryPlan:
-    """The plan of what was ordered, from the counters of so many timesteps of images; see `plan_memory`."""
-    times = runs * dims.contexts
-    whole = counters["dtsm_ops"] == times and dims.sub_blocks > 1
-    compared = counters["ccu_words"] // (times * dims.sub_block_words(build)) or None
-    return plan_memory(dims, build, sram_kib, slots=2 if counters["slope_reads"] else 1, whole=whole, compared=compared)
+    if tables.policy_on and tables.follow is not None:
+        compared = int((~tables.follow).any(0).sum())
+    slots = slots or 1 + forecasts
+    return plan_memory(dims, build, sram_kib, slots, stream_scope=tables.stream_scope, compared=compared)
 
 
 def describe_plans(plans: Mapping[str, MemoryPlan]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accel.config import BuildConfig
 from accel.dims import Dims
 from model.dit.config import DiTConfig
-from reports.cost.run_tables import Orders
+from reports.cost.run_tables import RunTables
 from reports.energy.energy_model import EnergyReport, energy
 from reports.energy.energy_table import EnergyTable
 from reports.energy.host_work import host_work
@@ -21,7 +21,7 @@ class Workload:
 
     Fields:
         config, dims, build: the model and the machine.
-        orders: what the host ordered.
+        tables: of the run.
         counters: every counter of ``accel/control/registers.py``, summed over the images.
         images, timesteps: how many, timesteps of each image.
         slots: results kept for a forecast; None: those of the first order.
@@ -30,7 +30,7 @@ class Workload:
     config: DiTConfig
     dims: Dims
     build: BuildConfig
-    orders: Orders
+    tables: RunTables
     counters: Mapping[str, int]
     images: int
     timesteps: int
@@ -38,6 +38,6 @@ class Workload:
 
     def energy(self, table: EnergyTable, with_host: bool = True) -> EnergyReport:
         """Energy of the whole run under a table, uJ, its host's included or not. *Modelled*."""
-        plan = planned(self.dims, self.build, self.orders, table.reuse_sram.capacity, self.slots)
+        plan = planned(self.dims, self.build, self.tables, table.reuse_sram.capacity, self.slots)
         work = host_work(self.config, self.timesteps, self.images, self.dims.contexts) if with_host else None
         return energy(self.counters, self.build, table, plan, work)

@@ -115,7 +115,8 @@ def _energy(settings: Settings, one: Candidate, found: Measured) -> float:
     counters = {name: round(total / count) for name, total in found.counters.items()}
     table, compared = load_table(), one.costs.compared(dims.sub_blocks)
     sram = table.reuse_sram.capacity
-    plan = plan_memory(dims, build, sram, slots=one.costs.cached_results, whole=one.costs.whole, compared=compared)
+    costs = one.costs
+    plan = plan_memory(dims, build, sram, costs.cached_results, stream_scope=costs.stream_scope, compared=compared)
     work = host_work(load_config(settings.model), one.sampler_steps, 1, dims.contexts)
     return energy(counters, build, table, plan, work).total_uj.nominal
 

@@ -28,6 +28,7 @@ from model.dit.transformer import DiT
 from model.errors import UserError
 from model.files import read_arrays, write_arrays
 from model.integer.calibration import load_or_calibrate
+from model.integer.decision_record import DecisionRecord
 from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
 from model.integer.quantize import quantize
@@ -161,15 +162,14 @@ def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
     labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
     images, record = generate(one.reference(integer), dit, labels, noise, cfg=settings.cfg)
-    computed = (~record.reuse).permute(2, 0, 1, 3).numpy()
-    cycles, macs, counters = account(settings, one, integer, computed)
+    cycles, macs, counters = account(settings, one, integer, record.decisions)
     return Measured(images.numpy(), cycles, macs, counters, record.saturations)
 
 
 def account(
-    settings: Settings, one: Candidate, integer: IntegerDiT, computed: np.ndarray
+    settings: Settings, one: Candidate, integer: IntegerDiT, decisions: DecisionRecord
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
-    """Cycles (N,) and MACs (N,) of decisions (N, timesteps, sub_blocks, contexts), and all counters, summed.
+    """Cycles (N,) and MACs (N,) of every image, and all counters, summed.
 
     Cycles are those of the machine with its skipping switched on, whoever decides. A comparison is paid, as the CCU
     pays it, in the sub-blocks that a policy watches; the others are decided without codes.
@@ -177,11 +177,11 @@ def account(
     dims, build = settings.sizes()
     tables, rows = one.costs.tables(integer), []
     known: dict[bytes, tuple[int, int, dict[str, int]]] = {}  # many images decide alike
-    for record in computed:
-        if (same := record.tobytes()) not in known:
-            orders = one.costs.orders(record, tables)
-            cycles = predict(dims, build, record, orders, MEMORY).cycles
-            counts = one.costs.charged(expected_counts(dims, build, record, orders), dims)
+    for record in decisions:
+        if (same := record.computed.tobytes()) not in known:
+            run = one.costs.run_tables(record, tables)
+            cycles = predict(dims, build, record, run, MEMORY).cycles
+            counts = one.costs.charged(expected_counts(dims, build, record, run), dims)
             known[same] = cycles, model_macs(dims, record), counts
         rows.append(known[same])
     total = add_counts(*(counts for _, _, counts in rows))

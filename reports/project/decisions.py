@@ -8,44 +8,45 @@ import numpy as np
 
 from accel.dims import Dims
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from reports.run.arrays import ARRAYS_FILE, load_decisions
 
 GOLDEN = (5**0.5 - 1) / 2
 ROUNDING = 1e-9  # of sums that are whole numbers
 
 
-def evenly(rate: float, dims: Dims, steps: int, together: bool = False) -> np.ndarray:
-    """Decisions bool (1, steps, sub_blocks, contexts), True where computed, that reuse at a rate of 0 to 1.
+def evenly(rate: float, dims: Dims, steps: int, by_context: bool = False) -> DecisionRecord:
+    """Decisions of one image that reuse at a rate of 0 to 1.
 
     The first timestep computes everything. Afterwards each sub-block of each context reuses in evenly spaced timesteps;
-    the golden ratio staggers them, so that every timestep reuses about as many, in all depths and both contexts. Where
-    the first sub-block decides for all, they are together in each context.
+    the golden ratio staggers them, so that every timestep reuses about as many, in all depths and both contexts.
+    ``by_context`` lets all sub-blocks of a context reuse in the same timesteps.
     """
     phase = np.arange(dims.sub_blocks * dims.contexts).reshape(dims.sub_blocks, dims.contexts) * GOLDEN % 1.0
-    if together:
+    if by_context:
         phase[:] = phase[0]
     due = np.floor(np.arange(steps)[:, None, None] * rate + phase + ROUNDING)
     computed = np.ones((1, steps, dims.sub_blocks, dims.contexts), bool)
     computed[0, 1:] = np.diff(due, axis=0) == 0
-    return computed
+    return DecisionRecord(computed)
 
 
-def recorded(folder: Path, dims: Dims, steps: int, policy: str = "radit") -> np.ndarray:
-    """Decisions bool (images, steps, sub_blocks, contexts), True where computed, of a finished co-simulation.
+def recorded(folder: Path, dims: Dims, steps: int, policy: str = "radit") -> DecisionRecord:
+    """Decisions of a finished co-simulation.
 
     Those of ``policy``, or of the other skipping policy where only that was run.
 
     Raises:
         UserError: there is no record, or it is of another model, number of timesteps or contexts.
     """
-    computed = ~load_decisions(folder / ARRAYS_FILE, policy)
-    wanted = (steps, dims.sub_blocks, dims.contexts)
-    if computed.shape[1:] != wanted:
+    record = load_decisions(folder / ARRAYS_FILE, policy)
+    found, wanted = record.computed.shape[1:], (steps, dims.sub_blocks, dims.contexts)
+    if found != wanted:
         raise UserError(
-            f"--trace {folder} holds decisions of {_words(computed.shape[1:])}, but the model, --steps and --cfg "
+            f"--trace {folder} holds decisions of {_words(found)}, but the model, --steps and --cfg "
             f"make {_words(wanted)}: give those of that run."
         )
-    return computed
+    return record
 
 
 def _words(shape: tuple[int, ...]) -> str:

@@ -16,10 +16,11 @@ from cosim.support.sizes import build_for, dims_of
 from model.dit.config import NAMED_MODELS, DiTConfig
 from model.errors import UserError
 from model.formats import GAIN_BITS
+from model.integer.decision_record import DecisionRecord
 from reports.common.files import versions
 from reports.common.schema_parts import Array, ExternalMemory
-from reports.cost.counts import add_counts, expected_counts, model_macs
-from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.counts import expected_counts, model_macs
+from reports.cost.run_tables import POLICY_OFF, RunTables
 from reports.cost.traffic import external_bytes
 from reports.cycles.cycle_model import MemoryModel, Prediction, predict
 from reports.cycles.roofline import Run, roofline
@@ -62,20 +63,20 @@ def run_project(
     config, contexts = config_of(model), 1 if cfg == 1.0 else 2
     dims = dims_of(config, contexts)
     build = build_for(dims, *array)
-    orders = spread_orders(dims, steps, forecast)
+    tables = spread_tables(dims, steps, forecast)
     table = load_table()
-    plan = planned(dims, build, orders, table.reuse_sram.capacity)
+    plan = planned(dims, build, tables, table.reuse_sram.capacity)
     machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, table)
-    everything = np.ones((1, steps, dims.sub_blocks, contexts), bool)
+    everything = DecisionRecord.dense(1, steps, dims.sub_blocks, contexts)
     dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
     if skip_rate is not None:
         spread = "contexts and timesteps" if forecast else "sub-blocks, contexts and timesteps"
         origin = f"rate {skip_rate:g} after the first timestep, spread evenly over {spread}"
-        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps, together=forecast), orders)
+        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps, by_context=forecast), tables)
     elif trace is not None:
         origin = f"record of {trace}"
         decisions = recorded(trace, dims, steps, "forecast" if forecast else "radit")
-        skipping = project(config, dims, machine, decisions, orders)
+        skipping = project(config, dims, machine, decisions, tables)
     if forecast:
         origin = f"{origin}; reused timesteps are forecasts"
     result = Projection(
@@ -102,13 +103,19 @@ def run_project(
     return result
 
 
-def spread_orders(dims: Dims, steps: int, forecast: bool) -> Orders:
+def spread_tables(dims: Dims, steps: int, forecast: bool) -> RunTables:
     """Of a skipping run: the first timestep computes; forecasts are of whole timesteps, by context."""
     if not forecast:
-        return Orders(True, np.arange(steps) == 0)
+        return RunTables(True, np.arange(steps) == 0)
     shape = (steps, dims.sub_blocks)
     follow = np.arange(dims.sub_blocks) > 0
-    return Orders(True, np.arange(steps) == 0, np.full(shape, FULL_GAIN), np.broadcast_to(follow, shape), whole=True)
+    return RunTables(
+        policy_on=True,
+        forced=np.arange(steps) == 0,
+        gains=np.full(shape, FULL_GAIN),
+        follow=np.broadcast_to(follow, shape),
+        stream_scope=True,
+    )
 
 
 def config_of(model: str) -> DiTConfig:
@@ -128,15 +135,14 @@ def project(
     config: DiTConfig,
     dims: Dims,
     machine: Machine,
-    computed: np.ndarray,
-    orders: Orders,
+    record: DecisionRecord,
+    tables: RunTables,
 ) -> Projected:
-    """Mean over the images of decisions bool (images, timesteps, sub_blocks, contexts), True where computed."""
-    build, images, steps = machine.build, len(computed), computed.shape[1]
-    predictions = [predict(dims, build, record, orders, machine.memory) for record in computed]
-    counts = [expected_counts(dims, build, record, orders) for record in computed]
-    counters = _mean(counts, predictions)
-    macs = round(sum(model_macs(dims, record) for record in computed) / images)
+    """Mean over the images of a record."""
+    build, images, steps = machine.build, record.images, record.timesteps
+    prediction = predict(dims, build, record, tables, machine.memory)
+    counters = _mean(expected_counts(dims, build, record, tables), prediction, images)
+    macs = round(model_macs(dims, record) / images)
     cycles = counters["cycles"]
     bill = energy(counters, build, machine.table, machine.plan, host_work(config, steps, 1, dims.contexts))
     return Projected(
@@ -144,16 +150,15 @@ def project(
         milliseconds=cycles / machine.clock_mhz / 1e3,
         macs=macs,
         mac_utilization=macs / (cycles * build.rows * build.cols),
-        mac_skip_rate=1 - macs / model_macs(dims, np.ones_like(computed[0])),
-        phases={name: sum(one.phases[name] for one in predictions) / images / cycles for name in PHASES},
+        mac_skip_rate=1 - macs / model_macs(dims, record.image(0).as_dense()),
+        phases={name: prediction.phases[name] / images / cycles for name in PHASES},
         external_bytes=external_bytes(counters, build),
-        roofline=roofline(Run(dims, build, computed[0], orders), machine.memory, BANDWIDTHS),
+        roofline=roofline(Run(dims, build, record.image(0), tables), machine.memory, BANDWIDTHS),
         **bill.summary(),
     )
 
 
-def _mean(counts: list[dict[str, int]], predictions: list[Prediction]) -> dict[str, int]:
+def _mean(counts: dict[str, int], prediction: Prediction, images: int) -> dict[str, int]:
     """Counters of an image, rounded; those without a formula, which cost no energy, are 0."""
-    total = add_counts(*counts)
-    total["cycles"] = sum(one.cycles for one in predictions)
-    return dict.fromkeys(COUNTERS, 0) | {name: round(count / len(counts)) for name, count in total.items()}
+    total = counts | {"cycles": prediction.cycles}
+    return dict.fromkeys(COUNTERS, 0) | {name: round(count / images) for name, count in total.items()}

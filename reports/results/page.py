@@ -45,7 +45,7 @@ INTRODUCTION = (
 
 
 def _run(path: Path) -> str:
-    return run_tables(load_summary(path).comparison())
+    return run_tables(load_summary(path).compared())
 
 
 def _frontier(path: Path) -> str:
@@ -108,7 +108,7 @@ def results_page(stored: Path = DOCS / STORED) -> str:
 def written(docs: Path, readme: Path) -> dict[Path, str]:
     """Texts of the page and of the README as they should be."""
     stored = docs / STORED
-    table = updated(readme.read_text(encoding="utf-8"), load_summary(stored / SECTIONS[0].file).comparison())
+    table = updated(readme.read_text(encoding="utf-8"), load_summary(stored / SECTIONS[0].file).compared())
     return {docs / PAGE: results_page(stored), readme: table}
 
 

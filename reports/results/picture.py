@@ -17,11 +17,12 @@ from PIL import Image
 
 from model.errors import UserError
 from model.files import write_file
+from model.policy.skip_policy import kind_of
 from reports.results.page import DOCS, SECTIONS, STORED
-from reports.run.arrays import ARRAYS_FILE, ReportArrays, load_arrays
+from reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
 from reports.run.pictures import pixels
 from reports.run.plots import MUTED, STYLE
-from reports.run.schema import POLICY_LABELS, Comparison
+from reports.run.schema import Summary
 from reports.run.summary import load_summary
 
 PICTURE = DOCS / "images" / "dense-and-skipping.png"
@@ -30,18 +31,18 @@ GAP = 1  # pixels of the model between two images
 DPI = 130
 
 
-def savings(summary: Comparison) -> dict[str, str]:
+def savings(summary: Summary) -> dict[str, str]:
     """By policy, in the order of the rows: what is written at the side."""
-    dense = summary.dense
+    dense = summary.results["dense"]
     texts = {"dense": f"{dense.cycles / 1e6:.1f} million cycles\n{dense.energy_uj.nominal / 1e3:.1f} mJ, modelled"}
-    for name, ratio in summary.dense_over.items():
+    for name, ratio in summary.ratios.items():
         texts[name] = f"{ratio.cycles:.2f} times fewer cycles\n{ratio.energy_nominal:.2f} times less energy"
     return texts
 
 
-def description(summary: Comparison) -> str:
+def description(summary: Summary) -> str:
     """All that the picture says, in its metadata: what a test compares with the kept numbers."""
-    return "; ".join(f"{POLICY_LABELS[name]}: {text}".replace("\n", ", ") for name, text in savings(summary).items())
+    return "; ".join(f"{kind_of(name).label}: {text}".replace("\n", ", ") for name, text in savings(summary).items())
 
 
 def strip(images: np.ndarray) -> np.ndarray:
@@ -51,7 +52,7 @@ def strip(images: np.ndarray) -> np.ndarray:
     return np.concatenate([part for cell in cells for part in (gap, cell)][1:], axis=1)
 
 
-def picture(summary: Comparison, arrays: ReportArrays) -> bytes:
+def picture(summary: Summary, arrays: RunArrays) -> bytes:
     """As PNG; same input, same bytes.
 
     Raises:
@@ -68,7 +69,7 @@ def picture(summary: Comparison, arrays: ReportArrays) -> bytes:
             axis.imshow(strip(arrays.images[name]), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axis.axis("off")
             place = {"transform": axis.transAxes, "va": "center"}
-            axis.text(-0.02, 0.5, POLICY_LABELS[name], ha="right", **place)
+            axis.text(-0.02, 0.5, kind_of(name).label, ha="right", **place)
             axis.text(1.02, 0.5, text, ha="left", color=MUTED, fontsize=9, linespacing=1.4, **place)
         buffer = io.BytesIO()
         metadata = {"Software": None, "Description": description(summary)}
@@ -88,7 +89,7 @@ def main(run: Path, target: Path = PICTURE, stored: Path = DOCS / STORED) -> Non
     Raises:
         UserError: a file is missing or bad, or the run is not the one whose numbers are kept.
     """
-    kept, made = (load_summary(path).comparison() for path in (stored / SECTIONS[0].file, run / "summary.json"))
+    kept, made = (load_summary(path).compared() for path in (stored / SECTIONS[0].file, run / "summary.json"))
     if description(kept) != description(made):
         raise UserError(
             f"run {run} is another than the one kept in {stored}: keep it first, "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from model.policy.skip_policy import kind_of
+from model.quality.names import BAR, DATA, FEWER, FLOAT
 from reports.common.markdown import paragraph, power_text, table
 from reports.run.readme_table import setting
-from reports.run.schema import POLICY_LABELS, ClipMeasures, Comparison, PolicyResult, Quality
+from reports.run.schema import ClipMeasures, PolicyQuality, PolicyResult, Quality, Summary
 
 MOTION = {
     "label's class": ("accuracy_frames", "{:.1%}"),
@@ -16,12 +18,12 @@ MOTION = {
 }
 
 
-def run_tables(summary: Comparison) -> str:
+def run_tables(summary: Summary) -> str:
     """Everything that a run's summary says of its policies."""
     s = summary
     parts = [
         paragraph(f"{setting(s)} Engine {s.engine}, seed {s.sampler.seed}. All numbers are totals of the run."),
-        table(("policy", *COSTS), ([POLICY_LABELS[name], *costs(result)] for name, result in s.results.items())),
+        table(("policy", *COSTS), ([kind_of(name).label, *costs(result)] for name, result in s.results.items())),
         paragraph(
             "Cycles, MACs and utilization are measured in the RTL simulation. Energy is modelled, by the table "
             f"`{s.provenance.energy_table}`."
@@ -29,8 +31,8 @@ def run_tables(summary: Comparison) -> str:
         table(
             ("dense over", "cycles", "MACs", "nominal energy"),
             (
-                [POLICY_LABELS[name], *(f"{value:.2f}" for value in (r.cycles, r.macs, r.energy_nominal))]
-                for name, r in s.dense_over.items()
+                [kind_of(name).label, *(f"{value:.2f}" for value in (r.cycles, r.macs, r.energy_nominal))]
+                for name, r in s.ratios.items()
             ),
         ),
         *(quality_parts(s.quality, s.sampler.noun) if s.quality else []),
@@ -64,20 +66,26 @@ def quality_parts(q: Quality, noun: str) -> list[str]:
         ),
         table(("samples of", "Frechet distance", "label accuracy", "error to dense", "median"), quality_rows(q)),
     ]
-    if q.clips:
+    if q.data:
         parts += [
             paragraph(
                 "Frame by frame: the share of frames with the class of the label, and with the class that most frames "
                 "of their clip have. Motion: the share of clips within half a pixel of a bouncing path, the mean "
                 "departure from the nearest one, speed and acceleration in pixels per frame."
             ),
-            table(("clips of", *MOTION), ([_label(name), *_motion(one)] for name, one in q.clips.items())),
+            table(("clips of", *MOTION), ([_label(name), *_motion(one.clips)] for name, one in _of_clips(q))),
         ]
     return parts
 
 
 def _label(name: str) -> str:
-    return {"data": "the data", "float": "float model"}.get(name) or POLICY_LABELS[name]
+    return {DATA: "the data", FLOAT: "float model"}.get(name) or kind_of(name).label
+
+
+def _of_clips(q: Quality) -> list[tuple[str, PolicyQuality]]:
+    """Whose clips' motion was measured, the data first."""
+    measured = [(name, found) for name, found in q.by_policy.items() if found.clips]
+    return sorted(measured, key=lambda pair: pair[0] != DATA)
 
 
 def _motion(measures: ClipMeasures) -> list[str]:
@@ -87,28 +95,32 @@ def _motion(measures: ClipMeasures) -> list[str]:
 def quality_rows(q: Quality) -> list[list[str]]:
     """A row for the float model, each policy, and the dense runs of fewer steps; of clips for the data too."""
 
-    def row(name: str, fd: float | None, accuracy: float | None, error: str = "") -> list[str]:
-        spread = (q.mse_spread or {}).get(error)
-        return [
-            name,
-            "" if fd is None else f"{fd:.2f}",
-            "" if accuracy is None else f"{accuracy:.1%}",
-            q.error_text(error) if error in q.paired_errors else "",
-            power_text(spread.median) if spread else "",
-        ]
-
-    rows = [row("float model", q.fd_float, q.accuracy_float), row("dense", q.fd_int8, q.accuracy_int8)]
-    rows.append(row("RADiT", q.fd_radit, q.accuracy_radit, "radit"))
-    if q.fd_forecast is not None:
-        rows.append(row("forecast", q.fd_forecast, q.accuracy_forecast, "forecast"))
-    rows.append(row(f"dense, {q.fewer_steps} steps: the MACs of RADiT", None, None, "fewer_steps"))
-    rows.append(row("dense, 30 of 50 steps", None, None, "30_of_50"))
-    if q.clips:
-        rows.append(row("the data", q.clips["data"].fd, q.clips["data"].accuracy))
+    rows = []
+    others = (FEWER, BAR, DATA)
+    for name in [
+        *(name for name in q.by_policy if name not in others),
+        *(name for name in others if name in q.by_policy),
+    ]:
+        found = q.by_policy[name]
+        rows.append(
+            [
+                _samples_of(name, found),
+                "" if found.fd is None else f"{found.fd:.2f}",
+                "" if found.accuracy is None else f"{found.accuracy:.1%}",
+                found.error_text if found.mse_to_dense else "",
+                power_text(found.mse_spread.median) if found.mse_spread else "",
+            ]
+        )
     return rows
 
 
-def check_sentences(s: Comparison) -> str:
+def _samples_of(name: str, found: PolicyQuality) -> str:
+    if name == FEWER:
+        return f"dense, {found.steps} steps: the MACs of {kind_of(found.same_macs_as or '').label}"
+    return "dense, 30 of 50 steps" if name == BAR else _label(name)
+
+
+def check_sentences(s: Summary) -> str:
     """What was compared with the integer reference, and what differed."""
     c = s.check
     return (

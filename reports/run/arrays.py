@@ -1,11 +1,12 @@
-"""``arrays.npz``, beside summary.json: the decisions of a run, and its images where dense and radit were both run.
+"""``arrays.npz``, beside summary.json: the decisions and the images of every policy that was run.
 
-Arrays in the file: ``reused`` and ``forecast_reused``, decisions of radit and of forecast; ``dense``, ``radit`` and
-``forecast``, images. Those of a policy that was not run are absent.
+Arrays in the file: ``computed/<policy>``, bool (images, timesteps, sub_blocks, contexts), True where computed, and
+``images/<policy>``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,97 +14,82 @@ import numpy as np
 
 from model import files
 from model.errors import UserError
-from reports.run.schema import POLICY_LABELS
+from model.integer.decision_record import DecisionRecord
 
 ARRAYS_FILE = "arrays.npz"
-REUSED = {"radit": "reused", "forecast": "forecast_reused"}  # names in the file
+COMPUTED, IMAGES = "computed/", "images/"  # what names in the file begin with
+REMEDY = "run `radit demo` to make them"
 
 
-@dataclass(frozen=True)
-class Decisions:
-    """Decisions of skipping runs.
-
-    Fields:
-        reused: by policy, bool (N, timesteps, sub_blocks, contexts).
-    """
-
-    reused: dict[str, np.ndarray]
-
-    def __post_init__(self) -> None:
-        for name, made in self.reused.items():
-            if made.ndim != 4 or made.dtype != bool or not len(made):
-                raise UserError(
-                    f"decisions of {name} are {made.dtype}{made.shape}; "
-                    "give bool (images, timesteps, sub_blocks, contexts)."
-                )
-
-    def named(self) -> dict[str, np.ndarray]:
-        """The arrays as the file names them."""
-        return {REUSED[policy]: made for policy, made in self.reused.items()}
-
-
-@dataclass(frozen=True)
-class ReportArrays(Decisions):
-    """What the report draws.
+@dataclass(frozen=True, eq=False)
+class RunArrays:
+    """What a run of several policies decided and generated.
 
     Fields:
-        images: by policy, (N, C, H, W), or clips (N, F, C, H, W), pixels from -1 to 1, of the same noise; those of
-            dense and radit at least.
+        decisions: by policy.
+        images: by policy, (N, C, H, W), or clips (N, F, C, H, W), pixels from -1 to 1, of the same noise.
     """
 
-    images: dict[str, np.ndarray]
+    decisions: Mapping[str, DecisionRecord]
+    images: Mapping[str, np.ndarray]
 
     def __post_init__(self) -> None:
         shapes = {name: made.shape for name, made in self.images.items()}
         if len(set(shapes.values())) != 1 or any(len(shape) not in (4, 5) or not shape[0] for shape in shapes.values()):
             raise UserError(
-                f"images have shapes {shapes}; give the same (N, C, H, W) or (N, F, C, H, W) of all policies."
+                f"images have shapes {shapes}: give the same (N, C, H, W) or (N, F, C, H, W) of all policies."
             )
-        super().__post_init__()
+        if self.decisions.keys() != self.images.keys():
+            raise UserError(
+                f"decisions are of {', '.join(self.decisions)} and images of {', '.join(self.images)}: give both of "
+                "all policies."
+            )
 
     @property
     def are_clips(self) -> bool:
         """Whether the images are clips."""
         return next(iter(self.images.values())).ndim == 5
 
-    def named(self) -> dict[str, np.ndarray]:
-        return super().named() | self.images
+    @property
+    def skipping(self) -> dict[str, DecisionRecord]:
+        """Decisions of the policies that did not compute everything."""
+        return {name: record for name, record in self.decisions.items() if not record.computed.all()}
 
 
-def write_arrays(path: Path, arrays: Decisions) -> None:
+def write_arrays(path: Path, arrays: RunArrays) -> None:
     """Write the arrays whole or not at all."""
-    files.write_arrays(path, arrays.named())
+    named = {COMPUTED + name: record.computed for name, record in arrays.decisions.items()}
+    files.write_arrays(path, named | {IMAGES + name: made for name, made in arrays.images.items()})
 
 
-def load_arrays(path: Path) -> ReportArrays:
-    """Read images and decisions.
-
-    Raises:
-        UserError: the file is missing, broken or incomplete.
-    """
-    stored = _read(path)
-    for name in ("reused", "dense", "radit", *(["forecast_reused"] if "forecast" in stored else [])):
-        if name not in stored:
-            raise UserError(f"arrays {path} lack {name}; run `radit demo` again.")
-    images = {name: stored[name] for name in POLICY_LABELS if name in stored}
-    return ReportArrays({policy: stored[REUSED[policy]] for policy in images if policy in REUSED}, images)
-
-
-def load_decisions(path: Path, policy: str = "radit") -> np.ndarray:
-    """Read the decisions alone: bool (N, timesteps, sub_blocks, contexts), True where a branch was reused.
-
-    Those of ``policy``, or of the other skipping policy where only that was run.
+def load_arrays(path: Path) -> RunArrays:
+    """Read decisions and images.
 
     Raises:
         UserError: the file is missing, broken or incomplete.
     """
-    stored = _read(path)
-    found = {name: stored[kept] for name, kept in REUSED.items() if kept in stored}
+    stored = files.read_arrays(path, "arrays", REMEDY)
+    images = {name.removeprefix(IMAGES): made for name, made in stored.items() if name.startswith(IMAGES)}
+    if not images:
+        raise UserError(f"arrays {path} lack {IMAGES}<policy>: {REMEDY}.")
+    return RunArrays(_decisions(path, stored), images)
+
+
+def load_decisions(path: Path, policy: str = "radit") -> DecisionRecord:
+    """Read the decisions of a policy, or of the first skipping one where that was not run.
+
+    Raises:
+        UserError: the file is missing, broken or incomplete, or nothing was skipped.
+    """
+    found = _decisions(path, files.read_arrays(path, "arrays", REMEDY))
+    skipping = [name for name in (policy, *found) if name in found and name != "dense"]
+    if not skipping:
+        raise UserError(f"arrays {path} hold no decisions of a skipping policy: run one, such as --policy radit.")
+    return found[skipping[0]]
+
+
+def _decisions(path: Path, stored: Mapping[str, np.ndarray]) -> dict[str, DecisionRecord]:
+    found = {name.removeprefix(COMPUTED): made for name, made in stored.items() if name.startswith(COMPUTED)}
     if not found:
-        raise UserError(f"arrays {path} lack {' and '.join(REUSED.values())}; run `radit demo` again.")
-    reused = Decisions(found).reused
-    return reused[policy] if policy in reused else next(iter(reused.values()))
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    return files.read_arrays(path, "arrays", "run `radit demo` to make them")
+        raise UserError(f"arrays {path} lack {COMPUTED}<policy>: {REMEDY}.")
+    return {name: DecisionRecord(made) for name, made in found.items()}

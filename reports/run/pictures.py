@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -11,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from model.files import write_file
-from reports.run.arrays import ReportArrays
-from reports.run.schema import POLICY_LABELS
+from model.policy.skip_policy import kind_of
+from reports.run.arrays import RunArrays
 
 ZOOM = 16  # pixels of a written picture per pixel of the model
 FRAME_MS = 125
@@ -77,7 +78,7 @@ def _uri(frames: list[np.ndarray]) -> str:
     return data_uri("image/gif", gif(frames)) if len(frames) > 1 else data_uri("image/png", png(frames[0]))
 
 
-def contact_sheet(clips: dict[str, np.ndarray]) -> np.ndarray:
+def contact_sheet(clips: Mapping[str, np.ndarray]) -> np.ndarray:
     """Frames in rows, policies side by side, of the first clips (N, F, C, H, W) of every policy; bytes (H, W, 3)."""
     shown = {name: made[:SHEET_CLIPS] for name, made in clips.items()}
     count, frames, _, high, wide = next(iter(shown.values())).shape
@@ -91,14 +92,14 @@ def contact_sheet(clips: dict[str, np.ndarray]) -> np.ndarray:
         start = left + clip * (len(shown) * across + GAP)
         draw.text((start, 2), f"clip {clip}", fill=(INK,) * 3)
         for place, (name, made) in enumerate(shown.items()):
-            draw.text((start + place * across, 18), POLICY_LABELS[name], fill=(INK,) * 3)
+            draw.text((start + place * across, 18), kind_of(name).label, fill=(INK,) * 3)
             for frame in range(frames):
                 tile = Image.fromarray(zoomed(pixels(made[clip, frame]), zoom))
                 sheet.paste(tile, (start + place * across, top + frame * down))
     return np.asarray(sheet)
 
 
-def write_pictures(folder: Path, arrays: ReportArrays) -> None:
+def write_pictures(folder: Path, arrays: RunArrays) -> None:
     """``<policy>_<number>.png`` of every image; of every clip ``.gif``, and the contact sheet."""
     for name, samples in arrays.images.items():
         for number, sample in enumerate(samples):

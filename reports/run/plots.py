@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import matplotlib
 import numpy as np
@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from accel.control.registers import CAUSES
+from model.integer.decision_record import DecisionRecord
+from model.policy.skip_policy import kind_of
 from reports.run.pictures import data_uri
-from reports.run.redundancy import ALL, THIRDS, by_kind
-from reports.run.schema import POLICY_LABELS, Comparison, PolicyResult
+from reports.run.redundancy import THIRDS
+from reports.run.schema import PolicyResult, Summary
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 COLORS = (
@@ -42,7 +44,6 @@ CAUSE_LABELS = {
     "vector": "waits for vector units",
     "controller": "waits for the controller",
 }
-POLICY_COLORS = dict(zip(POLICY_LABELS, (COLORS[i] for i in (0, 2, 6)), strict=True))
 CAUSE_COLORS = dict(zip(CAUSE_LABELS, (COLORS[i] for i in (0, 4, 6, 2, 1, 9)), strict=True))
 STYLE = {
     "font.family": "sans-serif",
@@ -66,10 +67,9 @@ def _svg(width: float, height: float, draw: Callable[[Figure], None]) -> str:
     return data_uri("image/svg+xml", buffer.getvalue())
 
 
-def skip_map(reused: np.ndarray, kinds: list[str], noun: str = "image") -> str:
+def skip_map(record: DecisionRecord, kinds: list[str], noun: str = "image") -> str:
     """Share of images or clips that reused, sub-blocks (of the given kinds) x timesteps, one panel per context."""
-    share = reused.mean(axis=0)
-    _, timesteps, sub_blocks, contexts = reused.shape
+    share, sub_blocks, contexts = record.skip_map(), record.sub_blocks, record.contexts
     names = ("conditional", "unconditional") if contexts == 2 else tuple(f"context {i}" for i in range(contexts))
 
     def draw(figure: Figure) -> None:
@@ -92,20 +92,18 @@ def _sub_block_names(kinds: list[str]) -> list[str]:
     return [f"block {number // 2} {kind}" for number, kind in enumerate(kinds)]
 
 
-def skip_curves(reused: dict[str, np.ndarray], kinds: list[str]) -> str:
+def skip_curves(decisions: Mapping[str, DecisionRecord], kinds: list[str]) -> str:
     """Reused share over the timesteps, a line per kind of sub-block, one panel per policy; thirds are marked."""
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots(1, len(reused), sharey=True, squeeze=False)[0]
-        for axis, (policy, made) in zip(axes, reused.items(), strict=True):
-            steps = made.shape[1]
-            for place, (kind, curve) in enumerate(by_kind(made, kinds).items()):
-                if kind != ALL:
-                    color, dash = COLORS[2 * place], (0, (5, place)) if place else "-"
-                    axis.plot(curve, color=color, linestyle=dash, linewidth=1.6, label=kind)
-            for end in np.cumsum([len(part) for part in np.array_split(range(steps), len(THIRDS))])[:-1]:
+        axes = figure.subplots(1, len(decisions), sharey=True, squeeze=False)[0]
+        for axis, (policy, record) in zip(axes, decisions.items(), strict=True):
+            for place, (kind, curve) in enumerate(record.reused_by_kind(kinds).items()):
+                color, dash = COLORS[2 * place], (0, (5, place)) if place else "-"
+                axis.plot(curve, color=color, linestyle=dash, linewidth=1.6, label=kind)
+            for end in np.cumsum([len(part) for part in np.array_split(range(record.timesteps), len(THIRDS))])[:-1]:
                 axis.axvline(end - 0.5, color=MUTED, linewidth=0.8, linestyle=":")
-            axis.set_title(POLICY_LABELS[policy], fontsize=10, loc="left")
+            axis.set_title(kind_of(policy).label, fontsize=10, loc="left")
             axis.set_xlabel("timestep, in order of sampling")
             axis.yaxis.set_major_formatter(PercentFormatter(1.0))
             axis.set_ylim(-0.03, 1.03)
@@ -137,7 +135,7 @@ def _stack(axis: Axes, policies: list[str], parts: dict[str, list[float]], color
                 places, values, left=start, color=color, label=name, height=0.55, edgecolor="white", linewidth=0.6
             )
         start += values
-    axis.set_yticks(places, [POLICY_LABELS[name] for name in policies])
+    axis.set_yticks(places, [kind_of(name).label for name in policies])
     axis.invert_yaxis()
     _bare(axis)
     return start
@@ -148,7 +146,7 @@ def cause_cycles(result: PolicyResult) -> dict[str, float]:
     return {cause: sum(part[cause] for part in result.stalls.values()) / 1e6 for cause in CAUSES}
 
 
-def stall_bars(summary: Comparison) -> str:
+def stall_bars(summary: Summary) -> str:
     """Cycles of all runs, stacked by cause."""
     runs = {name: cause_cycles(result) for name, result in summary.results.items()}
 
@@ -162,13 +160,13 @@ def stall_bars(summary: Comparison) -> str:
     return _svg(10, 1.5 + 0.5 * len(runs), draw)
 
 
-def roofline_plot(summary: Comparison) -> str:
+def roofline_plot(summary: Summary) -> str:
     """MAC utilization against memory bandwidth: modelled curves, rooflines, and what was measured."""
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
         for policy, result in summary.results.items():
-            line, name, color = result.roofline, POLICY_LABELS[policy], POLICY_COLORS[policy]
+            line, name, color = result.roofline, kind_of(policy).label, kind_of(policy).color
             grid = np.geomspace(line.bandwidth[0], line.bandwidth[-1], 200)
             roof = np.minimum(1.0, grid / line.bytes_per_peak_cycle)
             axis.plot(grid, roof, color=color, linewidth=1, linestyle=(0, (5, 3)), label=f"{name}: roofline")
@@ -198,7 +196,7 @@ def energy_groups(result: PolicyResult) -> dict[str, float]:
     return groups | ({"other": other} if other else {})
 
 
-def energy_bars(summary: Comparison) -> str:
+def energy_bars(summary: Summary) -> str:
     """Nominal energy of all runs, stacked by component group, whiskers from the low to the high total."""
     runs = {name: energy_groups(result) for name, result in summary.results.items()}
     groups = list(dict.fromkeys(group for run in runs.values() for group in run))

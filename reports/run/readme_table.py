@@ -10,15 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.files import write_file
+from model.policy.skip_policy import kind_of
 from reports.common.generated_section import put_between
 from reports.common.markdown import paragraph, power_text, table
-from reports.run.schema import POLICY_LABELS, Comparison, PolicyResult
+from reports.run.schema import PolicyResult, Summary
 from reports.run.summary import load_summary
 
 MARKERS = ("<!-- results:begin -->", "<!-- results:end -->")
 
 
-def setting(s: Comparison) -> str:
+def setting(s: Summary) -> str:
     """What was run, in a sentence."""
     limit = f"{s.memory.bandwidth:g} bytes per cycle" if s.memory.bandwidth else "no limit"
     return (
@@ -28,10 +29,10 @@ def setting(s: Comparison) -> str:
     )
 
 
-def results_table(s: Comparison) -> str:
+def results_table(s: Summary) -> str:
     """The table in Markdown: what was run, costs and quality of each policy, what was compared."""
-    labels = [POLICY_LABELS[name] for name in s.results]
-    heads = ["", *labels, *(f"dense / {POLICY_LABELS[name]}" for name in s.dense_over), ""]
+    labels = [kind_of(name).label for name in s.results]
+    heads = ["", *labels, *(f"dense / {kind_of(name).label}" for name in s.ratios), ""]
     check = s.check
     compared = (
         f"RTL against the integer model: {check.words_compared:,} words compared, {check.words_mismatched:,} "
@@ -40,13 +41,13 @@ def results_table(s: Comparison) -> str:
     return "\n\n".join([paragraph(setting(s)), table(heads, _rows(s)), paragraph(compared)])
 
 
-def _rows(s: Comparison) -> list[list[str]]:
+def _rows(s: Summary) -> list[list[str]]:
     def costs(name: str, text: Callable[[PolicyResult], str], ratio: str, basis: str) -> list[str]:
-        ratios = [f"{getattr(each, ratio):.2f}" for each in s.dense_over.values()]
+        ratios = [f"{getattr(each, ratio):.2f}" for each in s.ratios.values()]
         return [name, *(text(result) for result in s.results.values()), *ratios, basis]
 
     def quality(name: str, texts: dict[str, str]) -> list[str]:
-        return [name, *(texts.get(policy, "") for policy in s.results), *("" for _ in s.dense_over), "measured"]
+        return [name, *(texts.get(policy, "") for policy in s.results), *("" for _ in s.ratios), "measured"]
 
     rows = [
         costs("cycles, million", lambda result: f"{result.cycles / 1e6:,.3f}", "cycles", "measured"),
@@ -55,15 +56,15 @@ def _rows(s: Comparison) -> list[list[str]]:
     ]
     if s.quality:
         q = s.quality
-        distances = {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}
-        found = {name: f"{value:.2f}" for name, value in distances.items() if value is not None}
-        errors = {name: power_text(value) for name, value in q.paired_errors.items()}
-        rows.append(quality(f"Frechet distance, {q.samples:,} samples", found))
-        rows.append(quality("mean squared error to dense", {"dense": "0"} | errors))
+        found = q.by_policy
+        distances = {name: f"{one.fd:.2f}" for name, one in found.items() if one.fd is not None}
+        errors = {name: power_text(one.mse_to_dense) for name, one in found.items() if one.mse_to_dense is not None}
+        rows.append(quality(f"Frechet distance, {q.samples:,} samples", distances))
+        rows.append(quality("mean squared error to dense", errors))
     return rows
 
 
-def updated(text: str, summary: Comparison, name: str = "README") -> str:
+def updated(text: str, summary: Summary, name: str = "README") -> str:
     """A file's text with the table of this summary.
 
     Raises:
@@ -78,4 +79,4 @@ def update_readme(summary: Path, readme: Path) -> None:
     Raises:
         UserError: the summary does not fit its schema, or the file has no place for the table.
     """
-    write_file(readme, updated(readme.read_text(encoding="utf-8"), load_summary(summary).comparison(), readme.name))
+    write_file(readme, updated(readme.read_text(encoding="utf-8"), load_summary(summary).compared(), readme.name))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.integer.decision_record import DecisionRecord
+
 THIRDS = ("first", "middle", "last")
 EVEN = 0.02  # spread of the thirds below which none stands out
 ALL = "all"
@@ -26,24 +28,17 @@ class KindRow:
     shape: str
 
 
-def by_kind(reused: np.ndarray, kinds: list[str]) -> dict[str, np.ndarray]:
-    """Reused share (timesteps,), 0 .. 1, of the sub-blocks of each kind and of all.
+def kind_rows(record: DecisionRecord, kinds: list[str]) -> list[KindRow]:
+    """Every kind of sub-block, then all together; nothing of fewer than three timesteps.
 
     Args:
-        reused: bool (N, timesteps, sub_blocks, contexts).
         kinds: of every sub-block.
     """
-    named = np.array(kinds)
-    curves = {kind: reused[:, :, named == kind].mean((0, 2, 3)) for kind in dict.fromkeys(kinds)}
-    return curves | {ALL: reused.mean((0, 2, 3))}
-
-
-def kind_rows(reused: np.ndarray, kinds: list[str]) -> list[KindRow]:
-    """Every kind of sub-block, then all together; nothing of fewer than three timesteps. Arguments: see `by_kind`."""
-    if reused.shape[1] < len(THIRDS):
+    if record.timesteps < len(THIRDS):
         return []
     rows = []
-    for kind, curve in by_kind(reused, kinds).items():
+    curves = record.reused_by_kind(kinds) | record.reused_by_kind([ALL] * len(kinds))
+    for kind, curve in curves.items():
         thirds = tuple(float(part.mean()) for part in np.array_split(curve, len(THIRDS)))
         rows.append(KindRow(kind, float(curve.mean()), thirds, shape_of(*thirds)))
     return rows

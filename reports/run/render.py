@@ -11,11 +11,14 @@ import jinja2
 import numpy as np
 
 from model.files import write_file
+from model.policy.skip_policy import kind_of
+from model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
+from reports.energy.memory_plan import describe_plans
 from reports.run import plots
-from reports.run.arrays import ARRAYS_FILE, ReportArrays, load_arrays
+from reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
 from reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
 from reports.run.redundancy import ELSEWHERE, kind_rows
-from reports.run.schema import POLICY_LABELS, Comparison, CycleModel, PolicyResult, Quality
+from reports.run.schema import CycleModel, PolicyResult, Quality, Summary
 from reports.run.summary import load_summary
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -48,25 +51,26 @@ class QualityRow:
     verdict: str = ""
 
 
-def render(summary: Comparison, arrays: ReportArrays | None) -> str:
+def render(summary: Summary, arrays: RunArrays | None) -> str:
     """The page; without arrays it has no images and no skip maps."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"count": count, "uj": uj, "share": share}
-    reused = arrays.reused if arrays else {}
-    kinds = sub_block_kinds(summary, arrays)
+    skipping, kinds = arrays.skipping if arrays else {}, summary.sub_blocks
     return environment.get_template("report.html.j2").render(
         s=summary,
         noun=summary.sampler.noun,
         images=image_rows(arrays) if arrays else None,
-        labels=POLICY_LABELS,
+        labels={name: kind_of(name).label for name in summary.results},
+        reuses=[f"{kind_of(name).label} {kind_of(name).reuse}" for name in summary.ratios if kind_of(name).reuse],
+        memory_plan=describe_plans({name: result.memory_plan for name, result in summary.results.items()}),
         skip_maps={
-            name: (plots.skip_map(made, kinds, summary.sampler.noun), float(made.mean()))
-            for name, made in reused.items()
+            name: (plots.skip_map(record, kinds, summary.sampler.noun), record.reused_share)
+            for name, record in skipping.items()
         },
-        kind_tables={name: rows for name, made in reused.items() if (rows := kind_rows(made, kinds))},
-        skip_curves=plots.skip_curves(reused, kinds) if reused else None,
+        kind_tables={name: rows for name, record in skipping.items() if (rows := kind_rows(record, kinds))},
+        skip_curves=plots.skip_curves(skipping, kinds) if skipping else None,
         elsewhere=ELSEWHERE,
         stall_bars=plots.stall_bars(summary),
         stall_tables={name: stall_rows(result) for name, result in summary.results.items()},
@@ -75,13 +79,13 @@ def render(summary: Comparison, arrays: ReportArrays | None) -> str:
         roofline=plots.roofline_plot(summary),
         energy_bars=plots.energy_bars(summary),
         energy_rows=energy_rows(summary),
-        energy_ratios={name: energy_ratio(summary.dense, summary.results[name]) for name in summary.dense_over},
+        energy_ratios={name: energy_ratio(summary.results[DENSE], summary.results[name]) for name in summary.ratios},
         quality_rows=quality_rows(summary.quality, list(summary.results)) if summary.quality else None,
         counter_rows=counter_rows(summary),
     )
 
 
-def write_report(out: Path, summary: Comparison, arrays: ReportArrays | None) -> Path:
+def write_report(out: Path, summary: Summary, arrays: RunArrays | None) -> Path:
     """Render and write ``out/report.html``, whole or not at all; return its path."""
     path = out / REPORT_FILE
     write_file(path, render(summary, arrays))
@@ -94,7 +98,7 @@ def rerender(out: Path) -> Path:
     Raises:
         UserError: either file is missing or broken.
     """
-    return write_report(out, load_summary(out / SUMMARY_FILE).comparison(), load_arrays(out / ARRAYS_FILE))
+    return write_report(out, load_summary(out / SUMMARY_FILE).compared(), load_arrays(out / ARRAYS_FILE))
 
 
 def count(value: float) -> str:
@@ -111,26 +115,19 @@ def uj(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
-def sub_block_kinds(summary: Comparison, arrays: ReportArrays | None) -> list[str]:
-    """What every sub-block is; of a summary that does not say, attention and MLP in turn."""
-    if summary.sub_blocks or arrays is None:
-        return summary.sub_blocks
-    return ["attention", "MLP"] * (arrays.reused["radit"].shape[2] // 2)
-
-
-def image_rows(arrays: ReportArrays) -> dict[str, Any]:
+def image_rows(arrays: RunArrays) -> dict[str, Any]:
     """Data URIs of the first images or clips of every policy and their differences to dense; what the colours mean; of
     clips, the contact sheet."""
     shown = {name: images[:MAX_IMAGES] for name, images in arrays.images.items()}
-    dense = shown["dense"].astype(np.float64)
-    differences = {name: images - dense for name, images in shown.items() if name != "dense"}
+    dense = shown[DENSE].astype(np.float64)
+    differences = {name: images - dense for name, images in shown.items() if name != DENSE}
     limit = max(float(np.abs(difference).max()) for difference in differences.values())
-    rows = [(POLICY_LABELS[name], [sample_uri(image) for image in images]) for name, images in shown.items()]
+    rows = [(kind_of(name).label, [sample_uri(image) for image in images]) for name, images in shown.items()]
     for name, difference in differences.items():
-        label = f"{POLICY_LABELS[name]} − dense"
+        label = f"{kind_of(name).label} − dense"
         rows.append((label, [difference_uri(image, limit) for image in difference]))
     sheet = data_uri("image/png", png(contact_sheet(arrays.images))) if arrays.are_clips else None
-    return {"rows": rows, "limit": limit, "shown": len(dense), "total": len(arrays.images["dense"]), "sheet": sheet}
+    return {"rows": rows, "limit": limit, "shown": len(dense), "total": len(arrays.images[DENSE]), "sheet": sheet}
 
 
 def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
@@ -153,11 +150,11 @@ def share(value: float) -> str:
     return "" if value == 0 else f"{value:.1%}" if value >= 0.001 else "<0.1%"
 
 
-def energy_rows(summary: Comparison) -> list[dict[str, Any]]:
+def energy_rows(summary: Summary) -> list[dict[str, Any]]:
     """Groups of components with their bounds in every run, and the components of groups that have several."""
     rows = []
     named = {name for names in plots.ENERGY_GROUPS.values() for name in names}
-    other = tuple(name for name in summary.dense.energy_breakdown_uj if name not in named)
+    other = tuple(name for name in summary.results[DENSE].energy_breakdown_uj if name not in named)
     for group, names in [*plots.ENERGY_GROUPS.items(), *([("other", other)] if other else [])]:
         rows.append(_energy_row(group, names, summary, head=True))
         parts = [_energy_row(_label(name), (name,), summary, head=False) for name in names]
@@ -176,7 +173,7 @@ def _label(component: str) -> str:
     return COMPONENT_LABELS.get(component, component.replace("_", " "))
 
 
-def _energy_row(label: str, names: tuple[str, ...], summary: Comparison, head: bool) -> dict[str, Any]:
+def _energy_row(label: str, names: tuple[str, ...], summary: Summary, head: bool) -> dict[str, Any]:
     def bounds(result: PolicyResult) -> tuple[float, float, float]:
         parts = [result.energy_breakdown_uj[name] for name in names if name in result.energy_breakdown_uj]
         return sum(p.low for p in parts), sum(p.nominal for p in parts), sum(p.high for p in parts)
@@ -193,67 +190,77 @@ def energy_ratio(dense: PolicyResult, skipping: PolicyResult) -> tuple[float, fl
 
 def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
     """The quality table: float and int8 under the policies, and the claims that the numbers carry."""
-    distances = {"dense": q.fd_int8, "radit": q.fd_radit, "forecast": q.fd_forecast}
-    accuracies = {"dense": q.accuracy_int8, "radit": q.accuracy_radit, "forecast": q.accuracy_forecast}
 
-    reductions = {"radit": q.mac_reduction or None, "forecast": q.mac_reduction_forecast}
-
-    def row(
-        name: str, whole: float | None, pattern: str, values: Mapping[str, float | str | None], **claim: str
-    ) -> QualityRow:
-        cells = [whole, *(values.get(policy) for policy in policies)]
-        return QualityRow(name, tuple("" if v is None else pattern.format(v) for v in cells), **claim)
-
-    def change(policy: str, against: float, words: str) -> QualityRow | None:
-        found = distances[policy]
-        if found is None:
-            return None
-        claim = {
-            "claim": f"re-seeding spread {q.fd_noise:.3g}",
-            "verdict": _verdict(abs(found - against) <= q.fd_noise),
-        }
-        return row(f"change of the distance, {words}", None, "{:+.3g}", {policy: found - against}, **claim)
-
-    def error(policy: str, bar: str, words: str) -> QualityRow | None:
-        errors = q.paired_errors
-        if not {policy, bar} <= errors.keys():
-            return None
-        claim = {"claim": f"{words}: {q.error_text(bar)}", "verdict": _verdict(errors[policy] < errors[bar])}
-        spread = "" if q.mse_spread is None else " +- standard error"
-        name = f"mean squared pixel error to int8 dense{spread}, {POLICY_LABELS[policy]}"
-        return row(name, None, "{}", {policy: q.error_text(policy)}, **claim)
+    def row(name: str, field: str, pattern: str) -> QualityRow:
+        """A measure of the float model and of every policy."""
+        values = {policy: getattr(found, field) for policy, found in q.by_policy.items()}
+        return _quality_row(name, values, [FLOAT, *policies], pattern)
 
     def clips(name: str, field: str, pattern: str) -> QualityRow | None:
         """A measure that only clips have, beside the data's own value."""
-        if q.clips is None:
+        if q.data is None:
             return None
-        found = {policy: getattr(measures, field) for policy, measures in q.clips.items()}
-        data = f"the data's own: {pattern.format(found['data'])}"
-        return row(name, found["float"], pattern, found, claim=data)
+        values = {policy: getattr(found.clips, field) for policy, found in q.by_policy.items() if found.clips}
+        claim = f"the data's own: {pattern.format(values[DATA])}"
+        return _quality_row(name, values, [FLOAT, *policies], pattern, claim=claim)
 
+    skipping = [name for name in policies if name != DENSE and name in q.by_policy]
+    reductions = {name: q.by_policy[name].mac_reduction for name in skipping}
     rows = [
-        row(f"Frechet distance to the real {'moving ' if q.clips else ''}digits", q.fd_float, "{:.4g}", distances),
-        change("dense", q.fd_float, "int8 against float"),
-        change("radit", q.fd_int8, "RADiT against int8 dense"),
-        change("forecast", q.fd_int8, "forecast against int8 dense"),
-        row("MACs, dense over skipping", None, "{:.2f}", reductions),
-        row("accuracy of the classifier on the labels", q.accuracy_float, "{:.1%}", accuracies),
+        row(f"Frechet distance to the real {'moving ' if q.data else ''}digits", "fd", "{:.4g}"),
+        _change(q, DENSE, FLOAT, policies, "int8 against float"),
+        *(_change(q, name, DENSE, policies, f"{kind_of(name).label} against int8 dense") for name in skipping),
+        _quality_row("MACs, dense over skipping", reductions, ["", *policies], "{:.2f}"),
+        row("accuracy of the classifier on the labels", "accuracy", "{:.1%}"),
         clips("frames with the label's class", "accuracy_frames", "{:.1%}"),
         clips("clips within half a pixel of a bouncing path", "straight", "{:.1%}"),
         clips("departure from the nearest bouncing path, pixels", "departure", "{:.2f}"),
         clips("speed, pixels per frame", "speed", "{:.2f}"),
-        error("radit", "fewer_steps", "fewer steps at the same MACs"),
-        error("radit", "30_of_50", "dense with 30 of the 50 steps"),
-        error("forecast", "30_of_50", "dense with 30 of the 50 steps"),
+        *(
+            _error(q, name, bar, policies, words)
+            for name in skipping
+            for bar, words in ((FEWER, "fewer steps at the same MACs"), (BAR, "dense with 30 of the 50 steps"))
+        ),
     ]
     return [each for each in rows if each and any(each.values)]
+
+
+def _quality_row(
+    name: str, values: Mapping[str, float | str | None], columns: list[str], pattern: str, **claim: str
+) -> QualityRow:
+    """A line with the values of the columns that have one."""
+    cells = [values.get(column) for column in columns]
+    return QualityRow(name, tuple("" if v is None or v == "" else pattern.format(v) for v in cells), **claim)
+
+
+def _change(q: Quality, name: str, against: str, policies: list[str], words: str) -> QualityRow | None:
+    """How far the distance moved, and whether that is within what re-seeding does."""
+    found, other = q.by_policy[name].fd, q.by_policy[against].fd
+    if found is None or other is None:
+        return None
+    claim = {"claim": f"re-seeding spread {q.fd_noise:.3g}", "verdict": _verdict(abs(found - other) <= q.fd_noise)}
+    title = f"change of the distance, {words}"
+    return _quality_row(title, {name: found - other}, ["", *policies], "{:+.3g}", **claim)
+
+
+def _error(q: Quality, name: str, bar: str, policies: list[str], words: str) -> QualityRow | None:
+    """A policy's error beside that of fewer steps: of those with its own MACs, or of three fifths of all."""
+    found, other = q.by_policy[name], q.by_policy.get(bar)
+    if other is None or other.same_macs_as not in (None, name):
+        return None
+    if found.mse_to_dense is None or other.mse_to_dense is None:
+        return None
+    claim = {"claim": f"{words}: {other.error_text}", "verdict": _verdict(found.mse_to_dense < other.mse_to_dense)}
+    spread = "" if found.mse_spread is None else " +- standard error"
+    title = f"mean squared pixel error to int8 dense{spread}, {kind_of(name).label}"
+    return _quality_row(title, {name: found.error_text}, ["", *policies], "{}", **claim)
 
 
 def _verdict(holds: bool) -> str:
     return "yes" if holds else "no"
 
 
-def counter_rows(summary: Comparison) -> list[tuple[str, list[int]]]:
+def counter_rows(summary: Summary) -> list[tuple[str, list[int]]]:
     """Every counter with its value under every policy."""
     runs = summary.results.values()
-    return [(name, [run.counters.get(name, 0) for run in runs]) for name in summary.dense.counters]
+    return [(name, [run.counters.get(name, 0) for run in runs]) for name in summary.results[DENSE].counters]

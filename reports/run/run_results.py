@@ -4,33 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from cosim.engines.open import exported_verilog
 from cosim.image import ImageResult
 from cosim.prepare import Prepared
 from cosim.run import PolicyRun
-from cosim.scoreboard import Check as Comparison
+from cosim.scoreboard import Comparison
 from model.dit.checkpoint import find_checkpoint
 from model.integer.calibration import model_digest
-from model.policy.skip_policy import Policy
+from model.policy.skip_policy import POLICIES, Policy
 from reports.common.files import file_hash
 from reports.common.schema_parts import Array
 from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
-from reports.cost.run_tables import Orders
+from reports.cost.run_tables import RunTables
 from reports.cycles.cycle_model import MemoryModel
 from reports.cycles.roofline import Run, roofline
 from reports.energy.energy_model import energy
 from reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
 from reports.energy.host_work import host_work
-from reports.energy.memory_plan import MemoryPlan, describe_plans, planned
+from reports.energy.memory_plan import MemoryPlan, planned
 from reports.run.schema import Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
 from reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
 TOLERANCE = 0.01  # of the cycle model where the memory is limited or pauses; else it is exact
 
 
-def summarize(
+def summary_of(
     prepared: Prepared,
     runs: list[PolicyRun],
     table: EnergyTable,
@@ -38,10 +36,10 @@ def summarize(
     seconds: dict[str, float],
     command: str,
 ) -> Summary:
-    """The whole summary of the policies' runs; ``command`` is what they were asked for with."""
+    """What summary.json is to hold of the policies' runs; ``command`` is what they were asked for with."""
     request, build, config = prepared.request, prepared.build, prepared.dit.config
-    plans = {one.policy.name: _plan(prepared, one.policy, table) for one in runs}
-    results = {one.policy.name: _account(prepared, one, table, plans[one.policy.name]) for one in runs}
+    finished = {one.policy.name: one for one in runs}
+    results = {name: _policy_result(prepared, finished[name], table) for name in POLICIES if name in finished}
     rtl = exported_verilog(build, Path("build") / "rtl")
     checkpoint = find_checkpoint(request.model)
     hashes = {
@@ -52,7 +50,6 @@ def summarize(
         "energy table": file_hash(DEFAULT_TABLE),
         **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
     }
-    compared = all_ratios({} if any(one.problems for one in runs) else results)
     return Summary(
         model=request.model,
         sampler=Sampler(
@@ -66,34 +63,34 @@ def summarize(
         memory=Memory(
             latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed
         ),
-        dense=results.get("dense"),
-        radit=results.get("radit"),
-        forecast=results.get("forecast"),
-        ratios=compared["ratios"],
-        forecast_ratios=compared["forecast_ratios"],
+        results=results,
+        ratios={} if any(one.problems for one in runs) else all_ratios(results),
         **whole_run(results.values()),
         check=_check(prepared, runs),
         quality=quality,
         seconds=seconds,
-        provenance=provenance(table, describe_plans(plans), hashes, command),
+        provenance=provenance(table, hashes, command),
     )
 
 
 def _plan(prepared: Prepared, policy: Policy, table: EnergyTable) -> MemoryPlan:
     """Where a policy's cache and history live."""
-    orders = Orders.of(policy.tables(prepared.integer))
-    return planned(prepared.dims, prepared.build, orders, table.reuse_sram.capacity)
+    tables = RunTables.of(policy.tables(prepared.integer))
+    return planned(prepared.dims, prepared.build, tables, table.reuse_sram.capacity)
 
 
-def _account(prepared: Prepared, one: PolicyRun, table: EnergyTable, plan: MemoryPlan) -> PolicyResult:
+def _policy_result(prepared: Prepared, one: PolicyRun, table: EnergyTable) -> PolicyResult:
     """Cycles, MACs and energy of one policy."""
     request, dims, build = prepared.request, prepared.dims, prepared.build
+    plan = _plan(prepared, one.policy, table)
     counters = add_counts(*(result.counters for result in one.results))
     work = host_work(prepared.dit.config, request.count, request.images, dims.contexts)
     return policy_result(
+        one.policy,
+        plan,
         counters,
         macs=sum(result.macs for result in one.results),
-        dense_macs=sum(model_macs(dims, np.ones_like(result.computed)) for result in one.results),
+        dense_macs=sum(model_macs(dims, result.decisions.as_dense()) for result in one.results),
         build=build,
         energy=energy(counters, build, table, plan, host_work=work),
         roofline=roofline(_run_of(prepared, one, one.results[0]), _memory(prepared)),
@@ -109,7 +106,7 @@ def _memory(prepared: Prepared) -> MemoryModel:
 
 def _run_of(prepared: Prepared, one: PolicyRun, result: ImageResult) -> Run:
     """An image as the models see it."""
-    return Run(prepared.dims, prepared.build, result.computed, Orders.of(one.policy.tables(prepared.integer)))
+    return Run(prepared.dims, prepared.build, result.decisions, RunTables.of(one.policy.tables(prepared.integer)))
 
 
 def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:
@@ -161,7 +158,7 @@ def unexpected_counters(prepared: Prepared, runs: list[PolicyRun]) -> list[str]:
 
 def _wrong_counters(run: Run, counters: dict[str, int]) -> dict[str, tuple[int | None, int | None]]:
     """By name: what was read, and what is implied; None: there is no such counter."""
-    expected = expected_counts(run.dims, run.build, run.computed, run.orders)
+    expected = expected_counts(run.dims, run.build, run.record, run.tables)
     names = sorted((expected.keys() | counters.keys()) - UNCOUNTED)
     pairs = {name: (counters.get(name), expected.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

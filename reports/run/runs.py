@@ -19,17 +19,16 @@ from cosim.prepare import Prepared
 from cosim.run import PolicyRun, Progress, run
 from cosim.support.sizes import build_for, dims_of
 from model.dit.checkpoint import load_config
-from model.policy.skip_policy import Policy
+from model.policy.skip_policy import POLICIES, Policy
 from model.quality.quality_run import stored_or_measured
 from reports.energy.energy_model import energy
 from reports.energy.energy_table import EnergyTable, load_table
 from reports.energy.host_work import host_work
-from reports.energy.memory_plan import describe_plans, plan_of_run
-from reports.run.arrays import ARRAYS_FILE, Decisions, ReportArrays, load_arrays, write_arrays
+from reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays, write_arrays
 from reports.run.pictures import write_pictures
 from reports.run.readme_table import update_readme
 from reports.run.render import SUMMARY_FILE, write_report
-from reports.run.run_results import summarize, unexpected_counters, unpredicted_cycles
+from reports.run.run_results import summary_of, unexpected_counters, unpredicted_cycles
 from reports.run.schema import PolicyResult, Quality, Summary
 from reports.run.summary import all_ratios, load_summary, provenance, write_summary
 
@@ -39,13 +38,13 @@ class Outcome:
     """What a run of one or several policies came to.
 
     Fields:
-        arrays: images and decisions, or decisions alone; None: a run stopped at a mismatch, or none of them skips.
+        arrays: images and decisions; None: a run stopped at a mismatch.
         problems: what is not equal or not as predicted, one sentence each.
     """
 
     runs: list[PolicyRun]
     summary: Summary
-    arrays: Decisions | None
+    arrays: RunArrays | None
     problems: list[str]
 
     @property
@@ -88,7 +87,7 @@ def run_policies(
     for one in runs:
         seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
     since = time.perf_counter()
-    summary = summarize(prepared, runs, table, quality, seconds, command)
+    summary = summary_of(prepared, runs, table, quality, seconds, command)
     problems = [problem for one in runs for problem in one.problems]
     problems += unexpected_counters(prepared, runs) + unpredicted_cycles(summary)
     arrays = _arrays(runs)
@@ -102,9 +101,9 @@ def write_run(out: Path, outcome: Outcome) -> None:
     if outcome.arrays is None:
         return
     write_arrays(out / ARRAYS_FILE, outcome.arrays)
-    if isinstance(outcome.arrays, ReportArrays):
+    if outcome.summary.ratios:
         write_pictures(out / "images", outcome.arrays)
-        write_report(out, outcome.summary.comparison(), outcome.arrays)
+        write_report(out, outcome.summary, outcome.arrays)
 
 
 def copy_rtl(build: BuildConfig, folder: Path) -> None:
@@ -116,9 +115,9 @@ def copy_rtl(build: BuildConfig, folder: Path) -> None:
 
 def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
     """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated."""
-    summary, arrays = load_summary(run / SUMMARY_FILE).comparison(), load_arrays(run / ARRAYS_FILE)
+    summary, arrays = load_summary(run / SUMMARY_FILE).compared(), load_arrays(run / ARRAYS_FILE)
     if table != "default":
-        summary = _priced(summary, load_table(Path(table))).comparison()
+        summary = _priced(summary, load_table(Path(table)))
         write_summary(run / SUMMARY_FILE, summary)
     page = write_report(run, summary, arrays)
     if readme is not None:
@@ -132,27 +131,21 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)
-    runs = summary.sampler.images * (summary.timesteps or summary.sampler.steps)
-    sram = table.reuse_sram.capacity
-    plans = {name: plan_of_run(dims, build, result.counters, runs, sram) for name, result in summary.results.items()}
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
+    results = {}
     for name, result in summary.results.items():
-        bill = energy(result.counters, build, table, plans[name], host_work=work).summary()
-        setattr(summary, name, PolicyResult.model_validate(result.model_dump() | bill))
-    summary = summary.model_copy(update=all_ratios(summary.results))
-    summary.provenance = provenance(table, describe_plans(plans), summary.provenance.hashes, summary.provenance.command)
-    return summary
+        plan = result.memory_plan.replaced(table.reuse_sram.capacity)
+        bill = energy(result.counters, build, table, plan, host_work=work).summary()
+        results[name] = PolicyResult.model_validate(result.model_dump() | bill | {"memory_plan": plan})
+    origin = provenance(table, summary.provenance.hashes, summary.provenance.command)
+    return summary.model_copy(update={"results": results, "ratios": all_ratios(results), "provenance": origin})
 
 
-def _arrays(runs: list[PolicyRun]) -> Decisions | None:
-    """Images and decisions, or decisions alone; nothing where a run stopped at a mismatch."""
-    named = {one.policy.name: one.results for one in runs}
-    reused = {
-        name: ~np.stack([result.computed for result in results]) for name, results in named.items() if name != "dense"
-    }
-    if not reused or any(one.problems for one in runs):
+def _arrays(runs: list[PolicyRun]) -> RunArrays | None:
+    """Images and decisions; None where a run stopped at a mismatch."""
+    if any(one.problems for one in runs):
         return None
-    if not {"dense", "radit"} <= named.keys():
-        return Decisions(reused)
-    pictures = {name: np.stack([result.picture for result in results]) for name, results in named.items()}
-    return ReportArrays(reused, pictures)
+    finished = {one.policy.name: one for one in runs}
+    order = [name for name in POLICIES if name in finished]
+    pictures = {name: np.stack([result.picture for result in finished[name].results]) for name in order}
+    return RunArrays({name: finished[name].decisions for name in order}, pictures)

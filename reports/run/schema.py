@@ -12,11 +12,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from accel.control.registers import CAUSES, PHASES
 from model.errors import UserError
+from model.quality.names import DATA, DENSE, FLOAT
 from reports.common.schema_parts import Amount, Array, Bounds, Count, ExternalMemory, Part, Share
 from reports.cycles.roofline import Roofline
+from reports.energy.memory_plan import MemoryPlan
 
-SCHEMA_VERSION = 2
-POLICY_LABELS = {"dense": "dense", "radit": "RADiT", "forecast": "forecast"}  # in the order of every account
+SCHEMA_VERSION = 3
 BASIS = {
     "cycles": "measured",
     "counters": "measured",
@@ -123,6 +124,9 @@ class PolicyResult(Costs):
     """One run, whole: all images and timesteps.
 
     Fields:
+        text: the policy as `--policy` reads it.
+        settings: every field of the policy (model/policy/skip_policy.py).
+        memory_plan: where the cache of results and the history of codes live.
         stalls: cycles by phase and cause (accel/control/cycle_accounts.py); they add up to ``cycles``, unless the run
             stopped in the middle of a timestep, where the clock goes on while the counters are read.
         gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
@@ -130,6 +134,9 @@ class PolicyResult(Costs):
         counters: every counter of accel/control/registers.py.
     """
 
+    text: str
+    settings: dict[str, Any]
+    memory_plan: MemoryPlan
     stalls: Stalls
     gmac_per_second: Amount
     cycle_model: CycleModel | None
@@ -167,11 +174,9 @@ class Check(Part):
 
 
 class ClipMeasures(Part):
-    """Of clips of moving digits (model/quality/video_quality.py): what all samples have, then frame by frame, then
-    motion.
+    """Of clips of moving digits (model/quality/video_quality.py): frame by frame, then motion.
 
     Fields:
-        fd, accuracy: Frechet distance (no unit) and label accuracy (share) of whole clips.
         accuracy_frames: share of frames with the label's class.
         same_class: share of frames with the class that most frames of their clip have.
         speed, acceleration: of the ink's centre, pixels per frame, and per frame squared.
@@ -179,8 +184,6 @@ class ClipMeasures(Part):
         straight: share of clips that depart by no more than half a pixel.
     """
 
-    fd: Amount
-    accuracy: Share
     accuracy_frames: Share
     same_class: Share
     speed: Amount
@@ -196,59 +199,70 @@ class Spread(Part):
     median: Amount
 
 
-class Quality(Part):
-    """Frechet distances (no unit), accuracies (share), mean squared pixel differences (pixels from -1 to 1).
+class PolicyQuality(Part):
+    """Quality of the samples of one policy, or of what it is compared with; None: not measured.
 
     Fields:
-        fd_noise: spread of the distance over re-seeded dense runs.
-        mse_fewer_steps_same_macs: of the dense sampler with as many steps as the skipped MACs leave.
-        fewer_steps: those steps.
-        mse_30_of_50: of the dense integer model with 30 of the 50 steps, the bar of equal quality.
-        mac_reduction, mac_reduction_forecast: MACs dense over skipping of the samples.
-        mse_spread: of the errors of "radit", "fewer_steps", "forecast" and "30_of_50".
-        ..._forecast, mse_30_of_50, mse_spread: None where they were not measured.
-        clips: of "data", "float" and the policies; None: the samples are images.
+        text: the policy as `--policy` reads it; empty: no policy.
+        steps: of the sampler, where they are fewer than the run's.
+        same_macs_as: policy whose MACs these steps take.
+        fd: Frechet distance to the data, no unit.
+        accuracy: label accuracy, share.
+        mac_reduction: MACs dense over these.
+        mse_to_dense: mean squared difference to the dense samples, pixels from -1 to 1.
+        clips: None: the samples are images.
+    """
+
+    text: str = ""
+    steps: Count | None = None
+    same_macs_as: str | None = None
+    fd: Amount | None = None
+    accuracy: Share | None = None
+    mac_reduction: Amount | None = None
+    mse_to_dense: Amount | None = None
+    mse_spread: Spread | None = None
+    clips: ClipMeasures | None = None
+
+    @property
+    def error_text(self) -> str:
+        """The mean error with its standard error, for tables: 2.78e-3 +- 0.56e-3; empty where it was not measured."""
+        mean = self.mse_to_dense
+        if mean is None:
+            return ""
+        if mean == 0:
+            return "0"
+        power = math.floor(math.log10(mean))
+        values = [mean] if self.mse_spread is None else [mean, self.mse_spread.standard_error]
+        return " +- ".join(f"{value / 10.0**power:.2f}e{power}" for value in values)
+
+
+class Quality(Part):
+    """Quality of generated samples.
+
+    Fields:
+        fd_noise: spread of the distance over re-seeded float runs.
+        by_policy: of ``float``, ``dense`` (the integer model) and every skipping policy; of ``fewer_steps``, the dense
+            model with as many steps as the MACs of a skipping policy leave, and ``30_of_50``, with three fifths of the
+            steps, the bar of equal quality; of clips also of ``data``.
         origin: stored with the checkpoint, or recomputed in this run.
     """
 
     samples: Count
-    fd_float: Amount
-    fd_int8: Amount
-    fd_radit: Amount
     fd_noise: Amount
-    accuracy_float: Share
-    accuracy_int8: Share
-    accuracy_radit: Share
-    mse_radit_to_dense: Amount
-    mse_fewer_steps_same_macs: Amount
-    fewer_steps: Count = 0
-    mac_reduction: Amount = 0.0
-    fd_forecast: Amount | None = None
-    accuracy_forecast: Share | None = None
-    mse_forecast_to_dense: Amount | None = None
-    mse_30_of_50: Amount | None = None
-    mac_reduction_forecast: Amount | None = None
-    mse_spread: dict[str, Spread] | None = None
-    clips: dict[str, ClipMeasures] | None = None
+    by_policy: dict[str, PolicyQuality]
     origin: str = ""
 
-    @property
-    def paired_errors(self) -> dict[str, float]:
-        """The mean errors that were measured, by the names of ``mse_spread``."""
-        found = {
-            "radit": self.mse_radit_to_dense,
-            "fewer_steps": self.mse_fewer_steps_same_macs,
-            "forecast": self.mse_forecast_to_dense,
-            "30_of_50": self.mse_30_of_50,
-        }
-        return {name: value for name, value in found.items() if value is not None}
+    @model_validator(mode="after")
+    def _check_compared(self) -> Quality:
+        for name in (FLOAT, DENSE):
+            if name not in self.by_policy or self.by_policy[name].fd is None:
+                raise ValueError(f"by_policy lacks the Frechet distance of {name}")
+        return self
 
-    def error_text(self, name: str) -> str:
-        """A mean error with its standard error, for tables: 2.78e-3 +- 0.56e-3."""
-        mean = self.paired_errors[name]
-        power = math.floor(math.log10(mean)) if mean else 0
-        values = [mean] if self.mse_spread is None else [mean, self.mse_spread[name].standard_error]
-        return " +- ".join(f"{value / 10.0**power:.2f}e{power}" for value in values)
+    @property
+    def data(self) -> ClipMeasures | None:
+        """What the data's own clips have; None of images."""
+        return self.by_policy[DATA].clips if DATA in self.by_policy else None
 
 
 class Provenance(Part):
@@ -260,16 +274,15 @@ class Provenance(Part):
     hashes: dict[str, str]
     energy_table: str
     energy_sources: list[dict[str, Any]]
-    memory_plan: str
 
 
 class Summary(Part):
     """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run.
 
     Fields:
-        dense, radit, forecast: None: the policy was not run.
-        sub_blocks: what every sub-block is, in order; empty: attention and MLP in turn.
-        ratios, forecast_ratios: dense over radit, and dense over forecast; None: not both were run, or one stopped.
+        sub_blocks: what every sub-block is, in order.
+        results: of every policy that was run, by name.
+        ratios: of every skipping policy that was run beside dense, by name; empty where a run stopped.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -277,15 +290,12 @@ class Summary(Part):
     sampler: Sampler
     blocks: Count | None = None  # the model's first ones; None: all
     timesteps: Count | None = None  # the sampler's first ones; None: all
-    sub_blocks: list[str] = []
+    sub_blocks: list[str]
     engine: str
     array: Array
     memory: Memory
-    dense: PolicyResult | None = None
-    radit: PolicyResult | None = None
-    forecast: PolicyResult | None = None
-    ratios: Ratios | None = None
-    forecast_ratios: Ratios | None = None
+    results: dict[str, PolicyResult]
+    ratios: dict[str, Ratios]
     stalls: Stalls
     gmac_per_second: Amount
     cycle_model: CycleModel | None
@@ -296,37 +306,19 @@ class Summary(Part):
     provenance: Provenance
 
     @property
-    def results(self) -> dict[str, PolicyResult]:
-        """Of the policies that were run."""
-        found = {name: getattr(self, name) for name in POLICY_LABELS}
-        return {name: result for name, result in found.items() if result}
-
-    @property
-    def dense_over(self) -> dict[str, Ratios]:
-        """Of the skipping policies that were run beside dense."""
-        found = {"radit": self.ratios, "forecast": self.forecast_ratios}
-        return {name: ratios for name, ratios in found.items() if ratios}
-
-    @property
     def cycle_models(self) -> dict[str, CycleModel]:
         """Of the policies that ran to their end."""
         return {name: result.cycle_model for name, result in self.results.items() if result.cycle_model}
 
-    def comparison(self) -> Comparison:
-        """The same, known to hold the dense and the radit run.
+    def compared(self) -> Summary:
+        """The same, known to hold a skipping run beside a dense one.
 
         Raises:
-            UserError: one of these policies was not run.
+            UserError: it does not.
         """
-        for name in ("dense", "radit"):
-            if getattr(self, name) is None:
-                raise UserError(f"summary field {name} is missing; run with --policy dense,radit.")
-        return Comparison.model_validate(self.model_dump())
-
-
-class Comparison(Summary):
-    """A summary of the dense and the radit run, and of the forecast run where there is one."""
-
-    dense: PolicyResult
-    radit: PolicyResult
-    ratios: Ratios
+        if not self.ratios:
+            raise UserError(
+                f"summary field results holds {', '.join(self.results)}: a report compares finished runs with a dense "
+                "one, run with --policy dense,radit."
+            )
+        return self

@@ -11,17 +11,23 @@ from accel.config import BuildConfig
 from accel.control.registers import CAUSES, PHASES
 from model.errors import UserError
 from model.files import read_json, read_model, write_json
+from model.policy.skip_policy import Policy
+from model.quality.names import DENSE
 from reports.common.files import versions
 from reports.cost.traffic import external_bytes
 from reports.cycles.roofline import Roofline
 from reports.energy.energy_model import EnergyReport
 from reports.energy.energy_table import EnergyTable
+from reports.energy.memory_plan import MemoryPlan
 from reports.run.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Summary
 
 REMEDY = "run `radit demo` to make it"
+AGAIN = "it was written by an earlier version, run `radit demo` or `radit cosim` again"
 
 
 def policy_result(
+    policy: Policy,
+    plan: MemoryPlan,
     counters: dict[str, int],
     macs: int,
     dense_macs: int,
@@ -31,9 +37,13 @@ def policy_result(
     gmac_per_second: float,
     cycle_model: CycleModel | None,
 ) -> PolicyResult:
-    """Result of one run from its counters, its MACs (``reports.cost.counts.model_macs``), its energy and its speed."""
+    """Result of one run from its policy and where its memories live, its counters, its MACs
+    (``reports.cost.counts.model_macs``), its energy and its speed."""
     peak = counters["cycles"] * build.rows * build.cols
     return PolicyResult(
+        text=policy.text,
+        settings=policy.settings,
+        memory_plan=plan,
         cycles=counters["cycles"],
         macs=macs,
         mac_utilization=macs / peak if peak else 0.0,
@@ -68,25 +78,23 @@ def whole_run(results: Iterable[PolicyResult]) -> dict[str, Any]:
     }
 
 
-def ratios(dense: Costs, radit: Costs) -> Ratios:
+def ratios(dense: Costs, skipping: Costs) -> Ratios:
     """Dense over skipping: cycles, MACs, nominal energy."""
     return Ratios(
-        cycles=dense.cycles / radit.cycles,
-        macs=dense.macs / radit.macs,
-        energy_nominal=dense.energy_uj.nominal / radit.energy_uj.nominal,
+        cycles=dense.cycles / skipping.cycles,
+        macs=dense.macs / skipping.macs,
+        energy_nominal=dense.energy_uj.nominal / skipping.energy_uj.nominal,
     )
 
 
-def all_ratios(results: Mapping[str, PolicyResult]) -> dict[str, Ratios | None]:
-    """The fields ``ratios`` and ``forecast_ratios`` of the policies that were run."""
-    fields = {"radit": "ratios", "forecast": "forecast_ratios"}
-    return {
-        field: ratios(results["dense"], results[name]) if {"dense", name} <= results.keys() else None
-        for name, field in fields.items()
-    }
+def all_ratios(results: Mapping[str, PolicyResult]) -> dict[str, Ratios]:
+    """The field ``ratios`` of the policies that were run; empty without a dense run."""
+    if DENSE not in results:
+        return {}
+    return {name: ratios(results[DENSE], result) for name, result in results.items() if name != DENSE}
 
 
-def provenance(table: EnergyTable, memory_plan: str, hashes: dict[str, str], command: str = "") -> Provenance:
+def provenance(table: EnergyTable, hashes: dict[str, str], command: str = "") -> Provenance:
     """Provenance of a run made now. ``hashes``: what was hashed -> digest (checkpoint, config, rtl, table ...)."""
     return Provenance(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -95,7 +103,6 @@ def provenance(table: EnergyTable, memory_plan: str, hashes: dict[str, str], com
         hashes=hashes,
         energy_table=table.name,
         energy_sources=table.sources(),
-        memory_plan=memory_plan,
     )
 
 
@@ -113,5 +120,5 @@ def load_summary(path: Path) -> Summary:
     stored = read_json(path, "summary", REMEDY)
     made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else SCHEMA_VERSION
     if made != SCHEMA_VERSION:
-        raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}: {REMEDY}.")
+        raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}: {AGAIN}.")
     return read_model(Summary, path, "summary", REMEDY)

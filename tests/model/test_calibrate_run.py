@@ -117,7 +117,7 @@ def test_the_search_starts_where_it_is_told_to(checkpoint: str, stored: StoredPo
 
 
 def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path: Path):
-    out, text = tmp_path / "given.json", "radit:threshold=1.0:max_streak=1:last_dense=0:together=True"
+    out, text = tmp_path / "given.json", "radit:threshold=1.0:max_streak=1:last_dense=0:scope=timestep"
     options = {"target": "speedup=1.8", "threshold_only": True}
     trials: list[Policy | None] = []
     given = calibrated(
@@ -185,7 +185,7 @@ def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
     [
         ({"weights": "0"}, "small.policy.json was calibrated for another model .*: run `radit calibrate --model"),
         ({"integer_model": "0"}, "was calibrated for another model or another quantization"),
-        ({"version": 2}, "does not fit .field version is 2: .*: run `radit calibrate` again, or remove it"),
+        ({"version": 1}, "does not fit .field version is 1: .*: run `radit calibrate` again, or remove it"),
         ({"seed": 5}, "does not fit .field seed is 5: "),
         ({"surprise": 1}, "does not fit .field surprise is unknown"),
         ({"policy": {"name": "forecast", "reach": -1.0}}, "does not fit .field policy: .*reach is -1.0"),
@@ -260,7 +260,7 @@ def test_injected_errors_are_those_of_the_reuses(checkpoint: str, integer: Integ
     reference = Reference(integer, policy.tables(integer))
     errors = injected(dit, reference, y, noise, 1.5)
     _, record = generate(reference, dit, y, noise)
-    reused = record.reuse[:, 0]
+    reused = torch.from_numpy(~record.decisions.computed[:, :, 0]).transpose(0, 1)
     assert bool((errors[~reused] == 0).all()) and bool((errors[reused] > 0).all())
 
 
@@ -279,7 +279,7 @@ def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, 
     """The float model's own ranges, and streams that only a crude policy visits; the codes keep their scale."""
     dit, y = load_model(checkpoint), torch.tensor([0, 1])
     noise = make_noise(integer.config, 2, 1000)
-    crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0, whole=False)
+    crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0, scope="timestep")
     before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
     ranges = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
     monkeypatch.setattr(visited, "observe", lambda dit, x, modulation, streams=None: observe(dit, x, modulation))

@@ -71,12 +71,12 @@ def distance_of(text: str, integer, then: torch.Tensor, now: torch.Tensor, at: t
 
 def test_codes_are_ours(dit, integer):
     """Same images and decisions, bit for bit, whether sub-block 0 decides for all or each for itself."""
-    for extra in ("", ":whole=False", ":together=False:whole=False", ":gain=0.5:reach=0.75"):
+    for extra in ("", ":scope=timestep", ":scope=sub-block", ":gain=0.5:reach=0.75"):
         mine = generate(reference_of(integer, parse_method(f"codes:threshold=0.6{extra}")), dit, Y, NOISE)
         ours = parse_policy(f"forecast:threshold=0.6{extra}").tables(integer)
         wanted = generate(Reference(integer, ours), dit, Y, NOISE)
-        assert torch.equal(mine[0], wanted[0]) and torch.equal(mine[1].reuse, wanted[1].reuse)
-        assert 0.1 < mine[1].reuse.double().mean() < 0.9
+        assert torch.equal(mine[0], wanted[0]) and mine[1].decisions == wanted[1].decisions
+        assert 0.1 < mine[1].decisions.reused_share < 0.9
 
 
 @pytest.mark.parametrize("bits, moved", [(4, 3), (3, 2), (2, 1)])
@@ -211,10 +211,12 @@ class Loud(Anchored):
 def test_static_is_planned_once_for_all_images(dit, integer):
     method = replace(parse_method("static:images=4:schedule=1"), threshold=0.4)
     _, record = generate(reference_of(integer, method), dit, Y, NOISE)
-    table = record.reuse[:, 0, 0, 0]
-    assert torch.equal(record.reuse, table[:, None, None, None].expand_as(record.reuse))
+    computed = record.decisions.computed
+    table = torch.from_numpy(~computed[0, :, 0, 0])
+    assert (computed == computed[:1, :, :1, :1]).all()
     assert 0 < table.sum() < STEPS - 2 and not table[0] and not table[-1]
-    assert not generate(reference_of(integer, replace(method, threshold=0.0)), dit, Y, NOISE)[1].reuse.any()
+    never = generate(reference_of(integer, replace(method, threshold=0.0)), dit, Y, NOISE)[1]
+    assert never.decisions.computed.all()
     mean = rehearsed(
         MeanRule(parse_method("codes:threshold=0.4:schedule=1"), integer, 4), integer, dense_inputs(integer, 4)
     )
@@ -263,17 +265,17 @@ def test_a_parabola_is_forecast_exactly():
 
 def test_second_order_takes_the_branches_of_the_run(dit, integer):
     """A forecast recomputed from the run's own computed branches."""
-    method = parse_method("static:threshold=0.1:schedule=1:order=2:images=4:reach=8:whole=False")
+    method = parse_method("static:threshold=0.1:schedule=1:order=2:images=4:reach=8:scope=timestep")
     reference = reference_of(integer, method)
     assert isinstance(reference, SecondOrderReference)
     branches, reuses = [], []
     genuine = reference._branch
 
-    def watched(a, reuse, codes, s, *rest):
-        branch = genuine(a, reuse, codes, s, *rest)
+    def watched(a, computed, codes, s, *rest):
+        branch = genuine(a, computed, codes, s, *rest)
         if s == 1:
             branches.append(branch.clone())
-            reuses.append(bool(reuse[0, 0]))
+            reuses.append(not bool(computed[0, 0]))
         return branch
 
     reference._branch = watched
@@ -323,9 +325,9 @@ def test_texts():
     [
         ("codes:bits=5", "bits 5: give a value from 2 to 4"),
         ("codes:order=3", "order 3: give a value from 1 to 2"),
-        ("codes:schedule=1/x", "schedule '1/x': give knots such as"),
+        ("codes:schedule=1/x", "schedule is '1/x': give knots such as"),
         ("codes:schedule=1/-1", "schedule 1.0/-1.0: give 0 or more"),
-        ("codes:shared=yes", "shared 'yes': give True or False"),
+        ("codes:shared=yes", "shared is 'yes': give True or False"),
         ("l1:threshold=2", "threshold is 2.0: give it a value from 0.0 to 1.0"),
     ],
 )

@@ -9,6 +9,7 @@ from model.dit.checkpoint import save_checkpoint
 from model.dit.config import NAMED_MODELS, DiTConfig
 from model.dit.seeded import seeded_dit
 from model.errors import UserError
+from model.policy.skip_policy import parse_policy
 from model.quality import judge, quality_run
 from model.quality.clip_classifier import ClipClassifier, FrameClassifier
 from model.quality.judge import ClipJudge, DigitJudge, judge_of
@@ -45,7 +46,7 @@ class ClipStub(Stub):
 
     def of_data(self, count, seed):
         assert (count, seed) == (4, 0)
-        return dict.fromkeys(ClipMeasures.model_fields, 0.25)
+        return dict.fromkeys(("fd", "accuracy", *ClipMeasures.model_fields), 0.25)
 
 
 @pytest.fixture
@@ -85,14 +86,16 @@ def test_quality_of_clips(tiny, monkeypatch):
     monkeypatch.setattr(quality_run, "judge_of", lambda model: ClipStub)
     result = run_quality(model=tiny, samples=None, steps=4, cfg=1.5, seed=0, force=False)
     quality = Quality(**result)
-    assert quality.samples == 4 and list(quality.clips) == ["data", "float", "dense", "radit", "forecast"]
-    assert quality.clips["data"].straight == 0.25
-    for name in ("float", "radit", "forecast"):
-        assert quality.clips[name].fd == getattr(quality, f"fd_{name}")
-    assert quality.clips["dense"].fd == quality.fd_int8 != quality.fd_float
-    assert 0 < quality.mse_30_of_50 and quality.mac_reduction >= 1
-    assert quality.mse_spread.keys() == quality.paired_errors.keys() == {"radit", "fewer_steps", "forecast", "30_of_50"}
-    spread, mean = quality.mse_spread["30_of_50"], quality.mse_30_of_50
+    found = quality.by_policy
+    assert quality.samples == 4
+    assert list(found) == ["float", "dense", "radit", "forecast", "fewer_steps", "30_of_50", "data"]
+    assert quality.data.straight == 0.25
+    assert all(found[name].clips and found[name].fd for name in ("data", "float", "dense", "radit", "forecast"))
+    assert found["dense"].fd != found["float"].fd and found["dense"].mse_to_dense == 0
+    assert found["radit"].mac_reduction >= 1 and parse_policy(found["radit"].text).name == "radit"
+    assert (found["fewer_steps"].same_macs_as, found["30_of_50"].steps) == ("radit", 2)
+    assert all(found[name].mse_spread for name in ("radit", "fewer_steps", "forecast", "30_of_50"))
+    spread, mean = found["30_of_50"].mse_spread, found["30_of_50"].mse_to_dense
     assert 0 < spread.median < 2 * mean and 0 < spread.standard_error < mean  # of four clips
     assert json.loads(stored_path(tiny).read_text())["result"] == result
     again = stored_or_measured(tiny, steps=4, cfg=1.5)
@@ -104,6 +107,8 @@ def test_what_is_stored_of_images_has_no_clip_fields(tiny, monkeypatch):
     result = run_quality(model=tiny, samples=4, steps=2, cfg=1.5, seed=0, force=False)
     shipped = json.loads(stored_path("digits").read_text())["result"]
     assert list(result) == list(shipped)
+    assert set(result["by_policy"]) == set(shipped["by_policy"])
+    assert all(set(found) == set(shipped["by_policy"][name]) for name, found in result["by_policy"].items())
 
 
 def test_clips_are_measured_beside_the_data(monkeypatch):
@@ -114,7 +119,9 @@ def test_clips_are_measured_beside_the_data(monkeypatch):
     monkeypatch.setattr(judge, "load_or_train_judges", lambda cache: untrained)
     eye = ClipJudge(quality_run.CACHE)
     data = eye.of_data(6, seed=0)
-    assert data.keys() == ClipMeasures.model_fields.keys() and all(0 <= data[name] <= 1 for name in SHARES)
+    assert data.keys() == {"fd", "accuracy", *ClipMeasures.model_fields} and all(
+        0 <= data[name] <= 1 for name in SHARES
+    )
     clips = moving_digits(split_digits()[1], 6, 0)
     assert eye.measure(clips.clips, clips.labels) == data
     shuffled = clips.clips[:, torch.tensor([3, 0, 6, 1, 7, 2, 5, 4])]

@@ -122,7 +122,7 @@ def test_motion_is_read_from_a_text() -> None:
         ("speed=3", "--motion setting is 'speed=3': give one of slowest, fastest, bounce, digits and =VALUE"),
         ("", "--motion setting is '': give one of"),
         ("fastest=far", "--motion setting fastest is 'far': give a number"),
-        ("digits=1.5", "--motion setting digits is '1.5': give 1 or 2"),
+        ("digits=1.5", "--motion setting digits is '1.5': give a whole number"),
         ("bounce=no", "--motion setting bounce is 'no': give True or False"),
         ("slowest=3", "slowest and fastest are 3.0 and 1.0"),
     ],

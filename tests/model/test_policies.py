@@ -76,13 +76,13 @@ def change(now, then):
 @pytest.mark.parametrize("text", OFF)
 def test_switched_off_is_the_dense_image(text, dit, integer, dense_run):
     images, record = generate(MethodReference(integer, parse_method(text)), dit, Y, NOISE)
-    assert torch.equal(images, dense_run[0]) and not record.reuse.any()
+    assert torch.equal(images, dense_run[0]) and record.decisions.computed.all()
 
 
 @pytest.mark.parametrize("text", EAGER)
 def test_nothing_is_reused_before_it_is_written(text, dit, integer):
     _, record = generate(MethodReference(integer, parse_method(text)), dit, Y, NOISE)
-    assert not record.reuse[0].any() and record.reuse[1].any()
+    assert record.decisions.starts_dense and not record.decisions.computed[:, 1].all()
 
 
 def test_an_image_decides_for_itself(dit, integer):
@@ -90,7 +90,7 @@ def test_an_image_decides_for_itself(dit, integer):
         reference = MethodReference(integer, parse_method(text))
         together, record = generate(reference, dit, Y, NOISE)
         alone, single = generate(reference, dit, Y[1:2], NOISE[1:2])
-        assert torch.equal(together[1:2], alone) and torch.equal(record.reuse[:, :, 1:2], single.reuse)
+        assert torch.equal(together[1:2], alone) and record.decisions.image(1) == single.decisions
 
 
 def test_fora(dit, integer):
@@ -143,7 +143,7 @@ def test_a_rule_that_always_reuses_waits_for_the_first_write(dit, integer):
             return rule
 
     _, record = generate(MethodReference(integer, Always()), dit, Y, NOISE)
-    assert not record.reuse[0].any() and record.reuse[1:].all()
+    assert record.decisions.starts_dense and not record.decisions.computed[:, 1:].any()
 
 
 def test_a_rule_sees_real_units(dit, integer, monkeypatch):
@@ -215,7 +215,7 @@ def test_texts_and_hashes():
     "text, words",
     [
         ("deltadit", "'deltadit': choose fewer-steps"),
-        ("fora:n=3", "'n=3': give interval"),
+        ("fora:n=3", "'n=3': give one of interval"),
         ("fora:interval=2.5", "'2.5': give a whole number"),
         ("fora:interval=0", "interval 0: give 1 or more"),
         ("teacache:threshold=-1", "threshold -1.0: give 0 or more"),

@@ -29,9 +29,10 @@ def test_the_demo_shows_the_stored_result():
 
 def test_int8_and_skipping_stay_within_the_noise_of_reseeding():
     result = json.loads(stored_path("digits").read_text())["result"]
-    assert abs(result["fd_int8"] - result["fd_float"]) <= result["fd_noise"]
-    assert abs(result["fd_radit"] - result["fd_int8"]) <= result["fd_noise"]
-    assert result["mse_radit_to_dense"] < result["mse_fewer_steps_same_macs"]
+    found = result["by_policy"]
+    assert abs(found["dense"]["fd"] - found["float"]["fd"]) <= result["fd_noise"]
+    assert abs(found["radit"]["fd"] - found["dense"]["fd"]) <= result["fd_noise"]
+    assert found["radit"]["mse_to_dense"] < found["fewer_steps"]["mse_to_dense"]
 
 
 def test_other_settings_are_another_result():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -165,20 +166,21 @@ def run(reference: Reference, x: Tensor, tables: Conditioning, capture: list[Sta
     reference.start(len(x))
     drift = torch.linspace(0, 60, STEPS).long()
     results = [reference.step(x + int(drift[i]) * (x % 5 - 2), i, tables, capture) for i in range(STEPS)]
-    return torch.stack([out for out, _ in results]), torch.stack([record.reuse for _, record in results])
+    computed = torch.stack([torch.from_numpy(record.computed) for _, record in results], 1)
+    return torch.stack([out for out, _ in results]), computed
 
 
 def test_an_image_does_not_depend_on_its_batch(integer, tables, x):
     reference = Reference(integer, SKIPPING.tables(integer))
-    out, reuse = run(reference, x, tables)
-    assert 0 < reuse.double().mean() < 1
+    out, computed = run(reference, x, tables)
+    assert 0 < computed.double().mean() < 1
     for image in range(IMAGES):
         alone = Conditioning(
             *(getattr(tables, name)[image : image + 1] for name in ("c", "scale", "shift", "gate")), saturated=0
         )
-        out_alone, reuse_alone = run(reference, x[image : image + 1], alone)
+        out_alone, computed_alone = run(reference, x[image : image + 1], alone)
         assert torch.equal(out_alone, out[:, image : image + 1])
-        assert torch.equal(reuse_alone, reuse[:, :, image : image + 1])
+        assert torch.equal(computed_alone, computed[image : image + 1])
 
 
 def test_sub_blocks_are_a_step_in_steps(integer, tables, x):
@@ -195,7 +197,7 @@ def test_sub_blocks_are_a_step_in_steps(integer, tables, x):
             while True:
                 seen.append(next(steps))
                 assert other.state[-1].valid.any() == (index > 0 or len(seen) == SUBS)
-        assert torch.equal(end.value.value[0], out) and torch.equal(end.value.value[1].reuse, record.reuse)
+        assert torch.equal(end.value.value[0], out) and np.array_equal(end.value.value[1].computed, record.computed)
         assert [found.sub_block for found in seen] == list(range(SUBS))
         for found, wanted in zip(seen, captured, strict=True):
             assert torch.equal(found.branch, wanted.branch) and torch.equal(found.counts, wanted.counts)
@@ -223,8 +225,8 @@ def test_cuda_computes_the_same_integers(integer, tables, x):
         captured: list[StageCapture] = []
         found = run(Reference(integer, policy, device=torch.device(device)), x, tables, captured)
         results.append((*found, captured))
-    (out, reuse, captured), (other, other_reuse, other_captured) = results
-    assert torch.equal(out, other) and torch.equal(reuse, other_reuse)
+    (out, computed, captured), (other, other_computed, other_captured) = results
+    assert torch.equal(out, other) and torch.equal(computed, other_computed)
     for one, two in zip(captured, other_captured, strict=True):
         assert all(torch.equal(getattr(one, name), getattr(two, name)) for name in ("x", "act", "a", "branch", "codes"))
         assert all(torch.equal(stage, two.stages[name]) for name, stage in one.stages.items())
@@ -232,15 +234,15 @@ def test_cuda_computes_the_same_integers(integer, tables, x):
 
 def test_capture_changes_nothing_and_is_consistent(integer, tables, x):
     policy = SKIPPING.tables(integer)
-    out, reuse = run(Reference(integer, policy), x, tables)
+    out, computed = run(Reference(integer, policy), x, tables)
     captured: list[StageCapture] = []
-    out_captured, reuse_captured = run(Reference(integer, policy), x, tables, captured)
-    assert torch.equal(out, out_captured) and torch.equal(reuse, reuse_captured)
+    out_captured, computed_captured = run(Reference(integer, policy), x, tables, captured)
+    assert torch.equal(out, out_captured) and torch.equal(computed, computed_captured)
     branch: dict[int, Tensor] = {}
     codes: dict[int, Tensor] = {}
     for position, found in enumerate(captured):
         index, s = divmod(position, SUBS)
-        assert torch.equal(found.computed, ~reuse[index, s])
+        assert torch.equal(found.computed, computed[:, index, s])
         assert all(len(stage) == int(found.computed.sum()) for stage in found.stages.values())
         assert torch.equal(found.codes.long(), encode(found.act.long(), policy.boundaries[index, s]))
         if s in branch:
@@ -261,7 +263,7 @@ def test_counts_are_against_the_last_computed_input(integer, tables, x):
         captured.clear()
         _, record = reference.step(x + index * 7, index, tables, captured)
         for s, found in enumerate(captured):
-            assert torch.equal(record.counts[s], changed(found.codes.long(), stored[s]))
+            assert torch.equal(record.counts[:, s], changed(found.codes.long(), stored[s]))
             stored[s] = torch.where(found.computed[..., None, None], found.codes.long(), stored[s])
 
 
@@ -279,10 +281,10 @@ def test_a_whole_timestep_is_forecast_from_the_last_two_computed(integer, tables
             given[:2, 1] = x[:2, 1].flip(1)
         found, record = whole.step(given, index, tables)
         wanted, _ = plain.step(given, index, tables)
-        assert torch.equal(record.reuse, record.reuse[:1].expand_as(record.reuse))
+        assert (record.computed == record.computed[:, :1]).all()
         for pair in ((image, context) for image in range(IMAGES) for context in range(2)):
             computed = known.setdefault(pair, [])
-            if not bool(record.reuse[0][pair]):
+            if record.computed[:, 0][pair]:
                 assert torch.equal(found[pair], wanted[pair])
                 computed.append((index, found[pair].long()))
                 continue
@@ -290,7 +292,7 @@ def test_a_whole_timestep_is_forecast_from_the_last_two_computed(integer, tables
             gain, reach = int(policy.gains[index, 0]), policy.registers.slope_max
             slope = coefficient(torch.tensor(index - at), torch.tensor(at - before_at), gain, reach)
             assert torch.equal(found[pair].long(), reuse(latest, before, slope, STREAM))
-            kinds.add((len(computed) > 1, bool(record.reuse[0, pair[0]].all())))
+            kinds.add((len(computed) > 1, not record.computed[pair[0], 0].any()))
     assert len(kinds) >= 3, kinds  # with and without a slope, alone and with the other context
 
 
@@ -300,14 +302,14 @@ def test_a_planted_fault_is_seen(integer, tables, x, fault):
     healthy, _ = run(Reference(integer, SKIPPING.tables(integer)), x, tables)
 
     class Faulty(Reference):
-        def _branch(self, a, reuse, codes, s, index, tally, stages):
+        def _branch(self, a, computed, codes, s, index, tally, stages):
             kept = self.cache[s].clone()
-            branch = super()._branch(a, reuse, codes, s, index, tally, stages)
+            branch = super()._branch(a, computed, codes, s, index, tally, stages)
             if fault == "stale cache":
                 if index:
                     self.cache[s] = kept
                 return branch
-            return torch.where(reuse[..., None, None], branch.flip(1), branch)
+            return torch.where(computed[..., None, None], branch, branch.flip(1))
 
     broken, _ = run(Faulty(integer, SKIPPING.tables(integer)), x, tables)
     assert not torch.equal(healthy, broken)
@@ -321,10 +323,10 @@ def test_generation_does_not_depend_on_chunks_or_processes(integer, dit):
     for options in ({"chunk": 1}, {"chunk": 1, "jobs": 2}):
         other, other_record = generate(reference, dit, y, noise, **options)
         assert torch.equal(other, images)
-        assert torch.equal(other_record.reuse, record.reuse)
+        assert other_record.decisions == record.decisions
 
 
 def test_generation_without_guidance_runs_one_context(integer, dit):
     y, noise = torch.tensor([0, 1]), make_noise(SMALL, 2, seed=3)
     _, record = generate(Reference(integer, dense().tables(integer)), dit, y, noise, cfg=1.0)
-    assert record.reuse.shape == (STEPS, SUBS, 2, 1)
+    assert record.decisions.computed.shape == (2, STEPS, SUBS, 1)

@@ -98,7 +98,7 @@ def test_images_change_little_between_timesteps(dit: DiT):
         integer = quantize(model, calibrate(model, steps=50, images=1, first=2), DDIM(50, 2))
         noise = make_noise(CONFIG, 1, 4)
         _, record = generate(Reference(integer, radit().tables(integer)), model, torch.tensor([1]), noise)
-        changed = record.counts[1] / (CONFIG.tokens * CONFIG.hidden_size)
+        changed = record.counts[:, 1] / (CONFIG.tokens * CONFIG.hidden_size)
         assert 0 < changed.min() and changed.mean() < 0.15 and changed.max() < 0.25
 
 

@@ -14,7 +14,7 @@ from model.integer.integer_dit import IntegerDiT
 from model.integer.quantize import quantize
 from model.integer.reference import Reference
 from model.policy.policy_file import load_policy
-from model.policy.skip_policy import dense, radit
+from model.policy.skip_policy import Scope, dense, radit
 from model.quality.measures import mse
 
 STEPS, IMAGES = 50, 4
@@ -40,7 +40,7 @@ def test_the_stored_calibration_and_policies_are_current(model: str):
     used = load_or_calibrate(dit, path, STEPS)
     assert used.digest == stored.digest
     policies = load_policy(model, quantize(dit, used, DDIM(STEPS)))
-    assert policies is not None and policies.policy.together and policies.meter is not None
+    assert policies is not None and policies.policy.scope is Scope.STREAM and policies.meter is not None
 
 
 def test_images(dit: DiT, integer: IntegerDiT):

@@ -15,7 +15,8 @@ from model.integer.generate import generate
 from model.integer.integer_dit import IntegerDiT
 from model.integer.quantize import quantize
 from model.integer.reference import Reference
-from model.policy.skip_policy import dense, parse_policy, radit, schedule_curve
+from model.policy.policy_integers import schedule_curve
+from model.policy.skip_policy import dense, parse_policy, radit
 
 STEPS = 8
 Y, NOISE = torch.tensor([0, 1, 2]), make_noise(SMALL, 3, seed=5)
@@ -55,7 +56,7 @@ def test_no_streak_is_the_dense_image(integer, dit):
     images, record = generate(Reference(integer, dense().tables(integer)), dit, Y, NOISE)
     other, watched = generate(Reference(integer, radit(0.9, max_streak=0).tables(integer)), dit, Y, NOISE)
     assert torch.equal(images, other)
-    assert not record.reuse.any() and not watched.reuse.any() and not record.counts.any()
+    assert record.decisions.computed.all() and watched.decisions.computed.all() and not record.counts.any()
     assert watched.counts.any()
 
 
@@ -66,8 +67,9 @@ def test_guards(integer, dit, max_streak):
         1.0, schedule="linear", start=2.0, end=2.0, max_streak=max_streak, streak_step=0.0, loose=1.9, tight=1.9
     )
     _, record = generate(Reference(integer, policy.tables(integer)), dit, Y, NOISE)
-    assert not record.reuse[:2].any() and not record.reuse[-1:].any()
-    assert record.reuse[2 : 2 + max_streak].all() and not record.reuse[2 + max_streak].any()
+    computed = record.decisions.computed
+    assert computed[:, :2].all() and computed[:, -1:].all()
+    assert not computed[:, 2 : 2 + max_streak].any() and computed[:, 2 + max_streak].all()
 
 
 def test_reuse_before_the_first_write_is_impossible(integer, dit):
@@ -75,7 +77,7 @@ def test_reuse_before_the_first_write_is_impossible(integer, dit):
     tables = radit(1.0, schedule="linear", start=1.0, end=1.0, max_streak=9).tables(integer)
     tables.force.zero_()
     _, record = generate(Reference(integer, tables), dit, Y, NOISE)
-    assert not record.reuse[0].any() and record.reuse.any()
+    assert record.decisions.starts_dense and record.decisions.reused_share > 0
 
 
 def test_a_larger_threshold_skips_more(integer, dit):
@@ -91,7 +93,15 @@ def test_policies_are_hashable_and_printable():
 
 
 @pytest.mark.parametrize(
-    "field, value", [("threshold", 1.5), ("tight", 2.0), ("max_streak", 64), ("first_dense", 0), ("schedule", "square")]
+    "field, value",
+    [
+        ("threshold", 1.5),
+        ("tight", 2.0),
+        ("max_streak", 64),
+        ("first_dense", 0),
+        ("schedule", "square"),
+        ("scope", "image"),
+    ],
 )
 def test_bad_fields_are_named(field, value):
     with pytest.raises(UserError, match=field):
@@ -103,14 +113,17 @@ TEXTS = [
     "radit",
     "radit:threshold=0.3:first_dense=1:last_dense=0",
     "radit:schedule=1.2/0.9/0.6:max_streak=5",
-    "radit:schedule=linear:loose=1.5",
+    "radit:schedule=linear:loose=1.5:scope=timestep",
+    "forecast:scope=sub-block:max_error=0.5",
+    "forecast:max_error=None",
 ]
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_policies_are_read_as_they_are_written(text):
     policy = parse_policy(text)
-    assert policy.text == text and parse_policy(policy.text) == policy
+    assert parse_policy(policy.text) == policy
+    assert all(setting in policy.text.split(":") for setting in text.split(":"))
 
 
 def test_settings_replace_the_defaults_and_nothing_else():
@@ -131,6 +144,8 @@ def test_settings_replace_the_defaults_and_nothing_else():
         ("radit:max_streak=2.5", "max_streak is '2.5': give a whole number"),
         ("radit:schedule=square", "schedule is 'square': give linear, cosine or knots"),
         ("radit:schedule=1/nan", "knots .1.0, nan.: give factors of 0 or more"),
+        ("radit:scope=image", "scope is 'image': give sub-block, timestep, stream"),
+        ("radit:max_error=low", "max_error is 'low': give a number or None"),
         ("radit:first_dense=0", "first_dense is 0: give it a value from 1"),
         ("radit:", "'': give one of threshold"),
     ],

@@ -238,7 +238,7 @@ def test_a_skipping_clip_counts_its_macs(dit: DiT, integer: IntegerDiT) -> None:
     policy = radit(0.6, schedule="linear", start=1.0, end=1.0, max_streak=3).tables(integer)
     y, noise = torch.tensor([0, 1]), make_noise(SEEDED, 2, seed=7)
     clip, record = generate(Reference(integer, policy), dit, y, noise)
-    assert clip.shape == noise.shape and bool(record.reuse.any())
+    assert clip.shape == noise.shape and record.decisions.reused_share > 0
     macs = SEEDED.sub_block_macs()
-    spent = sum(macs[s] * int((~record.reuse[:, s]).sum()) for s in range(len(macs)))
-    assert record.mac_reduction(integer) == pytest.approx(sum(macs) * record.reuse[:, 0].numel() / spent)
+    spent = sum(macs[s] * int(record.decisions.computed[:, :, s].sum()) for s in range(len(macs)))
+    assert record.mac_reduction(integer) == pytest.approx(sum(macs) * record.decisions.computed[:, :, 0].size / spent)

@@ -99,14 +99,14 @@ def test_what_detectors_are_charged():
         return account(settings, Candidate(text, 6), integer, record)[2]
 
     ours, path, order = paid("codes"), paid("path"), paid("codes:order=2")
-    assert paid("codes:together=False:whole=False")["history_reads"] == 12 * ours["history_reads"] > 0
+    assert paid("codes:scope=sub-block")["history_reads"] == 12 * ours["history_reads"] > 0
     assert (
         paid("l1")["history_reads"] == 2 * ours["history_reads"] and paid("l1")["code_reads"] == 2 * ours["code_reads"]
     )
     assert path["code_reads"] == path["history_reads"] == 2 * ours["history_reads"] > 2 * ours["code_reads"]
     assert order["slope_reads"] == 2 * ours["slope_reads"] > 0 and order["cache_reads"] == ours["cache_reads"]
     miss = paid("miss")
-    branches = paid("codes:whole=False")  # as those that it looks at
+    branches = paid("codes:scope=timestep")  # as those that it looks at
     assert miss["history_reads"] == 0 and miss["slope_reads"] - branches["slope_reads"] == branches["cache_writes"]
     assert branches["cache_writes"] == 6 * ours["cache_writes"]
     assert Candidate("codes:order=2", 6).costs.cached_results == 3

@@ -7,13 +7,15 @@ from accel.config import BuildConfig
 from accel.control.registers import COUNTERS
 from accel.dims import Dims, Group
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
-from reports.cost.run_tables import POLICY_OFF, POLICY_ON, Orders
+from reports.cost.run_tables import POLICY_OFF, POLICY_ON, RunTables
+from reports.cycles.cycle_model import predict
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
 BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)
 DIMS = Dims(hidden=12, heads=2, head_dim=6, mlp=20, tokens=5, sub_blocks=2, contexts=2)
-DENSE = np.ones((1, 2, 2), bool)
+DENSE = DecisionRecord.dense(1, 1, 2, 2)
 
 # One context's attention. Q, K, projection: 2 channel tiles x 2 row tiles x 12 cycles = 48 each.
 # V: 3 channel tiles (of R = 4) x 1 column tile x 12 = 36. Scores: 2 heads x 2 row tiles x 1 column tile x 6 = 24.
@@ -81,7 +83,7 @@ def test_skipped_context_and_skipped_sub_block():
     computed = np.ones((2, 2, 2), bool)
     computed[1, 0, 1] = False  # one context's attention
     computed[1, 1, :] = False  # both contexts' MLP: no weights
-    got = expected_counts(DIMS, BUILD, computed, POLICY_ON)
+    got = expected_counts(DIMS, BUILD, DecisionRecord.of_image(computed), POLICY_ON)
     assert got["array_cycles"] == BY_HAND["array_cycles"] + 3 * 48 + 36 + 24 + 48
     assert got["weight_writes"] == BY_HAND["weight_writes"] + 108
     assert got["param_writes"] == BY_HAND["param_writes"] + 36
@@ -92,14 +94,39 @@ def test_skipped_context_and_skipped_sub_block():
 
 
 def test_counts_are_linear_in_the_timesteps():
-    twice = expected_counts(DIMS, BUILD, np.ones((2, 2, 2), bool), POLICY_OFF)
-    assert twice == add_counts(BY_HAND, BY_HAND)
+    twice = expected_counts(DIMS, BUILD, DecisionRecord.dense(1, 2, 2, 2), POLICY_OFF)
+    assert (
+        twice
+        == add_counts(BY_HAND, BY_HAND)
+        == expected_counts(DIMS, BUILD, DecisionRecord.joined([DENSE] * 2), POLICY_OFF)
+    )
+
+
+@pytest.mark.parametrize("scope", ["sub-block", "timestep", "stream"])
+def test_counts_of_images_add_up(rng, scope):
+    """Images in one record count as each by itself."""
+    shape = 3, 6, DIMS.sub_blocks, DIMS.contexts
+    computed = rng.random(shape) < 0.5
+    computed[:, 0] = True
+    if scope != "sub-block":
+        computed[:] = computed[:, :, :1]
+    follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape[1:3]) & (scope != "sub-block")
+    tables = RunTables(True, gains=np.full(shape[1:3], 128), follow=follow, stream_scope=scope == "stream")
+    record = DecisionRecord(computed)
+    each = [expected_counts(DIMS, BUILD, image, tables) for image in record]
+    assert expected_counts(DIMS, BUILD, record, tables) == add_counts(*each)
+    assert model_macs(DIMS, record) == sum(model_macs(DIMS, image) for image in record)
+    predictions, together = (
+        [predict(DIMS, BUILD, image, tables) for image in record],
+        predict(DIMS, BUILD, record, tables),
+    )
+    assert together.cycles == sum(one.cycles for one in predictions) == together.timesteps.sum()
 
 
 def test_groups_shorten_the_keys():
     build = BuildConfig(rows=8, cols=8, max_tokens=32, frame_banks=4)
     shape = {"hidden": 8, "heads": 1, "head_dim": 8, "mlp": 8, "tokens": 32, "sub_blocks": 4, "contexts": 1}
-    dense = np.ones((1, 4, 1), bool)
+    dense = DecisionRecord.dense(1, 1, 4, 1)
     whole = expected_counts(Dims(**shape), build, dense, POLICY_OFF)
     video = Dims(**shape, even=Group(keys=16), odd=Group(frames=4))
     split = expected_counts(video, build, dense, POLICY_OFF)
@@ -117,7 +144,7 @@ def test_model_macs_leave_padding_out():
 
 def test_array_cycles_are_exactly_the_macs_without_padding():
     dims = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)
-    dense = np.ones((1, 12, 2), bool)
+    dense = DecisionRecord.dense(1, 1, 12, 2)
     got = expected_counts(dims, BuildConfig(), dense, POLICY_OFF)
     assert got["array_cycles"] * 256 == model_macs(dims, dense)
 
@@ -125,7 +152,7 @@ def test_array_cycles_are_exactly_the_macs_without_padding():
 @pytest.mark.parametrize(
     "computed, policy_on, words",
     [
-        (np.ones((1, 2, 3), bool), True, "give bool (timesteps, 2, 2)"),
+        (np.ones((1, 2, 3), bool), True, "of 2 sub-blocks and 3 contexts: give one of 2 and 2"),
         (np.ones((1, 2, 2), int), True, "record of decisions is int64"),
         (np.zeros((1, 2, 2), bool), True, "in the first timestep"),
         (np.zeros((1, 2, 2), bool), False, "although the policy is off"),
@@ -133,5 +160,5 @@ def test_array_cycles_are_exactly_the_macs_without_padding():
 )
 def test_bad_record_is_refused(computed, policy_on, words):
     with pytest.raises(UserError) as caught:
-        expected_counts(DIMS, BUILD, computed, Orders(policy_on))
+        expected_counts(DIMS, BUILD, DecisionRecord.of_image(computed), RunTables(policy_on))
     assert words in str(caught.value)

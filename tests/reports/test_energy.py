@@ -9,12 +9,12 @@ import pytest
 from accel.control.registers import COUNTERS
 from model.dit.config import DiTConfig
 from model.errors import UserError
-from reports.cost.counts import UNCOUNTED, expected_counts
-from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.counts import UNCOUNTED
+from reports.cost.run_tables import RunTables
 from reports.energy.energy_model import energy, mac_counts
 from reports.energy.energy_table import load_table
 from reports.energy.host_work import FREQUENCY_FEATURES, host_work
-from reports.energy.memory_plan import plan_memory, plan_of_run, planned
+from reports.energy.memory_plan import MemoryPlan, plan_memory, planned
 from tests.reports.made_up import BUILD, DIMS, STEPS
 
 TABLE = load_table()
@@ -76,11 +76,11 @@ def test_detection_and_cache_are_lines_of_their_own():
 
 
 def test_history_then_cache_move_out_when_they_do_not_fit():
-    assert PLAN.cache_on_chip and PLAN.history_on_chip
+    assert PLAN.cache.on_chip and PLAN.history.on_chip
     small = plan_memory(DIMS, BUILD, sram_kib=100)
-    assert small.history_on_chip and not small.cache_on_chip
+    assert small.history.on_chip and not small.cache.on_chip
     none = plan_memory(DIMS, BUILD, sram_kib=0)
-    assert not none.history_on_chip and "external memory" in none.describe()
+    assert not none.history.on_chip and "external memory" in none.describe()
     totals = [energy(ONES, BUILD, TABLE, plan).total_uj.nominal for plan in (PLAN, small, none)]
     assert totals == sorted(totals) and len(set(totals)) == 3
 
@@ -92,27 +92,19 @@ def test_forecast_doubles_the_cache():
 def test_a_stream_is_as_large_as_two_branches_and_followers_keep_no_codes():
     shape = (STEPS, DIMS.sub_blocks)
     follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape)
-    plan = planned(DIMS, BUILD, Orders(True, gains=np.full(shape, 128), follow=follow, whole=True), SRAM)
+    plan = planned(DIMS, BUILD, RunTables(True, gains=np.full(shape, 128), follow=follow, stream_scope=True), SRAM)
     assert plan.cache.capacity_kib * DIMS.sub_blocks == 4 * PLAN.cache.capacity_kib
     assert plan.history.capacity_kib * DIMS.sub_blocks == PLAN.history.capacity_kib
 
 
-@pytest.mark.parametrize("kind", ["dense", "each", "together", "whole"])
-@pytest.mark.parametrize("gain", [0, 128])
-def test_a_plan_is_found_again_in_the_counters(kind, gain, rng):
-    """What a finished run is priced with anew is what it was priced with."""
-    shape = (STEPS, DIMS.sub_blocks)
-    computed = np.repeat(rng.random((STEPS, 1, DIMS.contexts)) < 0.5, DIMS.sub_blocks, axis=1)
-    computed[:3] = computed[-1:] = True
-    computed[3:5] = False
-    orders = Orders(True, gains=np.full(shape, gain))
-    if kind == "dense":
-        orders, computed = POLICY_OFF, np.ones_like(computed)
-    elif kind != "each":
-        follow = np.broadcast_to(np.arange(DIMS.sub_blocks) > 0, shape)
-        orders = dataclasses.replace(orders, follow=follow, whole=kind == "whole")
-    counters = expected_counts(DIMS, BUILD, computed, orders)
-    assert plan_of_run(DIMS, BUILD, counters, STEPS, SRAM) == planned(DIMS, BUILD, orders, SRAM)
+@pytest.mark.parametrize("capacity", [0.0, 100.0, 1024.0])
+def test_a_plan_is_placed_anew_under_another_table(capacity):
+    """What a finished run is priced with is what a run under that table would have had."""
+    for slots, stream_scope in ((1, False), (2, False), (2, True)):
+        sizes = {"slots": slots, "stream_scope": stream_scope}
+        plan = plan_memory(DIMS, BUILD, SRAM, **sizes)
+        assert plan.replaced(capacity) == plan_memory(DIMS, BUILD, capacity, **sizes)
+        assert MemoryPlan.model_validate_json(plan.model_dump_json()) == plan
 
 
 def test_conditioning_weights_are_read_once():

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from model.formats import GAIN_BITS
+from model.integer.decision_record import DecisionRecord
 from model.ops.dtsm import DtsmRegisters, DtsmState, decide
 from model.ops.reuse import coefficient
 from reports.cost.counts import expected_counts
 from reports.cost.forecasts import slopes
-from reports.cost.run_tables import POLICY_ON, Orders
+from reports.cost.run_tables import POLICY_ON, RunTables
 from tests.reports.test_counts import BUILD, DIMS
 
 ONE = 1 << (GAIN_BITS - 1)
@@ -35,22 +36,23 @@ def test_slopes_are_the_golden_dtsms(rng, rate):
     computed[0] = computed[60] = True  # a streak has at most 63 reuses
     gains = rng.integers(0, 1 << GAIN_BITS, (120, SHAPE[0]))
     gains[rng.random(gains.shape) < 0.2] = 0
-    found = slopes(computed, gains)
+    found = slopes(DecisionRecord.of_image(computed), gains)[0]
     assert np.array_equal(found, golden(computed, gains))
     assert not found[computed].any() and found.max() > 0 and ((found == 0) & ~computed).any()
 
 
 def test_slopes_by_hand():
     """Computed at 0, 3 and 5 of 8 timesteps: none before the second, then k / 3, then k / 2."""
-    computed = np.array([1, 0, 0, 1, 0, 1, 0, 0], bool)[:, None, None]
-    found = slopes(computed, np.full((8, 1), ONE))
-    assert found[:, 0, 0].tolist() == [0, 0, 0, 0, 256 // 3, 0, 128, 256]
-    assert not slopes(computed, None).any() and not slopes(computed, np.zeros((8, 1), int)).any()
+    record = DecisionRecord.of_image(np.array([1, 0, 0, 1, 0, 1, 0, 0], bool)[:, None, None])
+    found = slopes(record, np.full((8, 1), ONE))
+    assert found[0, :, 0, 0].tolist() == [0, 0, 0, 0, 256 // 3, 0, 128, 256]
+    assert not slopes(record, None).any() and not slopes(record, np.zeros((8, 1), int)).any()
 
 
 def test_each_forecast_reads_a_second_branch():
     computed = np.ones((5, 2, 2), bool)
     computed[1, 0, 0] = computed[2, 1] = computed[4, 1, 1] = False  # the first has one branch behind it
-    plain = expected_counts(DIMS, BUILD, computed, POLICY_ON)
-    found = expected_counts(DIMS, BUILD, computed, Orders(True, gains=np.full((5, 2), ONE)))
+    record = DecisionRecord.of_image(computed)
+    plain = expected_counts(DIMS, BUILD, record, POLICY_ON)
+    found = expected_counts(DIMS, BUILD, record, RunTables(True, gains=np.full((5, 2), ONE)))
     assert found == plain | {"slope_reads": 3 * 24}

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from model.errors import UserError
+from model.integer.decision_record import DecisionRecord
 from model.policy.skip_policy import forecast
 from radit.cli import main
 from reports.frontier import measure as frontier_measure
@@ -113,18 +114,22 @@ def test_a_damaged_point_is_measured_again(tmp_path):
 
 def test_detection_is_paid_for_what_is_watched():
     integer = frontier_measure.integer_of("digits", 6)
-    record = np.ones((1, 6, 12, 2), bool)
-    record[0, 1::2] = False
+    computed = np.ones((1, 6, 12, 2), bool)
+    computed[0, 1::2] = False
     texts = ("fora:interval=2", "teacache:threshold=0.1", "blockl1:threshold=0.1", "radit:threshold=0.1")
-    paid = [account(SETTINGS, Candidate(text, 6), integer, record)[2]["history_reads"] for text in texts]
+    paid = [
+        account(SETTINGS, Candidate(text, 6), integer, DecisionRecord(computed))[2]["history_reads"] for text in texts
+    ]
     assert paid[0] == 0 and [part / paid[3] for part in paid[1:]] == [1 / 12, 1 / 2, 1]
 
 
 def test_a_forecast_reads_two_branches():
     integer = frontier_measure.integer_of("digits", 6)
-    record = np.ones((1, 6, 12, 2), bool)
-    record[0, 3] = False
-    fora, taylor = (account(SETTINGS, Candidate(t, 6), integer, record)[2] for t in ("fora", "taylorseer"))
+    computed = np.ones((1, 6, 12, 2), bool)
+    computed[0, 3] = False
+    fora, taylor = (
+        account(SETTINGS, Candidate(t, 6), integer, DecisionRecord(computed))[2] for t in ("fora", "taylorseer")
+    )
     assert taylor["slope_reads"] == taylor["cache_reads"] == fora["cache_reads"] > fora["slope_reads"] == 0
 
 

@@ -11,13 +11,14 @@ import pytest
 from accel.config import BuildConfig
 from cosim.support.sizes import dims_of
 from model.dit.config import NAMED_MODELS
+from model.integer.decision_record import DecisionRecord
 from radit import cli
 from reports.cost.counts import model_macs
-from reports.cost.run_tables import POLICY_OFF, Orders
+from reports.cost.run_tables import POLICY_OFF, RunTables
 from reports.cycles.cycle_model import MemoryModel, predict
 from reports.project.decisions import evenly
 from reports.project.projection import Projection
-from reports.run.arrays import Decisions, write_arrays
+from reports.run.arrays import write_arrays
 from tests.reports import made_up
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ def run(tmp_path, *arguments):
 
 def test_a_dense_image_is_what_the_models_say(tmp_path, capsys):
     found = run(tmp_path, *DIGITS, "--steps", "5", "--clock-mhz", "250", "--bandwidth", "inf")
-    dense = np.ones((5, 12, 2), bool)
+    dense = DecisionRecord.dense(1, 5, 12, 2)
     expected = predict(made_up.DIMS, BuildConfig(), dense, POLICY_OFF, memory=MemoryModel(100))
     assert found.dense.cycles == expected.cycles and found.dense.milliseconds == expected.cycles / 250e3
     assert found.dense.macs == model_macs(made_up.DIMS, dense)
@@ -80,20 +81,20 @@ def test_a_smaller_bandwidth_takes_longer(tmp_path):
 
 
 def test_recorded_decisions_give_the_mean_of_the_images(tmp_path, rng):
-    computed = np.stack([made_up.decisions(rng) for _ in range(3)])
-    write_arrays(tmp_path / "arrays.npz", Decisions({"radit": ~computed}))
+    record = DecisionRecord.joined([made_up.decisions(rng) for _ in range(3)])
+    write_arrays(tmp_path / "arrays.npz", made_up.arrays_of({"radit": record}))
     found = run(tmp_path, *DIGITS, "--trace", str(tmp_path))
-    assert found.skipping.macs == round(sum(model_macs(made_up.DIMS, one) for one in computed) / 3)
+    assert found.skipping.macs == round(sum(model_macs(made_up.DIMS, one) for one in record) / 3)
     forced = np.arange(50) == 0
-    orders, memory = Orders(True, forced), MemoryModel(100, 32.0)
-    cycles = [predict(made_up.DIMS, BuildConfig(), c, orders, memory).cycles for c in computed]
+    tables, memory = RunTables(True, forced), MemoryModel(100, 32.0)
+    cycles = [predict(made_up.DIMS, BuildConfig(), one, tables, memory).cycles for one in record]
     assert found.skipping.cycles == round(sum(cycles) / 3) and len(set(cycles)) > 1
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 1 / 3, 0.6803, 1.0])
 def test_a_rate_is_spread_evenly(rate):
     dims = dims_of(NAMED_MODELS["dit-xl-2"], contexts=2)
-    reused = ~evenly(rate, dims, 50)[0]
+    reused = ~evenly(rate, dims, 50).computed[0]
     assert not reused[0].any()
     assert reused[1:].mean() == pytest.approx(rate, abs=0.002)
     for axes in ((1, 2), (0, 2), (0, 1)):  # by timestep, by sub-block, by context
@@ -134,14 +135,14 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
 
 
 @pytest.mark.parametrize(
-    "reused, words",
+    "computed, words",
     [
-        (np.zeros((1, 7, 12, 2), bool), "7 timesteps x 12 sub-blocks x 2 contexts, but the model"),
-        (np.zeros((1, 50, 12, 1), bool), "make 50 timesteps x 12 sub-blocks x 2 contexts"),
-        (np.ones((1, 50, 12, 2), bool), "in the first timestep, where none is cached"),
+        (np.ones((1, 7, 12, 2), bool), "7 timesteps x 12 sub-blocks x 2 contexts, but the model"),
+        (np.ones((1, 50, 12, 1), bool), "make 50 timesteps x 12 sub-blocks x 2 contexts"),
+        (np.zeros((1, 50, 12, 2), bool), "in the first timestep, where none is cached"),
     ],
 )
-def test_a_record_of_another_run_is_refused(tmp_path, capsys, reused, words):
-    write_arrays(tmp_path / "arrays.npz", Decisions({"radit": reused}))
+def test_a_record_of_another_run_is_refused(tmp_path, capsys, computed, words):
+    write_arrays(tmp_path / "arrays.npz", made_up.arrays_of({"radit": DecisionRecord(computed)}))
     assert cli.main([*DIGITS, "--trace", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert words in capsys.readouterr().err

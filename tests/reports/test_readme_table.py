@@ -39,7 +39,7 @@ def test_policies_have_their_columns(rng):
     summary = made_up.summary(rng, forecast=True)
     text = results_table(summary)
     assert "| | dense | RADiT | forecast | dense / RADiT | dense / forecast | |" in text
-    r, f = summary.dense_over.values()
+    r, f = summary.ratios.values()
     cycles = " | ".join(f"{result.cycles / 1e6:,.3f}" for result in summary.results.values())
     assert f"| cycles, million | {cycles} | {r.cycles:.2f} | {f.cycles:.2f} | measured |" in text
     assert "| mean squared error to dense | 0 | 2.10e-4 | 1.30e-4 | | | measured |" in text

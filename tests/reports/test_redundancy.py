@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model.dit.config import NAMED_MODELS, DiTConfig
+from model.integer.decision_record import DecisionRecord
 from reports.run.redundancy import kind_rows, shape_of
 
 KINDS = ["spatial attention", "MLP", "temporal attention", "MLP"]
@@ -23,12 +24,12 @@ def test_shares_by_kind_and_third():
     reused[:, 3:5, 2] = True  # the temporal one, in the middle
     reused[0, :3, 0, 1] = True  # one sample and context of the spatial one, at first
     reused[:, 5:, 3] = True  # one of two MLPs, at last
-    spatial, mlp, temporal, all_ = kind_rows(reused, KINDS)
+    spatial, mlp, temporal, all_ = kind_rows(DecisionRecord(~reused), KINDS)
     assert (spatial.kind, spatial.thirds, spatial.shape) == ("spatial attention", (0.25, 0, 0), "front-loaded")
     assert (mlp.kind, mlp.thirds, mlp.shape) == ("MLP", (0, 0, 0.5), "back-loaded")
     assert (temporal.kind, temporal.thirds, temporal.shape) == ("temporal attention", (0, 1, 0), "most in the middle")
     assert all_.kind == "all" and all_.share == pytest.approx(reused.mean())
-    assert kind_rows(reused[:, :2], KINDS) == []
+    assert kind_rows(DecisionRecord(~reused[:, :2]), KINDS) == []
 
 
 @pytest.mark.parametrize(

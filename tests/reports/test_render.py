@@ -33,11 +33,14 @@ def test_page_shows_forecast_beside_radit(rng):
     assert page.count("<img") == 5 * 10 + 6
     for words in ("RADiT against dense", "forecast against dense", "forecast − dense", "forecast: phase"):
         assert words in page
-    assert f"<b>{summary.forecast_ratios.macs:.2f}×</b>" in page and f"<b>{summary.ratios.macs:.2f}×</b>" in page
+    assert (
+        f"<b>{summary.ratios['forecast'].macs:.2f}×</b>" in page
+        and f"<b>{summary.ratios['radit'].macs:.2f}×</b>" in page
+    )
     for words in ("4.47", "+0.12", "97.8%", "dense with 30 of the 50 steps: 4.50e-4", "2.34"):
         assert words in page
     for name in ("cycles", "slope_reads"):
-        assert f"{summary.forecast.counters[name]:,}".replace(",", "\u202f") in page
+        assert f"{summary.results['forecast'].counters[name]:,}".replace(",", "\u202f") in page
     plain = render(made_up.summary(rng), None)
     assert "forecast against" not in plain and "30 of the 50" not in plain
 
@@ -70,16 +73,17 @@ def test_errors_stand_beside_both_bars(rng):
     assert rows["RADiT", bar].values == ("", "2.10e-4 +- 0.20e-4", "") and rows["RADiT", bar].verdict == "yes"
     assert rows["forecast", bar].values == ("", "", "1.30e-4 +- 0.12e-4")
     assert rows["RADiT", "fewer steps at the same MACs: 1.10e-3 +- 0.10e-3"].verdict == "yes"
-    summary.quality.mse_forecast_to_dense = 0.00046
+    summary.quality.by_policy["forecast"].mse_to_dense = 0.00046
     assert [each.verdict for each in quality_rows(summary.quality, ["forecast"]) if each.claim == bar] == ["no"]
-    summary.quality.mse_spread = None
+    for found in summary.quality.by_policy.values():
+        found.mse_spread = None
     assert "+-" not in " ".join(each.claim + each.name for each in quality_rows(summary.quality, ["forecast"]))
 
 
 def test_quality_without_a_forecast_measurement(rng):
     summary = made_up.summary(rng, forecast=True)
-    for name in made_up.FORECAST_QUALITY:
-        setattr(summary.quality, name, None)
+    for name in ("forecast", "30_of_50"):
+        del summary.quality.by_policy[name]
     page = render(summary, None)
     assert "forecast against int8 dense" not in page and "30 of the 50" not in page and "None" not in page
 
@@ -124,7 +128,7 @@ def test_rendering_again_gives_the_same_page(tmp_path, rng, clips):
 
 def test_every_component_belongs_to_a_group(rng):
     named = {name for names in ENERGY_GROUPS.values() for name in names}
-    assert made_up.summary(rng).radit.energy_breakdown_uj.keys() == named
+    assert made_up.summary(rng).results["radit"].energy_breakdown_uj.keys() == named
 
 
 def test_names_are_escaped(rng):

@@ -9,13 +9,13 @@ from PIL import Image
 from model.errors import UserError
 from reports.results.page import DOCS, README, STORED
 from reports.results.picture import PICTURE, described, description, main, picture, strip
-from reports.run.arrays import ReportArrays, write_arrays
+from reports.run.arrays import RunArrays, write_arrays
 from reports.run.summary import load_summary, write_summary
 from tests.reports import made_up
 
 
 def test_the_readme_shows_the_kept_numbers():
-    kept = load_summary(DOCS / STORED / "summary.json").comparison()
+    kept = load_summary(DOCS / STORED / "summary.json").compared()
     assert described(PICTURE) == description(kept), "run python -m reports.results.picture build/demo"
     assert f"({PICTURE.relative_to(README.parent).as_posix()})" in README.read_text()
     assert PICTURE.stat().st_size < 100_000
@@ -24,7 +24,7 @@ def test_the_readme_shows_the_kept_numbers():
 def test_a_row_per_policy(rng):
     summary, arrays = made_up.summary(rng, forecast=True), made_up.arrays(rng, forecast=True)
     with Image.open(io.BytesIO(picture(summary, arrays))) as three:
-        assert f"forecast: {summary.dense_over['forecast'].cycles:.2f} times fewer" in three.info["Description"]
+        assert f"forecast: {summary.ratios['forecast'].cycles:.2f} times fewer" in three.info["Description"]
         height = three.height
     with Image.open(io.BytesIO(picture(made_up.summary(rng), arrays))) as two:
         assert two.height == pytest.approx(height * 2 / 3, abs=1) and "forecast" not in two.info["Description"]
@@ -49,7 +49,7 @@ def test_a_run_is_drawn_beside_its_own_numbers(tmp_path, rng):
     write_arrays(run / "arrays.npz", made_up.arrays(rng))
     main(run, target, stored)
     assert described(target) == description(summary)
-    summary.ratios.cycles += 1
+    summary.ratios["radit"].cycles += 1
     write_summary(stored / "summary.json", summary)
     with pytest.raises(UserError, match="is another than the one kept"):
         main(run, target, stored)
@@ -57,6 +57,6 @@ def test_a_run_is_drawn_beside_its_own_numbers(tmp_path, rng):
 
 def test_a_missing_policy_is_named(rng):
     arrays = made_up.arrays(rng)
-    alone = ReportArrays(reused=arrays.reused, images={"dense": arrays.images["dense"]})
+    alone = RunArrays({"dense": arrays.decisions["dense"]}, {"dense": arrays.images["dense"]})
     with pytest.raises(UserError, match="no images of radit"):
         picture(made_up.summary(rng), alone)

@@ -8,35 +8,32 @@ import pytest
 from pydantic import ValidationError
 
 from model.errors import UserError
+from model.policy.skip_policy import POLICIES, Policy, dense, forecast, parse_policy, radit
 from reports.common.files import file_hash
-from reports.run.arrays import Decisions, ReportArrays, load_arrays, load_decisions, write_arrays
+from reports.run.arrays import RunArrays, load_arrays, load_decisions, write_arrays
 from reports.run.run_results import unpredicted_cycles
-from reports.run.schema import POLICY_LABELS, SCHEMA_VERSION, CycleModel
+from reports.run.schema import SCHEMA_VERSION, CycleModel, Quality
 from reports.run.summary import all_ratios, load_summary, whole_run, write_summary
 from tests.reports import made_up
 
 MEASURED = {"stalls", "gmac_per_second", "cycle_model"}
 CONTRACT = {
-    "": {"model", "sampler", "engine", "array", "memory", "dense", "radit", "ratios", "check", "quality", "seconds"}
+    "": {"model", "sampler", "engine", "array", "memory", "results", "ratios", "check", "quality", "seconds"}
     | MEASURED,
     "sampler": {"steps", "cfg", "images", "seed"},
     "array": {"rows", "cols"},
     "memory": {"latency", "bandwidth", "stall", "seed"},
-    "dense": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"} | MEASURED,
-    "radit": {"cycles", "macs", "mac_utilization", "mac_skip_rate", "energy_uj", "energy_breakdown_uj"} | MEASURED,
-    "ratios": {"cycles", "macs", "energy_nominal"},
     "check": set(
         "words_compared words_mismatched decisions_compared decisions_mismatched images_identical "
         "counters_equal".split()
     ),
-    "quality": set(
-        "samples fd_float fd_int8 fd_radit fd_noise accuracy_float accuracy_int8 accuracy_radit mse_radit_to_dense "
-        "mse_fewer_steps_same_macs".split()
-    ),
+    "quality": {"samples", "fd_noise", "by_policy"},
 }
-
-
-FORECAST = {"fd_forecast", "accuracy_forecast", "mse_forecast_to_dense", "mse_30_of_50", "mac_reduction_forecast"}
+RESULT = MEASURED | set(
+    "text settings cycles macs mac_utilization mac_skip_rate energy_uj energy_breakdown_uj memory_plan external_bytes "
+    "roofline counters".split()
+)
+QUALITY = {"fd", "accuracy", "mac_reduction", "mse_to_dense", "mse_spread"}
 
 
 @pytest.fixture
@@ -54,47 +51,60 @@ def test_has_the_contracts_fields(tmp_path, summary):
     written = json.loads((tmp_path / "summary.json").read_text())
     for part, fields in CONTRACT.items():
         assert (written[part] if part else written).keys() >= fields
-    assert written["dense"]["energy_uj"].keys() == {"low", "nominal", "high"}
-    assert written["dense"]["mac_skip_rate"] == 0 < written["radit"]["mac_skip_rate"] < 1
-    assert written["ratios"]["cycles"] == pytest.approx(written["dense"]["cycles"] / written["radit"]["cycles"])
+    results = written["results"]
+    assert all(result.keys() == RESULT for result in results.values()) and list(results) == ["dense", "radit"]
+    assert results["dense"]["energy_uj"].keys() == {"low", "nominal", "high"}
+    assert results["dense"]["mac_skip_rate"] == 0 < results["radit"]["mac_skip_rate"] < 1
+    assert written["ratios"].keys() == {"radit"}
+    assert written["ratios"]["radit"]["cycles"] == results["dense"]["cycles"] / results["radit"]["cycles"]
 
 
-def test_forecast_is_kept_beside_radit(tmp_path, three):
+def test_a_result_says_exactly_what_was_run(tmp_path, three):
+    """The policy can be built again, and the memories are numbers."""
+    write_summary(tmp_path / "summary.json", three)
+    written = json.loads((tmp_path / "summary.json").read_text())["results"]
+    for name, policy in (("dense", dense()), ("radit", radit()), ("forecast", forecast())):
+        assert parse_policy(written[name]["text"]) == policy == Policy(name, **made(written[name]["settings"]))
+    cache, history = (written["forecast"]["memory_plan"][part] for part in ("cache", "history"))
+    assert cache == {"bytes": 2 * 12 * 2 * 64 * 64, "width_bits": 128, "on_chip": True}
+    assert history == {"bytes": 12 * 2 * 64 * 64 // 2, "width_bits": 64, "on_chip": True}
+
+
+def made(settings: dict) -> dict:
+    """JSON has lists where fields are tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
+def test_every_policy_has_its_key(tmp_path, three):
     write_summary(tmp_path / "summary.json", three)
     written = json.loads((tmp_path / "summary.json").read_text())
-    assert written["forecast"].keys() >= CONTRACT["dense"]
-    assert written["forecast_ratios"]["macs"] == three.dense.macs / three.forecast.macs
-    assert written["ratios"]["macs"] == three.dense.macs / three.radit.macs != written["forecast_ratios"]["macs"]
-    assert written["quality"].keys() >= FORECAST and None not in [written["quality"][name] for name in FORECAST]
-    loaded = load_summary(tmp_path / "summary.json").comparison()
-    assert (
-        list(loaded.results) == list(POLICY_LABELS) == list(loaded.cycle_models) and loaded.forecast == three.forecast
-    )
-    assert list(loaded.dense_over) == ["radit", "forecast"]
+    assert list(written["results"]) == list(POLICIES) and list(written["ratios"]) == ["radit", "forecast"]
+    found = written["quality"]["by_policy"]
+    assert list(found) == ["float", "dense", "radit", "fewer_steps", "forecast", "30_of_50"]
+    assert all(None not in [found[name][field] for field in QUALITY] for name in ("radit", "forecast"))
+    loaded = load_summary(tmp_path / "summary.json").compared()
+    assert loaded == three and list(loaded.cycle_models) == list(POLICIES)
 
 
-def test_forecast_may_be_absent(tmp_path, summary):
-    """Summaries written before there was a forecast still load."""
-    stored = summary.model_dump()
-    for part in (stored, stored["quality"]):
-        for name in {"forecast", "forecast_ratios"} | FORECAST:
-            part.pop(name, None)
-    (tmp_path / "summary.json").write_text(json.dumps(stored))
-    loaded = load_summary(tmp_path / "summary.json").comparison()
-    assert list(loaded.results) == ["dense", "radit"] and list(loaded.dense_over) == ["radit"]
-    assert loaded.forecast is None and loaded.quality.fd_forecast is None
+def test_ratios_need_a_dense_run(three):
+    results = dict(three.results)
+    assert list(all_ratios(results)) == ["radit", "forecast"]
+    assert all_ratios(results)["forecast"].macs == results["dense"].macs / results["forecast"].macs
+    dense_alone = {"dense": results.pop("dense")}
+    assert all_ratios(results) == all_ratios(dense_alone) == {}
+    with pytest.raises(UserError, match="results holds dense: a report compares .* --policy dense,radit"):
+        three.model_copy(update={"results": dense_alone, "ratios": {}}).compared()
 
 
-def test_ratios_need_both_runs(three):
-    assert all_ratios({"dense": three.dense, "forecast": three.forecast})["ratios"] is None
-    assert all_ratios({"radit": three.radit, "forecast": three.forecast}) == {"ratios": None, "forecast_ratios": None}
-    three.radit = None
-    with pytest.raises(UserError, match="radit is missing"):
-        three.comparison()
+def test_quality_needs_what_the_others_are_compared_with(three):
+    stored = three.quality.model_dump()
+    del stored["by_policy"]["dense"]
+    with pytest.raises(ValidationError, match="by_policy lacks the Frechet distance of dense"):
+        Quality.model_validate(stored)
 
 
 def test_the_whole_run_is_the_sum_of_its_policies(summary):
-    dense, radit = summary.dense, summary.radit
+    dense, radit = summary.results["dense"], summary.results["radit"]
     assert sum(sum(causes.values()) for causes in summary.stalls.values()) == dense.cycles + radit.cycles
     assert summary.stalls["fc1"]["array"] == dense.stalls["fc1"]["array"] + radit.stalls["fc1"]["array"] > 0
     assert summary.cycle_model.measured == dense.cycles + radit.cycles
@@ -108,7 +118,7 @@ def test_the_whole_run_is_the_sum_of_its_policies(summary):
 
 @pytest.mark.parametrize("change, words", [(1, "stalls add up to"), (None, "must have the phases")])
 def test_cycles_that_are_not_accounted_for_are_refused(summary, change, words):
-    stalls = summary.radit.stalls["pass"]
+    stalls = summary.results["radit"].stalls["pass"]
     stalls["vector"] += change or 0
     if change is None:
         del stalls["vector"]
@@ -122,8 +132,8 @@ def test_cycles_that_are_not_accounted_for_are_refused(summary, change, words):
 )
 def test_the_cycle_model_must_agree(summary, bandwidth, stall, error, agrees):
     summary.memory.bandwidth, summary.memory.stall = bandwidth, stall
-    summary.dense.cycle_model = CycleModel(predicted=10_000, measured=10_000)
-    summary.radit.cycle_model = CycleModel(predicted=10_000 + error, measured=10_000)
+    summary.results["dense"].cycle_model = CycleModel(predicted=10_000, measured=10_000)
+    summary.results["radit"].cycle_model = CycleModel(predicted=10_000 + error, measured=10_000)
     told = unpredicted_cycles(summary)
     assert told == [] if agrees else len(told) == 1 and told[0].startswith("radit: the RTL took 10000 cycles")
 
@@ -131,8 +141,10 @@ def test_the_cycle_model_must_agree(summary, bandwidth, stall, error, agrees):
 def test_another_schema_is_named(tmp_path, summary):
     path = tmp_path / "summary.json"
     write_summary(path, summary)
-    path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 1'))
-    with pytest.raises(UserError, match="schema_version 1, not 2: run `radit demo` to make it"):
+    path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 2'))
+    with pytest.raises(
+        UserError, match="schema_version 2, not 3: it was written by an earlier version, run `radit demo` or"
+    ):
         load_summary(path)
 
 
@@ -151,7 +163,7 @@ def test_invalid_summary_leaves_the_earlier_one(tmp_path, summary):
     path = tmp_path / "summary.json"
     write_summary(path, summary)
     before = path.read_bytes()
-    summary.ratios.cycles = float("nan")
+    summary.ratios["radit"].cycles = float("nan")
     with pytest.raises(ValidationError):
         write_summary(path, summary)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["summary.json"]
@@ -186,36 +198,42 @@ def test_nothing_compared_is_no_pass(summary):
 def test_arrays_survive_a_round_trip(tmp_path, rng, forecast):
     arrays = made_up.arrays(rng, forecast=forecast)
     write_arrays(tmp_path / "arrays.npz", arrays)
-    loaded = load_arrays(tmp_path / "arrays.npz")
-    assert list(loaded.images) == ["dense", "radit", *["forecast"] * forecast]
-    assert list(loaded.reused) == ["radit", *["forecast"] * forecast]
+    loaded, names = load_arrays(tmp_path / "arrays.npz"), ["dense", "radit", *["forecast"] * forecast]
+    assert list(loaded.images) == list(loaded.decisions) == names and list(loaded.skipping) == names[1:]
     assert all(np.array_equal(made, loaded.images[name]) for name, made in arrays.images.items())
-    assert all(np.array_equal(made, loaded.reused[name]) for name, made in arrays.reused.items())
-    for name, made in arrays.reused.items():
-        assert np.array_equal(load_decisions(tmp_path / "arrays.npz", name), made)
+    assert loaded.decisions == arrays.decisions
+    for name in names[1:]:
+        assert load_decisions(tmp_path / "arrays.npz", name) == arrays.decisions[name]
     with np.load(tmp_path / "arrays.npz") as stored:
-        assert set(stored) >= {"reused", "dense", "radit"}
-        assert {"forecast", "forecast_reused"} <= set(stored) or not forecast
+        assert set(stored) == {f"{kind}/{name}" for kind in ("computed", "images") for name in names}
+        assert stored["computed/radit"].shape == (10, made_up.STEPS, 12, 2) and stored["computed/dense"].all()
 
 
 @pytest.mark.parametrize("policy", ["radit", "forecast"])
-def test_decisions_may_be_alone(tmp_path, rng, policy):
-    made = made_up.arrays(rng).reused["radit"]
-    write_arrays(tmp_path / "arrays.npz", Decisions({policy: made}))
+def test_a_trace_takes_the_policy_that_there_is(tmp_path, rng, policy):
+    record = made_up.decisions(rng)
+    write_arrays(tmp_path / "arrays.npz", made_up.arrays_of({"dense": record.as_dense(), policy: record}))
     for wanted in ("radit", "forecast"):
-        assert np.array_equal(load_decisions(tmp_path / "arrays.npz", wanted), made)
-    with pytest.raises(UserError, match="lack"):
-        load_arrays(tmp_path / "arrays.npz")
+        assert load_decisions(tmp_path / "arrays.npz", wanted) == record
+    write_arrays(tmp_path / "arrays.npz", made_up.arrays_of({"dense": record.as_dense()}))
+    with pytest.raises(UserError, match="hold no decisions of a skipping policy"):
+        load_decisions(tmp_path / "arrays.npz")
 
 
-def test_broken_arrays_are_named(tmp_path):
-    (tmp_path / "arrays.npz").write_bytes(b"PK\x03\x04 cut short")
+def test_broken_arrays_are_named(tmp_path, rng):
+    path, record = tmp_path / "arrays.npz", made_up.decisions(rng)
+    path.write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(UserError, match="arrays.npz cannot be read"):
-        load_arrays(tmp_path / "arrays.npz")
+        load_arrays(path)
+    np.savez(path, reused=record.computed, dense=np.zeros((1, 1, 8, 8)))
+    for load in (load_arrays, load_decisions):
+        with pytest.raises(UserError, match="lack (images|computed)/<policy>: run `radit demo`"):
+            load(path)
+    both = {"dense": record, "radit": record}
     with pytest.raises(UserError, match="images have shapes"):
-        ReportArrays({}, {"dense": np.zeros((1, 1, 8, 8)), "radit": np.zeros((2, 1, 8, 8))})
-    with pytest.raises(UserError, match="decisions of forecast are float64"):
-        Decisions({"forecast": np.zeros((1, 2, 2, 2))})
+        RunArrays(both, {"dense": np.zeros((1, 1, 8, 8)), "radit": np.zeros((2, 1, 8, 8))})
+    with pytest.raises(UserError, match="decisions are of dense, radit and images of dense"):
+        RunArrays(both, {"dense": np.zeros((1, 1, 8, 8))})
 
 
 def test_hash_depends_on_content_and_order(tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from accel.control.registers import COUNTERS
-from reports.cost.run_tables import POLICY_OFF, Orders
+from model.integer.decision_record import DecisionRecord
+from reports.cost.run_tables import POLICY_OFF, RunTables
 from reports.cost.traffic import STREAMS, external_bytes
 from reports.cycles.cycle_model import MemoryModel
 from reports.cycles.roofline import Run, roofline
@@ -43,8 +44,8 @@ def test_every_external_word_is_counted_once():
 
 @pytest.mark.parametrize("policy_on", [False, True])
 def test_no_curve_is_above_its_roofline(rng, policy_on):
-    computed = decisions(rng)
-    run = Run(DIMS, BUILD, computed if policy_on else np.ones_like(computed), Orders(policy_on))
+    record = decisions(rng)
+    run = Run(DIMS, BUILD, record if policy_on else record.as_dense(), RunTables(policy_on))
     line = roofline(run, MemoryModel())
     curve = np.array(line.utilization)
     roof = np.minimum(1, np.array(line.bandwidth) / line.bytes_per_peak_cycle)
@@ -54,7 +55,7 @@ def test_no_curve_is_above_its_roofline(rng, policy_on):
 
 
 def test_x_streams_are_no_memory_traffic():
-    run = Run(DIMS, BUILD, np.ones((1, 12, 2), bool), POLICY_OFF)
+    run = Run(DIMS, BUILD, DecisionRecord.dense(1, 1, 12, 2), POLICY_OFF)
     weights = 6 * (4 * 64 * 64 + 2 * 64 * 256)  # int8, once for both contexts
     conditioning = 8 * 13 * (8 + 2 * 64)
     parameters = 8 * 6 * (3 * 64 + 256 + 64)

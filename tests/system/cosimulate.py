@@ -13,19 +13,20 @@ from accel.dims import Dims, Group
 from cosim.driver import Driver
 from cosim.engines import Setup, Trace, open_engine
 from cosim.pack import groups_of
-from cosim.scoreboard import Check, Scoreboard, Words
+from cosim.scoreboard import Comparison, Scoreboard, Words
 from cosim.support.sizes import dims_of
 from model.dit.config import DiTConfig
 from model.dit.groups import Groups
 from model.dit.sampler import DDIM
 from model.dit.seeded import seeded_dit
 from model.integer.calibration import calibrate
+from model.integer.decision_record import DecisionRecord
 from model.integer.integer_dit import Conditioning, IntegerDiT
 from model.integer.quantize import quantize
 from model.integer.reference import Reference, StageCapture
 from model.policy.skip_policy import Policy, radit
-from reports.cost.counts import UNCOUNTED, add_counts, expected_counts
-from reports.cost.run_tables import Orders
+from reports.cost.counts import UNCOUNTED, expected_counts
+from reports.cost.run_tables import RunTables
 
 OUT = Path(__file__).resolve().parent.parent.parent / "build"
 MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000
@@ -37,8 +38,8 @@ SKIPPING = radit(0.8, max_streak=3, first_dense=1, last_dense=0, streak_step=0.1
 
 FORECASTING = replace(SKIPPING, gain=1.0)
 # The first sub-block of a timestep decides for all; the schedule forbids reuse nowhere.
-TOGETHER = replace(FORECASTING, name="forecast", reach=1.5, together=True)
-WHOLE = replace(TOGETHER, whole=True)  # and is forecast at its end
+LEADING = replace(FORECASTING, name="forecast", reach=1.5, scope="timestep")
+STREAM = replace(LEADING, scope="stream")  # and the stream is forecast at its end
 
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
@@ -149,7 +150,7 @@ class Seen:
 class Outcome:
     """What a run gave. ``computed``: (timesteps of all images, sub_blocks, contexts) bool."""
 
-    check: Check
+    check: Comparison
     computed: np.ndarray
     counters: dict[str, int]
     expected: dict[str, int]
@@ -163,12 +164,16 @@ class Outcome:
         """The counters that have a formula."""
         return {name: value for name, value in self.counters.items() if name not in UNCOUNTED}
 
+    def decisions(self, images: int = 1) -> DecisionRecord:
+        """The same as a record of so many images."""
+        return DecisionRecord(self.computed.reshape(images, -1, *self.computed.shape[1:]))
+
     @property
     def mixed(self) -> int:
         """How often one context computed while another reused."""
         return int((self.computed.any(2) & ~self.computed.all(2)).sum())
 
-    def note(self, check: Check) -> None:
+    def note(self, check: Comparison) -> None:
         """Keep what a comparison found wrong."""
         if check.first:
             self.problems.append(check.first.explain())
@@ -246,10 +251,9 @@ def cosimulate(
         outcome.error = driver.read_error()
         if outcome.error != records[-1].error[0].tolist():
             outcome.problems.append(f"error meter: expected {records[-1].error[0].tolist()}, found {outcome.error}.")
-    outcome.computed = ~torch.stack([record.reuse[:, 0] for record in records]).numpy()
-    per_image = np.split(outcome.computed, len(task.inputs))
-    orders = Orders.of(tables)
-    outcome.expected = add_counts(*(expected_counts(dims, build, part, orders) for part in per_image))
+    outcome.computed = np.concatenate([record.computed for record in records])
+    decisions = outcome.decisions(len(task.inputs))
+    outcome.expected = expected_counts(dims, build, decisions, RunTables.of(tables))
     for record in records:
         for name, count in record.saturated.items():
             outcome.saturated[name] = outcome.saturated.get(name, 0) + count

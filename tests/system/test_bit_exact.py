@@ -16,10 +16,10 @@ from reports.cost.forecasts import slopes
 from tests.system.cosimulate import (
     ARRAYS,
     FORECASTING,
+    LEADING,
     MOST_CYCLES,
     SKIPPING,
-    TOGETHER,
-    WHOLE,
+    STREAM,
     Shape,
     Task,
     cosimulate,
@@ -70,7 +70,7 @@ def test_every_word_and_slope_of_forecasts(rows, cols, gain):
     task = make_task(TWICE.on(build).uneven())
     outcome = cosimulate("verilator", build, task, policy)
     outcome.assert_exact()
-    slope = slopes(outcome.computed, policy.tables(task.integer).gains.numpy())
+    slope = slopes(outcome.decisions(), policy.tables(task.integer).gains.numpy())[0]
     first, second = slope[..., 0], slope[..., 1]
     assert (first != second).any() and ((first > 0) & (second > 0)).any()
     assert ((slope == 0) & ~outcome.computed).any() and ((first > 0) & outcome.computed[..., 1]).any()
@@ -82,7 +82,7 @@ def test_the_first_sub_block_decides_for_its_context(rows, cols, gain):
     build = small_build(rows, cols)
     task = make_task(TWICE.on(build))
     alone = cosimulate("verilator", build, task, FORECASTING)
-    outcome = cosimulate("verilator", build, task, replace(TOGETHER, gain=gain))
+    outcome = cosimulate("verilator", build, task, replace(LEADING, gain=gain))
     outcome.assert_exact()
     assert (outcome.counters["slope_reads"] > 0) == (gain > 0)
     assert (outcome.computed == outcome.computed[:, :1]).all()
@@ -93,7 +93,7 @@ def test_the_first_sub_block_decides_for_its_context(rows, cols, gain):
 @pytest.mark.parametrize("rows, cols", ARRAYS)
 @pytest.mark.parametrize("gain", [0.0, 1.0])
 def test_a_timestep_is_reused_as_a_whole(rows, cols, gain):
-    build, policy = small_build(rows, cols), replace(WHOLE, gain=gain)
+    build, policy = small_build(rows, cols), replace(STREAM, gain=gain)
     task = make_task(TWICE.on(build).uneven())
     outcome = cosimulate("verilator", build, task, policy)
     outcome.assert_exact()
@@ -118,7 +118,7 @@ class Metered(Policy):
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
-@pytest.mark.parametrize("base", [SKIPPING, TOGETHER, WHOLE], ids=["each", "together", "whole"])
+@pytest.mark.parametrize("base", [SKIPPING, LEADING, STREAM], ids=["sub-block", "timestep", "stream"])
 def test_a_reuse_is_refused_where_the_error_meter_is_full(rows, cols, base):
     build = small_build(rows, cols)
     task, policy = make_task(TWICE.on(build)), Metered(**asdict(base))
@@ -172,7 +172,7 @@ def test_slow_memories_change_cycles_only(setup):
 
 
 def test_a_timestep_of_one_context_is_reused_as_a_whole():
-    outcome = cosimulate("verilator", small_build(8, 8), make_task(SHAPES["one context"]), WHOLE)
+    outcome = cosimulate("verilator", small_build(8, 8), make_task(SHAPES["one context"]), STREAM)
     outcome.assert_exact()
     assert not outcome.computed.all() and outcome.counters["slope_reads"] == 0
 
@@ -191,11 +191,11 @@ def test_every_port_at_its_own_pace(rng):
                 for port in PORTS
             }
             setup = Setup(ports=ports, bandwidth=rng.choice([None, 2.0, 9.0]), max_cycles=MOST_CYCLES)
-            for policy in (FORECASTING, WHOLE):
+            for policy in (FORECASTING, STREAM):
                 cosimulate("verilator", build, make_task(shape), policy, setup).assert_exact()
 
 
-@pytest.mark.parametrize("policy", [SKIPPING, FORECASTING, WHOLE], ids=["plain", "forecast", "whole"])
+@pytest.mark.parametrize("policy", [SKIPPING, FORECASTING, STREAM], ids=["plain", "forecast", "stream"])
 def test_nothing_of_an_image_reaches_the_next(policy, rng):
     """Whatever cache and history hold when an image starts."""
 

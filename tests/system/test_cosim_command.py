@@ -28,14 +28,15 @@ def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
     policies = ["dense", "radit", "forecast:first_dense=2:last_dense=0:threshold=1:schedule=1/1"]
     assert cli.main(["cosim", *SMALL, "--policy", ",".join(policies), "--images", "2", "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert {"model", "sampler", "engine", "array", "ratios", "forecast_ratios", "check", "seconds"} <= summary.keys()
-    for policy in ("dense", "radit", "forecast"):
-        assert PER_POLICY <= summary[policy].keys()
-        assert set(summary[policy]["energy_uj"]) == {"low", "nominal", "high"}
-        booked = sum(sum(causes.values()) for causes in summary[policy]["stalls"].values())
-        assert booked == summary[policy]["cycles"] == summary[policy]["cycle_model"]["measured"]
+    assert {"model", "sampler", "engine", "array", "results", "ratios", "check", "seconds"} <= summary.keys()
+    assert list(summary["results"]) == list(POLICIES)
+    for result in summary["results"].values():
+        assert PER_POLICY <= result.keys()
+        assert set(result["energy_uj"]) == {"low", "nominal", "high"}
+        booked = sum(sum(causes.values()) for causes in result["stalls"].values())
+        assert booked == result["cycles"] == result["cycle_model"]["measured"]
     assert summary["memory"] == {"latency": 100, "bandwidth": 32, "stall": 0, "seed": 1}
-    assert summary["cycle_model"]["measured"] == sum(summary[name]["cycles"] for name in POLICIES)
+    assert summary["cycle_model"]["measured"] == sum(result["cycles"] for result in summary["results"].values())
     check = summary["check"]
     assert CHECK <= check.keys()
     assert check["words_compared"] > 3 * 2 * 3 * 70_000
@@ -47,11 +48,14 @@ def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
     assert "<img" in page and "http://" not in page.replace("http://www.w3.org", "")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3 * 2
     arrays = load_arrays(tmp_path / "arrays.npz")
-    assert tuple(arrays.images) == POLICIES and tuple(arrays.reused) == ("radit", "forecast")
-    assert summary["forecast"]["mac_skip_rate"] > 0 < arrays.reused["forecast"].mean()
-    assert f"{summary['forecast_ratios']['macs']:.2f}×" in page and 1 < summary["forecast_ratios"]["macs"] <= 1.5
-    assert summary["forecast"]["counters"]["slope_reads"] > 0
-    assert "forecast: history" in summary["provenance"]["memory_plan"]
+    assert list(arrays.images) == list(arrays.decisions) == list(POLICIES)
+    assert arrays.decisions["dense"].computed.all() and not arrays.decisions["forecast"].computed.all()
+    forecast, ratios = summary["results"]["forecast"], summary["ratios"]["forecast"]
+    assert forecast["mac_skip_rate"] > 0 < arrays.decisions["forecast"].reused_share
+    assert f"{ratios['macs']:.2f}×" in page and 1 < ratios["macs"] <= 1.5
+    assert forecast["counters"]["slope_reads"] > 0 and "forecast: history" in page
+    assert forecast["settings"]["first_dense"] == 2 and "threshold=1.0" in forecast["text"].split(":")
+    assert forecast["memory_plan"]["cache"]["on_chip"]
     assert "dense / forecast: cycles" in capsys.readouterr().out
 
 
@@ -69,7 +73,7 @@ def test_a_mismatch_is_explained_and_fails(tmp_path, monkeypatch, capsys):
     assert "expected" in told and "radit cosim --model digits --policy dense" in told and "--waves" in told
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["check"]["words_mismatched"] > 0 and not summary["check"]["images_identical"]
-    assert summary["cycle_model"] is None and summary["dense"]["cycle_model"] is None
+    assert summary["cycle_model"] is None and summary["results"]["dense"]["cycle_model"] is None
 
 
 def test_a_bad_request_leaves_earlier_results(tmp_path, capsys):
@@ -102,7 +106,7 @@ def test_a_part_of_the_model_and_of_the_run(tmp_path):
     assert cli.main(["cosim", *options, "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["blocks"], summary["timesteps"], summary["sampler"]["steps"]) == (2, 1, 50)
-    assert summary["dense"]["macs"] == 2 * 2 * sum(NAMED_MODELS["digits"].macs())
+    assert summary["results"]["dense"]["macs"] == 2 * 2 * sum(NAMED_MODELS["digits"].macs())
 
 
 def test_the_command_to_rerun_names_every_option():
@@ -120,12 +124,12 @@ def test_without_guidance_one_context_runs(tmp_path, capsys):
     command = ["cosim", *SMALL, "--policy", "radit", "--cfg", "1", "--images", "1", "--out", str(tmp_path)]
     assert cli.main([*command, "--bandwidth", "inf", "--latency", "7"]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["dense"] is None and summary["ratios"] is None
+    assert list(summary["results"]) == ["radit"] and summary["ratios"] == {} and not (tmp_path / "report.html").exists()
     assert summary["check"]["decisions_compared"] == 3 * 12
     assert summary["memory"] == {"latency": 7, "bandwidth": None, "stall": 0, "seed": 1}
-    assert summary["cycle_model"] == {key: summary["radit"]["cycles"] for key in ("predicted", "measured")}
+    assert summary["cycle_model"] == {key: summary["results"]["radit"]["cycles"] for key in ("predicted", "measured")}
     assert "qkv" in capsys.readouterr().out
-    assert load_decisions(tmp_path / "arrays.npz").shape == (1, 3, 12, 1)
+    assert load_decisions(tmp_path / "arrays.npz").computed.shape == (1, 3, 12, 1)
 
 
 def test_a_wrong_prediction_fails(tmp_path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from accel.control.registers import ACCOUNTS, CAUSES, PHASES
 from accel.dims import Group
 from cosim.engines import MemoryTiming, Setup
 from model.policy.skip_policy import Policy, dense
-from reports.cost.run_tables import Orders
+from reports.cost.run_tables import RunTables
 from reports.cycles.cycle_model import MemoryModel, Prediction, predict
 from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
 
@@ -42,8 +42,9 @@ def random_policy(rng: np.random.Generator) -> Policy:
     if rng.random() < 0.3:
         return dense()
     settings = {"max_streak": int(rng.integers(1, 4)), "first_dense": int(rng.integers(1, 3)), "last_dense": 0}
-    settings |= {"gain": float(rng.choice([0.0, 1.0, 1.0])), "together": bool(rng.random() < 0.6)}
-    settings |= {"whole": settings["together"] and bool(rng.random() < 0.6)}
+    settings |= {"gain": float(rng.choice([0.0, 1.0, 1.0])), "scope": "sub-block"}
+    if rng.random() < 0.6:
+        settings["scope"] = "stream" if rng.random() < 0.6 else "timestep"
     return Policy("radit", threshold=float(rng.uniform(0.3, 1.0)), **settings)
 
 
@@ -53,7 +54,7 @@ def run(
     """A checked run, and its prediction from the decisions."""
     outcome = cosimulate("verilator", build, task, policy, replace(setup, max_cycles=MOST_CYCLES))
     outcome.assert_exact()
-    return outcome, predict(task.dims, build, outcome.computed, Orders.of(policy.tables(task.integer)), memory)
+    return outcome, predict(task.dims, build, outcome.decisions(), RunTables.of(policy.tables(task.integer)), memory)
 
 
 def measured(outcome: Outcome) -> dict[str, int]:
@@ -93,7 +94,7 @@ def test_a_limited_memory_is_met_within_a_hundredth(rows, cols, rng):
     for bandwidth, stall in ((build.wide / 2, 0.0), (build.wide, 0.0), (2 * build.wide, 0.1), (None, 0.2)):
         task = make_task(replace(Shape(32, 48, 2, 96, motion=("jssds", "jdsjs")), depth=2).on(build))
         each = Policy("radit", threshold=0.6, max_streak=2, last_dense=0, gain=1.0)
-        for policy in (each, replace(each, together=True, whole=True)):
+        for policy in (each, replace(each, scope="stream")):
             setup = Setup(MemoryTiming(latency=50, stall=stall), bandwidth=bandwidth)
             outcome, prediction = run(task, build, policy, setup, MemoryModel(50, bandwidth, stall))
             assert not outcome.computed.all() and outcome.counters["slope_reads"] > 0

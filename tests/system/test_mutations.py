@@ -87,7 +87,7 @@ def test_thresholds_of_the_timestep_before():
     outcome = cosimulate("verilator", small_build(8, 8), make_task(SHAPE), on, reference_policy=off)
     assert outcome.check.decisions_mismatched > 0
     assert outcome.problems[0] == (
-        "image 0, timestep 1, block 0 (attention), stage reuse, context 0: expected 0, found 1."
+        "image 0, timestep 1, block 0 (attention), stage computed, context 0: expected 1, found 0."
     )
 
 
@@ -169,7 +169,7 @@ def test_a_sub_block_that_does_not_follow():
         beat, field, *_ = HEADER_FIELDS["threshold"]
         headers[:, 1:, beat, field] = 0
 
-    policy = replace(FORECASTS, together=True)
+    policy = replace(FORECASTS, scope="timestep")
     task, build = make_task(MOVING), small_build(ROWS, ROWS)
     cosimulate("verilator", build, task, policy).assert_exact()
     outcome = cosimulate("verilator", build, task, policy, spoil=driven(1, leave))
@@ -181,7 +181,7 @@ def test_a_sub_block_that_does_not_follow():
 
 def run_whole(**planted) -> Outcome:
     """Timesteps 1, 3 and 4 are reused as a whole, the last two with a slope."""
-    policy = replace(FORECASTS, together=True, whole=True)
+    policy = replace(FORECASTS, scope="stream")
     return cosimulate("verilator", small_build(ROWS, ROWS), make_task(MOVING), policy, **planted)
 
 
@@ -294,7 +294,7 @@ def test_an_inverted_decision():
     outcome = run(bend=seen_at(1, 2, invert))
     assert (outcome.check.words_mismatched, outcome.check.decisions_mismatched) == (0, 1)
     assert outcome.problems == [
-        "image 0, timestep 1, block 1 (attention), stage reuse, context 1: expected 0, found 1."
+        "image 0, timestep 1, block 1 (attention), stage computed, context 1: expected 1, found 0."
     ]
 
 
@@ -373,7 +373,9 @@ def test_missing_decisions_are_found():
 
     outcome = run(bend=seen_at(2, 3, cut))
     assert outcome.check.decisions_mismatched == 1
-    assert outcome.problems == ["image 0, timestep 2, block 1 (MLP), stage reuse, context 1: expected 1, found None."]
+    assert outcome.problems == [
+        "image 0, timestep 2, block 1 (MLP), stage computed, context 1: expected 0, found None."
+    ]
 
 
 def test_the_explanation_says_how_to_see_it_again():
