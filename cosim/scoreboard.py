@@ -243,7 +243,7 @@ class Scoreboard:
         due = self.dims.contexts if capture.decided else 0
         parts = (
             (capture.counts, trace.decide_count),
-            (capture.computed, ~trace.decide_reuse),
+            (capture.computed, trace.decide_reuse == 0),
             (capture.slopes, trace.decide_slope),
             (capture.spent, trace.decide_spent),
         )

@@ -102,7 +102,7 @@ class Cosimulation:
         return self.policies[policy]
 
     def save(self, folder: Path, *, verilog: bool = False) -> None:
-        """Write summary.json and, of dense and radit side by side, arrays.npz, images/ and report.html.
+        """Write summary.json and arrays.npz, and of skipping runs beside a dense one images/ and report.html.
 
         Args:
             folder: made where it is not there.

@@ -13,7 +13,7 @@ from model.quality.judge import judge_of
 from radit.cosimulation import WAVES_FILE, cosimulate
 from radit.terminal.messages import asked_for, complain
 from radit.terminal.progress import MacBar
-from radit.terminal.run import tell
+from radit.terminal.run import show_run
 
 DEMO_IMAGES, DEMO_CLIPS = 10, 4
 DEMO, CLIP_DEMO = Path("build") / "demo", Path("build") / "moving-digits"
@@ -59,5 +59,5 @@ def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> 
         found = cosimulate(engine=engine, progress=bar, command=asked_for(), **settings)
     complain(*found.problems)
     found.save(out, verilog=verilog)
-    tell(found.summary, found.passed, out, time.perf_counter() - started)
+    show_run(found.summary, found.passed, out, time.perf_counter() - started)
     return found.passed

@@ -173,3 +173,10 @@ def test_rooms_import_one_way(layer):
 def test_rooms_are_small(layer):
     counts = Counter(path.parent.relative_to(ROOT) for path in modules(layer) if path.stem != "__init__")
     assert {room: count for room, count in counts.items() if count > MAX_FILES and room.name not in ANY_SIZE} == {}
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, "radit"])
+def test_a_layer_has_no_class_name_twice(layer):
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in modules(layer)]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert {name: count for name, count in names.items() if count > 1} == {}, "rename one by what it is"

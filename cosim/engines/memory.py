@@ -63,7 +63,7 @@ class Bandwidth:
 
 
 @dataclass
-class Request:
+class PendingRead:
     """The rest of a command."""
 
     address: int
@@ -94,7 +94,7 @@ class Memory:
     def clear(self) -> None:
         """Forget every command, as after a reset."""
         self.dice = Dice(self.timing, self.position)
-        self.queue: deque[Request] = deque()
+        self.queue: deque[PendingRead] = deque()
         self.command_ready = self.offered = False
         self.has_room = self.refused = False  # a write port could, or could not, pay for the next word
         self.start()
@@ -113,7 +113,7 @@ class Memory:
         """False when it is out of range."""
         if address + length > self.size:
             return False
-        self.queue.append(Request(address, length, now + self.timing.latency))
+        self.queue.append(PendingRead(address, length, now + self.timing.latency))
         return True
 
     def accept_word(self, word: int) -> None:

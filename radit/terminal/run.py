@@ -23,7 +23,7 @@ def stall_table(result: PolicyResult) -> Table:
     return table
 
 
-def tell(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
+def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
     """The result in a few lines; of a single policy, which has no report, also where its cycles go."""
     console = Console(soft_wrap=True)
     if len(summary.results) == 1:

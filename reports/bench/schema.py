@@ -17,6 +17,7 @@ from cosim.speed.work import Speed
 from model.files import write_json
 from model.integer.decision_record import DecisionRecord
 from reports.common.machine import Machine
+from reports.common.schema_parts import Array
 from reports.cost.counts import model_macs
 
 SCHEMA_VERSION = 1
@@ -50,13 +51,6 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class Array(_Part):
-    """MAC array, in cells."""
-
-    rows: int
-    cols: int
 
 
 class Block(_Part):

@@ -37,7 +37,7 @@ BANDWIDTHS = tuple(2.0**octave for octave in range(10))  # bytes per cycle
 
 
 @dataclass(frozen=True)
-class Machine:
+class ProjectedMachine:
     """The accelerator and what is around it; ``clock_mhz`` in MHz."""
 
     build: BuildConfig
@@ -66,7 +66,7 @@ def run_project(
     tables = spread_tables(dims, steps, forecast)
     table = load_table()
     plan = planned(dims, build, tables, table.reuse_sram.capacity)
-    machine = Machine(build, clock_mhz, MemoryModel(**memory), plan, table)
+    machine = ProjectedMachine(build, clock_mhz, MemoryModel(**memory), plan, table)
     everything = DecisionRecord.dense(1, steps, dims.sub_blocks, contexts)
     dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
     if skip_rate is not None:
@@ -134,7 +134,7 @@ def config_of(model: str) -> DiTConfig:
 def project(
     config: DiTConfig,
     dims: Dims,
-    machine: Machine,
+    machine: ProjectedMachine,
     record: DecisionRecord,
     tables: RunTables,
 ) -> Projected:
