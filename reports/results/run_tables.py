@@ -73,7 +73,7 @@ def quality_parts(q: Quality, noun: str) -> list[str]:
                 "of their clip have. Motion: the share of clips within half a pixel of a bouncing path, the mean "
                 "departure from the nearest one, speed and acceleration in pixels per frame."
             ),
-            table(("clips of", *MOTION), ([_label(name), *_motion(one.clips)] for name, one in _of_clips(q))),
+            table(("clips of", *MOTION), ([_label(name), *_motion(clips)] for name, clips in _of_clips(q))),
         ]
     return parts
 
@@ -82,9 +82,9 @@ def _label(name: str) -> str:
     return {DATA: "the data", FLOAT: "float model"}.get(name) or kind_of(name).label
 
 
-def _of_clips(q: Quality) -> list[tuple[str, PolicyQuality]]:
-    """Whose clips' motion was measured, the data first."""
-    measured = [(name, found) for name, found in q.by_policy.items() if found.clips]
+def _of_clips(q: Quality) -> list[tuple[str, ClipMeasures]]:
+    """What clips have more, the data first."""
+    measured = [(name, found.clips) for name, found in q.by_policy.items() if found.clips]
     return sorted(measured, key=lambda pair: pair[0] != DATA)
 
 
@@ -94,24 +94,19 @@ def _motion(measures: ClipMeasures) -> list[str]:
 
 def quality_rows(q: Quality) -> list[list[str]]:
     """A row for the float model, each policy, and the dense runs of fewer steps; of clips for the data too."""
+    last = (FEWER, BAR, DATA)
+    names = [name for name in q.by_policy if name not in last] + [name for name in last if name in q.by_policy]
+    return [_quality_row(name, q.by_policy[name]) for name in names]
 
-    rows = []
-    others = (FEWER, BAR, DATA)
-    for name in [
-        *(name for name in q.by_policy if name not in others),
-        *(name for name in others if name in q.by_policy),
-    ]:
-        found = q.by_policy[name]
-        rows.append(
-            [
-                _samples_of(name, found),
-                "" if found.fd is None else f"{found.fd:.2f}",
-                "" if found.accuracy is None else f"{found.accuracy:.1%}",
-                found.error_text if found.mse_to_dense else "",
-                power_text(found.mse_spread.median) if found.mse_spread else "",
-            ]
-        )
-    return rows
+
+def _quality_row(name: str, found: PolicyQuality) -> list[str]:
+    return [
+        _samples_of(name, found),
+        "" if found.fd is None else f"{found.fd:.2f}",
+        "" if found.accuracy is None else f"{found.accuracy:.1%}",
+        found.error_text if found.mse_to_dense else "",
+        power_text(found.mse_spread.median) if found.mse_spread else "",
+    ]
 
 
 def _samples_of(name: str, found: PolicyQuality) -> str:

@@ -60,7 +60,7 @@ def test_the_demo_of_a_model_has_its_own_defaults(monkeypatch, model, images, ou
     written = []
     found = SimpleNamespace(problems=[], summary=None, passed=True, save=lambda folder, verilog: written.append(folder))
     monkeypatch.setattr(run_commands, "cosimulate", lambda **asked: written.append(asked["images"]) or found)
-    monkeypatch.setattr(run_commands, "tell", lambda *told: None)
+    monkeypatch.setattr(run_commands, "show_run", lambda *told: None)
     assert run_commands.run_demo(model=model, images=None, out=None, engine="verilator")
     assert written == [images, Path("build") / out]
 
