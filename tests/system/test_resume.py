@@ -67,7 +67,7 @@ def test_interrupted_twice_and_resumed(whole, tmp_path, monkeypatch, capsys):
     assert "starting from timestep 0, block 2 on" in again and "goes on from timestep 1, block 2" in again
     assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 0
     assert summary_in(tmp_path) == whole
-    assert whole["radit"]["mac_skip_rate"] > 0, "nothing was skipped: the cache was not needed"
+    assert whole["results"]["radit"]["mac_skip_rate"] > 0, "nothing was skipped: the cache was not needed"
     assert not (tmp_path / "state").exists()
 
 
