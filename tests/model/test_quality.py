@@ -12,7 +12,7 @@ from model.dit.sampler import make_noise, sample
 from model.errors import UserError
 from model.quality.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
 from model.quality.measures import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
-from model.quality.quality_run import _spread
+from model.quality.quality_run import _paired
 from model.training.digits import all_digits, split_digits
 
 
@@ -92,7 +92,8 @@ def test_the_spread_of_known_errors() -> None:
     errors = squared_errors(images, reference)
     assert errors.tolist() == [1.0, 4.0, 9.0, 0.0] and errors.mean() == mse(images, reference)
     variance = sum((error - 3.5) ** 2 for error in errors.tolist()) / 3
-    assert _spread(errors) == {"standard_error": pytest.approx((variance / 4) ** 0.5), "median": 1.0}
+    spread = {"standard_error": pytest.approx((variance / 4) ** 0.5), "median": 1.0}
+    assert _paired(images, reference) == {"mse_to_dense": pytest.approx(3.5), "mse_spread": spread}
     with pytest.raises(UserError, match="give two"):
         squared_errors(images[:3], reference)
 
