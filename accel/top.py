@@ -14,9 +14,7 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 from myhdl import block
 
 from accel.array.compute_core import compute_core
-from accel.cache.cache_reader import cache_reader
-from accel.cache.cache_writer import cache_writer
-from accel.cache.history_ports import history_ports
+from accel.cache.cache_traffic import cache_traffic
 from accel.config import BuildConfig
 from accel.control.conditioning import conditioning
 from accel.control.count_events import count_events
@@ -32,7 +30,7 @@ from accel.interfaces.conditioning import SubBlockHeader
 from accel.interfaces.control import HostControl, Progress, StepMode, TimestepControl
 from accel.interfaces.decisions import Decisions
 from accel.interfaces.pass_ports import PassPorts
-from accel.interfaces.signals import flag, word
+from accel.interfaces.signals import word
 from accel.interfaces.tile_command import TileCommand
 from accel.interfaces.top_ports import MemoryChannels
 from accel.memory.a_memory import a_memory
@@ -50,7 +48,7 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     channels = MemoryChannels(m, s)
     regs, header, host, control, mode = RegisterValues(), SubBlockHeader(), HostControl(), TimestepControl(), StepMode()
     progress, decisions, ports = Progress(), Decisions(config), PassPorts(config, s.x, channels.history_read.data)
-    monitor, account, code_read = Monitor(), word(ACCOUNT_BITS), flag()
+    monitor, account = Monitor(), word(ACCOUNT_BITS)
     group, core_control, cmd = AttentionGroup(), CoreControl(), TileCommand()
     inputs, results = ArrayInputs(config), ArrayResults(config)
 
@@ -100,23 +98,14 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     params = param_loader(
         clk=clk, aresetn=aresetn, fetch=control.fetch, store=inputs.params, channel=channels.params, config=config
     )
-    cache_reads = cache_reader(
-        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, reuses=decisions.reuses,
-        channels=channels, streams=ports.streams, regs=regs, config=config,
-    )  # fmt: skip
-    cache_writes = cache_writer(
-        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, reuses=decisions.reuses,
-        finish=results.finish, drained=results.drained, x_out=ports.streams.x_out, channels=channels, regs=regs,
-        config=config,
-    )  # fmt: skip
-    history = history_ports(
-        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, computes=decisions.computes,
-        code_write=ports.memories.code_write, code_read=code_read, channels=channels, regs=regs, config=config,
+    caching = cache_traffic(
+        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, decisions=decisions, results=results,
+        ports=ports, channels=channels, events=monitor.events, regs=regs, config=config,
     )  # fmt: skip
     booking = classify_cycle(activity=monitor.activity, account=account)
     counting = count_events(
         host=host, streaming_pass=control.streaming_pass, ports=ports, channels=channels, decision=decisions.decision,
-        code_read=code_read, events=monitor.events,
+        events=monitor.events,
     )  # fmt: skip
     taps = trace_taps(
         drained=results.drained, numerators=results.numerators, ports=ports, decision=decisions.decision,
@@ -124,5 +113,5 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     )  # fmt: skip
     return (
         host_side, sequencer, modes, condition, streaming, skip, x_memory, a_mem, grouping, engine, core, weights,
-        params, cache_reads, cache_writes, history, booking, counting, taps,
+        params, caching, booking, counting, taps,
     )  # fmt: skip

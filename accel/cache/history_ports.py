@@ -14,20 +14,18 @@ from model.formats import CODE_BITS
 
 
 @block
-def history_writer(clk, aresetn, start, computed, base, code_write, idle, code_read, channel, regs, config):
+def history_writer(clk, aresetn, start, computed, base, code_read, idle, channel, regs, config):
     """On ``start`` write the codes of every context in ``computed`` (bits) from the code buffer to the history.
 
-    base: address of context 0's codes. code_write: WritePort of the code buffer (the pass). idle: flag, all written.
-    code_read: flag, a word of the buffer is read. channel: WriteChannel. One word per two cycles, in the background.
+    base: address of context 0's codes. code_read: ReadPort of the code buffer. idle: flag, all written.
+    channel: WriteChannel. One word per two cycles, in the background.
     """
     CONTEXTS, words, cmd = config.max_contexts, regs.sub_block_words, channel.cmd
     phases = enum("IDLE", "LOOK", "ASK", "READ", "SEND")
     phase = Signal(phases.IDLE)
     ctx = dim()
     here = flag()
-    code_addr, index, left = address(), address(), address()
-    read = ReadPort(config.rows * CODE_BITS)
-    buffer = narrow_memory(clk=clk, write=code_write, read=read, depth=config.x_depth)
+    code_addr, left = address(), address()
 
     @always_comb
     def look_up():
@@ -38,18 +36,9 @@ def history_writer(clk, aresetn, start, computed, base, code_write, idle, code_r
         cmd.tvalid.next = phase == phases.ASK
         cmd.taddr.next = code_addr
         cmd.tlen.next = words
-        idle.next = phase == phases.IDLE and not start
-
-    @always_comb
-    def read_codes():
-        read.enable.next = phase == phases.READ
-        code_read.next = phase == phases.READ
-        read.addr.next = index
-
-    @always_comb
-    def send_codes():
+        code_read.enable.next = phase == phases.READ
         channel.data.tvalid.next = phase == phases.SEND
-        channel.data.tdata.next = read.data
+        idle.next = phase == phases.IDLE and not start
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -57,47 +46,47 @@ def history_writer(clk, aresetn, start, computed, base, code_write, idle, code_r
             if start:
                 ctx.next = 0
                 code_addr.next = base
-                index.next = 0
+                code_read.addr.next = 0
                 phase.next = phases.LOOK
         elif phase == phases.LOOK:
+            left.next = words
             if ctx == CONTEXTS:
                 phase.next = phases.IDLE
             elif here:
-                left.next = words
                 phase.next = phases.ASK
             else:
                 ctx.next = ctx + 1
                 code_addr.next = code_addr + words
-                index.next = index + words
+                code_read.addr.next = code_read.addr + words
         elif phase == phases.ASK:
             if cmd.tready:
                 phase.next = phases.READ
         elif phase == phases.READ:
             phase.next = phases.SEND
-        elif phase == phases.SEND:
-            if channel.data.tready:
-                index.next = index + 1
-                left.next = left - 1
-                phase.next = phases.READ
-                if left == 1:
-                    ctx.next = ctx + 1
-                    code_addr.next = code_addr + words
-                    phase.next = phases.LOOK
+        elif channel.data.tready:
+            code_read.addr.next = code_read.addr + 1
+            left.next = left - 1
+            phase.next = phases.READ
+            if left == 1:
+                ctx.next = ctx + 1
+                code_addr.next = code_addr + words
+                phase.next = phases.LOOK
 
-    return buffer, look_up, read_codes, send_codes, sequence
+    return look_up, sequence
 
 
 @block
-def history_ports(clk, aresetn, control, progress, mode, computes, code_write, code_read, channels, regs, config):
+def history_ports(clk, aresetn, control, progress, mode, computes, code_write, channels, events, regs, config):
     """Read the codes that the pass compares with, write those of the contexts that compute.
 
-    control: TimestepControl. code_write: WritePort of the code buffer. code_read: flag, a word of the buffer is read.
-    channels: MemoryChannels, of which ``history_read`` and ``history_write``.
+    control: TimestepControl. code_write: WritePort of the code buffer. channels: MemoryChannels, of which
+    ``history_read`` and ``history_write``. events: Events, of which ``code_reads``.
     """
     CONTEXTS = config.max_contexts
     start_read, start_write = flag(), flag()
     all_contexts = word(config.max_contexts)
     code_addr = address()
+    code_read = ReadPort(config.rows * CODE_BITS)
 
     @always_comb
     def choose_traffic():
@@ -114,8 +103,14 @@ def history_ports(clk, aresetn, control, progress, mode, computes, code_write, c
         other=code_addr, words=regs.sub_block_words, cmd=channels.history_read.cmd, config=config,
     )  # fmt: skip
     write = history_writer(
-        clk=clk, aresetn=aresetn, start=start_write, computed=computes.contexts, base=code_addr,
-        code_write=code_write, idle=control.write_back.history_idle, code_read=code_read,
-        channel=channels.history_write, regs=regs, config=config,
+        clk=clk, aresetn=aresetn, start=start_write, computed=computes.contexts, base=code_addr, code_read=code_read,
+        idle=control.write_back.history_idle, channel=channels.history_write, regs=regs, config=config,
     )  # fmt: skip
-    return choose_traffic, read, write
+    code_buffer = narrow_memory(clk=clk, write=code_write, read=code_read, depth=config.x_depth)
+
+    @always_comb
+    def hand_on_codes():
+        channels.history_write.data.tdata.next = code_read.data
+        events.code_reads.next = code_read.enable
+
+    return choose_traffic, read, write, code_buffer, hand_on_codes

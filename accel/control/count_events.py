@@ -4,10 +4,10 @@ from myhdl import always_comb, block
 
 
 @block
-def count_events(host, streaming_pass, ports, channels, decision, code_read, events):
+def count_events(host, streaming_pass, ports, channels, decision, events):
     """Drive the events that no unit reports by itself. Combinational.
 
-    streaming_pass: PassControl. ports: PassPorts. channels: MemoryChannels. code_read: flag, of the code buffer.
+    streaming_pass: PassControl. ports: PassPorts. channels: MemoryChannels.
     """
     memories, done = ports.memories, ports.events
 
@@ -31,7 +31,6 @@ def count_events(host, streaming_pass, ports, channels, decision, code_read, eve
         events.fifo_writes.next = done.fifo_write
         events.gate_reads.next = ports.conditioning.gate.enable
         events.modulation_reads.next = ports.conditioning.modulation.enable
-        events.code_reads.next = code_read
         events.code_writes.next = memories.code_write.enable
 
     @always_comb

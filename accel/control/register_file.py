@@ -90,44 +90,14 @@ def event_counters(clk, clear, happens, position, shown):
 
 
 @block
-def register_file(clk, aresetn, reg, busy, host, regs, events, account):
-    """Write registers, read back status, error meter and counters.
-
-    reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
-    (``accel/control/cycle_accounts.py``).
-    """
-    CONTROL, STATUS, ERROR = ADDRESS["control"], ADDRESS["status"], ADDRESS["error"]
-    EVENT_BITS = log2_exact(ACCOUNT_BASE)
-    LAST = EVENT_BITS + 1  # of the address bits that number an event or an account, above the word's bit
+def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
+    """Answer a read: the state, or a half of one of the counts, which are those at ``position`` one cycle later."""
+    STATUS, ERROR = ADDRESS["status"], ADDRESS["error"]
+    LAST = log2_exact(ACCOUNT_BASE) + 1  # of the address bits that number an event or an account, above the word's bit
     ACCOUNT_BIT, COUNTER_BIT = LAST, LAST + 1
     WORD, TOP = REGISTER_DATA_BITS, COUNTER_BITS
-    clear, high, of_account, of_counter = (flag() for _ in range(4))
-    position = word(EVENT_BITS)
-    event_count, cycle_count = word(COUNTER_BITS), word(COUNTER_BITS)
+    high, of_account, of_counter = flag(), flag(), flag()
     state = word(WORD)
-    happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
-    registers = [
-        stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
-        for name in STORED
-    ]
-    counters = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
-    accounts = cycle_accounts(
-        clk=clk, clear=clear, running=host.running, account=account, position=position, shown=cycle_count
-    )
-
-    @always_seq(clk.posedge, reset=aresetn)
-    def pulse_control():
-        host.start.next = 0
-        host.new_image.next = 0
-        clear.next = 0
-        if reg.write and reg.addr == CONTROL:
-            host.start.next = reg.wdata[START_BIT]
-            host.new_image.next = reg.wdata[NEW_IMAGE_BIT]
-            clear.next = reg.wdata[CLEAR_BIT]
-
-    @always_comb
-    def report_busy():
-        busy.next = host.running or host.start
 
     @always_comb
     def locate_counter():
@@ -159,4 +129,46 @@ def register_file(clk, aresetn, reg, busy, host, regs, events, account):
         else:
             reg.rdata.next = event_count[WORD:]
 
-    return registers, counters, accounts, pulse_control, report_busy, locate_counter, read_state, answer_read
+    return locate_counter, read_state, answer_read
+
+
+@block
+def register_file(clk, aresetn, reg, busy, host, regs, events, account):
+    """Write registers, read back status, error meter and counters.
+
+    reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
+    (``accel/control/cycle_accounts.py``).
+    """
+    CONTROL = ADDRESS["control"]
+    clear = flag()
+    position = word(log2_exact(ACCOUNT_BASE))
+    event_count, cycle_count = word(COUNTER_BITS), word(COUNTER_BITS)
+    happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
+    registers = [
+        stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
+        for name in STORED
+    ]
+    counters = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
+    accounts = cycle_accounts(
+        clk=clk, clear=clear, running=host.running, account=account, position=position, shown=cycle_count
+    )
+    reading = read_registers(
+        clk=clk, aresetn=aresetn, reg=reg, host=host, position=position, event_count=event_count,
+        cycle_count=cycle_count,
+    )  # fmt: skip
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def pulse_control():
+        host.start.next = 0
+        host.new_image.next = 0
+        clear.next = 0
+        if reg.write and reg.addr == CONTROL:
+            host.start.next = reg.wdata[START_BIT]
+            host.new_image.next = reg.wdata[NEW_IMAGE_BIT]
+            clear.next = reg.wdata[CLEAR_BIT]
+
+    @always_comb
+    def report_busy():
+        busy.next = host.running or host.start
+
+    return registers, counters, accounts, reading, pulse_control, report_busy

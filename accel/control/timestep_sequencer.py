@@ -11,18 +11,25 @@ from accel.interfaces.signals import address, dim, flag
 
 
 class Steps:
-    """What the phases tell the address registers and the fetch of operands, one flag each; driven by
-    ``run_phases``.
+    """What happens in this cycle, one flag each.
 
-    begins: the timestep starts in this cycle. takes_over: a sub-block does. opens: its pass starts. decides: decisions
-    may come.
+    begins: the timestep starts. takes_over: the loaded conditioning becomes the current sub-block's; renews: the cycle
+    after. decides_first: its decisions come before its pass; asks: they are asked for. opens: its pass starts.
+    decides: decisions may come. computes: its engine starts. Driven by ``run_phases``, ``decides_first`` by
+    ``start_parts``.
+    guard: the loader has not yet seen the fetch of a moment ago; driven by ``start_parts``.
     """
 
     def __init__(self) -> None:
         self.begins = flag()
         self.takes_over = flag()
+        self.renews = flag()
+        self.decides_first = flag()
+        self.asks = flag()
         self.opens = flag()
         self.decides = flag()
+        self.computes = flag()
+        self.guard = flag()
 
 
 @block
@@ -85,7 +92,7 @@ def fetch_operands(clk, aresetn, steps, mode, fetch, decision, header, progress,
     @always_seq(clk.posedge, reset=aresetn)
     def start_fetch():
         fetch.start.next = 0
-        if steps.takes_over:
+        if steps.renews:
             fetched.next = 0
         elif steps.opens and not progress.last_pass:
             if not fetched and (not regs.policy or header.force or (mode.stream_scope and not progress.first_pass)):
@@ -126,36 +133,30 @@ def describe_progress(mode, control, computes, header, progress, regs):
 
 
 @block
-def run_phases(clk, aresetn, host, mode, control, computes, progress, steps, activity):
-    """The phases of a sub-block, one after the other; a phase starts what it is named after."""
+def run_phases(clk, aresetn, host, control, computes, progress, steps, activity):
+    """The phases of a sub-block, one after the other."""
     phases = enum(
-        "IDLE",
-        "LOAD",
-        "TAKE_OVER",
-        "DECIDE_FIRST",
-        "OPEN_PASS",
-        "PASS",
-        "SKIP_OR_COMPUTE",
-        "COMPUTE",
-        "ADVANCE",
+        "IDLE", "LOAD", "TAKE_OVER", "DECIDE_FIRST", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE",
         "FINISH",
-    )
+    )  # fmt: skip
     phase = Signal(phases.IDLE)
-    conditioning, streaming_pass, follow = control.conditioning, control.streaming_pass, control.follow
-    engine, write_back = control.engine, control.write_back
-    decided_first, decides_first = flag(), flag()
-    guard = flag()  # the loader has not yet seen the fetch of a moment ago
-
-    @always_comb
-    def choose_opening():
-        decides_first.next = progress.follows and not decided_first and not mode.stream_scope
+    conditioning, write_back = control.conditioning, control.write_back
 
     @always_comb
     def announce_steps():
         steps.begins.next = phase == phases.IDLE and host.start
-        steps.takes_over.next = phase == phases.TAKE_OVER
-        steps.opens.next = phase == phases.OPEN_PASS and not decides_first
+        steps.takes_over.next = (
+            phase == phases.LOAD
+            and conditioning.loaded
+            and write_back.history_idle
+            and not steps.guard
+            and not conditioning.fetch
+        )
+        steps.renews.next = phase == phases.TAKE_OVER
+        steps.asks.next = phase == phases.OPEN_PASS and steps.decides_first
+        steps.opens.next = phase == phases.OPEN_PASS and not steps.decides_first
         steps.decides.next = phase == phases.DECIDE_FIRST or phase == phases.PASS
+        steps.computes.next = phase == phases.SKIP_OR_COMPUTE and computes.any
         progress.advances.next = phase == phases.ADVANCE
         host.running.next = phase != phases.IDLE
 
@@ -166,64 +167,67 @@ def run_phases(clk, aresetn, host, mode, control, computes, progress, steps, act
         activity.writes.next = phase == phases.FINISH or (phase == phases.LOAD and not write_back.history_idle)
 
     @always_seq(clk.posedge, reset=aresetn)
-    def start_parts():
-        conditioning.fetch.next = 0
-        conditioning.take.next = 0
-        follow.start.next = 0
-        streaming_pass.begin.next = 0
-        streaming_pass.start.next = 0
-        engine.start.next = 0
-        write_back.start_history.next = 0
-        guard.next = 0
-        if phase == phases.IDLE:
-            if host.start:
-                conditioning.fetch.next = 1
-                guard.next = 1
-                phase.next = phases.LOAD
-        elif phase == phases.LOAD:
-            if conditioning.loaded and write_back.history_idle and not guard and not conditioning.fetch:
-                conditioning.take.next = 1
-                streaming_pass.begin.next = 1
-                phase.next = phases.TAKE_OVER
-        elif phase == phases.TAKE_OVER:
-            decided_first.next = 0
+    def step_phase():
+        if steps.begins or phase == phases.ADVANCE:
+            phase.next = phases.LOAD
+        elif steps.takes_over:
+            phase.next = phases.TAKE_OVER
+        elif steps.renews:
             phase.next = phases.OPEN_PASS
-        elif phase == phases.OPEN_PASS:
-            if decides_first:
-                follow.start.next = 1
-                phase.next = phases.DECIDE_FIRST
-            else:
-                streaming_pass.start.next = 1
-                conditioning.fetch.next = not progress.last_pass
-                phase.next = phases.PASS
+        elif steps.asks:
+            phase.next = phases.DECIDE_FIRST
+        elif steps.opens:
+            phase.next = phases.PASS
         elif phase == phases.DECIDE_FIRST:
-            if follow.done:
-                decided_first.next = 1
+            if control.follow.done:
                 phase.next = phases.OPEN_PASS
         elif phase == phases.PASS:
-            if streaming_pass.done:
+            if control.streaming_pass.done:
                 if progress.last_pass:
                     phase.next = phases.FINISH
                 else:
                     phase.next = phases.SKIP_OR_COMPUTE
         elif phase == phases.SKIP_OR_COMPUTE:
             if computes.any:
-                engine.start.next = 1
-                write_back.start_history.next = 1
                 phase.next = phases.COMPUTE
             else:
                 phase.next = phases.ADVANCE
         elif phase == phases.COMPUTE:
-            if engine.done:
+            if control.engine.done:
                 phase.next = phases.ADVANCE
-        elif phase == phases.ADVANCE:
-            guard.next = 1
-            phase.next = phases.LOAD
         elif phase == phases.FINISH:
             if write_back.cache_idle and write_back.history_idle:
                 phase.next = phases.IDLE
 
-    return choose_opening, announce_steps, report_activity, start_parts
+    return announce_steps, report_activity, step_phase
+
+
+@block
+def start_parts(clk, aresetn, mode, control, progress, steps):
+    """Start what each step stands for, in the cycle after it."""
+    conditioning, streaming_pass, write_back = control.conditioning, control.streaming_pass, control.write_back
+    decided_first = flag()
+
+    @always_comb
+    def choose_opening():
+        steps.decides_first.next = progress.follows and not decided_first and not mode.stream_scope
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def start():
+        steps.guard.next = steps.begins or progress.advances
+        conditioning.fetch.next = steps.begins or (steps.opens and not progress.last_pass)
+        conditioning.take.next = steps.takes_over
+        streaming_pass.begin.next = steps.takes_over
+        streaming_pass.start.next = steps.opens
+        control.follow.start.next = steps.asks
+        control.engine.start.next = steps.computes
+        write_back.start_history.next = steps.computes
+        if steps.renews:
+            decided_first.next = 0
+        elif steps.decides and control.follow.done:
+            decided_first.next = 1
+
+    return choose_opening, start
 
 
 @block
@@ -234,9 +238,10 @@ def timestep_sequencer(clk, aresetn, host, mode, control, decisions, header, pro
     """
     steps, computes = Steps(), decisions.computes
     phases = run_phases(
-        clk=clk, aresetn=aresetn, host=host, mode=mode, control=control, computes=computes, progress=progress,
-        steps=steps, activity=activity,
+        clk=clk, aresetn=aresetn, host=host, control=control, computes=computes, progress=progress, steps=steps,
+        activity=activity,
     )  # fmt: skip
+    starting = start_parts(clk=clk, aresetn=aresetn, mode=mode, control=control, progress=progress, steps=steps)
     description = describe_progress(
         mode=mode, control=control, computes=computes, header=header, progress=progress, regs=regs
     )
@@ -248,4 +253,4 @@ def timestep_sequencer(clk, aresetn, host, mode, control, decisions, header, pro
         clk=clk, aresetn=aresetn, steps=steps, mode=mode, fetch=control.fetch, decision=decisions.decision,
         header=header, progress=progress, regs=regs,
     )  # fmt: skip
-    return phases, description, addresses, fetching
+    return phases, starting, description, addresses, fetching

@@ -90,10 +90,9 @@ OWNERS = {
     "skip_controller": "dtsm",
     "skip_controller.dtsm_unit.extrapolate": "forecast",
     "skip_controller.keep_decisions.choose_slope": "forecast",
-    "history_ports": "history",
-    "cache_reader": "cache",
-    "cache_reader.context_reader.prev_rd_cmd": "forecast",
-    "cache_writer": "cache",
+    "cache_traffic": "cache",
+    "cache_traffic.cache_reader.context_reader.prev_rd_cmd": "forecast",
+    "cache_traffic.history_ports": "history",
     **{f"conditioning.header_field.{name}": part for part, names in SETTINGS.items() for name in names.split()},
     **{f"register_file.stored_register.{name}": part for part, names in SETTINGS.items() for name in names.split()},
 }

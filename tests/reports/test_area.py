@@ -86,7 +86,10 @@ def test_every_process_has_a_part(marked):
     found = {".".join((*origin.names, origin.process)): part for origin, part in parts.items()}
     readers = {name: part for name, part in found.items() if name.endswith("sequence") and "context_reader" in name}
     assert list(readers.values()) == ["cache", "forecast", "history"]
-    assert found["history_ports0.choose_traffic"] == "history" and found["step_mode0.choose_mode"] == "control"
+    assert (
+        found["cache_traffic0.history_ports0.choose_traffic"] == "history"
+        and found["step_mode0.choose_mode"] == "control"
+    )
     settings = [part for name, part in found.items() if name.startswith("conditioning0.header_field")]
     assert settings.count("ccu") == 7 and settings.count("loaders") == 10
     host_words = [part for name, part in found.items() if "read_operands0.gated_delay7." in name]
