@@ -180,3 +180,86 @@ def test_a_layer_has_no_class_name_twice(layer):
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in modules(layer)]
     names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     assert {name: count for name, count in names.items() if count > 1} == {}, "rename one by what it is"
+
+
+# Bundles: signals that travel together are one interface.
+MAX_ARGUMENTS = 12
+MAX_TOP_LINES = 80
+MAX_FUNCTION_LINES = 60
+
+
+def decorated(node: ast.AST, name: str) -> bool:
+    """A function with this decorator."""
+    return isinstance(node, ast.FunctionDef) and any(
+        name == getattr(each.func if isinstance(each, ast.Call) else each, "id", "") for each in node.decorator_list
+    )
+
+
+def blocks_of(path: Path) -> list[ast.FunctionDef]:
+    """The MyHDL blocks of a file, inner ones included."""
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if decorated(node, "block")]
+
+
+def between_top_and_units() -> list[Path]:
+    return [path for path in modules("accel") if path.parent.name != "units"]
+
+
+def test_blocks_take_few_arguments():
+    found = {}
+    for path in between_top_and_units():
+        for block in blocks_of(path):
+            arguments = block.args
+            assert not arguments.vararg and not arguments.kwarg, f"{path.name}: {block.name} takes any argument"
+            found[path.stem, block.name] = len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs)
+    assert len(found) > 50
+    assert {name: count for name, count in found.items() if count > MAX_ARGUMENTS} == {}, "bundle what travels together"
+
+
+def test_blocks_are_called_by_keyword():
+    names = {block.name for path in modules("accel") for block in blocks_of(path)}
+    wrong, right = set(), 0
+    for path in between_top_and_units():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in names:
+                right += not node.args
+                if node.args:
+                    wrong.add(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert right > 50 and wrong == set()
+
+
+def test_the_top_is_wiring():
+    (top,) = blocks_of(ROOT / "accel/top.py")
+    processes = [node.name for node in ast.walk(top) if isinstance(node, ast.FunctionDef) and node is not top]
+    assert top.end_lineno - top.lineno + 1 < MAX_TOP_LINES and processes == []
+
+
+def test_hardware_is_written_in_short_functions():
+    long = set()
+    for path in between_top_and_units():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name != "radit_top":
+                if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES:
+                    long.add(f"{path.relative_to(ROOT)}: {node.name}")
+    assert long == set()
+
+
+def signals_of(interface: ast.ClassDef) -> set[str]:
+    """What its constructor puts into ``self``, other than by a loop."""
+    return {
+        target.attr
+        for node in ast.walk(interface)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Attribute) and getattr(target.value, "id", "") == "self"
+    }
+
+
+def test_interfaces_name_their_signals():
+    seen, missing = 0, set()
+    for path in modules("accel/interfaces"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                words = set(re.findall(r"\w+", ast.get_docstring(node) or ""))
+                seen += len(signals_of(node))
+                missing |= {f"{node.name}.{name}" for name in signals_of(node) - words}
+    assert seen > 100 and missing == set(), "say what each signal is in the class's docstring"

@@ -37,7 +37,6 @@ def branch_writer(clk, aresetn, enable, finish, drained, write_back, idle, chann
     data_in = Stream(ROWS * INT8_BITS)
     level, burst_level = dim(), dim()
     first, unwritten = address(), address()
-    accepted, is_branch = flag(), flag()
 
     @always_comb
     def place_burst():
@@ -67,45 +66,78 @@ def branch_writer(clk, aresetn, enable, finish, drained, write_back, idle, chann
         bursts_out.tready.next = cmd.tready
 
     @always_comb
-    def watch_words():
-        accepted.next = dst.tvalid and dst.tready
-        is_branch.next = bursts_in.tvalid
-
-    @always_comb
     def report_room():
-        channel.moves.next = accepted
+        channel.moves.next = dst.tvalid and dst.tready
         write_back.cache_room.next = not enable or (unwritten <= FULL and burst_level < MOST_BURSTS)
         idle.next = unwritten == 0
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_unwritten():
-        if is_branch and accepted:
+        if bursts_in.tvalid and channel.moves:
             unwritten.next = unwritten + finish.col_count - 1
-        elif is_branch:
+        elif bursts_in.tvalid:
             unwritten.next = unwritten + finish.col_count
-        elif accepted:
+        elif channel.moves:
             unwritten.next = unwritten - 1
 
-    return place_burst, push_branch, bursts, words, command_burst, watch_words, report_room, count_unwritten
+    return place_burst, push_branch, bursts, words, command_burst, report_room, count_unwritten
+
+
+class StreamWalk:
+    """Which context's words leave for the host, one flag each.
+
+    writing: they are to be written. passing_by: they are not. idle: all contexts are through. Driven by
+    ``walk_streams``. passes: a word leaves in this cycle; driven by ``stream_writer``.
+    """
+
+    def __init__(self) -> None:
+        self.writing = flag()
+        self.passing_by = flag()
+        self.idle = flag()
+        self.passes = flag()
 
 
 @block
-def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, channel, regs, config):
-    """Hand ``x_out`` on to ``x_host``; while ``enable``, what passes after ``start`` goes to the cache as well, of all
-    contexts but those that reuse.
+def send_halves(clk, aresetn, load, x_word, room, empty, channel, config):
+    """Send a word of the residual stream, taken with ``load`` while there is ``room``, as two words of ``channel``.
 
-    reuses: ReuseSet. idle: flag, all written. channel: WriteChannel.
+    empty: flag, everything is sent.
     """
     LOWER, FULL = config.rows * INT8_BITS, config.rows * X_BITS
-    BOTH = STREAM_WORDS
+    BOTH, data = STREAM_WORDS, channel.data
+    held, unsent = word(FULL), word(bits_for(STREAM_WORDS + 1))
+
+    @always_comb
+    def send():
+        data.tvalid.next = unsent != 0
+        if unsent == BOTH:
+            data.tdata.next = held[LOWER:]
+        else:
+            data.tdata.next = held[FULL:LOWER]
+        channel.moves.next = unsent != 0 and data.tready
+        room.next = unsent == 0 or (unsent == 1 and data.tready)
+        empty.next = unsent == 0
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def keep():
+        if load:
+            held.next = x_word
+            unsent.next = BOTH
+        elif channel.moves:
+            unsent.next = unsent - 1
+
+    return send, keep
+
+
+@block
+def walk_streams(clk, aresetn, start, reuses, walk, cmd, regs, config):
+    """Command the write of each context's stream but those that reuse; contexts lie one after the other."""
     CONTEXTS = config.max_contexts
-    cmd, dst = channel.cmd, channel.data
     phases = enum("IDLE", "LOOK", "ASK", "WRITE", "PASS_BY")
     phase = Signal(phases.IDLE)
     ctx = dim()
-    skips, elsewhere, sends, may_pass, passes = (flag() for _ in range(5))
+    skips, elsewhere = flag(), flag()
     offset, left, port_words = address(), address(), address()
-    held, unsent = word(FULL), word(bits_for(STREAM_WORDS + 1))
 
     @always_comb
     def look_up():
@@ -117,32 +149,9 @@ def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, chan
                 elsewhere.next = reuses.slots[i]
         cmd.tvalid.next = phase == phases.ASK
         port_words.next = regs.sub_block_words + regs.sub_block_words
-
-    @always_comb
-    def send_halves():
-        dst.tvalid.next = unsent != 0
-        if unsent == BOTH:
-            dst.tdata.next = held[LOWER:]
-        else:
-            dst.tdata.next = held[FULL:LOWER]
-        sends.next = unsent != 0 and dst.tready
-        channel.moves.next = unsent != 0 and dst.tready
-
-    @always_comb
-    def allow_passing():
-        may_pass.next = (
-            not enable
-            or phase == phases.PASS_BY
-            or (phase == phases.WRITE and (unsent == 0 or (unsent == 1 and dst.tready)))
-        )
-        idle.next = phase == phases.IDLE and unsent == 0 and not start
-
-    @always_comb
-    def hand_on():
-        x_host.tdata.next = x_out.tdata
-        x_host.tvalid.next = x_out.tvalid and may_pass
-        x_out.tready.next = x_host.tready and may_pass
-        passes.next = x_out.tvalid and x_host.tready and may_pass
+        walk.writing.next = phase == phases.WRITE
+        walk.passing_by.next = phase == phases.PASS_BY
+        walk.idle.next = phase == phases.IDLE
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -167,19 +176,50 @@ def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, chan
         elif phase == phases.ASK:
             if cmd.tready:
                 phase.next = phases.WRITE
-        elif passes:
+        elif walk.passes:
             left.next = left - 1
             if left == 1:
                 ctx.next = ctx + 1
                 offset.next = offset + port_words
                 phase.next = phases.LOOK
-        if phase == phases.WRITE and passes:
-            held.next = x_out.tdata
-            unsent.next = BOTH
-        elif sends:
-            unsent.next = unsent - 1
 
-    return look_up, send_halves, allow_passing, hand_on, sequence
+    return look_up, sequence
+
+
+@block
+def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, channel, regs, config):
+    """Hand ``x_out`` on to ``x_host``; while ``enable``, what passes after ``start`` goes to the cache as well, of all
+    contexts but those that reuse.
+
+    reuses: ReuseSet. idle: flag, all written. channel: WriteChannel.
+    """
+    walk = StreamWalk()
+    room, empty, may_pass, load = (flag() for _ in range(4))
+    walking = walk_streams(
+        clk=clk, aresetn=aresetn, start=start, reuses=reuses, walk=walk, cmd=channel.cmd, regs=regs, config=config
+    )
+    sending = send_halves(
+        clk=clk, aresetn=aresetn, load=load, x_word=x_out.tdata, room=room, empty=empty, channel=channel,
+        config=config,
+    )  # fmt: skip
+
+    @always_comb
+    def allow_passing():
+        may_pass.next = not enable or walk.passing_by or (walk.writing and room)
+        idle.next = walk.idle and empty and not start
+
+    @always_comb
+    def hand_on():
+        x_host.tdata.next = x_out.tdata
+        x_host.tvalid.next = x_out.tvalid and may_pass
+        x_out.tready.next = x_host.tready and may_pass
+        walk.passes.next = x_out.tvalid and x_host.tready and may_pass
+
+    @always_comb
+    def load_word():
+        load.next = walk.writing and walk.passes
+
+    return walking, sending, allow_passing, hand_on, load_word
 
 
 @block

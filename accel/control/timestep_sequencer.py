@@ -17,7 +17,7 @@ class Steps:
     after. decides_first: its decisions come before its pass; asks: they are asked for. opens: its pass starts.
     decides: decisions may come. computes: its engine starts. Driven by ``run_phases``, ``decides_first`` by
     ``start_parts``.
-    guard: the loader has not yet seen the fetch of a moment ago; driven by ``start_parts``.
+    loaded: the conditioning is there, and the codes of the sub-block before are written; driven by ``start_parts``.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Steps:
         self.opens = flag()
         self.decides = flag()
         self.computes = flag()
-        self.guard = flag()
+        self.loaded = flag()
 
 
 @block
@@ -136,27 +136,20 @@ def describe_progress(mode, control, computes, header, progress, regs):
 def run_phases(clk, aresetn, host, control, computes, progress, steps, activity):
     """The phases of a sub-block, one after the other."""
     phases = enum(
-        "IDLE", "LOAD", "TAKE_OVER", "DECIDE_FIRST", "OPEN_PASS", "PASS", "SKIP_OR_COMPUTE", "COMPUTE", "ADVANCE",
-        "FINISH",
-    )  # fmt: skip
+        "IDLE", "LOAD", "TAKE_OVER", "DECIDE_FIRST", "OPEN_PASS", "PASS", "CHOOSE", "COMPUTE", "ADVANCE", "FINISH"
+    )
     phase = Signal(phases.IDLE)
     conditioning, write_back = control.conditioning, control.write_back
 
     @always_comb
     def announce_steps():
         steps.begins.next = phase == phases.IDLE and host.start
-        steps.takes_over.next = (
-            phase == phases.LOAD
-            and conditioning.loaded
-            and write_back.history_idle
-            and not steps.guard
-            and not conditioning.fetch
-        )
+        steps.takes_over.next = phase == phases.LOAD and steps.loaded
         steps.renews.next = phase == phases.TAKE_OVER
         steps.asks.next = phase == phases.OPEN_PASS and steps.decides_first
         steps.opens.next = phase == phases.OPEN_PASS and not steps.decides_first
         steps.decides.next = phase == phases.DECIDE_FIRST or phase == phases.PASS
-        steps.computes.next = phase == phases.SKIP_OR_COMPUTE and computes.any
+        steps.computes.next = phase == phases.CHOOSE and computes.any
         progress.advances.next = phase == phases.ADVANCE
         host.running.next = phase != phases.IDLE
 
@@ -186,8 +179,8 @@ def run_phases(clk, aresetn, host, control, computes, progress, steps, activity)
                 if progress.last_pass:
                     phase.next = phases.FINISH
                 else:
-                    phase.next = phases.SKIP_OR_COMPUTE
-        elif phase == phases.SKIP_OR_COMPUTE:
+                    phase.next = phases.CHOOSE
+        elif phase == phases.CHOOSE:
             if computes.any:
                 phase.next = phases.COMPUTE
             else:
@@ -207,6 +200,11 @@ def start_parts(clk, aresetn, mode, control, progress, steps):
     """Start what each step stands for, in the cycle after it."""
     conditioning, streaming_pass, write_back = control.conditioning, control.streaming_pass, control.write_back
     decided_first = flag()
+    guard = flag()  # the loader has not yet seen the fetch of a moment ago
+
+    @always_comb
+    def check_loaded():
+        steps.loaded.next = conditioning.loaded and write_back.history_idle and not guard and not conditioning.fetch
 
     @always_comb
     def choose_opening():
@@ -214,7 +212,7 @@ def start_parts(clk, aresetn, mode, control, progress, steps):
 
     @always_seq(clk.posedge, reset=aresetn)
     def start():
-        steps.guard.next = steps.begins or progress.advances
+        guard.next = steps.begins or progress.advances
         conditioning.fetch.next = steps.begins or (steps.opens and not progress.last_pass)
         conditioning.take.next = steps.takes_over
         streaming_pass.begin.next = steps.takes_over
@@ -227,7 +225,7 @@ def start_parts(clk, aresetn, mode, control, progress, steps):
         elif steps.decides and control.follow.done:
             decided_first.next = 1
 
-    return choose_opening, start
+    return check_loaded, choose_opening, start
 
 
 @block

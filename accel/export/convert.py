@@ -49,7 +49,7 @@ def _convert(config: BuildConfig, language: str, folder: Path, name: str) -> Pat
 
 def _write(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
     ports = TopPorts(config)
-    top = radit_top(config, **ports.arguments())
+    top = radit_top(config=config, **ports.arguments())
     header = f"{COMMENT[language]} RADiT, {config}, converted by MyHDL {myhdl.__version__}"
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)

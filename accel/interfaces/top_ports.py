@@ -1,6 +1,6 @@
 """Every signal at the accelerator's boundary, in one place.
 
-``memory_ports``, ``trace_taps`` and the constants say what exists; ``TopPorts`` makes the signals, and its ``table``
+``memory_ports``, ``tap_fields`` and the constants say what exists; ``TopPorts`` makes the signals, and its ``table``
 lists them as the converted HDL names them. The top, the C++ harness and the MyHDL engine derive from here.
 The contract in words is ``docs/interface.md``.
 """
@@ -75,7 +75,7 @@ def memory_ports(config: BuildConfig) -> tuple[MemoryPort, ...]:
     )
 
 
-def trace_taps(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
+def tap_fields(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
     """The trace taps and their fields."""
     rows = config.rows
     return {
@@ -187,7 +187,7 @@ class TopPorts:
         self.busy = word(1)
         self.m = MasterPorts(config)
         self.s = SlavePorts(config)
-        taps = trace_taps(config)
+        taps = tap_fields(config)
         self.trace = Taps({name: Tap({f.name: f.bits for f in fields}) for name, fields in taps.items()})
 
     def arguments(self) -> dict[str, object]:

@@ -48,38 +48,29 @@ class ModulatedWord:
 
 
 @block
-def pace_words(clk, aresetn, control, mode, decisions, norm, fifo, ports, regs, config):
-    """Let a word into the LayerNorm in every cycle in which it and its stored codes are there; between contexts wait
-    for the decision.
+def pace_words(clk, aresetn, control, mode, decisions, norm, fifo, history, position):
+    """Let a word into the LayerNorm where it and its stored codes are there; between contexts wait for the decision.
 
-    fifo: Stream between the halves, of which ``norm.take`` takes a word.
+    fifo: Stream between the halves. history: Stream of stored codes. position: Position of the word that comes next.
     """
     phases = enum("IDLE", "RUN", "SETTLE", "AWAIT")
     phase = Signal(phases.IDLE)
-    position, history, request = Position(), ports.streams.history, decisions.request
-    was_last = flag()
+    request = decisions.request
+    word_there, codes_there, was_last = flag(), flag(), flag()
     settle = word(bits_for(SETTLE + 1))
-    walk = walker(
-        clk=clk, aresetn=aresetn, restart=control.start, step=control.fire, cond_base=ports.conditioning.base,
-        regs=regs, position=position, config=config,
-    )  # fmt: skip
+
+    @always_comb
+    def find_word():
+        word_there.next = phase == phases.RUN and fifo.tvalid and norm.tile_ready
+        codes_there.next = not mode.with_history or history.tvalid
+        control.works.next = phase == phases.RUN or phase == phases.SETTLE
 
     @always_comb
     def fire_word():
-        control.fire.next = (
-            phase == phases.RUN and fifo.tvalid and norm.tile_ready and (not mode.with_history or history.tvalid)
-        )
-
-    @always_comb
-    def enter_norm():
-        norm.take.next = control.fire
+        control.fire.next = word_there and codes_there
+        control.lacks_words.next = word_there and not codes_there
+        norm.take.next = word_there and codes_there
         norm.last.next = position.last_channel
-        history.tready.next = control.fire and mode.with_history
-        ports.events.history_word.next = control.fire and mode.with_history
-        control.lacks_words.next = (
-            phase == phases.RUN and fifo.tvalid and norm.tile_ready and mode.with_history and not history.tvalid
-        )
-        control.works.next = phase == phases.RUN or phase == phases.SETTLE
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -115,7 +106,7 @@ def pace_words(clk, aresetn, control, mode, decisions, norm, fifo, ports, regs, 
                 else:
                     phase.next = phases.RUN
 
-    return walk, fire_word, enter_norm, sequence
+    return find_word, fire_word, sequence
 
 
 @block
@@ -187,6 +178,8 @@ def compare_words(clk, aresetn, control, mode, modulated, header, ports, count, 
     def meet_codes():
         stored_in.tdata.next = history.tdata
         stored_in.tvalid.next = control.fire and mode.with_history
+        history.tready.next = control.fire and mode.with_history
+        ports.events.history_word.next = control.fire and mode.with_history
         stored_out.tready.next = modulated.valid and mode.with_history
         stored_codes.next = 0
         if mode.with_history:
@@ -225,10 +218,14 @@ def back_half(clk, aresetn, control, mode, decisions, norm, header, ports, fifo,
 
     control: BackControl. norm: NormStream. ports: PassPorts. fifo: Stream between the halves.
     """
-    modulated = ModulatedWord(config)
+    position, modulated = Position(), ModulatedWord(config)
+    walk = walker(
+        clk=clk, aresetn=aresetn, restart=control.start, step=control.fire, cond_base=ports.conditioning.base,
+        regs=regs, position=position, config=config,
+    )  # fmt: skip
     pace = pace_words(
-        clk=clk, aresetn=aresetn, control=control, mode=mode, decisions=decisions, norm=norm, fifo=fifo, ports=ports,
-        regs=regs, config=config,
+        clk=clk, aresetn=aresetn, control=control, mode=mode, decisions=decisions, norm=norm, fifo=fifo,
+        history=ports.streams.history, position=position,
     )  # fmt: skip
     modulate = modulate_words(
         clk=clk, aresetn=aresetn, start=control.start, norm=norm, header=header, ports=ports, modulated=modulated,
@@ -238,4 +235,4 @@ def back_half(clk, aresetn, control, mode, decisions, norm, header, ports, fifo,
         clk=clk, aresetn=aresetn, control=control, mode=mode, modulated=modulated, header=header, ports=ports,
         count=decisions.request.count, config=config,
     )  # fmt: skip
-    return pace, modulate, compare
+    return walk, pace, modulate, compare

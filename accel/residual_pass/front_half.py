@@ -101,14 +101,6 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
         taken.fire.next = running and tile_ok and x_ok and branch_ok and in_fifo < CREDIT
         handover.lacks_words.next = running and tile_ok and in_fifo < CREDIT and not (x_ok and branch_ok)
 
-    @always_comb
-    def accept_streams():
-        streams.x_in.tready.next = taken.fire and progress.first_pass
-        streams.latest.tready.next = taken.fire and taken.cached
-        streams.before.tready.next = taken.fire and taken.forecast
-        handover.takes_word.next = taken.fire
-        ports.events.x_in_word.next = taken.fire and progress.first_pass
-
     @always_seq(clk.posedge, reset=aresetn)
     def count_ahead():
         if start:
@@ -127,7 +119,7 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
         elif handover.popped and not taken.fire:
             in_fifo.next = in_fifo - 1
 
-    return walk, find_source, check_branch, fire_word, accept_streams, count_ahead
+    return walk, find_source, check_branch, fire_word, count_ahead
 
 
 @block
@@ -234,6 +226,14 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
     )
 
     @always_comb
+    def accept_streams():
+        streams.x_in.tready.next = taken.fire and progress.first_pass
+        streams.latest.tready.next = taken.fire and taken.cached
+        streams.before.tready.next = taken.fire and taken.forecast
+        handover.takes_word.next = taken.fire
+        ports.events.x_in_word.next = taken.fire and progress.first_pass
+
+    @always_comb
     def take_cached():
         takes_cached.next = taken.fire and taken.cached
 
@@ -245,4 +245,4 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
     add = add_branch(
         clk=clk, progress=progress, header=header, operands=operands, ports=ports, handover=handover, config=config
     )
-    return take, read, take_cached, extrapolate, add
+    return take, read, accept_streams, take_cached, extrapolate, add

@@ -14,7 +14,7 @@ import numpy as np
 
 from accel.config import BuildConfig
 from accel.control.registers import ADDRESS, COUNTER_ADDRESS
-from accel.interfaces.top_ports import MemoryPort, memory_ports, trace_taps
+from accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
 from cosim.engines.setup import MemoryTiming, Setup
 from model.errors import UserError
 
@@ -80,7 +80,7 @@ class TraceField:
 def trace_fields(config: BuildConfig) -> tuple[TraceField, ...]:
     """All fields of the trace in the order in which engines number them."""
     found = []
-    for tap, fields in trace_taps(config).items():
+    for tap, fields in tap_fields(config).items():
         for f in fields:
             size = 1 if f.lane_bits <= 8 else 2 if f.lane_bits <= 16 else 4
             found.append(TraceField(f"{tap}_{f.name}", tap, f.lanes, np.dtype(f"{'i' if f.is_signed else 'u'}{size}")))

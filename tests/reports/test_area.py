@@ -99,8 +99,9 @@ def test_every_process_has_a_part(marked):
 
 
 def test_a_process_without_a_part_is_named(marked):
-    origin = next(origin for origin in marked.origins if origin.path[:2] == ("cache_writer", "branch_writer"))
-    stranger = type(origin)(origin.blocks[2:], origin.process)
+    path = ("cache_traffic", "cache_writer", "branch_writer")
+    origin = next(origin for origin in marked.origins if origin.path[:3] == path)
+    stranger = type(origin)(origin.blocks[3:], origin.process)
     assert stranger.path[0] == "stream_fifo" or not stranger.blocks
     with pytest.raises(UserError, match="belongs to no part"):
         part_of(stranger, marked.top)
