@@ -28,7 +28,7 @@ class Register(NamedTuple):
 REGISTERS = {
     "control": Register(
         CLEAR_BIT + 1,
-        f"write: bit {START_BIT} starts a timestep, bit {NEW_IMAGE_BIT} a new image (forgets cached results), "
+        f"write: bit {START_BIT} starts a timestep, bit {NEW_IMAGE_BIT} a new image, "
         f"bit {CLEAR_BIT} clears the counters",
     ),
     "status": Register(1, "read: bit 0 busy"),
@@ -56,9 +56,7 @@ REGISTERS = {
     "log_interleave_odd": Register(LOG_BITS, "as above, odd blocks"),
     "frame_stride_odd": Register(DIM_BITS, "as above, odd blocks"),
     "policy": Register(1, "bit 0: detect, cache and reuse; 0: dense"),
-    "stream_scope": Register(
-        1, "bit 0: sub-block 0 decides for its context's timestep, the stream after the last sub-block is cached"
-    ),
+    "stream_scope": Register(1, "bit 0: sub-block 0 decides for its context's timestep; the residual stream is cached"),
     "streak_step": Register(FACTOR_BITS + 1, "DTSM: threshold loss per reuse in a row, Q0.8"),
     "tight": Register(FACTOR_BITS, "DTSM: factor when the features move fast, Q1.7"),
     "loose": Register(FACTOR_BITS, "DTSM: factor when they are calm, Q1.7"),
