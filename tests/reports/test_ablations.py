@@ -12,6 +12,7 @@ import pytest
 
 from model.errors import UserError
 from model.files import read_model
+from model.integer.decision_record import DecisionRecord
 from radit.cli import main
 from reports.ablation import variants as ablation_variants
 from reports.ablation.ablations import compared, ratio_spread
@@ -92,8 +93,9 @@ def test_a_second_call_runs_nothing(out, result, monkeypatch):
 
 def test_what_detectors_are_charged():
     integer, settings = frontier_measure.integer_of("digits", 6), Settings("digits", samples=4, cfg=1.5, seed=0)
-    record = np.ones((1, 6, 12, 2), bool)
-    record[0, 3:5] = False
+    computed = np.ones((1, 6, 12, 2), bool)
+    computed[0, 3:5] = False
+    record = DecisionRecord(computed)
 
     def paid(text: str) -> dict[str, int]:
         return account(settings, Candidate(text, 6), integer, record)[2]
