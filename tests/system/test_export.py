@@ -26,7 +26,6 @@ from cosim.engines.base import Setup
 from cosim.engines.myhdl import MyhdlEngine
 from cosim.engines.open import exported_verilog
 from cosim.engines.toolchain import find_verilator
-from cosim.speed.replay import VERILOG_PORT
 from cosim.support.sizes import dims_of
 from model.dit.config import DiTConfig
 from model.dit.sampler import DDIM
@@ -39,6 +38,7 @@ from model.policy.skip_policy import Policy
 from radit import cli
 from tests.units import replay
 from tests.units.bench import in_shallow_stack
+from tests.units.replay import VERILOG_PORT
 
 STEPS = 2
 EAGER = Policy("radit", threshold=0.9, max_streak=3, last_dense=0)

@@ -16,7 +16,7 @@ COMMAND = "cosim --model dit-s-2 --blocks 1 --timesteps 2 --array 16x16 --policy
 def test_a_block_of_dit_s_2(tmp_path, capsys):
     assert cli.main([*COMMAND.split(), "--out", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
-    check, result = summary["check"], summary["radit"]
+    check, result = summary["check"], summary["results"]["radit"]
     assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)
     assert check["words_compared"] > 2 * 2 * 256 * 384 * 10 and check["decisions_compared"] == 2 * 2 * 2
     assert check["images_identical"] and check["counters_equal"]
