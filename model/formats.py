@@ -16,7 +16,8 @@ ACC_BITS = 32
 # Requantization: q = (acc + bias) * mult >> shift, rounded half up.
 BIAS_BITS = 32
 MULT_BITS = 16  # unsigned mantissa, normalized to [2**15, 2**16)
-SHIFT_BITS = 6  # 1 .. 63
+SHIFT_BITS = 6
+SHIFT_MAX = (1 << SHIFT_BITS) - 1  # 63; at least 1
 WIDE_BITS = 16  # a requantized value before it becomes int8: GELU input, score
 
 # Residual stream x and the gate that scales a branch (int8) into it.
@@ -46,6 +47,7 @@ COUNT_BITS = 24  # changed codes of one sub-block input
 # Dynamic Threshold Scaling Module.
 THRESHOLD_BITS = 16  # share of changed codes, Q0.16
 FACTOR_BITS = 8  # streak scale Q0.8, fluctuation factors Q1.7
+AVERAGE_SHIFT = 2  # the running average of a distance moves by a quarter of what it is off
 STREAK_BITS = 6  # reuses in a row; timesteps between two computed branches, up to 63
 
 # Error meter.
@@ -63,6 +65,7 @@ SLOPE_CUT = (GAIN_BITS - 1) + (INVERSE_BITS - 1) - SLOPE_FRAC  # bits of gain * 
 
 # Softmax: scores in log2 units, probabilities 0 .. 127 relative to the row's maximum.
 SCORE_FRAC = 6
+MAX_EXPONENT = 15  # powers of two below 2**-15 of the maximum count as none
 EXP_ROM_BITS = 15  # 127 * 2**8 at most
 EXP_ROM_FRAC = 8
 PROB_SUM_BITS = 20  # sum of up to 4096 probabilities of at most 127

@@ -31,6 +31,7 @@ from accel.interfaces.signals import flag, signed, word
 from accel.units.meter import COST_BITS
 from accel.units.ram import word_ram
 from model.formats import (
+    AVERAGE_SHIFT,
     COUNT_BITS,
     ERROR_CUT,
     ERROR_WEIGHT_BITS,
@@ -45,7 +46,6 @@ from model.formats import (
 from model.roms import GAP_INVERSE
 
 LATENCY = 9
-AVERAGE_SHIFT = 2
 STREAK_STEP_BITS = FACTOR_BITS + 1
 SCALED_BITS = THRESHOLD_BITS + STREAK_STEP_BITS
 FACTORED_BITS = SCALED_BITS  # 8 bits cut, 8 bits of factor

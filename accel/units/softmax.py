@@ -36,6 +36,7 @@ from model.formats import (
     EXP_ROM_BITS,
     EXP_ROM_FRAC,
     INT8_BITS,
+    MAX_EXPONENT,
     MULT_BITS,
     PROB_SUM_BITS,
     SCORE_FRAC,
@@ -46,7 +47,6 @@ from model.roms import EXP_ROM
 
 FIRST_LATENCY = 10
 EXP_STAGES = 6
-MAX_EXPONENT = 15
 EXPONENT_BITS = MAX_EXPONENT.bit_length()
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
-from model.formats import FACTOR_BITS, SLOPE_MAX, STREAK_BITS, THRESHOLD_BITS
+from model.formats import AVERAGE_SHIFT, FACTOR_BITS, SLOPE_MAX, STREAK_BITS, THRESHOLD_BITS
 from model.ops.meter import ERROR_MAX
 
-AVERAGE_SHIFT = 2
 GAP_MAX = (1 << STREAK_BITS) - 1
 THRESHOLD_MAX = (1 << THRESHOLD_BITS) - 1
 

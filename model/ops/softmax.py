@@ -8,11 +8,10 @@ their whole range however flat the row is.
 
 import torch
 
-from model.formats import EXP_ROM_FRAC, SCORE_FRAC, WIDE_BITS
+from model.formats import EXP_ROM_FRAC, MAX_EXPONENT, SCORE_FRAC, WIDE_BITS
 from model.ops.rounding import round_shift
 from model.roms import EXP_ROM
 
-MAX_EXPONENT = 15
 MASKED = -(1 << (WIDE_BITS - 1))
 _EXP = torch.tensor(EXP_ROM, dtype=torch.int64)
 
