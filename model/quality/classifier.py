@@ -138,22 +138,12 @@ def load_or_train_classifier(cache_dir: str | Path) -> DigitClassifier:
 
 
 def load_or_train(path: Path, kind: Callable[[], AnyClassifier], train: Callable[[], AnyClassifier]) -> AnyClassifier:
-    """Return the classifier whose weights `path` holds, or train it and write them there.
-
-    Raises:
-        UserError: the file does not hold the classifier's weights.
-    """
-    if not path.is_file():
-        classifier = train()
-        with replacing(path) as part:
-            save_file(classifier.state_dict(), part)
-        return classifier
+    """Return the classifier whose weights `path` holds; where it holds none, train it and write them there."""
     classifier = kind()
     try:
         classifier.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).split("\n")[0].rstrip(":.")
-        raise UserError(
-            f"Classifier file {path} cannot be used ({reason}): delete it, and it is trained anew."
-        ) from None
+    except (SafetensorError, OSError, RuntimeError):  # not there, damaged, or of another shape
+        classifier = train()
+        with replacing(path) as part:
+            save_file(classifier.state_dict(), part)
     return classifier.eval().requires_grad_(False)

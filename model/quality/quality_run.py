@@ -131,7 +131,7 @@ def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return found if found.get("hash") == settings_digest(settings) else None
+    return found if isinstance(found, dict) and found.get("hash") == settings_digest(settings) else None
 
 
 def settings_digest(settings: Settings) -> str:
@@ -248,7 +248,7 @@ def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
     """A few images or clips of one variant, on one thread."""
     torch.set_num_threads(1)
     kind, _, seed = variant.partition(" ")
-    dit, reference = _ready(settings.model, settings.steps, kind)
+    dit, reference = _model_and_reference(settings.model, settings.steps, kind)
     labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + count]
     if reference is None:
@@ -260,7 +260,7 @@ def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
 
 
 @cache
-def _ready(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
+def _model_and_reference(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
     """Model and, for integer variants, reference of a process."""
     dit = load_model(model)
     if kind == "float":
