@@ -55,4 +55,3 @@ class RunTables:
 
 
 POLICY_OFF = RunTables(policy_on=False)
-POLICY_ON = RunTables(policy_on=True)  # each sub-block encodes, compares and decides, none is forecast

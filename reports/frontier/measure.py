@@ -162,11 +162,11 @@ def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
     labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
     images, record = generate(one.reference(integer), dit, labels, noise, cfg=settings.cfg)
-    cycles, macs, counters = account(settings, one, integer, record.decisions)
+    cycles, macs, counters = costs_of(settings, one, integer, record.decisions)
     return Measured(images.numpy(), cycles, macs, counters, record.saturations)
 
 
-def account(
+def costs_of(
     settings: Settings, one: Candidate, integer: IntegerDiT, decisions: DecisionRecord
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Cycles (N,) and MACs (N,) of every image, and all counters, summed.

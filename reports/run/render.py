@@ -15,11 +15,10 @@ from model.policy.skip_policy import kind_of
 from model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
 from reports.energy.memory_plan import describe_plans
 from reports.run import plots
-from reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
+from reports.run.arrays import RunArrays
 from reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
 from reports.run.redundancy import ELSEWHERE, kind_rows
 from reports.run.schema import CycleModel, PolicyResult, Quality, Summary
-from reports.run.summary import load_summary
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 MAX_IMAGES = 10
@@ -90,15 +89,6 @@ def write_report(out: Path, summary: Summary, arrays: RunArrays | None) -> Path:
     path = out / REPORT_FILE
     write_file(path, render(summary, arrays))
     return path
-
-
-def rerender(out: Path) -> Path:
-    """Write report.html again from the summary.json and arrays.npz in ``out``.
-
-    Raises:
-        UserError: either file is missing or broken.
-    """
-    return write_report(out, load_summary(out / SUMMARY_FILE).compared(), load_arrays(out / ARRAYS_FILE))
 
 
 def count(value: float) -> str:

@@ -21,7 +21,7 @@ from reports.ablation.table import ablation_table
 from reports.ablation.variants import OURS, VARIANTS, chosen, crossing
 from reports.frontier import measure as frontier_measure
 from reports.frontier.candidates import Candidate
-from reports.frontier.measure import Settings, account
+from reports.frontier.measure import Settings, costs_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10
@@ -98,7 +98,7 @@ def test_what_detectors_are_charged():
     record = DecisionRecord(computed)
 
     def paid(text: str) -> dict[str, int]:
-        return account(settings, Candidate(text, 6), integer, record)[2]
+        return costs_of(settings, Candidate(text, 6), integer, record)[2]
 
     ours, path, order = paid("codes"), paid("path"), paid("codes:order=2")
     assert paid("codes:scope=sub-block")["history_reads"] == 12 * ours["history_reads"] > 0

@@ -9,7 +9,7 @@ from accel.dims import Dims, Group
 from model.errors import UserError
 from model.integer.decision_record import DecisionRecord
 from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
-from reports.cost.run_tables import POLICY_OFF, POLICY_ON, RunTables
+from reports.cost.run_tables import POLICY_OFF, RunTables
 from reports.cycles.cycle_model import predict
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
@@ -74,7 +74,7 @@ def test_hand_counted_case():
 
 
 def test_policy_adds_detection_only():
-    got = expected_counts(DIMS, BUILD, DENSE, POLICY_ON)
+    got = expected_counts(DIMS, BUILD, DENSE, RunTables(policy_on=True))
     detection = {"ccu_words": 96, "code_writes": 96, "code_reads": 96, "cache_writes": 96, "dtsm_ops": 4}
     assert got == BY_HAND | detection
 
@@ -83,7 +83,7 @@ def test_skipped_context_and_skipped_sub_block():
     computed = np.ones((2, 2, 2), bool)
     computed[1, 0, 1] = False  # one context's attention
     computed[1, 1, :] = False  # both contexts' MLP: no weights
-    got = expected_counts(DIMS, BUILD, DecisionRecord.of_image(computed), POLICY_ON)
+    got = expected_counts(DIMS, BUILD, DecisionRecord.of_image(computed), RunTables(policy_on=True))
     assert got["array_cycles"] == BY_HAND["array_cycles"] + 3 * 48 + 36 + 24 + 48
     assert got["weight_writes"] == BY_HAND["weight_writes"] + 108
     assert got["param_writes"] == BY_HAND["param_writes"] + 36

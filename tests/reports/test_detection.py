@@ -5,7 +5,7 @@ import pytest
 
 from cosim.support.sizes import build_for
 from reports.area.detection import TRAINED, PricedDecisions, _cost, spread
-from reports.cost.run_tables import POLICY_ON, RunTables
+from reports.cost.run_tables import RunTables
 from reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
 from reports.energy.energy_table import load_table
 from reports.project.project import config_of
@@ -31,7 +31,7 @@ def test_a_run_that_only_follows_pays_its_turns(rng):
 
 def test_comparing_costs_more(rng):
     record = made_up.decisions(rng)
-    every = cost(PricedDecisions(record, POLICY_ON, "made up"))
+    every = cost(PricedDecisions(record, RunTables(policy_on=True), "made up"))
     assert 0.003 < every.cycle_share < 0.1 and 0.003 < every.energy_share < 0.1
     first = np.broadcast_to(np.arange(12) > 0, record.computed.shape[1:3])
     once = cost(PricedDecisions(record, RunTables(True, follow=first), "made up"))

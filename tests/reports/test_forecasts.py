@@ -10,7 +10,7 @@ from model.ops.dtsm import DtsmRegisters, DtsmState, decide
 from model.ops.reuse import coefficient
 from reports.cost.counts import expected_counts
 from reports.cost.forecasts import slopes
-from reports.cost.run_tables import POLICY_ON, RunTables
+from reports.cost.run_tables import RunTables
 from tests.reports.test_counts import BUILD, DIMS
 
 ONE = 1 << (GAIN_BITS - 1)
@@ -53,6 +53,6 @@ def test_each_forecast_reads_a_second_branch():
     computed = np.ones((5, 2, 2), bool)
     computed[1, 0, 0] = computed[2, 1] = computed[4, 1, 1] = False  # the first has one branch behind it
     record = DecisionRecord.of_image(computed)
-    plain = expected_counts(DIMS, BUILD, record, POLICY_ON)
+    plain = expected_counts(DIMS, BUILD, record, RunTables(policy_on=True))
     found = expected_counts(DIMS, BUILD, record, RunTables(True, gains=np.full((5, 2), ONE)))
     assert found == plain | {"slope_reads": 3 * 24}

@@ -17,7 +17,7 @@ from radit.cli import main
 from reports.frontier import measure as frontier_measure
 from reports.frontier.candidates import FEWER, SWEEPS, Candidate, candidates
 from reports.frontier.frontier import run_frontier, worst_mse
-from reports.frontier.measure import Measured, Settings, account, key, measure
+from reports.frontier.measure import Measured, Settings, costs_of, key, measure
 from reports.frontier.schema import Frontier, FrontierPoint, winners
 
 SETTINGS = Settings("digits", samples=4, cfg=1.5, seed=0)
@@ -118,7 +118,7 @@ def test_detection_is_paid_for_what_is_watched():
     computed[0, 1::2] = False
     texts = ("fora:interval=2", "teacache:threshold=0.1", "blockl1:threshold=0.1", "radit:threshold=0.1")
     paid = [
-        account(SETTINGS, Candidate(text, 6), integer, DecisionRecord(computed))[2]["history_reads"] for text in texts
+        costs_of(SETTINGS, Candidate(text, 6), integer, DecisionRecord(computed))[2]["history_reads"] for text in texts
     ]
     assert paid[0] == 0 and [part / paid[3] for part in paid[1:]] == [1 / 12, 1 / 2, 1]
 
@@ -128,7 +128,7 @@ def test_a_forecast_reads_two_branches():
     computed = np.ones((1, 6, 12, 2), bool)
     computed[0, 3] = False
     fora, taylor = (
-        account(SETTINGS, Candidate(t, 6), integer, DecisionRecord(computed))[2] for t in ("fora", "taylorseer")
+        costs_of(SETTINGS, Candidate(t, 6), integer, DecisionRecord(computed))[2] for t in ("fora", "taylorseer")
     )
     assert taylor["slope_reads"] == taylor["cache_reads"] == fora["cache_reads"] > fora["slope_reads"] == 0
 

@@ -12,7 +12,8 @@ from model.errors import UserError
 from reports.run.arrays import write_arrays
 from reports.run.pictures import pixels
 from reports.run.plots import ENERGY_GROUPS
-from reports.run.render import quality_rows, render, rerender
+from reports.run.render import quality_rows, render
+from reports.run.runs import rerun_report
 from reports.run.summary import write_summary
 from tests.reports import made_up
 
@@ -120,10 +121,11 @@ def test_rendering_again_gives_the_same_page(tmp_path, rng, clips):
     summary = made_up.clip_summary(rng) if clips else made_up.summary(rng)
     arrays = made_up.clip_arrays(rng) if clips else made_up.arrays(rng)
     with pytest.raises(UserError, match="radit demo"):
-        rerender(tmp_path)
+        rerun_report(run=tmp_path, table="default", readme=None)
     write_summary(tmp_path / "summary.json", summary)
     write_arrays(tmp_path / "arrays.npz", arrays)
-    assert rerender(tmp_path).read_text() == render(summary, arrays)
+    page = rerun_report(run=tmp_path, table="default", readme=None)
+    assert page.read_text() == render(summary, arrays)
 
 
 def test_every_component_belongs_to_a_group(rng):
