@@ -191,9 +191,9 @@ class Scoreboard:
         self, image: int, timestep: int, capture: StageCapture, expected: dict[str, Words], trace: Trace
     ) -> Comparison:
         """Compare one sub-block of one image with its ``expected_words``. Returns this sub-block's check."""
-        at = Place(image, timestep, capture.sub_block)
-        check = self._compare_words(at, expected, trace)
-        decided = self._compare_decisions(check, at, capture, trace)
+        origin = Place(image, timestep, capture.sub_block)
+        check = self._compare_words(origin, expected, trace)
+        decided = self._compare_decisions(check, origin, capture, trace)
         wrong = [place for place in (check.first, decided) if place]
         check.first = min(wrong, key=lambda place: ORDER.index(place.stage), default=None)
         self.check.add(check)
@@ -206,19 +206,19 @@ class Scoreboard:
         self.check.add(check)
         return check
 
-    def _compare_words(self, at: Place, expected: dict[str, Words], trace: Trace) -> Comparison:
+    def _compare_words(self, origin: Place, expected: dict[str, Words], trace: Trace) -> Comparison:
         """Count all stages' words; ``first`` is the first that differs in the order of the stages."""
         found = {name: trace.drain_data[trace.drain_kind == kind] for name, kind in DRAIN_KINDS.items()}
         found |= {"prob": trace.prob_data, "x": trace.x_data, "a": trace.act_data}
         nothing = Words(np.zeros((0, self.build.rows), np.int16))
         check = Comparison()
         for name in STAGES:
-            place = self._compare_stage(check, at, name, expected.get(name, nothing), found[name])
+            place = self._compare_stage(check, origin, name, expected.get(name, nothing), found[name])
             check.first = check.first or place
         return check
 
     def _compare_stage(
-        self, check: Comparison, at: Place, name: str, expected: Words, found: np.ndarray
+        self, check: Comparison, origin: Place, name: str, expected: Words, found: np.ndarray
     ) -> Place | None:
         """Count a stage's words; returns the first that differs."""
         whole = expected.data
@@ -236,9 +236,9 @@ class Scoreboard:
             return None
         word, lane = (int(i) for i in np.argwhere(differs)[0]) if differs.any() else (shared, 0)
         values = [int(words[word, lane]) if word < len(words) else None for words in (whole, found)]
-        return replace(at, stage=name, word=word, lane=lane, expected=values[0], found=values[1])
+        return replace(origin, stage=name, word=word, lane=lane, expected=values[0], found=values[1])
 
-    def _compare_decisions(self, check: Comparison, at: Place, capture: StageCapture, trace: Trace) -> Place | None:
+    def _compare_decisions(self, check: Comparison, origin: Place, capture: StageCapture, trace: Trace) -> Place | None:
         """Count the decisions and their metric; returns the first that differs."""
         due = self.dims.contexts if capture.decided else 0
         parts = (
@@ -260,4 +260,4 @@ class Scoreboard:
         context = int(np.argmax(wrong)) if wrong.any() else same
         part = int(np.argmax(differs[:, context])) if context < same and differs[:, context].any() else 1
         values = [int(side[context]) if context < len(side) else None for side in pairs[part]]
-        return replace(at, stage=DECISIONS[part], word=context, expected=values[0], found=values[1])
+        return replace(origin, stage=DECISIONS[part], word=context, expected=values[0], found=values[1])

@@ -164,10 +164,10 @@ def calibrate(
     from radit.terminal.calibration import show_calibration, told_trials
 
     since = time.perf_counter()
-    with told_trials() as tell:
+    with told_trials() as on_point:
         stored = run_calibrate(
             model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
-            threshold_only=threshold_only, start=start, radit=radit, tell=tell,
+            threshold_only=threshold_only, start=start, radit=radit, on_point=on_point,
         )  # fmt: skip
     show_calibration(stored, out or policy_path(model), time.perf_counter() - since)
     return 0

@@ -203,9 +203,9 @@ def observe(
     for index, block in enumerate(dit.blocks):
         vectors = modulation[:, index]
         parts = (_attention, block.attention_input, vectors[:, 2]), (_mlp, block.mlp_input, vectors[:, 5])
-        for s, (branch_of, given, gate) in enumerate(parts, 2 * index):
+        for s, (branch_of, input_of, gate) in enumerate(parts, 2 * index):
             x = x if streams is None else streams[s]
-            act = given(x, vectors)
+            act = input_of(x, vectors)
             branch, ranges = branch_of(block, act, tail)
             ranges |= {"act": _per_channel(act, tail), "act_rms": act.square().mean((0, 1)).sqrt()}
             ranges["branch"] = _per_channel(branch, tail)

@@ -44,12 +44,12 @@ from model.formats import (
     MOD_BITS,
     MULT_BITS,
     SCORE_FRAC,
+    SHIFT_MAX,
     X_BITS,
 )
 from model.integer.calibration import Calibration
 from model.integer.integer_dit import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock
 
-SHIFT_MAX = 63
 HEADROOM = 2.0  # of every 16-bit format over its calibrated maximum
 SMALLEST_SHARE = 1e-4  # a channel's range is at least this share of the largest channel's
 SMALLEST_INPUT_SHARE = 2.0**-4  # the same of modulated inputs: 16-bit modulation must hold all channels
@@ -151,10 +151,10 @@ def quantize_linear(weight: Tensor, bias: Tensor, scale_in: Tensor, scale_out: T
 
 
 def _quantize_attention(
-    config: DiTConfig, block: Block, ranges: Calibration, index: int, given: Input, branch: Tensor
+    config: DiTConfig, block: Block, ranges: Calibration, index: int, modulated: Input, branch: Tensor
 ) -> tuple[SubBlock, Header]:
     """Attention of block `index`; branch (D,) are integer steps in real units."""
-    act, share = given
+    act, share = modulated
     wq, wk, wv = (block.attn.qkv.weight.double() * share).chunk(3)
     bq, bk, bv = block.attn.qkv.bias.double().chunk(3)
     scale_q, scale_k = _balanced(ranges.q[:, index].double(), ranges.k[:, index].double())
@@ -176,10 +176,10 @@ def _quantize_attention(
 
 
 def _quantize_mlp(
-    config: DiTConfig, block: Block, ranges: Calibration, index: int, given: Input, branch: Tensor
+    config: DiTConfig, block: Block, ranges: Calibration, index: int, modulated: Input, branch: Tensor
 ) -> tuple[SubBlock, Header]:
     """MLP of block `index`; branch (D,) are integer steps in real units."""
-    act, share = given
+    act, share = modulated
     largest = ranges.h[:, index].double()
     equal = shares(largest, SMALLEST_HIDDEN_SHARE)
     hidden = _scale((largest / equal).amax(1))

@@ -46,7 +46,7 @@ from model.policy.skip_policy import Policy, dense, forecast, parse_policy, radi
 from model.quality.measures import squared_errors
 from model.tuning.error_meter import fit_meter, fit_weights, injected
 from model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
-from model.tuning.skipping_ranges import largest, visited_ranges, widened
+from model.tuning.skipping_ranges import largest, skipping_ranges, widened
 
 PIECE = 24  # images of one task at most
 ROUNDS, ALONE, SOUGHT = 125, 10, 25  # evaluations, about: two rounds, a threshold alone, a baseline beside either
@@ -75,7 +75,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Ready:
+class LoadedModel:
     """What a process needs of them."""
 
     dit: DiT
@@ -90,12 +90,12 @@ class Bench:
     Args:
         images: which.
         jobs: processes.
-        tell: receives every point.
+        on_point: receives every point.
     """
 
-    def __init__(self, images: Images, jobs: int, tell: Callable[[Point], None]) -> None:
-        self.images, self._jobs, self._tell = images, jobs, tell
-        self.integer = ready(images).integer
+    def __init__(self, images: Images, jobs: int, on_point: Callable[[Point], None]) -> None:
+        self.images, self._jobs, self._on_point = images, jobs, on_point
+        self.integer = loaded_model(images).integer
         self._known: dict[Policy, Point] = {}
         self._dense = torch.cat([part[0] for part in self.over(_generated, dense())])
         self._macs = self.integer.config.sub_block_macs()
@@ -107,7 +107,7 @@ class Bench:
         stop = self.images.count if stop is None else stop
         size = min(PIECE, math.ceil((stop - start) / self._jobs))
         pieces = [(left, min(left + size, stop)) for left in range(start, stop, size)]
-        tasks = (delayed(_alone)(work, self.images, *piece, *arguments) for piece in pieces)
+        tasks = (delayed(_on_one_thread)(work, self.images, *piece, *arguments) for piece in pieces)
         return list(Parallel(n_jobs=min(self._jobs, len(pieces)))(tasks))
 
     def evaluate(self, policy: Policy, share: float = 1.0) -> Point:
@@ -117,7 +117,7 @@ class Bench:
         if have < wanted:
             more = self._run(policy, have, wanted)
             point = self._known[policy] = more if point is None else point.joined(more)
-            self._tell(point)
+            self._on_point(point)
         assert point is not None
         return point.first(wanted)
 
@@ -133,7 +133,7 @@ class Bench:
 def run_calibrate(
     *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
     threshold_only: bool = False, start: str | None = None, radit: str | None = None,
-    tell: Callable[[Point | None, int], object] = lambda point, expected: None,
+    on_point: Callable[[Point | None, int], object] = lambda point, expected: None,
 ) -> StoredPolicy:  # fmt: skip
     """Search, fit and store; or, with `threshold_only`, move a policy's threshold alone to the target.
 
@@ -141,36 +141,36 @@ def run_calibrate(
         start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
             `threshold_only` what is stored.
         radit: text of the baseline, which is then measured as it is; None: the one of `BASELINES` that saves most.
-        tell: receives None when the work begins, then every point; and about how many points there will be.
+        on_point: receives None when the work begins, then every point; and about how many points there will be.
 
     Raises:
         UserError: a bad target, start or baseline, a seed that evaluations use, an unknown model, or a target that it
             does not reach.
     """
     wanted = parse_target(target)
-    begin, own = _given(start, "--start", "forecast"), _given(radit, "--radit", "radit")
+    begin, own = _own_policy(start, "--start", "forecast"), _own_policy(radit, "--radit", "radit")
     if seed < FIRST_SEED:
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
     path = out or policy_path(model)
-    given = Images(model, steps, cfg, images, seed)
+    chosen = Images(model, steps, cfg, images, seed)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
     expected = usual + (SOUGHT if own is None else 0)
 
-    def told(point: Point) -> None:
-        tell(point, expected)
+    def count_point(point: Point) -> None:
+        on_point(point, expected)
 
-    tell(None, expected)
-    found = find(given, begin, wanted, jobs or os.cpu_count() or 1, told)
+    on_point(None, expected)
+    found = find(chosen, begin, wanted, jobs or os.cpu_count() or 1, count_point)
     kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
     baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
-    stored = _metered(found, baseline, target, start)
+    stored = _with_meter(found, baseline, target, start)
     if found.ranges is not None:
-        save_calibration(calibration_path(out or str(find_checkpoint(model))), _loaded(found.ranges))
+        save_calibration(calibration_path(out or str(find_checkpoint(model))), _read_ranges(found.ranges))
     write_json(path, stored)
     return stored
 
 
-def _given(text: str | None, option: str, name: str) -> Policy | None:
+def _own_policy(text: str | None, option: str, name: str) -> Policy | None:
     """The policy of an option, which must have that name."""
     if text is None:
         return None
@@ -183,28 +183,28 @@ def _given(text: str | None, option: str, name: str) -> Policy | None:
     return policy
 
 
-def ready(images: Images) -> Ready:
+def loaded_model(images: Images) -> LoadedModel:
     """Model, quantized, and the images' labels and noise; the last one is kept."""
-    return _ready(images)
+    return _load_once(images)
 
 
 @lru_cache(maxsize=1)
-def _ready(images: Images) -> Ready:
+def _load_once(images: Images) -> LoadedModel:
     dit = load_model(images.model)
     ranges = _ranges(dit, images)
     integer = quantize(dit, ranges, DDIM(images.steps))
     y = torch.arange(images.count) % dit.config.num_classes
-    return Ready(dit, integer, y, make_noise(dit.config, images.count, images.seed))
+    return LoadedModel(dit, integer, y, make_noise(dit.config, images.count, images.seed))
 
 
 def _ranges(dit: DiT, images: Images) -> Calibration:
     """The ranges to quantize with."""
     if images.ranges is None:
         return load_or_calibrate(dit, find_checkpoint(images.model), images.steps)
-    return _loaded(images.ranges)
+    return _read_ranges(images.ranges)
 
 
-def _loaded(ranges: Path) -> Calibration:
+def _read_ranges(ranges: Path) -> Calibration:
     """What a file that was written here holds."""
     found = load_calibration(ranges)
     assert found is not None, ranges
@@ -212,7 +212,7 @@ def _loaded(ranges: Path) -> Calibration:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A point, the bench that it was found on, new ranges to store (None: the model's own stay), see `StoredPolicy`."""
 
     point: Point
@@ -222,34 +222,40 @@ class Found:
     tried: dict[str, Achieved]
 
 
-def _threshold(given: Images, start: Policy | None, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+def _threshold(
+    images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
+) -> SearchResult:
     """The policy to start from, the stored or the default one, at the threshold that meets the target, on the model's
     own ranges."""
-    bench = Bench(given, jobs, tell)
-    before = load_policy(given.model, bench.integer)
+    bench = Bench(images, jobs, on_point)
+    before = load_policy(images.model, bench.integer)
     point = hit(bench.evaluate, start or (forecast() if before is None else before.policy), target)
     widened, tried = (False, {}) if before is None else (before.widened, {} if start else before.tried)
-    return Found(point, bench, None, widened, tried)
+    return SearchResult(point, bench, None, widened, tried)
 
 
-def _rounds(given: Images, start: Policy | None, target: Target, jobs: int, tell: Callable[[Point], None]) -> Found:
+def _rounds(
+    images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
+) -> SearchResult:
     """The better point of both rounds."""
-    first = Bench(given, jobs, tell)
+    first = Bench(images, jobs, on_point)
     one = search(first.evaluate, start or forecast(), target)
     path = _widen(first, one.policy)
-    second = Bench(replace(given, ranges=path), jobs, tell)
+    second = Bench(replace(images, ranges=path), jobs, on_point)
     two = search(second.evaluate, one.policy, target, AGAIN)
     tried = {"as calibrated": _achieved(one), "widened": _achieved(two)}
     gained, doubt = gain(two, one, tilt=1.0)
-    stays = find_checkpoint(given.model) is None  # nowhere to store ranges
+    stays = find_checkpoint(images.model) is None  # nowhere to store ranges
     if stays or gained <= doubt:
-        return Found(one, first, None, widened=False, tried=tried)
-    return Found(two, second, path, widened=True, tried=tried)
+        return SearchResult(one, first, None, widened=False, tried=tried)
+    return SearchResult(two, second, path, widened=True, tried=tried)
 
 
 def _widen(bench: Bench, policy: Policy) -> Path:
     """File of the ranges that include what the policy visits."""
-    found = widened(_ranges(ready(bench.images).dit, bench.images), largest(bench.over(_visited, policy)), policy)
+    found = widened(
+        _ranges(loaded_model(bench.images).dit, bench.images), largest(bench.over(_skipping_ranges, policy)), policy
+    )
     path = CACHE / f"{found.digest.replace('+', '-')[-33:]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_calibration(path, found)
@@ -263,10 +269,10 @@ def _baseline(bench: Bench, target: Target) -> Point:
     return max(kept, key=lambda point: point.mac_reduction) if kept else min(points, key=lambda point: point.mse)
 
 
-def _metered(found: Found, baseline: Point, target: str, start: str | None) -> StoredPolicy:
+def _with_meter(found: SearchResult, baseline: Point, target: str, start: str | None) -> StoredPolicy:
     """Both points, the found one with its error meter, for storing."""
     point, bench = found.point, found.bench
-    images, here = bench.images, ready(bench.images)
+    images, loaded = bench.images, loaded_model(bench.images)
     errors = torch.cat(bench.over(_injected, point.policy), 1)
     weights = fit_weights(errors, point.shares, images.cfg)
     policy, meter = replace(point.policy, error_weights=weights), None
@@ -275,8 +281,8 @@ def _metered(found: Found, baseline: Point, target: str, start: str | None) -> S
         meter = fit_meter(policy, [point, *map(bench.evaluate, others)], errors, images.cfg)
     return StoredPolicy(
         model=images.model,
-        weights=model_digest(here.dit),
-        integer_model=here.integer.digest(),
+        weights=model_digest(loaded.dit),
+        integer_model=loaded.integer.digest(),
         steps=images.steps,
         cfg=images.cfg,
         images=images.count,
@@ -297,34 +303,34 @@ def _achieved(point: Point) -> Achieved:
     return Achieved(mac_reduction=round(point.mac_reduction, 4), mse=float(f"{point.mse:.4g}"))
 
 
-def _alone(work: Callable[..., Result], *arguments: Any) -> Result:
+def _on_one_thread(work: Callable[..., Result], *arguments: Any) -> Result:
     """On one thread: float results must not depend on where it runs."""
     torch.set_num_threads(1)
     return work(*arguments)
 
 
-def _part(images: Images, start: int, stop: int) -> tuple[Ready, Tensor, Tensor]:
+def _part(images: Images, start: int, stop: int) -> tuple[LoadedModel, Tensor, Tensor]:
     """What is needed, labels and noise of a piece."""
-    found = ready(images)
+    found = loaded_model(images)
     return found, found.y[start:stop], found.noise[start:stop]
 
 
 def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, DecisionRecord, Tensor]:
     """Images (n, C, H, W), decisions, and changed codes of what was reused, shares (steps, n, contexts)."""
-    here, y, noise = _part(images, start, stop)
+    loaded, y, noise = _part(images, start, stop)
     pictures, record = generate(
-        Reference(here.integer, policy.tables(here.integer)), here.dit, y, noise, cfg=images.cfg, chunk=PIECE
+        Reference(loaded.integer, policy.tables(loaded.integer)), loaded.dit, y, noise, cfg=images.cfg, chunk=PIECE
     )
-    codes = here.integer.config.tokens * here.integer.config.hidden_size
+    codes = loaded.integer.config.tokens * loaded.integer.config.hidden_size
     reused = torch.from_numpy(~record.decisions.computed)
     return pictures, record.decisions, (record.counts * reused).sum(2).transpose(0, 1).double() / codes
 
 
-def _visited(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:
-    here, y, noise = _part(images, start, stop)
-    return visited_ranges(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
+def _skipping_ranges(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:
+    loaded, y, noise = _part(images, start, stop)
+    return skipping_ranges(loaded.dit, Reference(loaded.integer, policy.tables(loaded.integer)), y, noise, images.cfg)
 
 
 def _injected(images: Images, start: int, stop: int, policy: Policy) -> Tensor:
-    here, y, noise = _part(images, start, stop)
-    return injected(here.dit, Reference(here.integer, policy.tables(here.integer)), y, noise, images.cfg)
+    loaded, y, noise = _part(images, start, stop)
+    return injected(loaded.dit, Reference(loaded.integer, policy.tables(loaded.integer)), y, noise, images.cfg)

@@ -177,15 +177,15 @@ def gain(new: Point, old: Point, tilt: float) -> tuple[float, float]:
 
 def moves(policy: Policy, factor: float) -> Iterator[Callable[[Policy], list[Policy]]]:
     """Yield the coordinates: each gives the changes of a policy to try, the first that gains is taken."""
-    yield lambda given: [replace(given, first_dense=3 - given.first_dense)] if given.first_dense in (1, 2) else []
-    yield lambda given: [
-        replace(given, max_streak=given.max_streak + more)
+    yield lambda policy: [replace(policy, first_dense=3 - policy.first_dense)] if policy.first_dense in (1, 2) else []
+    yield lambda policy: [
+        replace(policy, max_streak=policy.max_streak + more)
         for more in STREAKS
-        if 1 <= given.max_streak + more <= LONGEST
+        if 1 <= policy.max_streak + more <= LONGEST
     ]
-    yield lambda given: [replace(given, reach=_rounded(min(given.reach * by, 8.0))) for by in (1 / factor, factor)]
+    yield lambda policy: [replace(policy, reach=_rounded(min(policy.reach * by, 8.0))) for by in (1 / factor, factor)]
     for knot in reversed(range(len(policy.schedule))):
-        yield lambda given, knot=knot: [_scaled(given, knot, by) for by in (factor, 1 / factor)]  # type: ignore[misc]
+        yield lambda policy, knot=knot: [_scaled_knot(policy, knot, by) for by in (factor, 1 / factor)]  # type: ignore[misc]
 
 
 def _sweep(evaluate: Evaluate, point: Point, target: Target, factor: float) -> Point:
@@ -217,13 +217,13 @@ def _reaches(evaluate: Evaluate, policy: Policy, target: Target) -> bool:
 
 def _tilt(evaluate: Evaluate, point: Point) -> float:
     """Slope of the logarithm of the error over that of the MAC reduction, when the threshold grows."""
-    less, more = (evaluate(_at(point.policy, by)) for by in (1 / GROWTH, GROWTH))
+    less, more = (evaluate(_scaled_threshold(point.policy, by)) for by in (1 / GROWTH, GROWTH))
     span = math.log(more.mac_reduction / less.mac_reduction)
     rise = 2 * math.log(more.root / less.root)
     return min(max(rise / span, TILTS[0]), TILTS[1]) if span > 0 else TILTS[0]
 
 
-def _at(policy: Policy, factor: float) -> Policy:
+def _scaled_threshold(policy: Policy, factor: float) -> Policy:
     """The policy at another threshold."""
     return replace(policy, threshold=round(min(policy.threshold * factor, 1.0), 5))
 
@@ -234,7 +234,7 @@ def _with_knots(policy: Policy) -> Policy:
     return replace(policy, schedule=tuple(map(_rounded, knots)), start=1.0, end=1.0)
 
 
-def _scaled(policy: Policy, knot: int, factor: float) -> Policy:
+def _scaled_knot(policy: Policy, knot: int, factor: float) -> Policy:
     """The policy with one knot changed."""
     assert isinstance(policy.schedule, tuple)
     knots = [_rounded(value * factor) if place == knot else value for place, value in enumerate(policy.schedule)]

@@ -26,7 +26,7 @@ Ranges = dict[str, Tensor]
 
 
 @torch.no_grad()
-def visited_ranges(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg: float) -> Ranges:
+def skipping_ranges(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg: float) -> Ranges:
     """Return the ranges of `Calibration` that images of labels y (N,) and noise visit under a policy."""
     integer, tokens = reference.integer, reference.integer.config.tokens
     host = Host(dit, integer, y, noise, cfg, reference.tokens)

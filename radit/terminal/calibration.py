@@ -19,7 +19,7 @@ def told_trials() -> Iterator[Callable[[Point | None, int], None]]:
     progress = Progress(*columns, TimeElapsedColumn())
     bar = progress.add_task("dense images")
 
-    def tell(point: Point | None, expected: int) -> None:
+    def show_point(point: Point | None, expected: int) -> None:
         if point is None:
             progress.update(bar, total=expected)
             progress.start()
@@ -31,7 +31,7 @@ def told_trials() -> Iterator[Callable[[Point | None, int], None]]:
         progress.update(bar, advance=1, description=text, total=max(expected, done))
 
     try:
-        yield tell
+        yield show_point
     finally:
         if progress.live.is_started:
             progress.stop()

@@ -43,7 +43,7 @@ class Work:
         cached: (timestep, sub-block, context) whose branch was cached; of streams, (timestep, context).
         reused: the same, that took what was cached.
         forecast: those of them that also took the one before, for a forecast.
-        given: (timestep, context) whose x came from the cache.
+        cached_x: (timestep, context) whose x came from the cache.
         decisions: (timestep, sub-block, context) that were decided.
         encoded: (timestep, sub-block, context) whose input was encoded.
         compared: those of them after the first timestep, compared with the codes kept.
@@ -62,7 +62,7 @@ class Work:
     cached: int
     reused: int
     forecast: int
-    given: int
+    cached_x: int
     decisions: int
     encoded: int
     compared: int
@@ -97,7 +97,7 @@ class Work:
             cached=int(results.sum()),
             reused=int((~results).sum()),
             forecast=int((slopes(record, tables.gains)[:, :, : results.shape[2]] > 0).sum()),
-            given=int((~results).sum()) if stream else 0,
+            cached_x=int((~results).sum()) if stream else 0,
             decisions=results.size,
             encoded=record.images * int(encoding.sum()) * contexts,
             compared=record.images * int(encoding[1:].sum()) * contexts,
@@ -298,7 +298,7 @@ def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
         "residual_words": inner + words,
         "x_in_words": words,
         "x_out_words": words,
-        "x_reads": inner - work.given * dims.sub_block_words(build),
+        "x_reads": inner - work.cached_x * dims.sub_block_words(build),
         "x_writes": inner,
         "fifo_writes": queued,
         "fifo_reads": queued,

@@ -149,21 +149,23 @@ class TimestepSequencer:
             for part in (decisions, forecasts)
         )
         phases = dict.fromkeys(PHASES, 0.0)
-        at = Progress()
+        state = Progress()
         for sub_block, (decision, follows) in enumerate(zip(computed, np.frombuffer(follow, bool), strict=True)):
-            for phase, cycles in self._sub_block(at, sub_block, decision, bool(follows), first_step, known).items():
+            for phase, cycles in self._sub_block(state, sub_block, decision, bool(follows), first_step, known).items():
                 phases[phase] += cycles
-            at.forecast = _contexts(forecast[sub_block])
+            state.forecast = _contexts(forecast[sub_block])
             if self._stream_scope and not decision.any():
                 break
-        start = self._start(at)
-        times = self._pass(Pass(at.reused, at.forecast, last=True, stream_scope=self._stream_scope))
+        start = self._start(state)
+        times = self._pass(Pass(state.reused, state.forecast, last=True, stream_scope=self._stream_scope))
         written = start + times.written
-        phases["pass"] += max(start + times.done + DONE_TO_FINISH, at.history, at.branch, written) + 1 - at.load
+        phases["pass"] += (
+            max(start + times.done + DONE_TO_FINISH, state.history, state.branch, written) + 1 - state.load
+        )
         return {phase: round(cycles) for phase, cycles in phases.items()}
 
     def _sub_block(
-        self, at: Progress, sub_block: int, decision: np.ndarray, follows: bool, first_step: bool, known: bool
+        self, state: Progress, sub_block: int, decision: np.ndarray, follows: bool, first_step: bool, known: bool
     ) -> dict[str, float]:
         """Pass and engine of a sub-block; moves ``at`` to the next one. Returns cycles by phase."""
         active, reused = _contexts(decision), _contexts(~decision)
@@ -171,16 +173,16 @@ class TimestepSequencer:
         settled = self._stream_scope and sub_block > 0  # by sub-block 0
         known = known or settled
         led = FOLLOW + len(decision) * TURN if follows and not settled else 0
-        cached, forecast = ((), ()) if self._stream_scope else (at.reused, at.forecast)
+        cached, forecast = ((), ()) if self._stream_scope else (state.reused, state.forecast)
         todo = Pass(
             cached, forecast, ahead=led, light=follows and not active, detect=compares,
             with_history=compares and not first_step,
         )  # fmt: skip
-        start, times = self._start(at) + led, self._pass(todo)
-        load, at.load, at.fetched = at.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
-        at.reused = reused
+        start, times = self._start(state) + led, self._pass(todo)
+        load, state.load, state.fetched = state.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
+        state.reused = reused
         if not active:
-            return {"pass": at.load - load}
+            return {"pass": state.load - load}
         engine = start + times.done + DONE_TO_ENGINE
         if follows and not settled:
             asked = start + (active[0] + 1 - len(decision)) * TURN - LAST_TURN_TO_PASS
@@ -188,15 +190,15 @@ class TimestepSequencer:
             asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
         traffic = self._traffic(todo, -1 if known or follows else active[0], len(active))
         spans, written = self._engine(sub_block % 4, active, asked - engine, traffic)
-        at.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
-        at.branch, at.history = engine + written, engine + (self._history(len(active)) if compares else 0.0)
-        return {"pass": at.load - load - sum(spans.values())} | spans
+        state.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
+        state.branch, state.history = engine + written, engine + (self._history(len(active)) if compares else 0.0)
+        return {"pass": state.load - load - sum(spans.values())} | spans
 
-    def _start(self, at: Progress) -> float:
+    def _start(self, state: Progress) -> float:
         """Start pulse of the pass."""
         beats = self._beats * self._memory.spacing(BEAT_BYTES)
-        loaded = at.fetched + COMMAND_TO_STREAM + self._memory.latency + beats
-        return max(at.load + GUARD, loaded, at.history) + LOAD_TO_PASS
+        loaded = state.fetched + COMMAND_TO_STREAM + self._memory.latency + beats
+        return max(state.load + GUARD, loaded, state.history) + LOAD_TO_PASS
 
     def _history(self, contexts: int) -> float:
         """Cycles from the engine's start until the codes of ``contexts`` are written."""

@@ -171,9 +171,11 @@ def roofline_plot(summary: Summary) -> str:
             roof = np.minimum(1.0, grid / line.bytes_per_peak_cycle)
             axis.plot(grid, roof, color=color, linewidth=1, linestyle=(0, (5, 3)), label=f"{name}: roofline")
             axis.plot(line.bandwidth, line.utilization, color=color, linewidth=1.8, label=f"{name}: cycle model")
-            at = summary.memory.bandwidth or line.bandwidth[-1]
+            bandwidth = summary.memory.bandwidth or line.bandwidth[-1]
             label = f"{name}: measured" + ("" if summary.memory.bandwidth else ", unlimited memory")
-            axis.plot(at, result.mac_utilization, "o", color=color, markeredgecolor="white", markersize=9, label=label)
+            axis.plot(
+                bandwidth, result.mac_utilization, "o", color=color, markeredgecolor="white", markersize=9, label=label
+            )
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -23,11 +23,11 @@ from model.policy.meter_model import guidance_weights
 from model.policy.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
 from model.policy.skip_policy import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
 from model.tuning import calibrate_run
-from model.tuning import skipping_ranges as visited
+from model.tuning import skipping_ranges as ranges_module
 from model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
 from model.tuning.error_meter import fit_weights, injected
 from model.tuning.search import SWEEPS, Target, hit
-from model.tuning.skipping_ranges import visited_ranges, widened
+from model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
 
@@ -122,7 +122,7 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
     trials: list[Policy | None] = []
     given = calibrated(
         checkpoint, **options, radit=text, out=out,
-        tell=lambda point, expected: trials.append(point and point.policy),
+        on_point=lambda point, expected: trials.append(point and point.policy),
     )  # fmt: skip
     assert trials[0] is None and trials.count(given.radit) == 1
     moved = calibrated(checkpoint, **options, out=tmp_path / "moved.json")
@@ -281,9 +281,9 @@ def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, 
     noise = make_noise(integer.config, 2, 1000)
     crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0, scope="timestep")
     before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
-    ranges = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
-    monkeypatch.setattr(visited, "observe", lambda dit, x, modulation, streams=None: observe(dit, x, modulation))
-    images_alone = visited_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
+    ranges = skipping_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
+    monkeypatch.setattr(ranges_module, "observe", lambda dit, x, modulation, streams=None: observe(dit, x, modulation))
+    images_alone = skipping_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
     assert all(bool((found >= images_alone[name]).all()) for name, found in ranges.items())
     assert bool((ranges["act"] > images_alone["act"]).any())
     after = widened(before, ranges, crude)
