@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from house import MOST_ARGUMENTS, MOST_LINES, House, beyond
+from house import MOST_ARGUMENTS, MOST_COLUMNS, MOST_LINES, House, beyond
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -72,6 +72,11 @@ def test_files_are_short():
 def test_functions_are_short():
     """Without their docstrings; a block's processes count by themselves."""
     assert beyond(House(ROOT).function_lines(), MOST_LINES) == []
+
+
+def test_lines_of_documents_are_short():
+    """Generated tables too."""
+    assert beyond(House(ROOT).markdown_columns(), MOST_COLUMNS) == []
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -20,7 +20,7 @@ BESIDE = ("radit", "tools")  # no layers, but code whose functions count
 MOST_ARGUMENTS, MOST_FILES, MOST_LINES, MOST_COLUMNS = 12, 15, 60, 120
 NAME_WIDTH, COLUMN_WIDTH, SHOWN = 44, 12, 5
 ARITHMETIC = ("units", "ops")  # flat ports, a file each
-NOT_OURS = {".venv", ".tox", "build", "node_modules", ".git"}
+NOT_OURS = {"build", "node_modules"}  # and what begins with a dot
 
 
 class Sized(NamedTuple):
@@ -114,12 +114,15 @@ class House:
 
     def markdown_columns(self) -> list[Sized]:
         """Of every line of every document, most first."""
-        documents = (path for path in self.root.rglob("*.md") if not NOT_OURS & set(path.relative_to(self.root).parts))
+        documents = (path for path in self.root.rglob("*.md") if self._is_ours(path.relative_to(self.root).parts))
         return _largest(
             Sized(len(line), self._place(path, number))
             for path in documents
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         )
+
+    def _is_ours(self, parts: tuple[str, ...]) -> bool:
+        return not any(part in NOT_OURS or part.startswith(".") for part in parts)
 
     def width_literals(self) -> list[str]:
         """Places in the hardware where a width stands as a number."""
