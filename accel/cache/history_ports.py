@@ -8,7 +8,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum
 
 from accel.cache.context_reader import context_reader
 from accel.interfaces.memory_ports import ReadPort
-from accel.interfaces.signals import address, dim, flag, word
+from accel.interfaces.signals import address, bit_set, dim, flag
 from accel.memory.on_chip import narrow_memory
 from model.formats import CODE_BITS
 
@@ -84,7 +84,7 @@ def history_ports(clk, aresetn, control, progress, mode, computes, code_write, c
     """
     CONTEXTS = config.max_contexts
     start_read, start_write = flag(), flag()
-    all_contexts = word(config.max_contexts)
+    all_contexts = bit_set(config.max_contexts)
     code_addr = address()
     code_read = ReadPort(config.rows * CODE_BITS)
 

@@ -1,7 +1,7 @@
 """Between the skip controller and the rest of the machine: what is asked, what is decided, for which contexts."""
 
 from accel.config import BuildConfig
-from accel.interfaces.signals import dim, flag, word
+from accel.interfaces.signals import bit_set, dim, flag, word
 from model.formats import COUNT_BITS, ERROR_BITS, SLOPE_BITS
 
 
@@ -43,8 +43,8 @@ class ComputeSet:
     """
 
     def __init__(self, config: BuildConfig) -> None:
-        self.contexts = word(config.max_contexts)
-        self.slots = word(config.max_contexts)
+        self.contexts = bit_set(config.max_contexts)
+        self.slots = bit_set(config.max_contexts)
         self.any = flag()
 
 
@@ -58,9 +58,9 @@ class ReuseSet:
     """
 
     def __init__(self, config: BuildConfig) -> None:
-        self.contexts = word(config.max_contexts)
-        self.forecasts = word(config.max_contexts)
-        self.slots = word(config.max_contexts)
+        self.contexts = bit_set(config.max_contexts)
+        self.forecasts = bit_set(config.max_contexts)
+        self.slots = bit_set(config.max_contexts)
         self.slope = word(SLOPE_BITS)
         self.front_context = dim()
 

@@ -17,6 +17,11 @@ def word(bits: int) -> Signal:
     return flag() if bits == 1 else Signal(intbv(0)[bits:])
 
 
+def bit_set(count: int) -> Signal:
+    """A bit per member, which blocks index: a vector, of a single member as well, where ``word`` is a bool."""
+    return Signal(intbv(0)[count:])
+
+
 def signed(bits: int) -> Signal:
     """A two's-complement signal of ``bits``."""
     return Signal(intbv(0, min=-(1 << (bits - 1)), max=1 << (bits - 1)))

@@ -100,6 +100,13 @@ def test_lint_is_silent(build, converted, tmp_path):
     assert lint(waivers, converted(build, "verilog")) == ""
 
 
+@pytest.mark.needs("iverilog")
+def test_a_build_of_one_context_is_valid(tmp_path):
+    """Sets of contexts have one member there, and are indexed all the same."""
+    verilog = convert(BuildConfig(rows=4, cols=4, max_contexts=1, **SMALL), "verilog", tmp_path)
+    run("iverilog", "-g2012", "-t", "null", verilog)
+
+
 def test_every_waiver_is_needed_and_reasoned(converted):
     said = "\n".join(lint(converted(build, "verilog")) for build in BUILDS)
     warnings = [line.removeprefix("%Warning-").split(": ", 1) for line in said.splitlines() if line[:9] == "%Warning-"]
