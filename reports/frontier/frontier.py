@@ -6,7 +6,6 @@ and energy from the same counts and tables as a co-simulation's.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from model.dit.checkpoint import load_config
+from model.files import read_json
 from model.quality.classifier import DigitClassifier, load_or_train_classifier
 from model.quality.measures import accuracy, frechet_to_digits, mse, psnr, ssim
 from model.quality.quality_run import CACHE, check_shape, stored_path
@@ -130,7 +130,9 @@ def _bytes(settings: Settings, found: Measured) -> float:
 def _fd_noise(model: str) -> float | None:
     """The spread of the Frechet distance over seeds, as `radit quality` measured it."""
     path = stored_path(model)
-    return json.loads(path.read_text())["result"]["fd_noise"] if path.exists() else None
+    if not path.exists():
+        return None
+    return read_json(path, "quality result", "delete it and run `radit quality` again")["result"]["fd_noise"]
 
 
 def _error_of_fewer(points: list[FrontierPoint], steps: int) -> float | None:
