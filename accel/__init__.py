@@ -1,1 +1,1 @@
-"""The accelerator: convertible MyHDL. ``accel.top`` wires it, ``docs/interface.md`` tells how to drive it."""
+"""The accelerator: convertible MyHDL. ``radit.accel.top`` wires it, ``docs/interface.md`` tells how to drive it."""

@@ -5,7 +5,7 @@ Model dimensions are run-time registers (``accel/control/registers.py``); a buil
 
 from dataclasses import dataclass
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
 

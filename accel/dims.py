@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accel.config import BuildConfig, is_power_of_two, log2_exact
-from model.errors import UserError
-from model.formats import ACC_BITS, COUNT_BITS, INT8_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
+from radit.accel.config import BuildConfig, is_power_of_two, log2_exact
+from radit.model.errors import UserError
+from radit.model.formats import ACC_BITS, COUNT_BITS, INT8_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
 
 DIMENSION_STEP = 4  # D and M are multiples of it
 MAX_REDUCTION = (1 << (ACC_BITS - 1)) // (INT8_MAX * INT8_MAX)  # longest K the accumulator holds

@@ -13,33 +13,33 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 
 from myhdl import block
 
-from accel.array.compute_core import compute_core
-from accel.cache.cache_traffic import cache_traffic
-from accel.config import BuildConfig
-from accel.control.conditioning import conditioning
-from accel.control.count_events import count_events
-from accel.control.cycle_accounts import classify_cycle
-from accel.control.monitor import Monitor
-from accel.control.register_file import RegisterValues, register_file
-from accel.control.registers import ACCOUNT_BITS
-from accel.control.skip_controller import skip_controller
-from accel.control.step_mode import step_mode
-from accel.control.timestep_sequencer import timestep_sequencer
-from accel.interfaces.array_ports import ArrayInputs, ArrayResults, AttentionGroup, CoreControl
-from accel.interfaces.conditioning import SubBlockHeader
-from accel.interfaces.control import HostControl, Progress, StepMode, TimestepControl
-from accel.interfaces.decisions import Decisions
-from accel.interfaces.pass_ports import PassPorts
-from accel.interfaces.signals import word
-from accel.interfaces.tile_command import TileCommand
-from accel.interfaces.top_ports import MemoryChannels
-from accel.memory.a_memory import a_memory
-from accel.memory.on_chip import narrow_memory
-from accel.memory.weights import param_loader, weight_streamer
-from accel.residual_pass.streaming_pass import residual_pass
-from accel.sequencers.attention_group import select_group
-from accel.sequencers.engines import engines
-from accel.trace import trace_taps
+from radit.accel.array.compute_core import compute_core
+from radit.accel.cache.cache_traffic import cache_traffic
+from radit.accel.config import BuildConfig
+from radit.accel.control.conditioning import conditioning
+from radit.accel.control.count_events import count_events
+from radit.accel.control.cycle_accounts import classify_cycle
+from radit.accel.control.monitor import Monitor
+from radit.accel.control.register_file import RegisterValues, register_file
+from radit.accel.control.registers import ACCOUNT_BITS
+from radit.accel.control.skip_controller import skip_controller
+from radit.accel.control.step_mode import step_mode
+from radit.accel.control.timestep_sequencer import timestep_sequencer
+from radit.accel.interfaces.array_ports import ArrayInputs, ArrayResults, AttentionGroup, CoreControl
+from radit.accel.interfaces.conditioning import SubBlockHeader
+from radit.accel.interfaces.control import HostControl, Progress, StepMode, TimestepControl
+from radit.accel.interfaces.decisions import Decisions
+from radit.accel.interfaces.pass_ports import PassPorts
+from radit.accel.interfaces.signals import word
+from radit.accel.interfaces.tile_command import TileCommand
+from radit.accel.interfaces.top_ports import MemoryChannels
+from radit.accel.memory.a_memory import a_memory
+from radit.accel.memory.on_chip import narrow_memory
+from radit.accel.memory.weights import param_loader, weight_streamer
+from radit.accel.residual_pass.streaming_pass import residual_pass
+from radit.accel.sequencers.attention_group import select_group
+from radit.accel.sequencers.engines import engines
+from radit.accel.trace import trace_taps
 
 
 @block

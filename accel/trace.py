@@ -2,8 +2,8 @@
 
 from myhdl import ConcatSignal, Signal, always_comb, block, intbv
 
-from accel.interfaces.tile_command import KIND_H, KIND_SCORE
-from model.formats import INT8_BITS, WIDE_BITS
+from radit.accel.interfaces.tile_command import KIND_H, KIND_SCORE
+from radit.model.formats import INT8_BITS, WIDE_BITS
 
 
 @block

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from accel.control.registers import CLEAR_COUNTERS, NEW_IMAGE
-from accel.dims import Dims, registers
-from accel.interfaces.conditioning import HEADER_BEATS
-from accel.interfaces.top_ports import STREAM_WORDS
-from cosim.engines.base import Engine
-from cosim.pack import (
+from radit.accel.control.registers import CLEAR_COUNTERS, NEW_IMAGE
+from radit.accel.dims import Dims, registers
+from radit.accel.interfaces.conditioning import HEADER_BEATS
+from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.cosim.engines.base import Engine
+from radit.cosim.pack import (
     from_words,
     pack_conditioning,
     pack_headers,
@@ -16,8 +16,8 @@ from cosim.pack import (
     to_words,
     token_order,
 )
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.policy_tables import PolicyTables
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
 
 
 class Driver:

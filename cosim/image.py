@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cosim.driver import Driver
-from cosim.engines import Engine, EngineError, open_engine
-from cosim.prepare import Prepared
-from cosim.run_state import SavedRun, Standing
-from cosim.scoreboard import Comparison, Scoreboard, Words
-from cosim.support.ahead import one_ahead
-from cosim.support.stopwatch import Stopwatch
-from model.dit.sampler import make_noise
-from model.integer.decision_record import DecisionRecord
-from model.integer.generate import Host
-from model.integer.reference import Reference, StageCapture, StepRecord
-from model.policy.skip_policy import Policy
+from radit.cosim.driver import Driver
+from radit.cosim.engines import Engine, EngineError, open_engine
+from radit.cosim.prepare import Prepared
+from radit.cosim.run_state import SavedRun, Standing
+from radit.cosim.scoreboard import Comparison, Scoreboard, Words
+from radit.cosim.support.ahead import one_ahead
+from radit.cosim.support.stopwatch import Stopwatch
+from radit.model.dit.sampler import make_noise
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.generate import Host
+from radit.model.integer.reference import Reference, StageCapture, StepRecord
+from radit.model.policy.skip_policy import Policy
 
 Tick = Callable[[int, int], object]  # MACs of a sub-block that were simulated, and that were skipped
 Expected = Generator[tuple[StageCapture, dict[str, Words]], None, tuple[Tensor, StepRecord]]

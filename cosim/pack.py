@@ -6,13 +6,13 @@ Everything here only rearranges integers; the layouts stand in the interface's t
 import numpy as np
 import torch
 
-from accel.config import BuildConfig
-from accel.dims import Dims, Group
-from accel.interfaces.conditioning import BEAT_FIELDS, CHANNEL_FIELDS, FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
-from model.dit.groups import Groups
-from model.formats import BIAS_BITS, MULT_BITS, SHIFT_BITS
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.policy_tables import PolicyTables
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims, Group
+from radit.accel.interfaces.conditioning import BEAT_FIELDS, CHANNEL_FIELDS, FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
+from radit.model.dit.groups import Groups
+from radit.model.formats import BIAS_BITS, MULT_BITS, SHIFT_BITS
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
 
 FIELD_MASK = (1 << FIELD_BITS) - 1
 

@@ -6,19 +6,19 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from accel.config import BuildConfig
-from accel.dims import Dims, check_fit
-from cosim.engines.setup import MemoryTiming, Setup
-from cosim.support.sizes import build_for, dims_of
-from cosim.support.stopwatch import Stopwatch
-from model.dit.checkpoint import find_checkpoint, load_model
-from model.dit.sampler import DDIM
-from model.dit.transformer import DiT
-from model.integer.calibration import load_or_calibrate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.policy.policy_file import limited, policy_of
-from model.policy.skip_policy import Policy
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims, check_fit
+from radit.cosim.engines.setup import MemoryTiming, Setup
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.cosim.support.stopwatch import Stopwatch
+from radit.model.dit.checkpoint import find_checkpoint, load_model
+from radit.model.dit.sampler import DDIM
+from radit.model.dit.transformer import DiT
+from radit.model.integer.calibration import load_or_calibrate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.policy.policy_file import limited, policy_of
+from radit.model.policy.skip_policy import Policy
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 

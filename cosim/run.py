@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from joblib import Parallel, delayed
 
-from cosim.image import ImageResult, Tick, generate_image, open_for
-from cosim.prepare import Prepared
-from cosim.run_state import SavedRun
-from cosim.scoreboard import Comparison
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
-from model.policy.skip_policy import Policy
+from radit.cosim.image import ImageResult, Tick, generate_image, open_for
+from radit.cosim.prepare import Prepared
+from radit.cosim.run_state import SavedRun
+from radit.cosim.scoreboard import Comparison
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.policy.skip_policy import Policy
 
 Task = tuple[Policy, int]  # policy and image
 Progress = Callable[[int, int], object]  # MACs simulated so far, and MACs of everything that is not skipped so far

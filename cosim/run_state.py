@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cosim.driver import Driver
-from cosim.engines import Engine
-from cosim.scoreboard import Comparison
-from model.errors import UserError
-from model.files import read_arrays, read_json, write_arrays, write_json
+from radit.cosim.driver import Driver
+from radit.cosim.engines import Engine
+from radit.cosim.scoreboard import Comparison
+from radit.model.errors import UserError
+from radit.model.files import read_arrays, read_json, write_arrays, write_json
 
 MOST_SHARE = 0.03  # of the time may go into saving
 SHORTEST_PAUSE = 2.0  # seconds between two saves

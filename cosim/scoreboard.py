@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from cosim.engines.base import Trace
-from cosim.pack import groups_of, temporal_order, to_words, token_order
-from model.dit.groups import Groups
-from model.integer.reference import StageCapture
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.cosim.engines.base import Trace
+from radit.cosim.pack import groups_of, temporal_order, to_words, token_order
+from radit.model.dit.groups import Groups
+from radit.model.integer.reference import StageCapture
 
 # In the order in which a sub-block makes them.
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")

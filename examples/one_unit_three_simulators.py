@@ -21,9 +21,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the bench of the unit tests is not installed
 
-from accel.units.requant import requant_unit  # noqa: E402
-from model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS  # noqa: E402
-from model.ops.requant import requant  # noqa: E402
+from radit.accel.units.requant import requant_unit  # noqa: E402
+from radit.model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS  # noqa: E402
+from radit.model.ops.requant import requant  # noqa: E402
 from tests.units.bench import Bench, Vectors, flag, number, pack, unpack, word  # noqa: E402
 
 LANES, WORDS = 4, 40

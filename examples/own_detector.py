@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 import radit
-from model.integer.integer_dit import IntegerDiT
+from radit.model.integer.integer_dit import IntegerDiT
 
 IMAGES, REDUCTION = 8, 3.0
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 from torch import Tensor
 
 import radit
-from model.integer.integer_dit import IntegerDiT
+from radit.model.integer.integer_dit import IntegerDiT
 
 IMAGES = 8
 

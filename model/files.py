@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 Content = TypeVar("Content", bound=BaseModel)
 SIZES = "sizes.json"  # in a finished folder: bytes of each of its files

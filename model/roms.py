@@ -5,7 +5,7 @@ Each table is defined by the formula beside it, evaluated at the midpoint of its
 
 import math
 
-from model.formats import (
+from radit.model.formats import (
     EXP_ROM_FRAC,
     GELU_FRAC,
     INT8_MAX,

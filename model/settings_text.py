@@ -19,7 +19,7 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 WANTED: Mapping[Any, str] = {
     int: "a whole number",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent  # of the four layers
+ROOT = Path(__file__).resolve().parent.parent  # of the four layers: of a checkout, or radit/ where it is installed
 LAYERS = ("model", "accel", "cosim", "reports")
 
 
@@ -18,7 +18,7 @@ def code_digest(*modules: str) -> str:
     """SHA-256 (hex) of all definitions in the named modules and in those of the project that they import.
 
     Args:
-        modules: dotted names, such as "accel.top".
+        modules: dotted names, such as "radit.accel.top".
     """
     found = sorted(each for module in import_closure(*modules) for each in _definitions(_path(module)))
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
@@ -42,12 +42,13 @@ def direct_imports(module: str) -> frozenset[str]:
 
 
 def _path(module: str) -> Path:
-    base = ROOT.joinpath(*module.split("."))
+    base = ROOT.joinpath(*module.split(".")[1:])
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
 def _is_module(name: str) -> bool:
-    return name.partition(".")[0] in LAYERS and _path(name).is_file()
+    package, layer = (*name.split("."), "")[:2]
+    return package == "radit" and layer in LAYERS and _path(name).is_file()
 
 
 @cache

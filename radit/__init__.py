@@ -18,27 +18,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from model.baselines.base import Method, Rule, Sight
-    from model.detectors.detector import Cost, Detector, SignatureDetector
-    from model.dit.config import DiTConfig
-    from model.errors import UserError
-    from model.policy.skip_policy import Policy
     from radit.cosimulation import Cosimulation, PolicyCosimulation, cosimulate
     from radit.costs import CyclePrediction, account_energy, load_energy_table, predict_cycles
     from radit.decisions import Decisions, dense_decisions, even_decisions
     from radit.generation import Generation, generate, paired_errors
     from radit.machine import Memory
+    from radit.model.baselines.base import Method, Rule, Sight
+    from radit.model.detectors.detector import Cost, Detector, SignatureDetector
+    from radit.model.dit.config import DiTConfig
+    from radit.model.errors import UserError
+    from radit.model.policy.skip_policy import Policy
     from radit.models import Model, QuantizedModel, load_model, quantize
     from radit.policies import match_macs, policy
-    from reports.energy.energy_model import EnergyReport
-    from reports.energy.energy_table import EnergyTable, Range
+    from radit.reports.energy.energy_model import EnergyReport
+    from radit.reports.energy.energy_table import EnergyTable, Range
 
 _PLACES = {
-    "model.baselines.base": "Method Rule Sight",
-    "model.detectors.detector": "Cost Detector SignatureDetector",
-    "model.dit.config": "DiTConfig",
-    "model.errors": "UserError",
-    "model.policy.skip_policy": "Policy",
+    "radit.model.baselines.base": "Method Rule Sight",
+    "radit.model.detectors.detector": "Cost Detector SignatureDetector",
+    "radit.model.dit.config": "DiTConfig",
+    "radit.model.errors": "UserError",
+    "radit.model.policy.skip_policy": "Policy",
     "radit.cosimulation": "Cosimulation PolicyCosimulation cosimulate",
     "radit.costs": "CyclePrediction account_energy load_energy_table predict_cycles",
     "radit.decisions": "Decisions dense_decisions even_decisions",
@@ -46,8 +46,8 @@ _PLACES = {
     "radit.machine": "Memory",
     "radit.models": "Model QuantizedModel load_model quantize",
     "radit.policies": "match_macs policy",
-    "reports.energy.energy_model": "EnergyReport",
-    "reports.energy.energy_table": "EnergyTable Range",
+    "radit.reports.energy.energy_model": "EnergyReport",
+    "radit.reports.energy.energy_table": "EnergyTable Range",
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names.split()}
 

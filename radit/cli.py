@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from model.errors import UserError
-from model.policy.skip_policy import POLICIES
 from radit import model_commands
 from radit.machine import Memory
+from radit.model.errors import UserError
+from radit.model.policy.skip_policy import POLICIES
 from radit.options import (
     BUILD,
     ArrayOption,
@@ -157,8 +157,8 @@ def export(
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
     shape = parse_array(array)
-    from accel.export.export_folder import describe
-    from accel.export.export_folder import export as export_rtl
+    from radit.accel.export.export_folder import describe
+    from radit.accel.export.export_folder import export as export_rtl
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
     for path in export_rtl(array=shape, languages=languages, out=out):
@@ -193,8 +193,8 @@ def bench(
     for name in names:
         if name not in SIMULATORS:
             raise UserError(f"--engines is '{name}': choose from {', '.join(SIMULATORS)}, with commas between.")
+    from radit.reports.bench.bench import FILE, run_bench
     from radit.terminal.bench import show_bench
-    from reports.bench.bench import FILE, run_bench
 
     result = run_bench(
         models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out, command=asked_for()
@@ -240,9 +240,9 @@ def project(
 ) -> int:
     """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
     shape = parse_array(array)
+    from radit.reports.project.project import run_project
+    from radit.reports.project.projection import FILE
     from radit.terminal.project import show
-    from reports.project.project import run_project
-    from reports.project.projection import FILE
 
     result = run_project(
         model=model,
@@ -275,9 +275,9 @@ def area(
 ) -> int:
     """Account for what detection costs: cells of every part of the machine (Yosys), and cycles and energy of a run."""
     shapes, memory = [parse_array(text) for text in split_list([array])], memory_of(latency, bandwidth, 0.0)
+    from radit.reports.area.area import run_area
+    from radit.reports.area.schema import FILE
     from radit.terminal.area import show_area
-    from reports.area.area import run_area
-    from reports.area.schema import FILE
 
     result = run_area(
         arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out, command=asked_for()
@@ -299,7 +299,7 @@ def report(
     ] = None,
 ) -> int:
     """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""
-    from reports.run.runs import rerun_report
+    from radit.reports.run.runs import rerun_report
 
     print(f"wrote {rerun_report(run=run, table=table, readme=readme)}")
     return 0

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.prepare import Prepared, Request, prepare
-from cosim.run import PolicyRun
-from model.errors import UserError
-from model.policy.policy_file import limited
-from model.policy.skip_policy import POLICIES, Policy, parse_policy
+from radit.cosim.prepare import Prepared, Request, prepare
+from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
 from radit.generation import Progress, decisions_of
 from radit.machine import Array, Memory, parse_array
+from radit.model.errors import UserError
+from radit.model.policy.policy_file import limited
+from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
 from radit.models import Model, QuantizedModel
 from radit.policies import as_arguments
-from reports.cost.policy_costs import PolicyCosts
-from reports.energy.workload import Workload
-from reports.run.runs import Outcome, copy_rtl, run_policies, write_run
-from reports.run.schema import Check, PolicyResult, Summary
+from radit.reports.cost.policy_costs import PolicyCosts
+from radit.reports.energy.workload import Workload
+from radit.reports.run.runs import Outcome, copy_rtl, run_policies, write_run
+from radit.reports.run.schema import Check, PolicyResult, Summary
 
 WAVES_FILE = "waves.vcd"
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from accel.control.registers import COUNTERS
-from cosim.support.sizes import build_for
-from model.errors import UserError
+from radit.accel.control.registers import COUNTERS
+from radit.cosim.support.sizes import build_for
 from radit.cosimulation import PolicyCosimulation
 from radit.decisions import AnyModel, Decisions, config_of_any, dimensions
 from radit.machine import Array, Memory, parse_array
-from reports.cost.counts import add_counts, expected_counts, model_macs
-from reports.cost.traffic import external_bytes
-from reports.cycles.cycle_model import Prediction, predict
-from reports.energy.energy_model import EnergyReport
-from reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
-from reports.energy.workload import Workload
+from radit.model.errors import UserError
+from radit.reports.cost.counts import add_counts, expected_counts, model_macs
+from radit.reports.cost.traffic import external_bytes
+from radit.reports.cycles.cycle_model import Prediction, predict
+from radit.reports.energy.energy_model import EnergyReport
+from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
+from radit.reports.energy.workload import Workload
 
 TABLES = DEFAULT_TABLE.parent
 

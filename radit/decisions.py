@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from accel.dims import Dims
-from cosim.support.sizes import dims_of
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
+from radit.accel.dims import Dims
+from radit.cosim.support.sizes import dims_of
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
 from radit.models import Model, QuantizedModel
-from reports.cost.policy_costs import PolicyCosts
-from reports.cost.run_tables import POLICY_OFF, RunTables
-from reports.project.decisions import evenly
-from reports.project.project import config_of, spread_tables
+from radit.reports.cost.policy_costs import PolicyCosts
+from radit.reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.reports.project.decisions import evenly
+from radit.reports.project.project import config_of, spread_tables
 
 AnyModel = QuantizedModel | Model | DiTConfig | str | Path
 """A model where only its dimensions count: loaded, quantized, a config, or a name or file (no weights are loaded)."""

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from model.baselines.base import Method
-from model.dit.sampler import make_noise
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
-from model.integer.generate import CHUNK, RunRecord
-from model.integer.generate import generate as generate_on
-from model.integer.integer_dit import IntegerDiT
-from model.policy.skip_policy import Policy
 from radit.decisions import Decisions
+from radit.model.baselines.base import Method
+from radit.model.dit.sampler import make_noise
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.generate import CHUNK, RunRecord
+from radit.model.integer.generate import generate as generate_on
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.policy.skip_policy import Policy
 from radit.models import QuantizedModel, refuse_other_steps
-from reports.cost.policy_costs import PolicyCosts
+from radit.reports.cost.policy_costs import PolicyCosts
 
 Progress = Callable[[int, int], object]
 """Receives how much is done, and how much that is of: images, or MACs of a co-simulation."""

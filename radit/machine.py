@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 if TYPE_CHECKING:
-    from reports.cycles.memory import MemoryModel
+    from radit.reports.cycles.memory import MemoryModel
 
 Array = str | tuple[int, int]
 """A MAC array, rows and columns of int8 MAC cells: "16x16" or (16, 16)."""
@@ -47,7 +47,7 @@ class Memory:
 
     def model(self) -> MemoryModel:
         """The same as the cycle model takes it; pauses are met on average."""
-        from reports.cycles.memory import MemoryModel
+        from radit.reports.cycles.memory import MemoryModel
 
         return MemoryModel(self.latency, self.bandwidth, self.stall)
 

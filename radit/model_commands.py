@@ -71,8 +71,8 @@ def train(
 
     The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
     """
-    from model.training.moving_digits import parse_motion
-    from model.training.train import train_model
+    from radit.model.training.moving_digits import parse_motion
+    from radit.model.training.train import train_model
 
     target, moving = out or BUILD / f"{model}.safetensors", parse_motion(motion) if motion is not None else None
     train_model(model, target, steps=steps, seed=seed, batch_size=batch_size, data=data, motion=moving, resume=resume)
@@ -102,7 +102,7 @@ def quality(
 
     The result is stored beside the checkpoint.
     """
-    from model.quality.quality_run import run_quality
+    from radit.model.quality.quality_run import run_quality
 
     found = run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
     print(json.dumps(found, indent=2))
@@ -159,8 +159,8 @@ def calibrate(
 
     What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
     """
-    from model.policy.policy_file import policy_path
-    from model.tuning.calibrate_run import run_calibrate
+    from radit.model.policy.policy_file import policy_path
+    from radit.model.tuning.calibrate_run import run_calibrate
     from radit.terminal.calibration import show_calibration, told_trials
 
     since = time.perf_counter()
@@ -207,8 +207,8 @@ def frontier(
     Points that OUT/points/ holds are not run again.
     """
     bases, names = parse_steps(steps), split_list(policies or ["all"])
+    from radit.reports.frontier.frontier import run_frontier
     from radit.terminal.frontier import show_frontier
-    from reports.frontier.frontier import run_frontier
 
     result = run_frontier(
         model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out
@@ -246,9 +246,9 @@ def ablate(
     Points that OUT/points/ holds are not run again.
     """
     factors, texts = parse_reductions(reductions), split_list(variants or ["all"])
+    from radit.reports.ablation.ablations import run_ablations
+    from radit.reports.frontier.measure import Settings
     from radit.terminal.ablation import show_ablations
-    from reports.ablation.ablations import run_ablations
-    from reports.frontier.measure import Settings
 
     settings = Settings(model, samples, cfg, seed)
     result = run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.dit.checkpoint import find_checkpoint
-from model.dit.checkpoint import load_model as load_dit
-from model.dit.config import DiTConfig
-from model.dit.sampler import DDIM
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.integer.calibration import DEFAULT_CFG, load_or_calibrate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize as quantized_dit
+from radit.model.dit.checkpoint import find_checkpoint
+from radit.model.dit.checkpoint import load_model as load_dit
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import DDIM
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.integer.calibration import DEFAULT_CFG, load_or_calibrate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize as quantized_dit
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class QuantizedModel:
 
     Fields:
         model: the float model.
-        integer: int8 weights, integer scales and tables (`model.integer.integer_dit`).
+        integer: int8 weights, integer scales and tables (`radit.model.integer.integer_dit`).
     """
 
     model: Model

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from model.errors import UserError
-from model.policy.skip_policy import POLICIES
 from radit.machine import parse_array as array_of
+from radit.model.errors import UserError
+from radit.model.policy.skip_policy import POLICIES
 
 BUILD = Path("build")
 UNLIMITED = float("inf")
@@ -110,7 +110,7 @@ def parse_array(text: str) -> tuple[int, int]:
 
 
 def memory_of(latency: int, bandwidth: float, stall: float, **seed: int) -> dict[str, Any]:
-    """The external memory as `cosim.prepare.Request` and `reports.cycles.cycle_model.MemoryModel` take it."""
+    """The external memory, as co-simulation (`Request`) and cycle model (`MemoryModel`) take it."""
     limit = None if bandwidth == UNLIMITED else bandwidth  # None: unlimited
     return {"latency": latency, "bandwidth": limit, "stall": stall, **seed}
 

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
-from model.baselines.base import Method
-from model.comparison.catalogue import METHODS, parse_method
-from model.detectors.detector import Detector
-from model.detectors.rehearsal import LOWEST, threshold_for
-from model.errors import UserError
-from model.policy.policy_file import limited, policy_of
-from model.policy.skip_policy import POLICIES, Policy, parse_policy
 from radit.generation import generate
+from radit.model.baselines.base import Method
+from radit.model.comparison.catalogue import METHODS, parse_method
+from radit.model.detectors.detector import Detector
+from radit.model.detectors.rehearsal import LOWEST, threshold_for
+from radit.model.errors import UserError
+from radit.model.policy.policy_file import limited, policy_of
+from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
 from radit.models import QuantizedModel, whole_name
 
 AnyPolicy = Policy | Method

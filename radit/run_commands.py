@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from model.dit.checkpoint import load_config
-from model.errors import UserError
-from model.policy.skip_policy import POLICIES, parse_policy
-from model.quality.judge import judge_of
 from radit.cosimulation import WAVES_FILE, cosimulate
+from radit.model.dit.checkpoint import load_config
+from radit.model.errors import UserError
+from radit.model.policy.skip_policy import POLICIES, parse_policy
+from radit.model.quality.judge import judge_of
 from radit.terminal.messages import asked_for, complain
 from radit.terminal.progress import MacBar
 from radit.terminal.run import show_run

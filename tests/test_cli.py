@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import UserError
 from radit.cli import cosim, demo, main
+from radit.model.errors import UserError
 from radit.model_commands import train
 from radit.options import POLICIES, parse_array, parse_policies
 
@@ -99,7 +99,7 @@ def test_every_policy_of_the_model_can_be_chosen(capsys):
 
 @pytest.mark.parametrize("command", [demo, cosim])
 def test_memory_defaults_are_those_of_a_request(command):
-    from cosim.prepare import Request
+    from radit.cosim.prepare import Request
 
     shown, used = inspect.signature(command).parameters, inspect.signature(Request).parameters
     names = ("latency", "bandwidth", "stall", "memory_seed")
@@ -107,8 +107,8 @@ def test_memory_defaults_are_those_of_a_request(command):
 
 
 def test_training_shows_its_defaults_and_how_the_shipped_checkpoints_were_made(capsys):
-    from model.dit.checkpoint import find_checkpoint, read_metadata
-    from model.training.train import RECIPES
+    from radit.model.dit.checkpoint import find_checkpoint, read_metadata
+    from radit.model.training.train import RECIPES
 
     assert inspect.signature(train).parameters["seed"].default == 0
     assert main(["train", "--help"]) == 0

@@ -13,10 +13,11 @@ from house import MOST_ARGUMENTS, MOST_COLUMNS, MOST_LINES, House, beyond
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from model.source_code import direct_imports
+from radit.model.source_code import direct_imports
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones before it
+BESIDE = ["radit", "tools", "tests", "examples"]
 API = "__init__ cosimulation costs decisions generation machine models policies".split()  # of radit, in Python
 MAX_LINES = 400
 
@@ -35,14 +36,37 @@ def modules(folder: str) -> list[Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """Top-level names of everything a file imports, wherever in the file it does."""
+    """Layers and top-level names of everything a file imports, wherever in the file it does."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {layer_of(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found.add((node.module or "").split(".")[0])
+            found.add(layer_of(node.module or ""))
     return found
+
+
+def layer_of(module: str) -> str:
+    """Of radit.model.ops, model; of any other module, its top-level name."""
+    top, inside = (*module.split("."), "")[:2]
+    return inside if top == "radit" and inside in LAYERS else top
+
+
+def test_layers_are_imported_under_one_name():
+    """As radit.model, not as model: installed, there is no package of that name, and here it would be a second copy."""
+    found = {}
+    for path in [path for folder in [*LAYERS, *BESIDE] for path in modules(folder)]:
+        names = re.findall(r"^ *(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if set(names) & set(LAYERS):
+            found[path.relative_to(ROOT)] = set(names) & set(LAYERS)
+    assert found == {}
+
+
+def test_layers_are_part_of_the_package():
+    """Links in radit/ to the four folders, for checkouts; the wheel holds the folders themselves."""
+    assert {layer: (ROOT / "radit" / layer).readlink().as_posix() for layer in LAYERS} == {
+        layer: f"../{layer}" for layer in LAYERS
+    }
 
 
 def test_every_unit_has_a_golden_function():
@@ -64,7 +88,7 @@ def test_the_exceptions_are_still_needed():
 
 
 def test_files_are_short():
-    files = [path for folder in [*LAYERS, "radit", "tools", "tests", "examples"] for path in modules(folder)]
+    files = [path for folder in [*LAYERS, *BESIDE] for path in modules(folder)]
     lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: length for path, length in lengths.items() if length >= MAX_LINES} == {}, "split them"
 
@@ -93,8 +117,7 @@ def test_the_hardware_does_not_import_torch():
 
 def test_torch_is_not_loaded_for_hardware_or_help():
     """Nor through anything that accel and the command line import."""
-    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules("accel")]
-    names = [name.removesuffix(".__init__") for name in names] + ["radit"]
+    names = [*map(name_of, modules("accel")), "radit"]
     program = f"import sys; sys.modules['torch'] = None; import {', '.join(names)}"  # None: importing it is an error
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -157,7 +180,12 @@ MAX_FILES = 15
 
 
 def room_of(module: str) -> str:
-    return module.split(".")[1]
+    return module.split(".")[2]
+
+
+def name_of(path: Path) -> str:
+    """The module that a file of a layer is."""
+    return ".".join(("radit", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -165,11 +193,11 @@ def test_rooms_import_one_way(layer):
     order = ROOMS[layer].split()
     wrong = set()
     for path in modules(layer):
-        here = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if here == layer:
+        here, top = name_of(path), f"radit.{layer}"
+        if here == top:
             continue
-        for module in direct_imports(here) - {here, layer}:
-            if module.startswith(f"{layer}.") and order.index(room_of(module)) > order.index(room_of(here)):
+        for module in direct_imports(here) - {here, top}:
+            if module.startswith(f"{top}.") and order.index(room_of(module)) > order.index(room_of(here)):
                 wrong.add(f"{here} imports {module}")
     assert wrong == set()
 

@@ -16,6 +16,7 @@ from lint_myhdl import check
 from myhdl_rules import decorators
 
 LAYERS = ("model", "accel", "cosim", "reports")
+PACKAGE = "radit."  # what imports put before a layer's name; older checkouts did not
 BESIDE = ("radit", "tools")  # no layers, but code whose functions count
 MOST_ARGUMENTS, MOST_FILES, MOST_LINES, MOST_COLUMNS = 12, 15, 60, 120
 NAME_WIDTH, COLUMN_WIDTH, SHOWN = 44, 12, 5
@@ -170,13 +171,13 @@ def _is_block(node: ast.FunctionDef) -> bool:
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
-    """Modules and packages; of `from model import x`, the module x."""
+    """Modules and packages from the layer's name on; of `from radit.model import x`, the module x."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (alias.name.removeprefix(PACKAGE) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            inside = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from inside if node.module in LAYERS else [node.module]
+            module = node.module.removeprefix(PACKAGE)
+            yield from [f"{module}.{alias.name}" for alias in node.names] if module in LAYERS else [module]
 
 
 def figures(house: House) -> dict[str, int]:

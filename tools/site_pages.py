@@ -66,6 +66,11 @@ def reference_page(module: Path) -> str:
     return f"{REFERENCE}/{module.parent.as_posix()}/{name}.md"
 
 
+def module_name(path: Path) -> str:
+    """Under which a file or folder of a layer is imported: layers are packages of radit."""
+    return ".".join(path.parts if path.parts[0] == LAYERS[0] else (LAYERS[0], *path.parts))
+
+
 def modules(layer: str) -> list[Path]:
     """Of a layer, without private ones; paths in the repository."""
     found = (path.relative_to(ROOT) for path in (ROOT / layer).rglob("*.py"))
@@ -86,15 +91,16 @@ def _reference(files: Files, config: MkDocsConfig) -> list:
 def _section(package: Path, files: Files, config: MkDocsConfig) -> list:
     """Pages of a package and what is in it; entries of the navigation."""
     inside = [path for path in modules(package.as_posix()) if path.parent == package and path.stem != "__init__"]
-    rooms = sorted(path.parent.relative_to(ROOT) for path in (ROOT / package).glob("*/__init__.py"))
-    lines = [f"# {'.'.join(package.parts)}", "", f"::: {'.'.join(package.parts)}", ""]
+    folders = (path.parent for path in (ROOT / package).glob("*/__init__.py"))
+    rooms = sorted(folder.relative_to(ROOT) for folder in folders if not folder.is_symlink())
+    lines = [f"# {module_name(package)}", "", f"::: {module_name(package)}", ""]
     lines += [f"- [`{room.name}`]({room.name}/index.md): {_purpose(ROOT / room / '__init__.py')}" for room in rooms]
     lines += [f"- [`{path.stem}`]({path.stem}.md): {_purpose(ROOT / path)}" for path in inside]
     index = reference_page(package / "__init__.py")
     files.append(File.generated(config, index, content="\n".join(lines)))
     entries: list = [index, *({room.name: _section(room, files, config)} for room in rooms)]
     for path in inside:
-        name = ".".join(path.with_suffix("").parts)
+        name = module_name(path.with_suffix(""))
         files.append(File.generated(config, reference_page(path), content=f"# {name}\n\n::: {name}\n"))
         entries.append({path.stem: reference_page(path)})
     return entries

@@ -8,9 +8,9 @@ waits until the drain registers are free. Operands hold when idle.
 
 from myhdl import Signal, always_comb, always_seq, block, modbv
 
-from accel.array.operand_reads import operand_reads, operand_registers
-from accel.interfaces.signals import ADDRESS_BITS, address, dim, flag, word
-from accel.interfaces.tile_command import (
+from radit.accel.array.operand_reads import operand_reads, operand_registers
+from radit.accel.interfaces.signals import ADDRESS_BITS, address, dim, flag, word
+from radit.accel.interfaces.tile_command import (
     CACHE,
     DRAIN,
     FROM_WEIGHT,
@@ -21,9 +21,9 @@ from accel.interfaces.tile_command import (
     SOURCE_BITS,
     fields_of,
 )
-from accel.units.delay_lines import gated_register
-from accel.units.mac_array import mac_array
-from model.formats import INT8_BITS
+from radit.accel.units.delay_lines import gated_register
+from radit.accel.units.mac_array import mac_array
+from radit.model.formats import INT8_BITS
 
 OPERAND_LATENCY = 2  # issue -> enable at the array
 

@@ -2,11 +2,11 @@
 
 from myhdl import always_comb, always_seq, block
 
-from accel.array.array_front import OPERAND_LATENCY
-from accel.interfaces.signals import address, dim, flag, word
-from accel.interfaces.tile_command import DRAIN, KIND_BITS, DrainingTile, fields_of
-from accel.units.delay_lines import gated_register
-from accel.units.mac_array import FINISH_TO_DRAIN
+from radit.accel.array.array_front import OPERAND_LATENCY
+from radit.accel.interfaces.signals import address, dim, flag, word
+from radit.accel.interfaces.tile_command import DRAIN, KIND_BITS, DrainingTile, fields_of
+from radit.accel.units.delay_lines import gated_register
+from radit.accel.units.mac_array import FINISH_TO_DRAIN
 
 START_DELAY = OPERAND_LATENCY + FINISH_TO_DRAIN  # from a tile's last issue to its first column
 FREE_WHILE_ACTIVE = 5  # columns left when the next tile may finish

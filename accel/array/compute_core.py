@@ -6,16 +6,16 @@ numerators return through the probability memory. Wiring, and the routing of wri
 
 from myhdl import always_comb, block
 
-from accel.array.array_front import array_front
-from accel.array.drain import drain_unit
-from accel.array.score_softmax import score_softmax
-from accel.config import bits_for
-from accel.interfaces.array_ports import ColumnPort, TokenScales
-from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import flag, word
-from accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_V
-from accel.memory.on_chip import hidden_memory, narrow_memory, wide_memory
-from model.formats import INT8_BITS
+from radit.accel.array.array_front import array_front
+from radit.accel.array.drain import drain_unit
+from radit.accel.array.score_softmax import score_softmax
+from radit.accel.config import bits_for
+from radit.accel.interfaces.array_ports import ColumnPort, TokenScales
+from radit.accel.interfaces.memory_ports import WritePort
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_V
+from radit.accel.memory.on_chip import hidden_memory, narrow_memory, wide_memory
+from radit.model.formats import INT8_BITS
 
 
 class CoreWrites:

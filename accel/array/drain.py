@@ -8,15 +8,15 @@ scores), per token from the softmax's reciprocals (O). H's multiplier after GELU
 
 from myhdl import always_comb, always_seq, block
 
-from accel.array.column_walk import DrainColumn, column_walk
-from accel.interfaces.signals import flag, signed, word
-from accel.interfaces.tile_command import KIND_BITS, KIND_H, KIND_O, KIND_SCORE, KIND_V
-from accel.units.delay_lines import delay_chain, gated_delay
-from accel.units.gelu import LATENCY as GELU_LATENCY
-from accel.units.gelu import gelu_unit
-from accel.units.requant import LATENCY as REQUANT_LATENCY
-from accel.units.requant import requant_unit
-from model.formats import AFTER_BITS, BIAS_BITS, MULT_BITS, SHIFT_BITS
+from radit.accel.array.column_walk import DrainColumn, column_walk
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.interfaces.tile_command import KIND_BITS, KIND_H, KIND_O, KIND_SCORE, KIND_V
+from radit.accel.units.delay_lines import delay_chain, gated_delay
+from radit.accel.units.gelu import LATENCY as GELU_LATENCY
+from radit.accel.units.gelu import gelu_unit
+from radit.accel.units.requant import LATENCY as REQUANT_LATENCY
+from radit.accel.units.requant import requant_unit
+from radit.model.formats import AFTER_BITS, BIAS_BITS, MULT_BITS, SHIFT_BITS
 
 QUIET_CYCLES = REQUANT_LATENCY + GELU_LATENCY + 4  # from the last column to its write
 

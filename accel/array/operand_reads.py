@@ -2,11 +2,11 @@
 
 from myhdl import always, always_comb, always_seq, block
 
-from accel.config import log2_exact
-from accel.interfaces.signals import dim, flag, word
-from accel.interfaces.tile_command import FROM_A, FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, FROM_WEIGHT, SOURCE_BITS
-from accel.units.lanes import part_mux
-from model.formats import INT8_BITS
+from radit.accel.config import log2_exact
+from radit.accel.interfaces.signals import dim, flag, word
+from radit.accel.interfaces.tile_command import FROM_A, FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, FROM_WEIGHT, SOURCE_BITS
+from radit.accel.units.lanes import part_mux
+from radit.model.formats import INT8_BITS
 
 
 @block

@@ -2,12 +2,12 @@
 
 from myhdl import always_comb, block
 
-from accel.config import bits_for, log2_exact
-from accel.interfaces.signals import dim, flag, word
-from accel.interfaces.tile_command import KIND_SCORE
-from accel.units.lanes import pack
-from accel.units.softmax import softmax_unit
-from model.formats import INT8_BITS
+from radit.accel.config import bits_for, log2_exact
+from radit.accel.interfaces.signals import dim, flag, word
+from radit.accel.interfaces.tile_command import KIND_SCORE
+from radit.accel.units.lanes import pack
+from radit.accel.units.softmax import softmax_unit
+from radit.model.formats import INT8_BITS
 
 
 @block

@@ -7,9 +7,9 @@ x is two words of the port, the lower lanes' first.
 
 from myhdl import always_comb, always_seq, block
 
-from accel.cache.context_reader import context_reader
-from accel.interfaces.signals import address, flag, word
-from model.formats import INT8_BITS, X_BITS
+from radit.accel.cache.context_reader import context_reader
+from radit.accel.interfaces.signals import address, flag, word
+from radit.model.formats import INT8_BITS, X_BITS
 
 
 @block

@@ -2,9 +2,9 @@
 
 from myhdl import block
 
-from accel.cache.cache_reader import cache_reader
-from accel.cache.cache_writer import cache_writer
-from accel.cache.history_ports import history_ports
+from radit.accel.cache.cache_reader import cache_reader
+from radit.accel.cache.cache_writer import cache_writer
+from radit.accel.cache.history_ports import history_ports
 
 
 @block

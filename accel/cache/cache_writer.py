@@ -9,13 +9,13 @@ first.
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.config import bits_for
-from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
-from accel.interfaces.streams import Command, Stream, WriteChannel
-from accel.interfaces.tile_command import KIND_BRANCH
-from accel.interfaces.top_ports import STREAM_WORDS
-from accel.units.fifo import stream_fifo
-from model.formats import INT8_BITS, X_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
+from radit.accel.interfaces.streams import Command, Stream, WriteChannel
+from radit.accel.interfaces.tile_command import KIND_BRANCH
+from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.accel.units.fifo import stream_fifo
+from radit.model.formats import INT8_BITS, X_BITS
 
 PENDING_BURSTS = 16
 BURSTS_AHEAD = 4  # that may come before the array sees that there is no room

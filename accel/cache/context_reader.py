@@ -2,7 +2,7 @@
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.interfaces.signals import address, dim, flag
+from radit.accel.interfaces.signals import address, dim, flag
 
 
 @block

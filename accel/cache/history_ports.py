@@ -6,11 +6,11 @@ the code buffer, beside the engine's work.
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.cache.context_reader import context_reader
-from accel.interfaces.memory_ports import ReadPort
-from accel.interfaces.signals import address, bit_set, dim, flag
-from accel.memory.on_chip import narrow_memory
-from model.formats import CODE_BITS
+from radit.accel.cache.context_reader import context_reader
+from radit.accel.interfaces.memory_ports import ReadPort
+from radit.accel.interfaces.signals import address, bit_set, dim, flag
+from radit.accel.memory.on_chip import narrow_memory
+from radit.model.formats import CODE_BITS
 
 
 @block

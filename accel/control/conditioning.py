@@ -7,12 +7,12 @@ other.
 
 from myhdl import Signal, always, always_comb, always_seq, block, enum
 
-from accel.config import bits_for
-from accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS, MODULATION_BITS, channel_bounds
-from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import address, dim, flag, word
-from accel.memory.on_chip import narrow_memory
-from model.formats import GATE_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS, MODULATION_BITS, channel_bounds
+from radit.accel.interfaces.memory_ports import WritePort
+from radit.accel.interfaces.signals import address, dim, flag, word
+from radit.accel.memory.on_chip import narrow_memory
+from radit.model.formats import GATE_BITS
 
 
 class Loading:

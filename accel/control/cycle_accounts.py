@@ -18,8 +18,8 @@ work, with the barrier behind it. One count per cycle, ``running`` high.
 
 from myhdl import Signal, always, always_comb, block, concat, intbv
 
-from accel.control.registers import ACCOUNT_BITS, CAUSE_BITS, CAUSES, PHASES
-from accel.interfaces.signals import flag
+from radit.accel.control.registers import ACCOUNT_BITS, CAUSE_BITS, CAUSES, PHASES
+from radit.accel.interfaces.signals import flag
 
 PASS, QKV, ATTEND, PROJECTION, FC1, FC2 = range(len(PHASES))
 ARRAY, WEIGHTS, OPERANDS, DRAIN, VECTOR, CONTROLLER = range(len(CAUSES))

@@ -1,7 +1,7 @@
 """What the machine shows of itself, for the counters."""
 
-from accel.control.cycle_accounts import Activity
-from accel.control.register_file import Events
+from radit.accel.control.cycle_accounts import Activity
+from radit.accel.control.register_file import Events
 
 
 class Monitor:

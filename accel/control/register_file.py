@@ -4,9 +4,9 @@ from typing import Any
 
 from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, intbv
 
-from accel.config import log2_exact
-from accel.control.cycle_accounts import cycle_accounts
-from accel.control.registers import (
+from radit.accel.config import log2_exact
+from radit.accel.control.cycle_accounts import cycle_accounts
+from radit.accel.control.registers import (
     ACCOUNT_BASE,
     ADDRESS,
     CLEAR_BIT,
@@ -17,8 +17,8 @@ from accel.control.registers import (
     START_BIT,
     STORED,
 )
-from accel.interfaces.signals import flag, word
-from accel.interfaces.top_ports import REGISTER_DATA_BITS
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
 
 
 class RegisterValues:

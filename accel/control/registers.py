@@ -8,10 +8,10 @@ accounts of cycles by phase and cause (``accel/control/cycle_accounts.py``) stan
 
 from typing import NamedTuple
 
-from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, LOG_BITS
-from accel.interfaces.streams import LENGTH_BITS
-from accel.interfaces.top_ports import REGISTER_DATA_BITS
-from model.formats import COUNT_BITS, ERROR_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
+from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, LOG_BITS
+from radit.accel.interfaces.streams import LENGTH_BITS
+from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
+from radit.model.formats import COUNT_BITS, ERROR_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
 
 # Bits of the register ``control``; each reads as a pulse.
 START_BIT, NEW_IMAGE_BIT, CLEAR_BIT = range(3)

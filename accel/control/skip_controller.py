@@ -7,11 +7,11 @@ sub-block that follows the one before it is decided before its pass, all context
 
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 
-from accel.config import bits_for
-from accel.interfaces.signals import DIM_BITS, dim, flag, word
-from accel.units.dtsm import dtsm_unit
-from accel.units.meter import COST_BITS, meter_unit
-from model.formats import SLOPE_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.signals import DIM_BITS, dim, flag, word
+from radit.accel.units.dtsm import dtsm_unit
+from radit.accel.units.meter import COST_BITS, meter_unit
+from radit.model.formats import SLOPE_BITS
 
 
 class Turn:

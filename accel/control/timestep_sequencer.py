@@ -6,8 +6,8 @@ A sub-block that follows the one before it is decided first; if no context compu
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.interfaces.conditioning import HEADER_BEATS
-from accel.interfaces.signals import address, dim, flag
+from radit.accel.interfaces.conditioning import HEADER_BEATS
+from radit.accel.interfaces.signals import address, dim, flag
 
 
 class Steps:

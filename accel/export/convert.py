@@ -16,10 +16,10 @@ from myhdl._block import _name_set
 from myhdl._extractHierarchy import _memInfoMap
 from myhdl._simulator import _blocks, _signals
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import TopPorts
-from accel.top import radit_top
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import TopPorts
+from radit.accel.top import radit_top
+from radit.model.errors import UserError
 
 TOP = "radit_top"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}

@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from accel.config import BuildConfig
-from accel.export.convert import LANGUAGES, TOP, convert
-from accel.export.interface_map import MAP_FILE, map_text
-from accel.export.waivers import WAIVERS_FILE, waiver_text
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.export.convert import LANGUAGES, TOP, convert
+from radit.accel.export.interface_map import MAP_FILE, map_text
+from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
+from radit.model.errors import UserError
 
 log = logging.getLogger("radit")
 

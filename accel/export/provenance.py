@@ -15,8 +15,8 @@ from myhdl._block import _Block
 from myhdl._extractHierarchy import _UserVerilogCode
 from myhdl.conversion._toVerilog import _ToVerilogConvertor
 
-from accel.config import BuildConfig
-from accel.export.convert import convert
+from radit.accel.config import BuildConfig
+from radit.accel.export.convert import convert
 
 MARK = "// process "
 ARRAY = re.compile(r"(?m)^(reg (?:signed )?\[\d+:0\] (\w+) \[0:\d+-1\];)$")

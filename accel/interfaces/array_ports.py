@@ -1,10 +1,10 @@
 """What connects the sequencers of a sub-block, the array with its drain, and the memories around them."""
 
-from accel.config import BuildConfig, log2_exact
-from accel.interfaces.memory_ports import ReadPort, WritePort
-from accel.interfaces.signals import LOG_BITS, address, dim, flag, word
-from accel.interfaces.tile_command import KIND_BITS, TileCommand, TileFinish
-from model.formats import ACC_BITS, INT8_BITS, MULT_BITS, PARAM_BITS, SHIFT_BITS, WIDE_BITS
+from radit.accel.config import BuildConfig, log2_exact
+from radit.accel.interfaces.memory_ports import ReadPort, WritePort
+from radit.accel.interfaces.signals import LOG_BITS, address, dim, flag, word
+from radit.accel.interfaces.tile_command import KIND_BITS, TileCommand, TileFinish
+from radit.model.formats import ACC_BITS, INT8_BITS, MULT_BITS, PARAM_BITS, SHIFT_BITS, WIDE_BITS
 
 PRODUCT_BITS = 3  # of the number of a product (``accel/sequencers/product_table.py``)
 

@@ -7,9 +7,9 @@ host data (``cosim/pack.py``) and the tables of ``docs/interface.md`` are made f
 
 from typing import Any, NamedTuple
 
-from accel.interfaces.memory_ports import ReadPort
-from accel.interfaces.signals import address, word
-from model.formats import (
+from radit.accel.interfaces.memory_ports import ReadPort
+from radit.accel.interfaces.signals import address, word
+from radit.model.formats import (
     BOUNDARY_BITS,
     CODE_LEVELS,
     EPS_BITS,

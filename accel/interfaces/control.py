@@ -1,7 +1,7 @@
 """Who starts whom: the host the timestep, the timestep's sequencer everything else."""
 
-from accel.interfaces.signals import address, dim, flag, word
-from model.formats import ERROR_BITS
+from radit.accel.interfaces.signals import address, dim, flag, word
+from radit.model.formats import ERROR_BITS
 
 
 class HostControl:

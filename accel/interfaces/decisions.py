@@ -1,8 +1,8 @@
 """Between the skip controller and the rest of the machine: what is asked, what is decided, for which contexts."""
 
-from accel.config import BuildConfig
-from accel.interfaces.signals import bit_set, dim, flag, word
-from model.formats import COUNT_BITS, ERROR_BITS, SLOPE_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.signals import bit_set, dim, flag, word
+from radit.model.formats import COUNT_BITS, ERROR_BITS, SLOPE_BITS
 
 
 class DecisionRequest:

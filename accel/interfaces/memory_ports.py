@@ -1,6 +1,6 @@
 """The ports of on-chip memories."""
 
-from accel.interfaces.signals import address, dim, flag, word
+from radit.accel.interfaces.signals import address, dim, flag, word
 
 
 class ReadPort:

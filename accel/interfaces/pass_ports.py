@@ -1,11 +1,11 @@
 """What the streaming pass touches: on-chip memories, streams from and to outside, events."""
 
-from accel.config import BuildConfig
-from accel.interfaces.conditioning import ConditioningReads
-from accel.interfaces.memory_ports import ReadPort, WritePort
-from accel.interfaces.signals import flag, word
-from accel.interfaces.streams import Stream
-from model.formats import CODE_BITS, INT8_BITS, LN_BITS, X_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.conditioning import ConditioningReads
+from radit.accel.interfaces.memory_ports import ReadPort, WritePort
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.interfaces.streams import Stream
+from radit.model.formats import CODE_BITS, INT8_BITS, LN_BITS, X_BITS
 
 
 class PassMemories:

@@ -5,7 +5,7 @@ both high; ``tvalid`` never waits for ``tready``. An interface handed to a block
 ``s_axis_tdata, s_axis_tvalid, s_axis_tready``; nested interfaces join their names with ``_`` alike.
 """
 
-from accel.interfaces.signals import ADDRESS_BITS, flag, word
+from radit.accel.interfaces.signals import ADDRESS_BITS, flag, word
 
 LENGTH_BITS = 24
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from myhdl import always_comb, block
 
-from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, flag, word
+from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, flag, word
 
 # Where operands come from.
 FROM_A, FROM_HIDDEN, FROM_PROB, FROM_WEIGHT = range(4)  # row operands

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from myhdl import ResetSignal, Signal
 
-from accel.config import BuildConfig
-from accel.interfaces.conditioning import BEAT_BITS
-from accel.interfaces.signals import DIM_BITS, word
-from accel.interfaces.streams import Command, ReadChannel, Stream, Tap, Taps, WriteChannel
-from accel.interfaces.tile_command import KIND_BITS
-from model.formats import CODE_BITS, COUNT_BITS, ERROR_BITS, INT8_BITS, PARAM_BITS, SLOPE_BITS, WIDE_BITS, X_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.conditioning import BEAT_BITS
+from radit.accel.interfaces.signals import DIM_BITS, word
+from radit.accel.interfaces.streams import Command, ReadChannel, Stream, Tap, Taps, WriteChannel
+from radit.accel.interfaces.tile_command import KIND_BITS
+from radit.model.formats import CODE_BITS, COUNT_BITS, ERROR_BITS, INT8_BITS, PARAM_BITS, SLOPE_BITS, WIDE_BITS, X_BITS
 
 REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32

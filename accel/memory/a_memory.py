@@ -2,11 +2,11 @@
 
 from myhdl import ConcatSignal, always_comb, block
 
-from accel.config import bits_for
-from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import dim, flag, word
-from accel.memory.on_chip import bank_addresses, wide_memory
-from model.formats import INT8_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.memory_ports import WritePort
+from radit.accel.interfaces.signals import dim, flag, word
+from radit.accel.memory.on_chip import bank_addresses, wide_memory
+from radit.model.formats import INT8_BITS
 
 
 @block

@@ -6,9 +6,9 @@ converted design.
 
 from typing import NamedTuple
 
-from accel.config import BuildConfig
-from accel.interfaces.conditioning import MODULATION_BITS
-from model.formats import CODE_BITS, GATE_BITS, INT8_BITS, PARAM_BITS, WIDE_BITS, X_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.conditioning import MODULATION_BITS
+from radit.model.formats import CODE_BITS, GATE_BITS, INT8_BITS, PARAM_BITS, WIDE_BITS, X_BITS
 
 
 class OnChipMemory(NamedTuple):

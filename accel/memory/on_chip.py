@@ -12,11 +12,11 @@ A and the hidden memory consist of banks that temporal attention addresses apart
 
 from myhdl import ConcatSignal, Signal, always_comb, block, intbv, modbv
 
-from accel.config import MOST_LANES, bits_for, log2_exact
-from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
-from accel.units.ram import banked_ram, word_ram
-from model.formats import INT8_BITS
+from radit.accel.config import MOST_LANES, bits_for, log2_exact
+from radit.accel.interfaces.memory_ports import WritePort
+from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, address, dim, flag, word
+from radit.accel.units.ram import banked_ram, word_ram
+from radit.model.formats import INT8_BITS
 
 MAX_LOG_FRAMES = log2_exact(MOST_LANES)  # a frame has at least one of the W lanes
 

@@ -6,11 +6,11 @@ stream waits while the ring is full. Requantization parameters of the whole sub-
 
 from myhdl import Signal, always_comb, always_seq, block, enum, modbv
 
-from accel.config import log2_exact
-from accel.interfaces.memory_ports import WritePort
-from accel.interfaces.signals import ADDRESS_BITS, address, flag
-from accel.memory.on_chip import narrow_memory
-from model.formats import INT8_BITS, PARAM_BITS
+from radit.accel.config import log2_exact
+from radit.accel.interfaces.memory_ports import WritePort
+from radit.accel.interfaces.signals import ADDRESS_BITS, address, flag
+from radit.accel.memory.on_chip import narrow_memory
+from radit.model.formats import INT8_BITS, PARAM_BITS
 
 
 @block

@@ -2,16 +2,16 @@
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.config import bits_for
-from accel.interfaces.signals import address, dim, flag, signed, word
-from accel.interfaces.streams import Stream
-from accel.residual_pass.walker import Position, walker
-from accel.units.ccu import COUNT_LATENCY, ccu_unit
-from accel.units.fifo import stream_fifo
-from accel.units.layernorm import LATENCY as NORM_LATENCY
-from accel.units.modulate import LATENCY as MODULATE_LATENCY
-from accel.units.modulate import modulate_unit
-from model.formats import ACT_BITS, CODE_BITS, INT8_BITS, LN_BITS, MOD_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.signals import address, dim, flag, signed, word
+from radit.accel.interfaces.streams import Stream
+from radit.accel.residual_pass.walker import Position, walker
+from radit.accel.units.ccu import COUNT_LATENCY, ccu_unit
+from radit.accel.units.fifo import stream_fifo
+from radit.accel.units.layernorm import LATENCY as NORM_LATENCY
+from radit.accel.units.modulate import LATENCY as MODULATE_LATENCY
+from radit.accel.units.modulate import modulate_unit
+from radit.model.formats import ACT_BITS, CODE_BITS, INT8_BITS, LN_BITS, MOD_BITS
 
 HISTORY_DEPTH = 32  # stored codes between normalization and comparison
 SETTLE = NORM_LATENCY + MODULATE_LATENCY + COUNT_LATENCY + 6  # last word in -> count and A memory complete

@@ -6,16 +6,16 @@ this timestep are read so much later that they meet it.
 
 from myhdl import always_comb, always_seq, block
 
-from accel.config import bits_for
-from accel.interfaces.signals import dim, flag, signed, word
-from accel.residual_pass.walker import Position, walker
-from accel.units.delay_lines import delay, delay_chain, gated_delay
-from accel.units.lanes import part_mux
-from accel.units.residual import LATENCY as RESIDUAL_LATENCY
-from accel.units.residual import residual_unit
-from accel.units.reuse import LATENCY as REUSE_LATENCY
-from accel.units.reuse import reuse_unit
-from model.formats import GATE_BITS, INT8_BITS, X_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.signals import dim, flag, signed, word
+from radit.accel.residual_pass.walker import Position, walker
+from radit.accel.units.delay_lines import delay, delay_chain, gated_delay
+from radit.accel.units.lanes import part_mux
+from radit.accel.units.residual import LATENCY as RESIDUAL_LATENCY
+from radit.accel.units.residual import residual_unit
+from radit.accel.units.reuse import LATENCY as REUSE_LATENCY
+from radit.accel.units.reuse import reuse_unit
+from radit.model.formats import GATE_BITS, INT8_BITS, X_BITS
 
 FIRE_TO_READ = REUSE_LATENCY - 1  # a memory answers in the cycle after
 FIRE_TO_SUM = REUSE_LATENCY + RESIDUAL_LATENCY

@@ -7,14 +7,14 @@ statistics form; the back half normalizes, one tile behind. Between contexts the
 
 from myhdl import always_comb, always_seq, block
 
-from accel.interfaces.pass_ports import Handover, NormStream
-from accel.interfaces.signals import address, dim, flag
-from accel.interfaces.streams import Stream
-from accel.residual_pass.back_half import BackControl, back_half
-from accel.residual_pass.front_half import front_half
-from accel.units.fifo import stream_fifo
-from accel.units.layernorm import layernorm_unit
-from model.formats import X_BITS
+from radit.accel.interfaces.pass_ports import Handover, NormStream
+from radit.accel.interfaces.signals import address, dim, flag
+from radit.accel.interfaces.streams import Stream
+from radit.accel.residual_pass.back_half import BackControl, back_half
+from radit.accel.residual_pass.front_half import front_half
+from radit.accel.units.fifo import stream_fifo
+from radit.accel.units.layernorm import layernorm_unit
+from radit.model.formats import X_BITS
 
 
 @block

@@ -6,9 +6,9 @@ command, whose fields hold until the next tile's.
 
 from myhdl import always_comb, always_seq, block
 
-from accel.config import log2_exact
-from accel.interfaces.signals import address, dim, flag
-from accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE
+from radit.accel.config import log2_exact
+from radit.accel.interfaces.signals import address, dim, flag
+from radit.accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE
 
 
 class ScoreTile:

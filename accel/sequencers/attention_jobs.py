@@ -2,8 +2,8 @@
 
 from myhdl import always_comb, always_seq, block
 
-from accel.config import log2_exact
-from accel.interfaces.signals import address, dim, flag, word
+from radit.accel.config import log2_exact
+from radit.accel.interfaces.signals import address, dim, flag, word
 
 JOB_BITS = 2  # of the number of a job, modulo 4: at most two are on their way
 

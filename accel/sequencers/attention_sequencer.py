@@ -9,8 +9,8 @@ The loops advance one step per cycle and tell ``attention_jobs`` and ``attention
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.interfaces.signals import flag
-from accel.sequencers.attention_addresses import (
+from radit.accel.interfaces.signals import flag
+from radit.accel.sequencers.attention_addresses import (
     ScoreTile,
     ValueTile,
     drain_fields,
@@ -18,7 +18,7 @@ from accel.sequencers.attention_addresses import (
     score_tile,
     value_tile,
 )
-from accel.sequencers.attention_jobs import (
+from radit.accel.sequencers.attention_jobs import (
     AttentionSteps,
     JobCount,
     ScoreJob,
@@ -27,7 +27,7 @@ from accel.sequencers.attention_jobs import (
     score_jobs,
     value_jobs,
 )
-from accel.sequencers.context_walk import ContextWalk, context_walk
+from radit.accel.sequencers.context_walk import ContextWalk, context_walk
 
 PHASES = enum(
     "IDLE", "LOOK", "S_SPLIT", "S_MULTIPLY", "S_ADD", "S_OFFER", "NEXT_JOB", "AWAIT",

@@ -2,8 +2,8 @@
 
 from myhdl import always_comb, always_seq, block
 
-from accel.config import log2_exact
-from accel.interfaces.signals import address, dim, flag
+from radit.accel.config import log2_exact
+from radit.accel.interfaces.signals import address, dim, flag
 
 
 class ContextWalk:

@@ -6,13 +6,13 @@
 
 from myhdl import always_comb, block
 
-from accel.interfaces.array_ports import AttendPort, LinearPort
-from accel.interfaces.signals import flag, word
-from accel.interfaces.tile_command import command_mux
-from accel.sequencers.attention_sequencer import attention_sequencer
-from accel.sequencers.product_sequencer import product_sequencer
-from accel.sequencers.sub_block_programs import KINDS, SUB_BLOCK_KIND_BITS
-from accel.sequencers.sub_block_sequencer import sub_block_sequencer
+from radit.accel.interfaces.array_ports import AttendPort, LinearPort
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.interfaces.tile_command import command_mux
+from radit.accel.sequencers.attention_sequencer import attention_sequencer
+from radit.accel.sequencers.product_sequencer import product_sequencer
+from radit.accel.sequencers.sub_block_programs import KINDS, SUB_BLOCK_KIND_BITS
+from radit.accel.sequencers.sub_block_sequencer import sub_block_sequencer
 
 
 @block

@@ -6,10 +6,10 @@ loops (``product_sequencer``) start each stage; its registers hold until the nex
 
 from myhdl import always_comb, always_seq, block
 
-from accel.config import log2_exact
-from accel.interfaces.signals import address, dim, flag
-from accel.interfaces.tile_command import FROM_A, FROM_WEIGHT
-from accel.sequencers.product_table import BY_ROW_TILE, BY_TOKEN
+from radit.accel.config import log2_exact
+from radit.accel.interfaces.signals import address, dim, flag
+from radit.accel.interfaces.tile_command import FROM_A, FROM_WEIGHT
+from radit.accel.sequencers.product_table import BY_ROW_TILE, BY_TOKEN
 
 
 class TileTerms:

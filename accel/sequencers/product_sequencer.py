@@ -9,11 +9,11 @@ The loops advance one step per cycle and tell the address arithmetic (``product_
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.interfaces.signals import dim, flag
-from accel.sequencers.context_walk import ContextWalk, context_walk
-from accel.sequencers.product_addresses import product_addresses
-from accel.sequencers.product_table import AT_HIDDEN, AT_MLP, AT_TWICE_HIDDEN, MLP, PRODUCTS, ProductFacts
-from accel.sequencers.table import table_facts
+from radit.accel.interfaces.signals import dim, flag
+from radit.accel.sequencers.context_walk import ContextWalk, context_walk
+from radit.accel.sequencers.product_addresses import product_addresses
+from radit.accel.sequencers.product_table import AT_HIDDEN, AT_MLP, AT_TWICE_HIDDEN, MLP, PRODUCTS, ProductFacts
+from radit.accel.sequencers.table import table_facts
 
 
 class ProductSizes:

@@ -6,9 +6,9 @@ The product sequencer runs any row; which products a sub-block consists of stand
 
 from typing import NamedTuple
 
-from accel.interfaces.array_ports import PRODUCT_BITS
-from accel.interfaces.signals import flag, word
-from accel.interfaces.tile_command import (
+from radit.accel.interfaces.array_ports import PRODUCT_BITS
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.interfaces.tile_command import (
     FROM_A,
     FROM_HIDDEN,
     KIND_BITS,

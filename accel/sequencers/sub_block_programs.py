@@ -7,11 +7,11 @@ and behind the last one. Another kind of sub-block is another program.
 
 from typing import NamedTuple
 
-from accel.config import bits_for
-from accel.control.cycle_accounts import ATTEND, FC1, FC2, PROJECTION, QKV, phase_signal
-from accel.interfaces.array_ports import PRODUCT_BITS
-from accel.interfaces.signals import flag, word
-from accel.sequencers.product_table import PRODUCT_NUMBERS
+from radit.accel.config import bits_for
+from radit.accel.control.cycle_accounts import ATTEND, FC1, FC2, PROJECTION, QKV, phase_signal
+from radit.accel.interfaces.array_ports import PRODUCT_BITS
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.sequencers.product_table import PRODUCT_NUMBERS
 
 
 class Step(NamedTuple):

@@ -2,9 +2,9 @@
 
 from myhdl import Signal, always_comb, always_seq, block, enum
 
-from accel.interfaces.signals import flag, word
-from accel.sequencers.sub_block_programs import FIRST_STEPS, STEP_BITS, STEPS, StepFacts
-from accel.sequencers.table import table_column, table_facts
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.sequencers.sub_block_programs import FIRST_STEPS, STEP_BITS, STEPS, StepFacts
+from radit.accel.sequencers.table import table_column, table_facts
 
 
 @block

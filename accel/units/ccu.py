@@ -16,10 +16,10 @@ fewer than 2**24 changed codes. Source: golden ``model/ops/ccu.py``.
 
 from myhdl import Signal, always, always_comb, always_seq, block, concat, intbv
 
-from accel.interfaces.signals import flag, word
-from accel.units.delay_lines import register
-from accel.units.lanes import pack, signal_list
-from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.units.delay_lines import register
+from radit.accel.units.lanes import pack, signal_list
+from radit.model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
 
 LATENCY = 1
 COUNT_LATENCY = LATENCY + 2

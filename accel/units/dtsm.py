@@ -27,10 +27,10 @@ Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py
 
 from myhdl import always, always_comb, always_seq, block, concat, intbv
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.meter import COST_BITS
-from accel.units.ram import word_ram
-from model.formats import (
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.meter import COST_BITS
+from radit.accel.units.ram import word_ram
+from radit.model.formats import (
     AVERAGE_SHIFT,
     COUNT_BITS,
     ERROR_CUT,
@@ -43,7 +43,7 @@ from model.formats import (
     STREAK_BITS,
     THRESHOLD_BITS,
 )
-from model.roms import GAP_INVERSE
+from radit.model.roms import GAP_INVERSE
 
 LATENCY = 9
 STREAK_STEP_BITS = FACTOR_BITS + 1

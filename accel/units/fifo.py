@@ -1,8 +1,8 @@
 """First-in, first-out buffer between two streams, RAM based, first word falls through.
 
-Streams are ``accel.interfaces.streams.Stream`` (``tdata``, ``tvalid``, ``tready``): a word moves at the edge at which
-both ``tvalid`` and ``tready`` are high. ``src.tready`` is low only when ``depth`` words are inside, and depends on
-registers alone; ``dst.tvalid`` never waits for ``dst.tready``, and ``dst.tdata`` is held until the transfer: it is
+Streams are ``radit.accel.interfaces.streams.Stream`` (``tdata``, ``tvalid``, ``tready``): a word moves at the edge at
+which both ``tvalid`` and ``tready`` are high. ``src.tready`` is low only when ``depth`` words are inside, and depends
+on registers alone; ``dst.tvalid`` never waits for ``dst.tready``, and ``dst.tdata`` is held until the transfer: it is
 the memory's own output register, which fetches the next word as the present one leaves.
 ``level``: words inside, 0 .. depth, the one on ``dst`` included (``depth.bit_length()`` bits).
 Latency: ``LATENCY`` cycles from a transfer on ``src`` to ``dst.tvalid`` when empty. Throughput: one word per cycle.
@@ -11,8 +11,8 @@ Latency: ``LATENCY`` cycles from a transfer on ``src`` to ``dst.tvalid`` when em
 
 from myhdl import Signal, always_comb, always_seq, block, modbv
 
-from accel.interfaces.signals import word
-from accel.units.ram import word_ram
+from radit.accel.interfaces.signals import word
+from radit.accel.units.ram import word_ram
 
 LATENCY = 2
 

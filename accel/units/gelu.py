@@ -11,11 +11,20 @@ Source: 0.5 u (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & Gimpel 201
 
 from myhdl import always, always_comb, block
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain, gated_chain
-from accel.units.lanes import pack, signal_list
-from model.formats import AFTER_BITS, INT8_BITS, INT8_MAX, PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
-from model.roms import PHI_ROM
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain, gated_chain
+from radit.accel.units.lanes import pack, signal_list
+from radit.model.formats import (
+    AFTER_BITS,
+    INT8_BITS,
+    INT8_MAX,
+    PHI_ENTRIES,
+    PHI_FRAC,
+    PHI_STEP_BITS,
+    SHIFT_BITS,
+    WIDE_BITS,
+)
+from radit.model.roms import PHI_ROM
 
 LATENCY = 11
 MAGNITUDE_BITS = WIDE_BITS  # |-2**15| fits unsigned

@@ -13,7 +13,7 @@ rounding. Lane width = ``len(lanes[0])``, and ``len(joined) == len(lanes) * len(
 
 from myhdl import ConcatSignal, Signal, always_comb, block
 
-from accel.interfaces.signals import word
+from radit.accel.interfaces.signals import word
 
 
 def signal_list(make, bits: int, lanes: int) -> list[Signal]:

@@ -19,13 +19,13 @@ Source: golden ``model/ops/layernorm.py``.
 
 from myhdl import always, always_comb, always_seq, block
 
-from accel.config import bits_for
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain, gated_register
-from accel.units.lanes import any_lane, pack, signal_list
-from accel.units.rsqrt import LATENCY as RSQRT_LATENCY
-from accel.units.rsqrt import Q_BITS, rsqrt_unit
-from model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS, X_BITS
+from radit.accel.config import bits_for
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain, gated_register
+from radit.accel.units.lanes import any_lane, pack, signal_list
+from radit.accel.units.rsqrt import LATENCY as RSQRT_LATENCY
+from radit.accel.units.rsqrt import Q_BITS, rsqrt_unit
+from radit.model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS, X_BITS
 
 LATENCY = 6
 STAT_LATENCY = RSQRT_LATENCY + 8

@@ -19,9 +19,9 @@ inner loop: beyond 64 columns give it ``--unroll-count 256`` (left rolled, the a
 
 from myhdl import Signal, always, block
 
-from accel.interfaces.signals import signed, word
-from accel.units.lanes import pack, signal_list, unpack
-from model.formats import ACC_BITS, INT8_BITS
+from radit.accel.interfaces.signals import signed, word
+from radit.accel.units.lanes import pack, signal_list, unpack
+from radit.model.formats import ACC_BITS, INT8_BITS
 
 FINISH_TO_DRAIN = 2  # from the cycle of enable & finish to the first cycle that may present drain_col
 DRAIN_LATENCY = 1  # from drain_col to drained

@@ -12,8 +12,8 @@ Rounding: cut (floor). Valid range: all values. Source: golden ``model/ops/meter
 
 from myhdl import always, always_comb, always_seq, block
 
-from accel.interfaces.signals import flag, word
-from model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
+from radit.accel.interfaces.signals import flag, word
+from radit.model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
 
 LATENCY = 4
 COST_BITS = ERROR_WEIGHT_BITS + COUNT_BITS - ERROR_CUT

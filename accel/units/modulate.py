@@ -11,10 +11,10 @@ Source: golden ``model/ops/modulate.py``.
 
 from myhdl import always, block
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain
-from accel.units.lanes import any_lane, pack, signal_list
-from model.formats import ACT_BITS, ACT_FRAC, INT8_BITS, INT8_MAX, LN_BITS, MOD_BITS, SHIFT_BITS
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain
+from radit.accel.units.lanes import any_lane, pack, signal_list
+from radit.model.formats import ACT_BITS, ACT_FRAC, INT8_BITS, INT8_MAX, LN_BITS, MOD_BITS, SHIFT_BITS
 
 LATENCY = 7
 PRODUCT_BITS = LN_BITS + MOD_BITS

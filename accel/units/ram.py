@@ -12,9 +12,9 @@ lowest bits of ``waddr`` and ``raddr``), otherwise one address serves all.
 
 from myhdl import Signal, always, always_comb, block, intbv
 
-from accel.interfaces.signals import word
-from accel.units.lanes import pack, signal_list
-from model.formats import INT8_BITS
+from radit.accel.interfaces.signals import word
+from radit.accel.units.lanes import pack, signal_list
+from radit.model.formats import INT8_BITS
 
 READ_LATENCY = 1
 

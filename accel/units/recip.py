@@ -12,11 +12,11 @@ Source: Newton-Raphson on ``1/r - m``; golden ``model/ops/recip.py``.
 
 from myhdl import always, block
 
-from accel.interfaces.signals import flag, word
-from accel.units.delay_lines import delay_chain, gated_chain
-from accel.units.lanes import signal_list
-from model.formats import MULT_BITS, PROB_SUM_BITS, RECIP_BITS, SHIFT_BITS
-from model.roms import RECIP_FIRST, RECIP_ROM
+from radit.accel.interfaces.signals import flag, word
+from radit.accel.units.delay_lines import delay_chain, gated_chain
+from radit.accel.units.lanes import signal_list
+from radit.model.formats import MULT_BITS, PROB_SUM_BITS, RECIP_BITS, SHIFT_BITS
+from radit.model.roms import RECIP_FIRST, RECIP_ROM
 
 LATENCY = 10
 LENGTH_BITS = PROB_SUM_BITS.bit_length()

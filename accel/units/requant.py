@@ -13,10 +13,10 @@ Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``
 
 from myhdl import always, block
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain
-from accel.units.lanes import pack, signal_list
-from model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, INT8_MAX, MULT_BITS, SHIFT_BITS, WIDE_BITS
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain
+from radit.accel.units.lanes import pack, signal_list
+from radit.model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, INT8_MAX, MULT_BITS, SHIFT_BITS, WIDE_BITS
 
 LATENCY = 5
 TOTAL_BITS = max(ACC_BITS, BIAS_BITS) + 1

@@ -11,10 +11,10 @@ Source: golden ``model/ops/residual.py``.
 
 from myhdl import always, block
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain
-from accel.units.lanes import any_lane, pack, signal_list
-from model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain
+from radit.accel.units.lanes import any_lane, pack, signal_list
+from radit.model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
 
 LATENCY = 5
 PRODUCT_BITS = INT8_BITS + GATE_BITS

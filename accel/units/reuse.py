@@ -13,10 +13,10 @@ Source: golden ``model/ops/reuse.py``.
 
 from myhdl import always, always_comb, block, concat, intbv
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain, gated_chain
-from accel.units.lanes import pack, signal_list
-from model.formats import INT8_BITS, INT8_MAX, SLOPE_BITS, SLOPE_FRAC, X_BITS
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain, gated_chain
+from radit.accel.units.lanes import pack, signal_list
+from radit.model.formats import INT8_BITS, INT8_MAX, SLOPE_BITS, SLOPE_FRAC, X_BITS
 
 LATENCY = 4
 STEP_BITS = X_BITS + 1

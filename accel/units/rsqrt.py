@@ -10,9 +10,9 @@ Relative error below 2**-14. Valid range: 1 <= w < 2**54. Source: golden ``model
 
 from myhdl import Constant, Signal, always, block, intbv
 
-from accel.interfaces.signals import word
-from model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
-from model.roms import RSQRT_FIRST, RSQRT_ROM
+from radit.accel.interfaces.signals import word
+from radit.model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
+from radit.model.roms import RSQRT_FIRST, RSQRT_ROM
 
 NORMALIZE_STEPS = (16, 8, 4, 2, 1)  # pairs of bits
 LATENCY = len(NORMALIZE_STEPS) + 7

@@ -25,14 +25,14 @@ Source: golden ``model/ops/softmax.py`` and ``model/ops/recip.py``.
 
 from myhdl import always, always_comb, always_seq, block
 
-from accel.config import bits_for
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay_chain
-from accel.units.lanes import pack, signal_list
-from accel.units.ram import word_ram
-from accel.units.recip import LATENCY as RECIP_LATENCY
-from accel.units.recip import recip_unit
-from model.formats import (
+from radit.accel.config import bits_for
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay_chain
+from radit.accel.units.lanes import pack, signal_list
+from radit.accel.units.ram import word_ram
+from radit.accel.units.recip import LATENCY as RECIP_LATENCY
+from radit.accel.units.recip import recip_unit
+from radit.model.formats import (
     EXP_ROM_BITS,
     EXP_ROM_FRAC,
     INT8_BITS,
@@ -43,7 +43,7 @@ from model.formats import (
     SHIFT_BITS,
     WIDE_BITS,
 )
-from model.roms import EXP_ROM
+from radit.model.roms import EXP_ROM
 
 FIRST_LATENCY = 10
 EXP_STAGES = 6

@@ -1,8 +1,8 @@
 """Simulators of the accelerator behind one protocol (``base.Engine``)."""
 
-from cosim.engines.base import Engine, EngineError, Failure, Trace, Traffic
-from cosim.engines.open import ENGINES, open_engine
-from cosim.engines.setup import MemoryTiming, Setup
+from radit.cosim.engines.base import Engine, EngineError, Failure, Trace, Traffic
+from radit.cosim.engines.open import ENGINES, open_engine
+from radit.cosim.engines.setup import MemoryTiming, Setup
 
 __all__ = [
     "ENGINES",

@@ -1,7 +1,8 @@
 """What an engine is: one accelerator in some simulator, with its memories, driven one timestep at a time.
 
 Engines differ in speed only: equal timing gives equal words, equal traces and equal cycle counts. An engine names
-registers as ``accel.control.registers`` does and memories as ``accel.interfaces.top_ports.memory_ports`` does.
+registers as ``radit.accel.control.registers`` does, and memories as
+``radit.accel.interfaces.top_ports.memory_ports`` does.
 """
 
 from abc import ABC, abstractmethod
@@ -12,11 +13,11 @@ from typing import Self
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.control.registers import ADDRESS, COUNTER_ADDRESS
-from accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
-from cosim.engines.setup import MemoryTiming, Setup
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS
+from radit.accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
+from radit.cosim.engines.setup import MemoryTiming, Setup
+from radit.model.errors import UserError
 
 
 class Failure(IntEnum):
@@ -168,13 +169,13 @@ class Engine(ABC):
         """Bytes moved and cycles starved of one port."""
 
     def write_register(self, name: str, value: int) -> None:
-        """Write a register by its name in ``accel.control.registers``."""
+        """Write a register by its name in ``radit.accel.control.registers``."""
         if not 0 <= value < 1 << 32:
             raise ValueError(f"register {name} cannot hold {value}: it has 32 bits")
         self._write(ADDRESS[name], int(value))
 
     def read_register(self, name: str) -> int:
-        """Read a register by its name in ``accel.control.registers``."""
+        """Read a register by its name in ``radit.accel.control.registers``."""
         return self._read(ADDRESS[name])
 
     def counters(self) -> dict[str, int]:

@@ -4,11 +4,11 @@ from itertools import groupby
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import Port, TopPorts
-from cosim.engines.base import trace_fields
-from cosim.engines.setup import by_priority
-from model.formats import X_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import Port, TopPorts
+from radit.cosim.engines.base import trace_fields
+from radit.cosim.engines.setup import by_priority
+from radit.model.formats import X_BITS
 
 
 def harness_config(config: BuildConfig) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.engines.setup import RATE_UNIT, MemoryTiming
+from radit.cosim.engines.setup import RATE_UNIT, MemoryTiming
 
 WORD32 = 0xFFFFFFFF
 

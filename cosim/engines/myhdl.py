@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from myhdl import Simulation, always, delay, instance, traceSignals
 
-from accel.config import BuildConfig
-from accel.control.registers import ADDRESS, START
-from accel.export.convert import forgotten_signals
-from accel.interfaces.top_ports import RESET_CYCLES, TopPorts
-from cosim.engines.base import Engine, EngineError, Failure, Trace, trace_fields
-from cosim.engines.memory import Bandwidth, HostStreams, Memory, Monitor
-from cosim.engines.setup import MemoryTiming, Setup, by_priority
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import ADDRESS, START
+from radit.accel.export.convert import forgotten_signals
+from radit.accel.interfaces.top_ports import RESET_CYCLES, TopPorts
+from radit.cosim.engines.base import Engine, EngineError, Failure, Trace, trace_fields
+from radit.cosim.engines.memory import Bandwidth, HostStreams, Memory, Monitor
+from radit.cosim.engines.setup import MemoryTiming, Setup, by_priority
+from radit.model.errors import UserError
 
 PERIOD = 2  # time steps of a clock cycle
 

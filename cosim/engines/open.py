@@ -7,16 +7,16 @@ from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 
-from accel.config import BuildConfig
-from cosim.engines.base import Engine, Setup
-from cosim.engines.myhdl import MyhdlEngine
-from cosim.engines.verilator import VerilatorEngine
-from model.errors import UserError
-from model.files import made_once
-from model.source_code import code_digest
+from radit.accel.config import BuildConfig
+from radit.cosim.engines.base import Engine, Setup
+from radit.cosim.engines.myhdl import MyhdlEngine
+from radit.cosim.engines.verilator import VerilatorEngine
+from radit.model.errors import UserError
+from radit.model.files import made_once
+from radit.model.source_code import code_digest
 
 ENGINES = ("verilator", "myhdl")
-SOURCES = ("accel.top", "accel.export.convert")  # what the exported Verilog depends on
+SOURCES = ("radit.accel.top", "radit.accel.export.convert")  # what the exported Verilog depends on
 
 log = logging.getLogger("radit")
 
@@ -24,7 +24,7 @@ log = logging.getLogger("radit")
 def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, build: Path = Path("build")) -> Engine:
     """The accelerator of one build in the named engine; close it after use."""
     if name == "myhdl":
-        from accel.top import radit_top
+        from radit.accel.top import radit_top
 
         return MyhdlEngine(config, radit_top, setup)
     if name == "verilator":
@@ -35,7 +35,7 @@ def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, buil
 def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None = None) -> Path:
     """The top as Verilog, converted again only when the build or a source file changed.
 
-    ``convert(config, "verilog", folder)`` writes the file; ``accel.export.convert.convert`` unless given.
+    ``convert(config, "verilog", folder)`` writes the file; ``radit.accel.export.convert.convert`` unless given.
     """
 
     def make(folder: Path) -> None:
@@ -47,7 +47,7 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
 
 
 def _exporter() -> Callable:
-    from accel.export.convert import convert
+    from radit.accel.export.convert import convert
 
     return convert
 

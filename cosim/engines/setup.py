@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import MemoryPort, memory_ports
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import MemoryPort, memory_ports
+from radit.model.errors import UserError
 
 QUEUE = 16  # commands a memory port can hold
 RATE_UNIT = 256  # bandwidth is counted in bytes per 256 cycles

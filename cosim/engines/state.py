@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.files import read_arrays, write_arrays
+from radit.model.files import read_arrays, write_arrays
 
 REMEDY = "delete it and start the run anew"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 OLDEST = (5, 20)  # before that MAC arrays run several times slower, and some of our loops are refused
 

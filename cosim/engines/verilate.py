@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from accel.config import BuildConfig
-from cosim.engines.harness_config import harness_config
-from cosim.engines.toolchain import Verilator, find_compiler, find_verilator
-from model.errors import UserError
-from model.files import made_once
+from radit.accel.config import BuildConfig
+from radit.cosim.engines.harness_config import harness_config
+from radit.cosim.engines.toolchain import Verilator, find_compiler, find_verilator
+from radit.model.errors import UserError
+from radit.model.files import made_once
 
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 CACHE = Path("build/verilated")

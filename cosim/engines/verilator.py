@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.control.registers import ADDRESS, START
-from cosim.engines.base import Engine, Failure, Trace, trace_fields
-from cosim.engines.harness_config import record_columns
-from cosim.engines.setup import MemoryTiming, Setup
-from cosim.engines.state import REMEDY, read_state, write_state
-from cosim.engines.verilate import CACHE, BuildError, build_library, build_seconds
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import ADDRESS, START
+from radit.cosim.engines.base import Engine, Failure, Trace, trace_fields
+from radit.cosim.engines.harness_config import record_columns
+from radit.cosim.engines.setup import MemoryTiming, Setup
+from radit.cosim.engines.state import REMEDY, read_state, write_state
+from radit.cosim.engines.verilate import CACHE, BuildError, build_library, build_seconds
+from radit.model.errors import UserError
 
 CHUNK = 200_000  # cycles between two looks at Ctrl-C
 BUSY, SUB_BLOCK_OVER = 1, 2  # radit::Outcome

@@ -11,14 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
-from accel.interfaces.top_ports import TopPorts
-from cosim.engines.toolchain import find_compiler, find_verilator
-from cosim.engines.verilate import WAVES, Build, build_seconds, built
-from cosim.speed.vectors import Vectors
-from cosim.speed.watch import Command
-from model.errors import UserError
+from radit.accel.interfaces.top_ports import TopPorts
+from radit.cosim.engines.toolchain import find_compiler, find_verilator
+from radit.cosim.engines.verilate import WAVES, Build, build_seconds, built
+from radit.cosim.speed.vectors import Vectors
+from radit.cosim.speed.watch import Command
+from radit.model.errors import UserError
 
-TESTBENCH = "cosim.speed.play_cocotb"
+TESTBENCH = "radit.cosim.speed.play_cocotb"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def build_cocotb(vectors: Vectors, verilog: Path, top: str, folder: Path, cache:
         "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
         "GPI_USERS": f"{python};{_cocotb().pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": ":".join([str(Path(__file__).resolve().parent.parent.parent), *sys.path]),
+        "PYTHONPATH": ":".join([str(Path(__file__).parents[3]), *sys.path]),
         "RADIT_VECTORS": str(path),
     }
     return Command((str(simulation),), folder, environment), build_seconds(simulation)

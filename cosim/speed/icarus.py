@@ -5,10 +5,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cosim.speed.replay import place, verilog_testbench, write_rows
-from cosim.speed.vectors import REPORT_EVERY, Vectors
-from cosim.speed.watch import Command, ReplayError
-from model.errors import UserError
+from radit.cosim.speed.replay import place, verilog_testbench, write_rows
+from radit.cosim.speed.vectors import REPORT_EVERY, Vectors
+from radit.cosim.speed.watch import Command, ReplayError
+from radit.model.errors import UserError
 
 MOST_SECONDS = 900.0  # to compile; a 64x64 array takes a few
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from cosim.engines import EngineError, Setup
-from cosim.engines.open import exported_verilog
-from cosim.engines.toolchain import find_compiler, find_verilator
-from cosim.engines.verilate import BuildError
-from cosim.engines.verilator import VerilatorEngine
-from cosim.speed.cocotb_sim import build_cocotb, find_cocotb
-from cosim.speed.icarus import build_icarus, find_icarus
-from cosim.speed.vectors import Vectors
-from cosim.speed.watch import Command, ReplayError, watch
-from cosim.speed.work import Work
-from model.errors import UserError
+from radit.cosim.engines import EngineError, Setup
+from radit.cosim.engines.open import exported_verilog
+from radit.cosim.engines.toolchain import find_compiler, find_verilator
+from radit.cosim.engines.verilate import BuildError
+from radit.cosim.engines.verilator import VerilatorEngine
+from radit.cosim.speed.cocotb_sim import build_cocotb, find_cocotb
+from radit.cosim.speed.icarus import build_icarus, find_icarus
+from radit.cosim.speed.vectors import Vectors
+from radit.cosim.speed.watch import Command, ReplayError, watch
+from radit.cosim.speed.work import Work
+from radit.model.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).parents[3]  # where the package radit is
 TOP = "radit_top"
 VERILATOR_SECONDS = 5.0  # of the limit; longer tells nothing new
 FAILURES = (ReplayError, BuildError, EngineError)  # of a simulator that is there
@@ -123,7 +123,7 @@ def _verilator_version() -> str:
 def _myhdl(task: Task, tick: Tick) -> Measurement:
     path = task.folder / "vectors"
     task.recorded.save(path)
-    command = Command((sys.executable, "-m", "cosim.speed.play_myhdl", str(path)), ROOT)
+    command = Command((sys.executable, "-m", "radit.cosim.speed.play_myhdl", str(path)), ROOT)
     return _replayed(task, command, version("myhdl"), 0.0, tick)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cocotb
 from cocotb.triggers import Timer
 
-from cosim.speed.vectors import Replay, Vectors
+from radit.cosim.speed.vectors import Replay, Vectors
 
 HALF_PERIOD = 5  # time steps
 

@@ -1,4 +1,4 @@
-"""Replays recorded vectors in MyHDL's simulator: ``python -m cosim.speed.play_myhdl VECTORS``.
+"""Replays recorded vectors in MyHDL's simulator: ``python -m radit.cosim.speed.play_myhdl VECTORS``.
 
 A process of its own, because MyHDL inspects the whole call stack for every block and keeps all it ever elaborated.
 """
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from myhdl import Simulation, delay, instance
 
-from accel.interfaces.top_ports import TopPorts
-from accel.top import radit_top
-from cosim.speed.vectors import Replay, Vectors
+from radit.accel.interfaces.top_ports import TopPorts
+from radit.accel.top import radit_top
+from radit.cosim.speed.vectors import Replay, Vectors
 
 
 def play(vectors: Vectors) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import Port, TopPorts
-from cosim.speed.replay import SHOWN_ERRORS, Columns
-from model.files import write_file
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import Port, TopPorts
+from radit.cosim.speed.replay import SHOWN_ERRORS, Columns
+from radit.model.files import write_file
 
 CLOCK = "clk"
 REPORT_EVERY = 16  # cycles between two reports of a replaying simulator

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cosim.speed.vectors import Vectors
+from radit.cosim.speed.vectors import Vectors
 
 LOAD_SECONDS = 600.0  # a simulator may take to be ready
 LEAD_IN_SECONDS = 30.0  # it may take for the cycles before the timed ones, whatever the limit

@@ -11,25 +11,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from accel.config import BuildConfig
-from accel.control.registers import REGISTERS
-from accel.dims import Dims, check_fit
-from accel.interfaces.top_ports import RESET_CYCLES
-from cosim.driver import Driver
-from cosim.engines import Engine, EngineError, Failure, Setup, open_engine
-from cosim.speed.vectors import Vectors
-from cosim.speed.watch import ReplayError
-from cosim.support.sizes import build_for, dims_of
-from model.dit.checkpoint import load_config
-from model.dit.sampler import DDIM, make_noise
-from model.dit.seeded import seeded_dit
-from model.dit.transformer import DiT
-from model.integer.calibration import calibrate
-from model.integer.generate import Host
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.skip_policy import dense
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import REGISTERS
+from radit.accel.dims import Dims, check_fit
+from radit.accel.interfaces.top_ports import RESET_CYCLES
+from radit.cosim.driver import Driver
+from radit.cosim.engines import Engine, EngineError, Failure, Setup, open_engine
+from radit.cosim.speed.vectors import Vectors
+from radit.cosim.speed.watch import ReplayError
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.checkpoint import load_config
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.seeded import seeded_dit
+from radit.model.dit.transformer import DiT
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.generate import Host
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import dense
 
 CFG = 1.5  # any guidance, for two contexts
 WINDOW = 4096  # cycles to replay from the array's first result on

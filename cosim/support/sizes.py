@@ -1,8 +1,8 @@
 """A model's dimensions on the accelerator, and the build that holds it."""
 
-from accel.config import BuildConfig
-from accel.dims import Dims, Group
-from model.dit.config import NAMED_MODELS, DiTConfig
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims, Group
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
 
 # Models whose size is a build that others share: one compilation runs them all, by registers alone.
 SHARED_SIZES = ("digits", "dit-xl-2", "moving-digits")

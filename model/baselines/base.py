@@ -16,10 +16,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.formats import ACT_FRAC
-from model.integer.integer_dit import IntegerDiT
-from model.settings_text import write_text, write_value
+from radit.model.errors import UserError
+from radit.model.formats import ACT_FRAC
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.settings_text import write_text, write_value
 
 
 @dataclass(frozen=True)

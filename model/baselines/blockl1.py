@@ -14,8 +14,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Method, Rule, Sight, keep, relative_change
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Method, Rule, Sight, keep, relative_change
+from radit.model.integer.integer_dit import IntegerDiT
 
 LONGEST_SHARE = 0.1  # of the timesteps, from one computation to the next
 

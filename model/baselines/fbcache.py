@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from model.baselines.base import Method, Rule, Sight, keep, relative_change
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Method, Rule, Sight, keep, relative_change
+from radit.model.integer.integer_dit import IntegerDiT
 
 SECOND_BLOCK = 2  # its first sub-block
 

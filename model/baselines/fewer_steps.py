@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model.baselines.base import Method
+from radit.model.baselines.base import Method
 
 
 @dataclass(frozen=True)

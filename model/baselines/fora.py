@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from model.baselines.base import Method, Rule
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Method, Rule
+from radit.model.integer.integer_dit import IntegerDiT
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Method, Rule
-from model.dit.sampler import make_noise
-from model.integer.generate import Host
-from model.integer.integer_dit import IntegerDiT
-from model.integer.reference import Reference, StageCapture
-from model.policy.skip_policy import dense
+from radit.model.baselines.base import Method, Rule
+from radit.model.dit.sampler import make_noise
+from radit.model.integer.generate import Host
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.reference import Reference, StageCapture
+from radit.model.policy.skip_policy import dense
 
 CALIBRATION_SEED = 20_411  # not an evaluation's
 CFG = 1.5

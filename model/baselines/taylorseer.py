@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model.baselines.base import Method, Rule
-from model.baselines.fora import Every
-from model.integer.integer_dit import IntegerDiT
-from model.policy.skip_policy import FACTOR_ONE
+from radit.model.baselines.base import Method, Rule
+from radit.model.baselines.fora import Every
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.policy.skip_policy import FACTOR_ONE
 
 
 @dataclass(frozen=True)

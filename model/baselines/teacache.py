@@ -13,8 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Method, Rule, Sight, relative_change
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Method, Rule, Sight, relative_change
+from radit.model.integer.integer_dit import IntegerDiT
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,21 @@ None of them is in the hardware.
 
 from __future__ import annotations
 
-from model.baselines.base import Method
-from model.baselines.blockl1 import BlockL1
-from model.baselines.fbcache import FirstBlockCache
-from model.baselines.fewer_steps import FewerSteps
-from model.baselines.fora import Fora
-from model.baselines.smoothcache import SmoothCache
-from model.baselines.taylorseer import TaylorSeer
-from model.baselines.teacache import TeaCache
-from model.detectors.detector import Detector
-from model.detectors.misses import Miss
-from model.detectors.paths import Path
-from model.detectors.signatures import L1, Codes, Levels, Pooled, Sketch
-from model.detectors.static import Static
-from model.errors import UserError
-from model.settings_text import read_settings, split_text
+from radit.model.baselines.base import Method
+from radit.model.baselines.blockl1 import BlockL1
+from radit.model.baselines.fbcache import FirstBlockCache
+from radit.model.baselines.fewer_steps import FewerSteps
+from radit.model.baselines.fora import Fora
+from radit.model.baselines.smoothcache import SmoothCache
+from radit.model.baselines.taylorseer import TaylorSeer
+from radit.model.baselines.teacache import TeaCache
+from radit.model.detectors.detector import Detector
+from radit.model.detectors.misses import Miss
+from radit.model.detectors.paths import Path
+from radit.model.detectors.signatures import L1, Codes, Levels, Pooled, Sketch
+from radit.model.detectors.static import Static
+from radit.model.errors import UserError
+from radit.model.settings_text import read_settings, split_text
 
 PUBLISHED: tuple[type[Method], ...] = (FewerSteps, Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
 DETECTORS: dict[str, type[Detector]] = {

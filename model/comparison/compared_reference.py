@@ -9,15 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.baselines.base import Method, Sight, real_input
-from model.detectors.detector import Detector
-from model.formats import CODE_LEVELS, STREAK_BITS
-from model.integer.engines import Stages
-from model.integer.exact_float64 import Tally
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.policy_tables import PolicyTables
-from model.integer.reference import Reference
-from model.ops.dtsm import DtsmRegisters, decide
+from radit.model.baselines.base import Method, Sight, real_input
+from radit.model.detectors.detector import Detector
+from radit.model.formats import CODE_LEVELS, STREAK_BITS
+from radit.model.integer.engines import Stages
+from radit.model.integer.exact_float64 import Tally
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
+from radit.model.integer.reference import Reference
+from radit.model.ops.dtsm import DtsmRegisters, decide
 
 
 class MethodReference(Reference):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from model.baselines.base import Method
-from model.comparison.compared_reference import MethodReference
-from model.comparison.second_order import SecondOrderReference
-from model.detectors.detector import Detector
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Method
+from radit.model.comparison.compared_reference import MethodReference
+from radit.model.comparison.second_order import SecondOrderReference
+from radit.model.detectors.detector import Detector
+from radit.model.integer.integer_dit import IntegerDiT
 
 
 def reference_of(integer: IntegerDiT, method: Method) -> MethodReference:

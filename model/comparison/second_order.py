@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.comparison.compared_reference import MethodReference
-from model.formats import SLOPE_FRAC
+from radit.model.comparison.compared_reference import MethodReference
+from radit.model.formats import SLOPE_FRAC
 
 
 class SecondOrderReference(MethodReference):

@@ -14,11 +14,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Method, Rule, Sight, keep
-from model.errors import UserError
-from model.integer.integer_dit import IntegerDiT
-from model.ops.dtsm import DtsmState, decide
-from model.policy.skip_policy import FACTOR_ONE, FORECAST_DEFAULTS, Policy, Scope, forecast
+from radit.model.baselines.base import Method, Rule, Sight, keep
+from radit.model.errors import UserError
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.ops.dtsm import DtsmState, decide
+from radit.model.policy.skip_policy import FACTOR_ONE, FORECAST_DEFAULTS, Policy, Scope, forecast
 
 DISTANCE_FRAC = 32  # fraction bits of a distance: decisions do not depend on the last bits of a sum
 

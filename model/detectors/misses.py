@@ -9,11 +9,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Rule, Sight
-from model.detectors.detector import Cost, Detector, DetectorRule
-from model.formats import INT8_BITS
-from model.integer.integer_dit import IntegerDiT
-from model.policy.skip_policy import Scope
+from radit.model.baselines.base import Rule, Sight
+from radit.model.detectors.detector import Cost, Detector, DetectorRule
+from radit.model.formats import INT8_BITS
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.policy.skip_policy import Scope
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Rule, Sight, keep
-from model.detectors.detector import Cost, Detector, DetectorRule
-from model.detectors.signatures import int8_input
-from model.formats import ACT_BITS, INT8_BITS
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Rule, Sight, keep
+from radit.model.detectors.detector import Cost, Detector, DetectorRule
+from radit.model.detectors.signatures import int8_input
+from radit.model.formats import ACT_BITS, INT8_BITS
+from radit.model.integer.integer_dit import IntegerDiT
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from model.baselines.base import Rule, Sight, real_input
-from model.baselines.smoothcache import CALIBRATION_SEED, CFG, ByIdentity
-from model.detectors.detector import Detector, DetectorRule
-from model.dit.sampler import make_noise
-from model.integer.generate import Host
-from model.integer.integer_dit import IntegerDiT
-from model.integer.reference import Reference, StageCapture
-from model.policy.skip_policy import dense
+from radit.model.baselines.base import Rule, Sight, real_input
+from radit.model.baselines.smoothcache import CALIBRATION_SEED, CFG, ByIdentity
+from radit.model.detectors.detector import Detector, DetectorRule
+from radit.model.dit.sampler import make_noise
+from radit.model.integer.generate import Host
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.reference import Reference, StageCapture
+from radit.model.policy.skip_policy import dense
 
 LOWEST, HALVINGS = 1e-4, 14  # of the bisection: thresholds from LOWEST to 1, to a part in a thousand
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
-from model.dit.sampler import DDIM, make_noise
-from model.dit.transformer import DiT
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.transformer import DiT
+from radit.model.integer.integer_dit import IntegerDiT
 
 IMAGES, PROBES, EVERY = 8, 4, 5  # images, random directions of the prediction, of every so many timesteps
 

@@ -11,14 +11,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from model.baselines.base import Sight
-from model.detectors.detector import Cost, SignatureDetector, tiled
-from model.detectors.sensitivity import channel_weights
-from model.formats import ACT_BITS, ACT_FRAC, CODE_BITS, INT8_BITS, INT8_MAX
-from model.integer.integer_dit import IntegerDiT
-from model.ops.ccu import encode
-from model.policy.policy_integers import code_boundaries
-from model.policy.skip_policy import FORECAST_DEFAULTS
+from radit.model.baselines.base import Sight
+from radit.model.detectors.detector import Cost, SignatureDetector, tiled
+from radit.model.detectors.sensitivity import channel_weights
+from radit.model.formats import ACT_BITS, ACT_FRAC, CODE_BITS, INT8_BITS, INT8_MAX
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.ops.ccu import encode
+from radit.model.policy.policy_integers import code_boundaries
+from radit.model.policy.skip_policy import FORECAST_DEFAULTS
 
 SIGN = 1 << (CODE_BITS - 1)
 SUM_BITS, SUM_FRAC = 16, 10  # of a pooled value, in units of the input's root mean square

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from model.baselines.base import Rule, Sight
-from model.baselines.smoothcache import ByIdentity
-from model.detectors.detector import Anchored, Cost, Detector
-from model.detectors.rehearsal import dense_inputs, rehearsed
-from model.detectors.signatures import Codes
-from model.integer.integer_dit import IntegerDiT
+from radit.model.baselines.base import Rule, Sight
+from radit.model.baselines.smoothcache import ByIdentity
+from radit.model.detectors.detector import Anchored, Cost, Detector
+from radit.model.detectors.rehearsal import dense_inputs, rehearsed
+from radit.model.detectors.signatures import Codes
+from radit.model.integer.integer_dit import IntegerDiT
 
 
 @dataclass(frozen=True)

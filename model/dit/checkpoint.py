@@ -21,11 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.seeded import seeded_dit
-from model.dit.transformer import DiT, blank_model, first_blocks
-from model.errors import UserError
-from model.files import replacing
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.seeded import seeded_dit
+from radit.model.dit.transformer import DiT, blank_model, first_blocks
+from radit.model.errors import UserError
+from radit.model.files import replacing
 
 CHECKPOINT_DIR = Path(__file__).parents[1] / "checkpoints"
 PICKLED = (".pt", ".pth")

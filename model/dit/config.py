@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from model.errors import UserError
-from model.files import misfit
+from radit.model.errors import UserError
+from radit.model.files import misfit
 
 
 class DiTConfig(BaseModel):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.dit.config import DiTConfig
-from model.errors import UserError
+from radit.model.dit.config import DiTConfig
+from radit.model.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.dit.config import DiTConfig
-from model.errors import UserError
+from radit.model.dit.config import DiTConfig
+from radit.model.errors import UserError
 
 DIFFUSION_STEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02

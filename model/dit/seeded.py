@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.dit.config import DiTConfig
-from model.dit.transformer import (
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.transformer import (
     FREQUENCY_FEATURES,
     MAX_PERIOD,
     MODULATIONS,

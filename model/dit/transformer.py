@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from model.dit.config import DiTConfig
-from model.dit.groups import Groups, attention_groups
-from model.errors import UserError
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.groups import Groups, attention_groups
+from radit.model.errors import UserError
 
 FREQUENCY_FEATURES = 256
 MAX_PERIOD = 10_000.0

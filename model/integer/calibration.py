@@ -23,10 +23,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from model.dit.config import DiTConfig
-from model.dit.sampler import DDIM, make_noise, predict_noise
-from model.dit.transformer import Block, DiT
-from model.files import replacing
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import DDIM, make_noise, predict_noise
+from radit.model.dit.transformer import Block, DiT
+from radit.model.files import replacing
 
 FORMAT_VERSION = "3"
 DEFAULT_IMAGES = 40

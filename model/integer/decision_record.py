@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.dit.groups import Groups
-from model.formats import WIDE_BITS
-from model.integer import exact_float64
-from model.integer.exact_float64 import Tally
-from model.integer.integer_dit import ChannelTables, IntegerDiT
+from radit.model.dit.groups import Groups
+from radit.model.formats import WIDE_BITS
+from radit.model.integer import exact_float64
+from radit.model.integer.exact_float64 import Tally
+from radit.model.integer.integer_dit import ChannelTables, IntegerDiT
 
 Stages = dict[str, Tensor]
 

@@ -19,14 +19,24 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from model.formats import ACT_BITS, ACT_FRAC, INT8_MAX, LN_BITS, MAX_EXPONENT, SCORE_FRAC, SLOPE_FRAC, WIDE_BITS, X_BITS
-from model.ops.ccu import encode
-from model.ops.gelu import gelu
-from model.ops.layernorm import SHIFT_OFFSET
-from model.ops.recip import recip
-from model.ops.reuse import BRANCH
-from model.ops.rsqrt import rsqrt
-from model.ops.softmax import MASKED, softmax
+from radit.model.formats import (
+    ACT_BITS,
+    ACT_FRAC,
+    INT8_MAX,
+    LN_BITS,
+    MAX_EXPONENT,
+    SCORE_FRAC,
+    SLOPE_FRAC,
+    WIDE_BITS,
+    X_BITS,
+)
+from radit.model.ops.ccu import encode
+from radit.model.ops.gelu import gelu
+from radit.model.ops.layernorm import SHIFT_OFFSET
+from radit.model.ops.recip import recip
+from radit.model.ops.reuse import BRANCH
+from radit.model.ops.rsqrt import rsqrt
+from radit.model.ops.softmax import MASKED, softmax
 
 HALF = 0.5
 WIDE_VALUES = torch.arange(-(1 << (WIDE_BITS - 1)), 1 << (WIDE_BITS - 1))

@@ -13,13 +13,13 @@ import torch
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from model.dit.sampler import DDIM, guided
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.formats import X_BITS
-from model.integer.decision_record import DecisionRecord
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.reference import Reference, StepRecord
+from radit.model.dit.sampler import DDIM, guided
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.formats import X_BITS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.reference import Reference, StepRecord
 
 CHUNK = 16  # images
 

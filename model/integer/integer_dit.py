@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from model.dit.config import DiTConfig
-from model.dit.transformer import DiT
-from model.formats import ACT_FRAC, GATE_BITS, LN_FRAC, MOD_BITS
-from model.integer.calibration import model_digest
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.transformer import DiT
+from radit.model.formats import ACT_FRAC, GATE_BITS, LN_FRAC, MOD_BITS
+from radit.model.integer.calibration import model_digest
 
 HEADER_FIELDS = (
     "gate_shift",

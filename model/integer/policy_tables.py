@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from model.ops.dtsm import DtsmRegisters
+from radit.model.ops.dtsm import DtsmRegisters
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from model.dit.config import DiTConfig
-from model.dit.sampler import DDIM
-from model.dit.transformer import LAYER_NORM_EPS, Block, DiT
-from model.errors import UserError
-from model.formats import (
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import DDIM
+from radit.model.dit.transformer import LAYER_NORM_EPS, Block, DiT
+from radit.model.errors import UserError
+from radit.model.formats import (
     ACT_FRAC,
     AFTER_BITS,
     BIAS_BITS,
@@ -47,8 +47,8 @@ from model.formats import (
     SHIFT_MAX,
     X_BITS,
 )
-from model.integer.calibration import Calibration
-from model.integer.integer_dit import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock
+from radit.model.integer.calibration import Calibration
+from radit.model.integer.integer_dit import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock
 
 HEADROOM = 2.0  # of every 16-bit format over its calibrated maximum
 SMALLEST_SHARE = 1e-4  # a channel's range is at least this share of the largest channel's

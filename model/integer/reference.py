@@ -33,18 +33,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.dit.config import DiTConfig
-from model.dit.groups import Groups, attention_groups
-from model.errors import UserError
-from model.integer import exact_float64
-from model.integer.engines import Engines, Stages
-from model.integer.exact_float64 import Tally
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.policy_tables import PolicyTables
-from model.ops.ccu import changed
-from model.ops.dtsm import DtsmState, decide
-from model.ops.meter import spend
-from model.ops.reuse import BRANCH, STREAM, coefficient
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.groups import Groups, attention_groups
+from radit.model.errors import UserError
+from radit.model.integer import exact_float64
+from radit.model.integer.engines import Engines, Stages
+from radit.model.integer.exact_float64 import Tally
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
+from radit.model.ops.ccu import changed
+from radit.model.ops.dtsm import DtsmState, decide
+from radit.model.ops.meter import spend
+from radit.model.ops.reuse import BRANCH, STREAM, coefficient
 
 
 @dataclass

@@ -8,7 +8,7 @@ codes therefore compare across timesteps.
 
 import torch
 
-from model.formats import CODE_CUT
+from radit.model.formats import CODE_CUT
 
 
 def encode(a: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from model.formats import AVERAGE_SHIFT, FACTOR_BITS, SLOPE_MAX, STREAK_BITS, THRESHOLD_BITS
-from model.ops.meter import ERROR_MAX
+from radit.model.formats import AVERAGE_SHIFT, FACTOR_BITS, SLOPE_MAX, STREAK_BITS, THRESHOLD_BITS
+from radit.model.ops.meter import ERROR_MAX
 
 GAP_MAX = (1 << STREAK_BITS) - 1
 THRESHOLD_MAX = (1 << THRESHOLD_BITS) - 1

@@ -8,9 +8,9 @@ Source of the form: 0.5 (1 + tanh(sqrt(2/pi) (u + 0.044715 u**3))), Hendrycks & 
 
 import torch
 
-from model.formats import PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS
-from model.ops.rounding import round_shift, saturate_int8
-from model.roms import PHI_ROM
+from radit.model.formats import PHI_ENTRIES, PHI_FRAC, PHI_STEP_BITS
+from radit.model.ops.rounding import round_shift, saturate_int8
+from radit.model.roms import PHI_ROM
 
 _PHI = torch.tensor(PHI_ROM, dtype=torch.int64)
 

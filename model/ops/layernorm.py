@@ -7,9 +7,9 @@
 
 import torch
 
-from model.formats import LN_BITS, LN_FRAC
-from model.ops.rounding import round_shift, saturate
-from model.ops.rsqrt import rsqrt
+from radit.model.formats import LN_BITS, LN_FRAC
+from radit.model.ops.rounding import round_shift, saturate
+from radit.model.ops.rsqrt import rsqrt
 
 SHIFT_OFFSET = 15 - LN_FRAC
 

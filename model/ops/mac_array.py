@@ -7,7 +7,7 @@ Valid range: K <= 2**17 keeps the int32 accumulator from overflowing.
 
 import torch
 
-from model.formats import INT8_MAX
+from radit.model.formats import INT8_MAX
 
 FLOAT32_EXACT_K = (1 << 24) // (INT8_MAX * INT8_MAX)
 

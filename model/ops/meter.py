@@ -7,7 +7,7 @@ register ``error_max``, else it moves ``error`` to ``spent``. A sub-block that f
 
 import torch
 
-from model.formats import ERROR_BITS, ERROR_CUT
+from radit.model.formats import ERROR_BITS, ERROR_CUT
 
 ERROR_MAX = (1 << ERROR_BITS) - 1  # as a limit: none
 

@@ -7,8 +7,8 @@ hold the division by the timestep's activation scale, so ``a`` counts int8 steps
 
 import torch
 
-from model.formats import ACT_BITS, ACT_FRAC
-from model.ops.rounding import round_shift, saturate, saturate_int8
+from radit.model.formats import ACT_BITS, ACT_FRAC
+from radit.model.ops.rounding import round_shift, saturate, saturate_int8
 
 
 def modulate(y: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, mod_shift: int) -> torch.Tensor:

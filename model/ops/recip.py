@@ -7,9 +7,9 @@ below 2**-13 (bounded by a test). Valid range: 1 <= s < 2**20, gain_shift >= 1.
 
 import torch
 
-from model.formats import PROB_SUM_BITS, RECIP_BITS, SEED_INDEX_BITS
-from model.ops.rsqrt import bit_length
-from model.roms import RECIP_FIRST, RECIP_ROM
+from radit.model.formats import PROB_SUM_BITS, RECIP_BITS, SEED_INDEX_BITS
+from radit.model.ops.rsqrt import bit_length
+from radit.model.roms import RECIP_FIRST, RECIP_ROM
 
 MANT_MAX = (1 << RECIP_BITS) - 1
 _SEED = torch.tensor(RECIP_ROM, dtype=torch.int64)

@@ -6,8 +6,8 @@ mult: unsigned 16 bit, per output channel or per token; shift: 1 .. 63.
 
 import torch
 
-from model.formats import WIDE_BITS
-from model.ops.rounding import round_shift, saturate, saturate_int8
+from radit.model.formats import WIDE_BITS
+from radit.model.ops.rounding import round_shift, saturate, saturate_int8
 
 
 def requant_wide(

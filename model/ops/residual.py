@@ -6,8 +6,8 @@ gate is per channel and context and already contains the branch's scale and x's 
 
 import torch
 
-from model.formats import X_BITS
-from model.ops.rounding import round_shift, saturate
+from radit.model.formats import X_BITS
+from radit.model.ops.rounding import round_shift, saturate
 
 
 def residual_add(x: torch.Tensor, branch: torch.Tensor, gate: torch.Tensor, gate_shift: int) -> torch.Tensor:

@@ -10,8 +10,8 @@ Source of the forecast: J. Liu et al., "From Reusing to Forecasting" (TaylorSeer
 
 import torch
 
-from model.formats import INT8_MAX, SLOPE_CUT, SLOPE_FRAC, SLOPE_MAX, X_BITS
-from model.roms import GAP_INVERSE
+from radit.model.formats import INT8_MAX, SLOPE_CUT, SLOPE_FRAC, SLOPE_MAX, X_BITS
+from radit.model.roms import GAP_INVERSE
 
 BRANCH = (-INT8_MAX, INT8_MAX)
 STREAM = (-(1 << (X_BITS - 1)), (1 << (X_BITS - 1)) - 1)

@@ -5,7 +5,7 @@
 
 import torch
 
-from model.formats import INT8_MAX
+from radit.model.formats import INT8_MAX
 
 
 def round_shift(value: torch.Tensor, shift: torch.Tensor | int) -> torch.Tensor:

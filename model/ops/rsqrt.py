@@ -7,8 +7,8 @@ Relative error below 2**-14 (bounded by a test). Valid range: 1 <= w < 2**54. Fo
 
 import torch
 
-from model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
-from model.roms import RSQRT_FIRST, RSQRT_ROM
+from radit.model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
+from radit.model.roms import RSQRT_FIRST, RSQRT_ROM
 
 MANT_MAX = (1 << RSQRT_BITS) - 1
 _SEED = torch.tensor(RSQRT_ROM, dtype=torch.int64)

@@ -8,9 +8,9 @@ their whole range however flat the row is.
 
 import torch
 
-from model.formats import EXP_ROM_FRAC, MAX_EXPONENT, SCORE_FRAC, WIDE_BITS
-from model.ops.rounding import round_shift
-from model.roms import EXP_ROM
+from radit.model.formats import EXP_ROM_FRAC, MAX_EXPONENT, SCORE_FRAC, WIDE_BITS
+from radit.model.ops.rounding import round_shift
+from radit.model.roms import EXP_ROM
 
 MASKED = -(1 << (WIDE_BITS - 1))
 _EXP = torch.tensor(EXP_ROM, dtype=torch.int64)

@@ -11,13 +11,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.dit.checkpoint import find_checkpoint
-from model.errors import UserError
-from model.files import read_model
-from model.integer.calibration import model_digest
-from model.integer.integer_dit import IntegerDiT
-from model.policy.meter_model import Meter
-from model.policy.skip_policy import Policy, parse_policy
+from radit.model.dit.checkpoint import find_checkpoint
+from radit.model.errors import UserError
+from radit.model.files import read_model
+from radit.model.integer.calibration import model_digest
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.policy.meter_model import Meter
+from radit.model.policy.skip_policy import Policy, parse_policy
 
 CACHE = Path("build") / "policies"  # of models without a checkpoint file
 FIRST_SEED = 1000  # of calibration images; evaluations use smaller ones

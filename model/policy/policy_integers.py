@@ -31,8 +31,8 @@ import math
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.formats import (
+from radit.model.errors import UserError
+from radit.model.formats import (
     ACT_FRAC,
     BOUNDARY_BITS,
     CODE_CUT,
@@ -43,11 +43,11 @@ from model.formats import (
     SLOPE_FRAC,
     SLOPE_MAX,
 )
-from model.integer.integer_dit import IntegerDiT
-from model.integer.policy_tables import PolicyTables
-from model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
-from model.ops.meter import ERROR_MAX
-from model.policy.skip_policy import FACTOR_ONE, Policy, Scope
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
+from radit.model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
+from radit.model.ops.meter import ERROR_MAX
+from radit.model.policy.skip_policy import FACTOR_ONE, Policy, Scope
 
 
 def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from model.errors import UserError
-from model.formats import FACTOR_BITS, SLOPE_FRAC, STREAK_BITS
-from model.settings_text import read_settings, split_text, write_text
+from radit.model.errors import UserError
+from radit.model.formats import FACTOR_BITS, SLOPE_FRAC, STREAK_BITS
+from radit.model.settings_text import read_settings, split_text, write_text
 
 if TYPE_CHECKING:  # torch comes with them
-    from model.integer.integer_dit import IntegerDiT
-    from model.integer.policy_tables import PolicyTables
+    from radit.model.integer.integer_dit import IntegerDiT
+    from radit.model.integer.policy_tables import PolicyTables
 
 Curve = Literal["linear", "cosine"]
 FACTOR_ONE = 1 << (FACTOR_BITS - 1)
@@ -137,13 +137,13 @@ class Policy:
         Raises:
             UserError: a limit of the error meter without its weights.
         """
-        from model.policy.policy_integers import tables_of  # torch comes with it
+        from radit.model.policy.policy_integers import tables_of  # torch comes with it
 
         return tables_of(self, integer)
 
     def unit(self, integer: IntegerDiT) -> float:
         """Return the error meter's counts per unit of error, a power of two: no weight and no sum overflows."""
-        from model.policy.policy_integers import meter_unit
+        from radit.model.policy.policy_integers import meter_unit
 
         return meter_unit(self, integer)
 

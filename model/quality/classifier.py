@@ -17,11 +17,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.errors import UserError
-from model.files import replacing
-from model.training.batches import Batches
-from model.training.digits import split_digits
-from model.training.train import learning_rate
+from radit.model.errors import UserError
+from radit.model.files import replacing
+from radit.model.training.batches import Batches
+from radit.model.training.digits import split_digits
+from radit.model.training.train import learning_rate
 
 FEATURES = 64
 CLASSES = 10

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.quality.classifier import BATCH_SIZE, FEATURES, SEED, Classifier, fit, load_or_train
-from model.training.batches import Batches
-from model.training.digits import split_digits
-from model.training.moving_digits import CANVAS, FRAMES, animate, ink_centres
+from radit.model.quality.classifier import BATCH_SIZE, FEATURES, SEED, Classifier, fit, load_or_train
+from radit.model.training.batches import Batches
+from radit.model.training.digits import split_digits
+from radit.model.training.moving_digits import CANVAS, FRAMES, animate, ink_centres
 
 FRAME_STEPS = 800
 CLIP_STEPS = 500

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from model.dit.checkpoint import load_config
-from model.errors import UserError
-from model.quality.classifier import CLASSES, load_or_train_classifier
-from model.quality.measures import accuracy, frechet_to_digits
-from model.quality.video_quality import load_or_train_judges, measure_clips, of_data
+from radit.model.dit.checkpoint import load_config
+from radit.model.errors import UserError
+from radit.model.quality.classifier import CLASSES, load_or_train_classifier
+from radit.model.quality.measures import accuracy, frechet_to_digits
+from radit.model.quality.video_quality import load_or_train_judges, measure_clips, of_data
 
 
 class Judge(ABC):
@@ -67,7 +67,7 @@ class ClipJudge(Judge):
 
     shape = (8, 1, 16, 16)
     samples = 512  # as much work as eight images each; of fewer, single clips decide the paired error
-    modules = ("model.quality.video_quality",)
+    modules = ("radit.model.quality.video_quality",)
 
     def __init__(self, cache: Path) -> None:
         self.classifiers = load_or_train_judges(cache)

@@ -13,9 +13,9 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from torchmetrics.functional.regression import mean_squared_error
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from model.errors import UserError
-from model.quality.classifier import Classifier, DigitClassifier
-from model.training.digits import all_digits
+from radit.model.errors import UserError
+from radit.model.quality.classifier import Classifier, DigitClassifier
+from radit.model.training.digits import all_digits
 
 PIXEL_RANGE = (-1.0, 1.0)
 SSIM_WINDOW = 7

@@ -30,23 +30,23 @@ from joblib import Parallel, delayed
 from rich.progress import Progress
 from torch import Tensor
 
-from model.dit.checkpoint import find_checkpoint, load_config, load_model
-from model.dit.sampler import DDIM, make_noise, sample
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.files import write_json
-from model.integer.calibration import load_or_calibrate, model_digest
-from model.integer.decision_record import DecisionRecord
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.policy_file import policy_of
-from model.policy.skip_policy import POLICIES, Policy
-from model.quality.judge import DigitJudge, described, is_judge, judge_of
-from model.quality.measures import mse, squared_errors
-from model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
-from model.source_code import code_digest
+from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.files import write_json
+from radit.model.integer.calibration import load_or_calibrate, model_digest
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.policy_file import policy_of
+from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
+from radit.model.quality.measures import mse, squared_errors
+from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
+from radit.model.source_code import code_digest
 
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
@@ -55,10 +55,10 @@ MATCHED = "radit"  # its MACs are those of the run of fewer steps
 BAR_SHARE = 0.6  # of the steps: the paired error of that run is the bar of equal quality
 PIECE = 25  # images, or frames of whole clips, of one task
 BEHIND = (
-    "model.integer.generate",
-    "model.integer.quantize",
-    "model.policy.policy_integers",
-    "model.quality.measures",
+    "radit.model.integer.generate",
+    "radit.model.integer.quantize",
+    "radit.model.policy.policy_integers",
+    "radit.model.quality.measures",
 )
 
 log = logging.getLogger("radit")

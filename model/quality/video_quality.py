@@ -14,16 +14,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.quality.clip_classifier import (
+from radit.model.errors import UserError
+from radit.model.quality.clip_classifier import (
     ClipClassifier,
     FrameClassifier,
     load_or_train_clip_classifier,
     load_or_train_frame_classifier,
 )
-from model.quality.measures import accuracy, frechet
-from model.training.digits import all_digits, split_digits
-from model.training.moving_digits import DIGIT, fold, ink_centres, moving_digits
+from radit.model.quality.measures import accuracy, frechet
+from radit.model.training.digits import all_digits, split_digits
+from radit.model.training.moving_digits import DIGIT, fold, ink_centres, moving_digits
 
 REFERENCE_CLIPS = 2000
 REFERENCE_SEED = 1

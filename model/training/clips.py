@@ -20,7 +20,7 @@ import torch
 from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 IMAGES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")

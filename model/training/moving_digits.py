@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.settings_text import read_settings
-from model.training.digits import Digits
+from radit.model.errors import UserError
+from radit.model.settings_text import read_settings
+from radit.model.training.digits import Digits
 
 FRAMES = 8
 CANVAS = 16  # pixels

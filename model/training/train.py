@@ -20,16 +20,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.dit.checkpoint import check_target, save_checkpoint
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.sampler import DIFFUSION_STEPS, add_noise
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.training.batches import Batches, Transform
-from model.training.clips import load_clips
-from model.training.digits import split_digits
-from model.training.moving_digits import Motion, animate
-from model.training.training_state import read_state, state_path, write_state
+from radit.model.dit.checkpoint import check_target, save_checkpoint
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.sampler import DIFFUSION_STEPS, add_noise
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.training.batches import Batches, Transform
+from radit.model.training.clips import load_clips
+from radit.model.training.digits import split_digits
+from radit.model.training.moving_digits import Motion, animate
+from radit.model.training.training_state import read_state, state_path, write_state
 
 DEFAULT_SEED = 0
 WARMUP_STEPS = 100

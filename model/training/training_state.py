@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from model.errors import UserError
-from model.files import replacing
+from radit.model.errors import UserError
+from radit.model.files import replacing
 
 
 def state_path(out: str | Path) -> Path:

@@ -22,12 +22,12 @@ import torch
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from model.dit.checkpoint import find_checkpoint, load_model
-from model.dit.sampler import DDIM, make_noise
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.files import write_json
-from model.integer.calibration import (
+from radit.model.dit.checkpoint import find_checkpoint, load_model
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.files import write_json
+from radit.model.integer.calibration import (
     CACHE,
     Calibration,
     calibration_path,
@@ -36,17 +36,17 @@ from model.integer.calibration import (
     model_digest,
     save_calibration,
 )
-from model.integer.decision_record import DecisionRecord
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path
-from model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
-from model.quality.measures import squared_errors
-from model.tuning.error_meter import fit_meter, fit_weights, injected
-from model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
-from model.tuning.skipping_ranges import largest, skipping_ranges, widened
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path
+from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
+from radit.model.quality.measures import squared_errors
+from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
+from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
+from radit.model.tuning.skipping_ranges import largest, skipping_ranges, widened
 
 PIECE = 24  # images of one task at most
 ROUNDS, ALONE, SOUGHT = 125, 10, 25  # evaluations, about: two rounds, a threshold alone, a baseline beside either

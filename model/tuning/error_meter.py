@@ -24,12 +24,12 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from model.dit.transformer import DiT
-from model.integer.generate import Host, to_float
-from model.integer.reference import Reference
-from model.policy.meter_model import Meter, guidance_weights
-from model.policy.skip_policy import Policy, dense
-from model.tuning.search import Point
+from radit.model.dit.transformer import DiT
+from radit.model.integer.generate import Host, to_float
+from radit.model.integer.reference import Reference
+from radit.model.policy.meter_model import Meter, guidance_weights
+from radit.model.policy.skip_policy import Policy, dense
+from radit.model.tuning.search import Point
 
 
 @torch.no_grad()

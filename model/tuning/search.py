@@ -25,10 +25,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.formats import STREAK_BITS
-from model.policy.policy_integers import schedule_curve
-from model.policy.skip_policy import Policy
+from radit.model.errors import UserError
+from radit.model.formats import STREAK_BITS
+from radit.model.policy.policy_integers import schedule_curve
+from radit.model.policy.skip_policy import Policy
 
 KNOTS = 9
 SWEEPS = (1.5, 1.25)  # factors by which knots and reach are changed, one after the other

@@ -15,11 +15,11 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
-from model.dit.transformer import DiT
-from model.integer.calibration import Calibration, observe
-from model.integer.generate import Host, to_float
-from model.integer.reference import Reference, StageCapture
-from model.policy.skip_policy import Policy
+from radit.model.dit.transformer import DiT
+from radit.model.integer.calibration import Calibration, observe
+from radit.model.integer.generate import Host, to_float
+from radit.model.integer.reference import Reference, StageCapture
+from radit.model.policy.skip_policy import Policy
 
 KEPT = ("timesteps", "act_rms", "digest")  # not ranges: the scale of the codes stays what it is
 Ranges = dict[str, Tensor]

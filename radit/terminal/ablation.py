@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from radit.reports.ablation.schema import Ablations
 from radit.terminal.tables import table_of
-from reports.ablation.schema import Ablations
 
 
 def show_ablations(result: Ablations, console: Console) -> None:

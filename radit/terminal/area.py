@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from radit.reports.area.schema import Area, ArrayArea
+from radit.reports.area.table import COLUMNS, COST_COLUMNS, cost_rows, part_rows, sentences
 from radit.terminal.tables import table_of
-from reports.area.schema import Area, ArrayArea
-from reports.area.table import COLUMNS, COST_COLUMNS, cost_rows, part_rows, sentences
 
 
 def show_area(result: Area, console: Console) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from radit.reports.bench.schema import BenchResult
 from radit.terminal.tables import table_of
-from reports.bench.schema import BenchResult
 
 
 def show_bench(result: BenchResult, console: Console) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from model.policy.policy_file import StoredPolicy
-from model.tuning.search import Point
+from radit.model.policy.policy_file import StoredPolicy
+from radit.model.tuning.search import Point
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from radit.reports.frontier.candidates import FEWER
+from radit.reports.frontier.schema import OURS, Frontier
 from radit.terminal.tables import table_of
-from reports.frontier.candidates import FEWER
-from reports.frontier.schema import OURS, Frontier
 
 
 def show_frontier(result: Frontier, console: Console) -> None:

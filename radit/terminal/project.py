@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from radit.reports.project.projection import Projected, Projection
 from radit.terminal.tables import table_of
-from reports.project.projection import Projected, Projection
 
 
 def projection_table(result: Projection) -> Table:

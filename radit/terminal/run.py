@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from accel.control.registers import CAUSES
+from radit.accel.control.registers import CAUSES
+from radit.reports.run.schema import PolicyResult, Summary, booked
 from radit.terminal.tables import table_of
-from reports.run.schema import PolicyResult, Summary, booked
 
 
 def stall_table(result: PolicyResult) -> Table:

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from model.baselines.smoothcache import CALIBRATION_SEED
-from model.detectors.detector import Detector
-from model.quality.classifier import DigitClassifier, load_or_train_classifier
-from model.quality.quality_run import CACHE, check_shape
-from reports.ablation.plot import plot
-from reports.ablation.schema import AblationPoint, Ablations, error_at
-from reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
-from reports.common.files import write_points
-from reports.cost.traffic import external_bytes
-from reports.frontier.candidates import Candidate
-from reports.frontier.frontier import point_of
-from reports.frontier.measure import Measured, Settings, measure
+from radit.model.baselines.smoothcache import CALIBRATION_SEED
+from radit.model.detectors.detector import Detector
+from radit.model.quality.classifier import DigitClassifier, load_or_train_classifier
+from radit.model.quality.quality_run import CACHE, check_shape
+from radit.reports.ablation.plot import plot
+from radit.reports.ablation.schema import AblationPoint, Ablations, error_at
+from radit.reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
+from radit.reports.common.files import write_points
+from radit.reports.cost.traffic import external_bytes
+from radit.reports.frontier.candidates import Candidate
+from radit.reports.frontier.frontier import point_of
+from radit.reports.frontier.measure import Measured, Settings, measure
 
 RESAMPLED, BOOTSTRAP_SEED = 2000, 0
 DETECTION = ("code_history_read", "code_history_write")

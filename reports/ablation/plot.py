@@ -7,8 +7,8 @@ import io
 import matplotlib
 from matplotlib.figure import Figure
 
-from reports.ablation.schema import Ablations
-from reports.run.plots import COLORS, GRID, MUTED, STYLE
+from radit.reports.ablation.schema import Ablations
+from radit.reports.run.plots import COLORS, GRID, MUTED, STYLE
 
 SHADES = (COLORS[0], COLORS[6], COLORS[2], COLORS[8])
 TICKS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0, 10.0, 20.0)

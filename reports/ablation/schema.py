@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from reports.common.schema_parts import Amount, Count, Part
-from reports.frontier.schema import Error, FrontierPoint
+from radit.reports.common.schema_parts import Amount, Count, Part
+from radit.reports.frontier.schema import Error, FrontierPoint
 
 MIN_ACROSS = 0.05  # of the logarithms: points nearer to each other make no line
 

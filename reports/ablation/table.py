@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reports.ablation.schema import AblationPoint, Ablations
-from reports.common.markdown import paragraph, table
+from radit.reports.ablation.schema import AblationPoint, Ablations
+from radit.reports.common.markdown import paragraph, table
 
 SMALL = 1e-4  # unit of the errors
 

@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
-from model.comparison.catalogue import parse_method
-from model.detectors.detector import Detector
-from model.detectors.rehearsal import rounded_up, threshold_for, translated
-from model.errors import UserError
-from reports.frontier.candidates import Candidate
-from reports.frontier.measure import Settings, integer_of, measure
+from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
+from radit.model.comparison.catalogue import parse_method
+from radit.model.detectors.detector import Detector
+from radit.model.detectors.rehearsal import rounded_up, threshold_for, translated
+from radit.model.errors import UserError
+from radit.reports.frontier.candidates import Candidate
+from radit.reports.frontier.measure import Settings, integer_of, measure
 
 IMAGES = 48  # of the search for a threshold; their noise is no evaluation's
 TRIALS, CLOSE = 6, 0.01  # runs of a search without rehearsal, and how near is near enough (relative)

@@ -17,19 +17,19 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from accel.config import BuildConfig
-from accel.export.provenance import MarkedTop, convert_marked
-from cosim.support.sizes import build_for, dims_of
-from reports.area.detection import detection_costs
-from reports.area.netlist import Netlist, Piece
-from reports.area.parts import PARTS, part_of, unit_of
-from reports.area.schema import Area, ArrayArea, Composition, Logic, PartArea, write_area
-from reports.area.synthesis import Cells, Library, Synthesizer, Yosys, find_library
-from reports.common.files import versions
-from reports.common.schema_parts import Array, ExternalMemory
-from reports.cycles.cycle_model import MemoryModel
-from reports.energy.energy_table import load_table
-from reports.project.project import config_of
+from radit.accel.config import BuildConfig
+from radit.accel.export.provenance import MarkedTop, convert_marked
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.reports.area.detection import detection_costs
+from radit.reports.area.netlist import Netlist, Piece
+from radit.reports.area.parts import PARTS, part_of, unit_of
+from radit.reports.area.schema import Area, ArrayArea, Composition, Logic, PartArea, write_area
+from radit.reports.area.synthesis import Cells, Library, Synthesizer, Yosys, find_library
+from radit.reports.common.files import versions
+from radit.reports.common.schema_parts import Array, ExternalMemory
+from radit.reports.cycles.cycle_model import MemoryModel
+from radit.reports.energy.energy_table import load_table
+from radit.reports.project.project import config_of
 
 CHECKED = (4, 4)  # small enough to be synthesized whole
 Booked = dict[tuple[str, str], Piece]  # by part and unit

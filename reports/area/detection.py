@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.control.registers import COUNTERS
-from accel.dims import Dims
-from cosim.support.sizes import build_for, dims_of
-from model.dit.config import DiTConfig
-from model.integer.decision_record import DecisionRecord
-from reports.area.schema import DetectionCost
-from reports.common.schema_parts import Array
-from reports.cost.counts import expected_counts, model_macs
-from reports.cost.run_tables import RunTables
-from reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
-from reports.energy.energy_model import energy
-from reports.energy.energy_table import EnergyTable
-from reports.energy.host_work import host_work
-from reports.energy.memory_plan import planned
-from reports.project.decisions import evenly
-from reports.project.project import config_of, spread_tables
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import COUNTERS
+from radit.accel.dims import Dims
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.config import DiTConfig
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.area.schema import DetectionCost
+from radit.reports.common.schema_parts import Array
+from radit.reports.cost.counts import expected_counts, model_macs
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import EnergyTable
+from radit.reports.energy.host_work import host_work
+from radit.reports.energy.memory_plan import planned
+from radit.reports.project.decisions import evenly
+from radit.reports.project.project import config_of, spread_tables
 
 STEPS = 50
 CFG = 1.5
@@ -54,13 +54,13 @@ def generated(policy: str, images: int = IMAGES, seed: int = 0) -> PricedDecisio
     """What a policy decides for images of the trained model, on the integer reference."""
     import torch
 
-    from model.dit.checkpoint import find_checkpoint, load_model
-    from model.dit.sampler import DDIM, make_noise
-    from model.integer.calibration import load_or_calibrate
-    from model.integer.generate import generate
-    from model.integer.quantize import quantize
-    from model.integer.reference import Reference
-    from model.policy.policy_file import policy_of
+    from radit.model.dit.checkpoint import find_checkpoint, load_model
+    from radit.model.dit.sampler import DDIM, make_noise
+    from radit.model.integer.calibration import load_or_calibrate
+    from radit.model.integer.generate import generate
+    from radit.model.integer.quantize import quantize
+    from radit.model.integer.reference import Reference
+    from radit.model.policy.policy_file import policy_of
 
     dit = load_model(TRAINED)
     integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(TRAINED), STEPS), DDIM(STEPS))

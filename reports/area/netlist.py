@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 NAME = re.compile(r"[\\$]\S+")
 LINE = re.compile(r":(\d+)\.")

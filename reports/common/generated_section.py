@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.errors import UserError
+from radit.model.errors import UserError
 
 
 def put_between(text: str, markers: tuple[str, str], part: str, name: str) -> str:

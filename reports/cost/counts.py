@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.control.registers import ACCOUNTS, COUNTERS
-from accel.dims import Dims, check_fit
-from accel.interfaces.conditioning import HEADER_BEATS
-from accel.interfaces.top_ports import STREAM_WORDS
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
-from reports.cost.forecasts import slopes
-from reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import ACCOUNTS, COUNTERS
+from radit.accel.dims import Dims, check_fit
+from radit.accel.interfaces.conditioning import HEADER_BEATS
+from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.cost.forecasts import slopes
+from radit.reports.cost.run_tables import POLICY_OFF, RunTables
 
 UNCOUNTED = (
     frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.formats import SLOPE_CUT, SLOPE_MAX, STREAK_BITS
-from model.integer.decision_record import DecisionRecord
-from model.roms import GAP_INVERSE
+from radit.model.formats import SLOPE_CUT, SLOPE_MAX, STREAK_BITS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.roms import GAP_INVERSE
 
 LONGEST = (1 << STREAK_BITS) - 1
 INVERSE = np.array(GAP_INVERSE)

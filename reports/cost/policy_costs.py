@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from accel.dims import Dims
-from model.baselines.base import Method
-from model.baselines.fewer_steps import FewerSteps
-from model.comparison.compared_reference import tables_of
-from model.comparison.running import reference_of
-from model.detectors.detector import Detector
-from model.formats import CODE_BITS
-from model.integer.decision_record import DecisionRecord
-from model.integer.integer_dit import IntegerDiT
-from model.integer.policy_tables import PolicyTables
-from model.integer.reference import Reference
-from model.policy.skip_policy import Policy, Scope, dense
-from reports.cost.run_tables import RunTables
+from radit.accel.dims import Dims
+from radit.model.baselines.base import Method
+from radit.model.baselines.fewer_steps import FewerSteps
+from radit.model.comparison.compared_reference import tables_of
+from radit.model.comparison.running import reference_of
+from radit.model.detectors.detector import Detector
+from radit.model.formats import CODE_BITS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import Policy, Scope, dense
+from radit.reports.cost.run_tables import RunTables
 
 
 @dataclass(frozen=True)

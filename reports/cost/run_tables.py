@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.integer.decision_record import DecisionRecord
+from radit.model.integer.decision_record import DecisionRecord
 
 if TYPE_CHECKING:  # torch comes with it, which projections do without
-    from model.integer.policy_tables import PolicyTables
+    from radit.model.integer.policy_tables import PolicyTables
 
 
 @dataclass(frozen=True)

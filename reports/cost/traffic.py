@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from accel.config import BuildConfig
-from accel.interfaces.conditioning import BEAT_BITS
-from model.formats import CODE_BITS, PARAM_BITS, X_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.conditioning import BEAT_BITS
+from radit.model.formats import CODE_BITS, PARAM_BITS, X_BITS
 
 STREAMS = ("x_in", "x_out")
 PARAM_BYTES = PARAM_BITS // 8

@@ -1,18 +1,18 @@
-"""``accel.array.array_front`` and ``accel.array.drain``: when tiles are accepted and finished, and when the drain is
-done with them."""
+"""``radit.accel.array.array_front`` and ``radit.accel.array.drain``: when tiles are accepted and finished, and when the
+drain is done with them."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
 
-from accel.array.array_front import OPERAND_LATENCY
-from accel.array.column_walk import FREE_AT_START, START_DELAY
-from accel.array.drain import QUIET_CYCLES
-from accel.config import BuildConfig
-from accel.units.fifo import LATENCY as FIFO_LATENCY
-from accel.units.requant import LATENCY as REQUANT_LATENCY
-from reports.cycles.memory import MemoryModel
+from radit.accel.array.array_front import OPERAND_LATENCY
+from radit.accel.array.column_walk import FREE_AT_START, START_DELAY
+from radit.accel.array.drain import QUIET_CYCLES
+from radit.accel.config import BuildConfig
+from radit.accel.units.fifo import LATENCY as FIFO_LATENCY
+from radit.accel.units.requant import LATENCY as REQUANT_LATENCY
+from radit.reports.cycles.memory import MemoryModel
 
 COLUMN_TO_WORD = REQUANT_LATENCY + 1  # from the cycle that selects a column to its requantized word
 FINISH_TO_WORD = START_DELAY + COLUMN_TO_WORD
@@ -20,7 +20,7 @@ FINISH_TO_IDLE = OPERAND_LATENCY + 1  # of the front, once nothing follows
 
 
 class BranchWriter:
-    """``accel.cache.branch_cache.branch_writer``: room for another branch tile, while the policy is on."""
+    """``radit.accel.cache.branch_cache.branch_writer``: room for another branch tile, while the policy is on."""
 
     def __init__(self, build: BuildConfig, memory: MemoryModel) -> None:
         self._full = build.branch_room

@@ -1,15 +1,15 @@
-"""``accel.sequencers.attention_sequencer`` and ``accel.units.softmax``: scores and values, one job per context,
-head and query row tile."""
+"""``radit.accel.sequencers.attention_sequencer`` and ``radit.accel.units.softmax``: scores and values, one job per
+context, head and query row tile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from accel.units.softmax import done_latency
-from reports.cycles.array_front import ArrayFront
-from reports.cycles.product_sequencer import looks
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.accel.units.softmax import done_latency
+from radit.reports.cycles.array_front import ArrayFront
+from radit.reports.cycles.product_sequencer import looks
 
 LOOK_TO_SCORE = 4  # looking for a context -> its first score tile offered
 SCORE_TO_SCORE = 4  # a score tile accepted -> the next one offered

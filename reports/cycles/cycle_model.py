@@ -1,6 +1,6 @@
 """The cycle model: how many cycles a run takes, from the model's dimensions and its decisions, without simulating it.
 
-``predict`` walks the timestep's sequencer (``accel.control.timestep_sequencer``) over the sub-blocks;
+``predict`` walks the timestep's sequencer (``radit.accel.control.timestep_sequencer``) over the sub-blocks;
 ``reports/cycles`` has one short function per unit of the machine. The result equals the RTL's counters cycle by cycle
 as long as the external memory delivers a word in every cycle (any latency); limited bandwidth and random pauses are
 met on average. All results are *modelled*.
@@ -14,20 +14,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.control.registers import PHASES
-from accel.dims import Dims, check_fit
-from accel.interfaces.conditioning import HEADER_BEATS
-from accel.units.dtsm import LATENCY as DTSM_LATENCY
-from model.formats import CODE_BITS
-from model.integer.decision_record import DecisionRecord
-from reports.cost.counts import check_record
-from reports.cost.forecasts import slopes
-from reports.cost.run_tables import RunTables
-from reports.cost.traffic import BEAT_BYTES
-from reports.cycles.engines import Engines
-from reports.cycles.memory import COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
-from reports.cycles.residual_pass import Pass, residual_pass
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import PHASES
+from radit.accel.dims import Dims, check_fit
+from radit.accel.interfaces.conditioning import HEADER_BEATS
+from radit.accel.units.dtsm import LATENCY as DTSM_LATENCY
+from radit.model.formats import CODE_BITS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.cost.counts import check_record
+from radit.reports.cost.forecasts import slopes
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cost.traffic import BEAT_BYTES
+from radit.reports.cycles.engines import Engines
+from radit.reports.cycles.memory import COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
+from radit.reports.cycles.residual_pass import Pass, residual_pass
 
 __all__ = ["MemoryModel", "Prediction", "predict"]
 
@@ -50,7 +50,7 @@ class Prediction:
     """Cycles of all images.
 
     Fields:
-        phases: by phase (``accel.control.registers.PHASES``).
+        phases: by phase (``radit.accel.control.registers.PHASES``).
         timesteps: int64 [image, timestep].
     """
 
@@ -119,7 +119,7 @@ class Progress:
 
 
 class TimestepSequencer:
-    """``accel.control.timestep_sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
+    """``radit.accel.control.timestep_sequencer``: pass, decide, compute or skip, sub-block after sub-block."""
 
     def __init__(self, dims: Dims, build: BuildConfig, tables: RunTables, memory: MemoryModel) -> None:
         self._dims, self._build, self._policy_on, self._memory = dims, build, tables.policy_on, memory

@@ -1,14 +1,14 @@
-"""``accel.sequencers.engines``: the steps of a sub-block with the barriers between them."""
+"""``radit.accel.sequencers.engines``: the steps of a sub-block with the barriers between them."""
 
 from __future__ import annotations
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from reports.cost.traffic import PARAM_BYTES
-from reports.cycles.array_front import ArrayFront, BranchWriter
-from reports.cycles.attention_sequencer import Group, attention_sequencer
-from reports.cycles.memory import MemoryModel, ParamLoader, Traffic, WeightStreamer
-from reports.cycles.product_sequencer import Inputs, product_sequencer, products
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.reports.cost.traffic import PARAM_BYTES
+from radit.reports.cycles.array_front import ArrayFront, BranchWriter
+from radit.reports.cycles.attention_sequencer import Group, attention_sequencer
+from radit.reports.cycles.memory import MemoryModel, ParamLoader, Traffic, WeightStreamer
+from radit.reports.cycles.product_sequencer import Inputs, product_sequencer, products
 
 PULSE = 1  # from the decision of a sequencer to its pulse
 SETTLE = 2  # a done pulse -> the barrier looks for quiet

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from accel.config import BuildConfig
-from reports.cost.traffic import PARAM_BYTES
+from radit.accel.config import BuildConfig
+from radit.reports.cost.traffic import PARAM_BYTES
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
@@ -41,7 +41,7 @@ class MemoryModel:
 
 
 class WeightStreamer:
-    """``accel.memory.weights.weight_streamer``: the ring fills ahead of the array.
+    """``radit.accel.memory.weights.weight_streamer``: the ring fills ahead of the array.
 
     Args:
         build: the ring's depth and the word's width.
@@ -94,7 +94,7 @@ class WeightStreamer:
 
 
 class ParamLoader:
-    """``accel.memory.weights.param_loader``: one entry after the other from ``start`` on."""
+    """``radit.accel.memory.weights.param_loader``: one entry after the other from ``start`` on."""
 
     def __init__(self, memory: MemoryModel, start: float) -> None:
         self._first = start + COMMAND_TO_STREAM + memory.latency

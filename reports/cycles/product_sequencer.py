@@ -1,13 +1,13 @@
-"""``accel.sequencers.product_sequencer``: the tiles of a product, in the order in which the weights stream."""
+"""``radit.accel.sequencers.product_sequencer``: the tiles of a product, in the order in which the weights stream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from reports.cycles.array_front import ArrayFront, BranchWriter
-from reports.cycles.memory import ParamLoader, WeightStreamer
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.reports.cycles.array_front import ArrayFront, BranchWriter
+from radit.reports.cycles.memory import ParamLoader, WeightStreamer
 
 START_TO_OFFER = 4  # start pulse -> first tile offered, without the looks for a computing context
 TILE_TO_OFFER = 5  # a tile accepted -> the next one offered

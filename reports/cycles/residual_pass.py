@@ -1,21 +1,21 @@
-"""``accel.residual_pass.streaming_pass``: the streaming pass, tile by tile, and the decisions in it."""
+"""``radit.accel.residual_pass.streaming_pass``: the streaming pass, tile by tile, and the decisions in it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from accel.interfaces.conditioning import HEADER_BEATS
-from accel.interfaces.top_ports import STREAM_WORDS
-from accel.residual_pass.back_half import SETTLE
-from accel.residual_pass.front_half import FIRE_TO_SUM, TILES_AHEAD
-from accel.units.dtsm import LATENCY as DTSM_LATENCY
-from accel.units.fifo import LATENCY as FIFO_LATENCY
-from accel.units.layernorm import STAT_LATENCY
-from model.formats import CODE_BITS
-from reports.cost.traffic import BEAT_BYTES
-from reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.accel.interfaces.conditioning import HEADER_BEATS
+from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.accel.residual_pass.back_half import SETTLE
+from radit.accel.residual_pass.front_half import FIRE_TO_SUM, TILES_AHEAD
+from radit.accel.units.dtsm import LATENCY as DTSM_LATENCY
+from radit.accel.units.fifo import LATENCY as FIFO_LATENCY
+from radit.accel.units.layernorm import STAT_LATENCY
+from radit.model.formats import CODE_BITS
+from radit.reports.cost.traffic import BEAT_BYTES
+from radit.reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel
 
 START = 1  # start pulse -> the halves run
 COMMAND = 3  # start pulse -> first word of a reader whose first context is wanted, latency 0
@@ -72,7 +72,7 @@ class PassTimes:
 
 
 def context_reader(wanted: tuple[int, ...], latency: int) -> dict[int, float]:
-    """First word of each wanted context at the earliest (``accel.cache.branch_cache.context_reader``).
+    """First word of each wanted context at the earliest (``radit.accel.cache.branch_cache.context_reader``).
 
     That of the branches before, of which fewer are wanted, is never later than that of the latest ones.
     """

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 from pydantic import model_validator
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from model.integer.decision_record import DecisionRecord
-from reports.common.schema_parts import Amount, Part, Share
-from reports.cost.counts import expected_counts, model_macs
-from reports.cost.run_tables import RunTables
-from reports.cost.traffic import STREAMS, external_bytes
-from reports.cycles.cycle_model import MemoryModel, predict
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.common.schema_parts import Amount, Part, Share
+from radit.reports.cost.counts import expected_counts, model_macs
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cost.traffic import STREAMS, external_bytes
+from radit.reports.cycles.cycle_model import MemoryModel, predict
 
 BANDWIDTHS = (
     0.25,

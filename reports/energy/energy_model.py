@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accel.config import BuildConfig
-from accel.control.registers import COUNTERS
-from model.errors import UserError
-from reports.energy.energy_table import EnergyTable, Range
-from reports.energy.host_work import HostWork
-from reports.energy.memory_plan import MemoryPlan, PlacedMemory, RamShape, on_chip
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import COUNTERS
+from radit.model.errors import UserError
+from radit.reports.energy.energy_table import EnergyTable, Range
+from radit.reports.energy.host_work import HostWork
+from radit.reports.energy.memory_plan import MemoryPlan, PlacedMemory, RamShape, on_chip
 
 PJ_PER_UJ = 1e6
 BASIS = "modelled"
@@ -186,8 +186,8 @@ def energy(
 
     Args:
         counters: every counter of ``accel/control/registers.py``, summed over the run.
-        memory: where branch cache and history live (``reports.energy.memory_plan.plan_memory``).
-        host_work: the host's share (``reports.energy.host_work.host_work``); None leaves it out.
+        memory: where branch cache and history live (``radit.reports.energy.memory_plan.plan_memory``).
+        host_work: the host's share (``radit.reports.energy.host_work.host_work``); None leaves it out.
         idle_cycles: cycles outside ``cycles``, clock running, while the accelerator waits for the host.
 
     Raises:

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from model.errors import UserError
-from model.files import misfit
+from radit.model.errors import UserError
+from radit.model.files import misfit
 
 DEFAULT_TABLE = Path(__file__).parents[1] / "tables" / "default.toml"
 PRIMITIVES = ("mac_int8", "mac_held", "mac_idle_clock", "multiply_bit2", "add_bit", "register_bit", "external_bit")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from accel.interfaces.conditioning import BEAT_BITS, HEADER_BEATS
-from model.dit.config import DiTConfig
+from radit.accel.interfaces.conditioning import BEAT_BITS, HEADER_BEATS
+from radit.model.dit.config import DiTConfig
 
 FREQUENCY_FEATURES = 256  # sinusoids of the timestep embedding, as in the official DiT
 HOST_WEIGHT_BITS = 16

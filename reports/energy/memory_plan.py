@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from accel.interfaces.top_ports import STREAM_WORDS
-from accel.memory.inventory import on_chip_memories
-from model.formats import CODE_BITS, INT8_BITS
-from reports.common.schema_parts import Amount, Count, Part
-from reports.cost.run_tables import RunTables
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.accel.memory.inventory import on_chip_memories
+from radit.model.formats import CODE_BITS, INT8_BITS
+from radit.reports.common.schema_parts import Amount, Count, Part
+from radit.reports.cost.run_tables import RunTables
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from model.dit.config import DiTConfig
-from reports.cost.run_tables import RunTables
-from reports.energy.energy_model import EnergyReport, energy
-from reports.energy.energy_table import EnergyTable
-from reports.energy.host_work import host_work
-from reports.energy.memory_plan import planned
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.model.dit.config import DiTConfig
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.energy.energy_model import EnergyReport, energy
+from radit.reports.energy.energy_table import EnergyTable
+from radit.reports.energy.host_work import host_work
+from radit.reports.energy.memory_plan import planned
 
 
 @dataclass(frozen=True)

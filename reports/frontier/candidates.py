@@ -7,14 +7,14 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from model.baselines.base import Method
-from model.baselines.fewer_steps import FewerSteps
-from model.comparison.catalogue import DETECTORS, METHODS, parse_method
-from model.errors import UserError
-from model.integer.integer_dit import IntegerDiT
-from model.integer.reference import Reference
-from model.policy.skip_policy import Policy, parse_policy
-from reports.cost.policy_costs import PolicyCosts
+from radit.model.baselines.base import Method
+from radit.model.baselines.fewer_steps import FewerSteps
+from radit.model.comparison.catalogue import DETECTORS, METHODS, parse_method
+from radit.model.errors import UserError
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import Policy, parse_policy
+from radit.reports.cost.policy_costs import PolicyCosts
 
 FEWER = FewerSteps.name
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {

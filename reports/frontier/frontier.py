@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.dit.checkpoint import load_config
-from model.files import read_json
-from model.quality.classifier import DigitClassifier, load_or_train_classifier
-from model.quality.measures import accuracy, frechet_to_digits, mse, psnr, ssim
-from model.quality.quality_run import CACHE, check_shape, stored_path
-from reports.common.files import write_points
-from reports.cost.traffic import STREAMS, external_bytes
-from reports.energy.energy_model import energy
-from reports.energy.energy_table import load_table
-from reports.energy.host_work import host_work
-from reports.energy.memory_plan import plan_memory
-from reports.frontier.candidates import FEWER, Candidate, candidates
-from reports.frontier.measure import ARRAY, MEMORY, Measured, Settings, calibrated, measure
-from reports.frontier.plot import plot
-from reports.frontier.schema import Frontier, FrontierPoint, winners
+from radit.model.dit.checkpoint import load_config
+from radit.model.files import read_json
+from radit.model.quality.classifier import DigitClassifier, load_or_train_classifier
+from radit.model.quality.measures import accuracy, frechet_to_digits, mse, psnr, ssim
+from radit.model.quality.quality_run import CACHE, check_shape, stored_path
+from radit.reports.common.files import write_points
+from radit.reports.cost.traffic import STREAMS, external_bytes
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import load_table
+from radit.reports.energy.host_work import host_work
+from radit.reports.energy.memory_plan import plan_memory
+from radit.reports.frontier.candidates import FEWER, Candidate, candidates
+from radit.reports.frontier.measure import ARRAY, MEMORY, Measured, Settings, calibrated, measure
+from radit.reports.frontier.plot import plot
+from radit.reports.frontier.schema import Frontier, FrontierPoint, winners
 
 WORST_SHARE = 0.05
 RULES = [

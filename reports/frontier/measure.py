@@ -18,27 +18,27 @@ import torch
 from joblib import Parallel, delayed
 from rich.progress import Progress, TimeRemainingColumn
 
-from accel.config import BuildConfig
-from accel.control.registers import COUNTERS
-from accel.dims import Dims
-from cosim.support.sizes import build_for, dims_of
-from model.dit.checkpoint import find_checkpoint, load_config, load_model
-from model.dit.sampler import DDIM, make_noise
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.files import read_arrays, write_arrays
-from model.integer.calibration import load_or_calibrate
-from model.integer.decision_record import DecisionRecord
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.policy.policy_file import load_policy
-from model.policy.skip_policy import Policy
-from model.quality.quality_run import BEHIND
-from model.source_code import code_digest
-from reports.cost.counts import add_counts, expected_counts, model_macs
-from reports.cycles.cycle_model import MemoryModel, predict
-from reports.frontier.candidates import Candidate
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import COUNTERS
+from radit.accel.dims import Dims
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.files import read_arrays, write_arrays
+from radit.model.integer.calibration import load_or_calibrate
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.policy.policy_file import load_policy
+from radit.model.policy.skip_policy import Policy
+from radit.model.quality.quality_run import BEHIND
+from radit.model.source_code import code_digest
+from radit.reports.cost.counts import add_counts, expected_counts, model_macs
+from radit.reports.cycles.cycle_model import MemoryModel, predict
+from radit.reports.frontier.candidates import Candidate
 
 ARRAY = (16, 16)
 MEMORY = MemoryModel(latency=100, bandwidth=32.0)

@@ -8,9 +8,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.frontier.candidates import SWEEPS
-from reports.frontier.schema import Frontier, FrontierPoint
-from reports.run.plots import COLORS, GRID, INK, MUTED, STYLE
+from radit.reports.frontier.candidates import SWEEPS
+from radit.reports.frontier.schema import Frontier, FrontierPoint
+from radit.reports.run.plots import COLORS, GRID, INK, MUTED, STYLE
 
 LINES = {0: "-", 1: (0, (4, 2)), 2: (0, (1, 2))}
 POLICY_COLORS = dict(zip(SWEEPS, (MUTED, *(COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4))), strict=True))

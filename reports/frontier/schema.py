@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reports.common.schema_parts import Amount, Count, Part, Share
+from radit.reports.common.schema_parts import Amount, Count, Part, Share
 
 BUDGETS = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
 OURS, FEWER = "forecast", "fewer-steps"

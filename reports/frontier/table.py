@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reports.common.markdown import paragraph, power_text, table
-from reports.frontier.schema import OURS, Frontier, FrontierPoint, Winner
+from radit.reports.common.markdown import paragraph, power_text, table
+from radit.reports.frontier.schema import OURS, Frontier, FrontierPoint, Winner
 
 HEADS = ("policy", "base steps", "cycles /", "MACs /", "energy /", "bytes /", "error", "Frechet distance", "accuracy")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from accel.dims import Dims
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
-from reports.run.arrays import ARRAYS_FILE, load_decisions
+from radit.accel.dims import Dims
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.run.arrays import ARRAYS_FILE, load_decisions
 
 GOLDEN = (5**0.5 - 1) / 2
 ROUNDING = 1e-9  # of sums that are whole numbers

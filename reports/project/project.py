@@ -9,28 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.control.registers import COUNTERS, PHASES
-from accel.dims import Dims
-from cosim.support.sizes import build_for, dims_of
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.errors import UserError
-from model.formats import GAIN_BITS
-from model.integer.decision_record import DecisionRecord
-from reports.common.files import versions
-from reports.common.schema_parts import Array, ExternalMemory
-from reports.cost.counts import expected_counts, model_macs
-from reports.cost.run_tables import POLICY_OFF, RunTables
-from reports.cost.traffic import external_bytes
-from reports.cycles.cycle_model import MemoryModel, Prediction, predict
-from reports.cycles.roofline import Run, roofline
-from reports.energy.energy_model import energy
-from reports.energy.energy_table import EnergyTable, load_table
-from reports.energy.host_work import host_work
-from reports.energy.memory_plan import MemoryPlan, planned
-from reports.project.decisions import evenly, recorded
-from reports.project.projection import Projected, Projection, write_projection
-from reports.run.summary import ratios
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import COUNTERS, PHASES
+from radit.accel.dims import Dims
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.errors import UserError
+from radit.model.formats import GAIN_BITS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.common.files import versions
+from radit.reports.common.schema_parts import Array, ExternalMemory
+from radit.reports.cost.counts import expected_counts, model_macs
+from radit.reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.reports.cost.traffic import external_bytes
+from radit.reports.cycles.cycle_model import MemoryModel, Prediction, predict
+from radit.reports.cycles.roofline import Run, roofline
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import EnergyTable, load_table
+from radit.reports.energy.host_work import host_work
+from radit.reports.energy.memory_plan import MemoryPlan, planned
+from radit.reports.project.decisions import evenly, recorded
+from radit.reports.project.projection import Projected, Projection, write_projection
+from radit.reports.run.summary import ratios
 
 FULL_GAIN = 1 << (GAIN_BITS - 1)  # 1: along the whole slope
 BANDWIDTHS = tuple(2.0**octave for octave in range(10))  # bytes per cycle
@@ -126,7 +126,7 @@ def config_of(model: str) -> DiTConfig:
     """
     if model in NAMED_MODELS:
         return NAMED_MODELS[model]
-    from model.dit.checkpoint import load_config
+    from radit.model.dit.checkpoint import load_config
 
     return load_config(model)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from model.files import write_json
-from reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
-from reports.run.schema import Costs, Ratios
+from radit.model.files import write_json
+from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
+from radit.reports.run.schema import Costs, Ratios
 
 SCHEMA_VERSION = 1
 FILE = "project.json"

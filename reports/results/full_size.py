@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from model.files import read_model
-from reports.common.markdown import paragraph, table
-from reports.common.schema_parts import Amount, Array, Bounds, ExternalMemory, Part, Share
+from radit.model.files import read_model
+from radit.reports.common.markdown import paragraph, table
+from radit.reports.common.schema_parts import Amount, Array, Bounds, ExternalMemory, Part, Share
 
 Basis = Literal["measured", "modelled"]
 

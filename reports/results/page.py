@@ -1,7 +1,7 @@
 """docs/results.md: every result that docs/results keeps, on one page; and the README's table of the demo.
 
-``python -m reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the same
-name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
+``python -m radit.reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the
+same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
 summary.json, area.json, ablations.json or frontier.json that a command left. ``stale`` is what the test asks.
 """
 
@@ -12,26 +12,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.errors import UserError
-from model.files import read_model, write_file
-from reports.ablation.schema import Ablations
-from reports.ablation.table import ablation_table
-from reports.area.schema import load_area
-from reports.area.table import area_tables
-from reports.common.markdown import paragraph
-from reports.frontier.schema import Frontier
-from reports.frontier.table import frontier_tables
-from reports.results.full_size import full_size_tables, load_full_size
-from reports.results.run_tables import run_tables
-from reports.run.readme_table import updated
-from reports.run.summary import load_summary
+from radit.model.errors import UserError
+from radit.model.files import read_model, write_file
+from radit.reports.ablation.schema import Ablations
+from radit.reports.ablation.table import ablation_table
+from radit.reports.area.schema import load_area
+from radit.reports.area.table import area_tables
+from radit.reports.common.markdown import paragraph
+from radit.reports.frontier.schema import Frontier
+from radit.reports.frontier.table import frontier_tables
+from radit.reports.results.full_size import full_size_tables, load_full_size
+from radit.reports.results.run_tables import run_tables
+from radit.reports.run.readme_table import updated
+from radit.reports.run.summary import load_summary
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGE, STORED = "results.md", "results"  # in the documents' folder
 KINDS = ("csv", "svg")  # kept beside a result
-HEAD = """<!-- Written by `python -m reports.results.page`, from the files in docs/results: change those. -->
+HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
 
 # Results
 

@@ -1,7 +1,7 @@
 """The README's picture: the demo's images, dense above, each skipping policy below, with what it saves at the side.
 
-``python -m reports.results.picture FOLDER`` draws it into docs/images, from the images of a finished run (build/demo)
-and from the numbers that docs/results/summary.json keeps.
+``python -m radit.reports.results.picture FOLDER`` draws it into docs/images, from the images of a finished run
+(build/demo) and from the numbers that docs/results/summary.json keeps.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from model.errors import UserError
-from model.files import write_file
-from model.policy.skip_policy import kind_of
-from reports.results.page import DOCS, SECTIONS, STORED
-from reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
-from reports.run.pictures import pixels
-from reports.run.plots import MUTED, STYLE
-from reports.run.schema import Summary
-from reports.run.summary import load_summary
+from radit.model.errors import UserError
+from radit.model.files import write_file
+from radit.model.policy.skip_policy import kind_of
+from radit.reports.results.page import DOCS, SECTIONS, STORED
+from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
+from radit.reports.run.pictures import pixels
+from radit.reports.run.plots import MUTED, STYLE
+from radit.reports.run.schema import Summary
+from radit.reports.run.summary import load_summary
 
 PICTURE = DOCS / "images" / "dense-and-skipping.png"
 SHOWN = 10
@@ -93,14 +93,14 @@ def main(run: Path, target: Path = PICTURE, stored: Path = DOCS / STORED) -> Non
     if description(kept) != description(made):
         raise UserError(
             f"run {run} is another than the one kept in {stored}: keep it first, "
-            f"python -m reports.results.page {run / 'summary.json'}."
+            f"python -m radit.reports.results.page {run / 'summary.json'}."
         )
     write_file(target, picture(kept, load_arrays(run / ARRAYS_FILE)))
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m reports.results.picture FOLDER")
+        sys.exit("usage: python -m radit.reports.results.picture FOLDER")
     try:
         main(Path(sys.argv[1]))
     except UserError as problem:

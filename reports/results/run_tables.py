@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from model.policy.skip_policy import kind_of
-from model.quality.names import BAR, DATA, FEWER, FLOAT
-from reports.common.markdown import paragraph, power_text, table
-from reports.run.readme_table import setting
-from reports.run.schema import ClipMeasures, PolicyQuality, PolicyResult, Quality, Summary
+from radit.model.policy.skip_policy import kind_of
+from radit.model.quality.names import BAR, DATA, FEWER, FLOAT
+from radit.reports.common.markdown import paragraph, power_text, table
+from radit.reports.run.readme_table import setting
+from radit.reports.run.schema import ClipMeasures, PolicyQuality, PolicyResult, Quality, Summary
 
 MOTION = {
     "label's class": ("accuracy_frames", "{:.1%}"),

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model import files
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
+from radit.model import files
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
 
 ARRAYS_FILE = "arrays.npz"
 COMPUTED, IMAGES = "computed/", "images/"  # what names in the file begin with

@@ -11,9 +11,9 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from model.files import write_file
-from model.policy.skip_policy import kind_of
-from reports.run.arrays import RunArrays
+from radit.model.files import write_file
+from radit.model.policy.skip_policy import kind_of
+from radit.reports.run.arrays import RunArrays
 
 ZOOM = 16  # pixels of a written picture per pixel of the model
 FRAME_MS = 125

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from accel.control.registers import CAUSES
-from model.integer.decision_record import DecisionRecord
-from model.policy.skip_policy import kind_of
-from reports.run.pictures import data_uri
-from reports.run.redundancy import THIRDS
-from reports.run.schema import PolicyResult, Summary
+from radit.accel.control.registers import CAUSES
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.policy.skip_policy import kind_of
+from radit.reports.run.pictures import data_uri
+from radit.reports.run.redundancy import THIRDS
+from radit.reports.run.schema import PolicyResult, Summary
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 COLORS = (

@@ -1,7 +1,7 @@
 """The README's result table: five rows from a run's summary.json, between two comment markers.
 
-``radit report --readme FILE`` writes it into any file with the markers; ``python -m reports.results.page`` into the
-README, from the summary kept in docs/results.
+``radit report --readme FILE`` writes it into any file with the markers; ``python -m radit.reports.results.page`` into
+the README, from the summary kept in docs/results.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from model.files import write_file
-from model.policy.skip_policy import kind_of
-from reports.common.generated_section import put_between
-from reports.common.markdown import paragraph, power_text, table
-from reports.run.schema import PolicyResult, Summary
-from reports.run.summary import load_summary
+from radit.model.files import write_file
+from radit.model.policy.skip_policy import kind_of
+from radit.reports.common.generated_section import put_between
+from radit.reports.common.markdown import paragraph, power_text, table
+from radit.reports.run.schema import PolicyResult, Summary
+from radit.reports.run.summary import load_summary
 
 MARKERS = ("<!-- results:begin -->", "<!-- results:end -->")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.integer.decision_record import DecisionRecord
+from radit.model.integer.decision_record import DecisionRecord
 
 THIRDS = ("first", "middle", "last")
 EVEN = 0.02  # spread of the thirds below which none stands out

@@ -10,15 +10,15 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from model.files import write_file
-from model.policy.skip_policy import kind_of
-from model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
-from reports.energy.memory_plan import describe_plans
-from reports.run import plots
-from reports.run.arrays import RunArrays
-from reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
-from reports.run.redundancy import ELSEWHERE, kind_rows
-from reports.run.schema import CycleModel, PolicyResult, Quality, Summary
+from radit.model.files import write_file
+from radit.model.policy.skip_policy import kind_of
+from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
+from radit.reports.energy.memory_plan import describe_plans
+from radit.reports.run import plots
+from radit.reports.run.arrays import RunArrays
+from radit.reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
+from radit.reports.run.redundancy import ELSEWHERE, kind_rows
+from radit.reports.run.schema import CycleModel, PolicyResult, Quality, Summary
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 MAX_IMAGES = 10

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cosim.engines.open import exported_verilog
-from cosim.image import ImageResult
-from cosim.prepare import Prepared
-from cosim.run import PolicyRun
-from cosim.scoreboard import Comparison
-from model.dit.checkpoint import find_checkpoint
-from model.integer.calibration import model_digest
-from model.policy.skip_policy import POLICIES, Policy
-from reports.common.files import file_hash
-from reports.common.schema_parts import Array
-from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
-from reports.cost.run_tables import RunTables
-from reports.cycles.cycle_model import MemoryModel
-from reports.cycles.roofline import Run, roofline
-from reports.energy.energy_model import energy
-from reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
-from reports.energy.host_work import host_work
-from reports.energy.memory_plan import MemoryPlan, planned
-from reports.run.schema import Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
-from reports.run.summary import all_ratios, policy_result, provenance, whole_run
+from radit.cosim.engines.open import exported_verilog
+from radit.cosim.image import ImageResult
+from radit.cosim.prepare import Prepared
+from radit.cosim.run import PolicyRun
+from radit.cosim.scoreboard import Comparison
+from radit.model.dit.checkpoint import find_checkpoint
+from radit.model.integer.calibration import model_digest
+from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.reports.common.files import file_hash
+from radit.reports.common.schema_parts import Array
+from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import MemoryModel
+from radit.reports.cycles.roofline import Run, roofline
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
+from radit.reports.energy.host_work import host_work
+from radit.reports.energy.memory_plan import MemoryPlan, planned
+from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
+from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
 TOLERANCE = 0.01  # of the cycle model where the memory is limited or pauses; else it is exact
 

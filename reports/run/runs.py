@@ -13,24 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from accel.config import BuildConfig
-from cosim.engines.open import exported_verilog
-from cosim.prepare import Prepared
-from cosim.run import PolicyRun, Progress, run
-from cosim.support.sizes import build_for, dims_of
-from model.dit.checkpoint import load_config
-from model.policy.skip_policy import POLICIES, Policy
-from model.quality.quality_run import stored_or_measured
-from reports.energy.energy_model import energy
-from reports.energy.energy_table import EnergyTable, load_table
-from reports.energy.host_work import host_work
-from reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays, write_arrays
-from reports.run.pictures import write_pictures
-from reports.run.readme_table import update_readme
-from reports.run.render import SUMMARY_FILE, write_report
-from reports.run.run_results import summary_of, unexpected_counters, unpredicted_cycles
-from reports.run.schema import PolicyResult, Quality, Summary
-from reports.run.summary import all_ratios, load_summary, provenance, write_summary
+from radit.accel.config import BuildConfig
+from radit.cosim.engines.open import exported_verilog
+from radit.cosim.prepare import Prepared
+from radit.cosim.run import PolicyRun, Progress, run
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.checkpoint import load_config
+from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.model.quality.quality_run import stored_or_measured
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import EnergyTable, load_table
+from radit.reports.energy.host_work import host_work
+from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays, write_arrays
+from radit.reports.run.pictures import write_pictures
+from radit.reports.run.readme_table import update_readme
+from radit.reports.run.render import SUMMARY_FILE, write_report
+from radit.reports.run.run_results import summary_of, unexpected_counters, unpredicted_cycles
+from radit.reports.run.schema import PolicyResult, Quality, Summary
+from radit.reports.run.summary import all_ratios, load_summary, provenance, write_summary
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def run_policies(
 
     Args:
         with_quality: also with the stored quality of the model's samples, measured now where there is none.
-        state, resume, progress: see `cosim.run.run`.
+        state, resume, progress: see `radit.cosim.run.run`.
         command: what the summary names as its origin.
 
     Raises:

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from accel.control.registers import CAUSES, PHASES
-from model.errors import UserError
-from model.quality.names import DATA, DENSE, FLOAT
-from reports.common.schema_parts import Amount, Array, Bounds, Count, ExternalMemory, Part, Share
-from reports.cycles.roofline import Roofline
-from reports.energy.memory_plan import MemoryPlan
+from radit.accel.control.registers import CAUSES, PHASES
+from radit.model.errors import UserError
+from radit.model.quality.names import DATA, DENSE, FLOAT
+from radit.reports.common.schema_parts import Amount, Array, Bounds, Count, ExternalMemory, Part, Share
+from radit.reports.cycles.roofline import Roofline
+from radit.reports.energy.memory_plan import MemoryPlan
 
 SCHEMA_VERSION = 3
 BASIS = {

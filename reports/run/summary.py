@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from accel.config import BuildConfig
-from accel.control.registers import CAUSES, PHASES
-from model.errors import UserError
-from model.files import read_json, read_model, write_json
-from model.policy.skip_policy import Policy
-from model.quality.names import DENSE
-from reports.common.files import versions
-from reports.cost.traffic import external_bytes
-from reports.cycles.roofline import Roofline
-from reports.energy.energy_model import EnergyReport
-from reports.energy.energy_table import EnergyTable
-from reports.energy.memory_plan import MemoryPlan
-from reports.run.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Summary
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import CAUSES, PHASES
+from radit.model.errors import UserError
+from radit.model.files import read_json, read_model, write_json
+from radit.model.policy.skip_policy import Policy
+from radit.model.quality.names import DENSE
+from radit.reports.common.files import versions
+from radit.reports.cost.traffic import external_bytes
+from radit.reports.cycles.roofline import Roofline
+from radit.reports.energy.energy_model import EnergyReport
+from radit.reports.energy.energy_table import EnergyTable
+from radit.reports.energy.memory_plan import MemoryPlan
+from radit.reports.run.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Summary
 
 REMEDY = "run `radit demo` to make it"
 AGAIN = "it was written by an earlier version, run `radit demo` or `radit cosim` again"
@@ -38,7 +38,7 @@ def policy_result(
     cycle_model: CycleModel | None,
 ) -> PolicyResult:
     """Result of one run from its policy and where its memories live, its counters, its MACs
-    (``reports.cost.counts.model_macs``), its energy and its speed."""
+    (``radit.reports.cost.counts.model_macs``), its energy and its speed."""
     peak = counters["cycles"] * build.rows * build.cols
     return PolicyResult(
         text=policy.text,

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from accel.dims import check_fit
-from cosim.speed import cocotb_sim, icarus, measure
-from cosim.speed.measure import Task
-from cosim.speed.work import build_for_all, make_work, record
-from cosim.support.sizes import dims_of
-from model.dit.checkpoint import load_config, save_checkpoint
-from model.dit.config import DiTConfig
-from model.dit.seeded import seeded_dit
 from radit import cli
-from reports.bench.schema import FILE, METHODS, UNITS, BenchResult
+from radit.accel.dims import check_fit
+from radit.cosim.speed import cocotb_sim, icarus, measure
+from radit.cosim.speed.measure import Task
+from radit.cosim.speed.work import build_for_all, make_work, record
+from radit.cosim.support.sizes import dims_of
+from radit.model.dit.checkpoint import load_config, save_checkpoint
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.seeded import seeded_dit
+from radit.reports.bench.schema import FILE, METHODS, UNITS, BenchResult
 
 TINY = DiTConfig(input_size=4, hidden_size=8, depth=2, num_heads=2, mlp_ratio=2, num_classes=3)
 SHORT = ["--array", "4x4", "--seconds", "0.3"]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from accel.config import BuildConfig
-from cosim.speed.vectors import Vectors
-from cosim.speed.watch import Command, ReplayError, watch
+from radit.accel.config import BuildConfig
+from radit.cosim.speed.vectors import Vectors
+from radit.cosim.speed.watch import Command, ReplayError, watch
 
 CYCLES, START = 100, 40
 VECTORS = Vectors(BuildConfig(rows=4, cols=4), {"aresetn": [1] * CYCLES}, START)
@@ -53,8 +53,8 @@ def test_one_that_stops_early_is_explained(program, reason):
 
 @pytest.mark.parametrize("program", ["for i in range(30): say(i); time.sleep(0.1)", "say(16); time.sleep(60)"])
 def test_one_that_is_too_slow_is_ended_with_a_remedy(monkeypatch, program):
-    monkeypatch.setattr("cosim.speed.watch.LEAD_IN_SECONDS", 1.0)
-    monkeypatch.setattr("cosim.speed.watch.LOAD_SECONDS", 1.0)
+    monkeypatch.setattr("radit.cosim.speed.watch.LEAD_IN_SECONDS", 1.0)
+    monkeypatch.setattr("radit.cosim.speed.watch.LOAD_SECONDS", 1.0)
     remedy = "played [0-9]+ cycles.*starts to work in cycle 40: give more than --seconds 0.05"
     with pytest.raises(ReplayError, match=remedy):
         play(program, limit=0.05)

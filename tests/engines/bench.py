@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from myhdl import ToVerilogWarning
 
-from accel.config import BuildConfig
-from accel.export.convert import LANGUAGES
-from accel.interfaces.top_ports import TopPorts, memory_ports
-from cosim.engines.base import Engine, Trace, Traffic
-from cosim.engines.myhdl import MyhdlEngine
-from cosim.engines.open import exported_verilog
-from cosim.engines.setup import MemoryTiming, Setup
-from cosim.engines.verilator import VerilatorEngine
+from radit.accel.config import BuildConfig
+from radit.accel.export.convert import LANGUAGES
+from radit.accel.interfaces.top_ports import TopPorts, memory_ports
+from radit.cosim.engines.base import Engine, Trace, Traffic
+from radit.cosim.engines.myhdl import MyhdlEngine
+from radit.cosim.engines.open import exported_verilog
+from radit.cosim.engines.setup import MemoryTiming, Setup
+from radit.cosim.engines.verilator import VerilatorEngine
 from tests.engines import dummy
 
 ENGINES = ("myhdl", "verilator")

@@ -10,9 +10,9 @@ handshake rule: it changes the payload while it waits.
 
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
-from accel.control.registers import ADDRESS, CLEAR_BIT, COUNTER_ADDRESS, START_BIT
-from accel.interfaces.signals import word
-from accel.interfaces.streams import LENGTH_BITS
+from radit.accel.control.registers import ADDRESS, CLEAR_BIT, COUNTER_ADDRESS, START_BIT
+from radit.accel.interfaces.signals import word
+from radit.accel.interfaces.streams import LENGTH_BITS
 
 CHUNK = 16
 SUB_BLOCK = 6  # words of x

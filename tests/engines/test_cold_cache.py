@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from accel.config import BuildConfig
-from cosim.engines.open import exported_verilog
-from cosim.engines.verilate import Build, built
-from model.files import SIZES, made_once
+from radit.accel.config import BuildConfig
+from radit.cosim.engines.open import exported_verilog
+from radit.cosim.engines.verilate import Build, built
+from radit.model.files import SIZES, made_once
 from tests.engines import bench
 from tests.together import PATIENCE, PROCESSES, WHOLE, leftovers, together
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import memory_ports
-from cosim.engines import EngineError, Failure, MemoryTiming, Setup, Traffic
-from cosim.engines.setup import URGENT
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import memory_ports
+from radit.cosim.engines import EngineError, Failure, MemoryTiming, Setup, Traffic
+from radit.cosim.engines.setup import URGENT
+from radit.model.errors import UserError
 from tests.engines.bench import (
     EACH_ENGINE,
     EACH_SETUP,

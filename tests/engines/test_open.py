@@ -2,10 +2,10 @@
 
 import pytest
 
-from accel.config import BuildConfig
-from cosim.engines import open_engine
-from cosim.engines.open import exported_verilog
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.cosim.engines import open_engine
+from radit.cosim.engines.open import exported_verilog
+from radit.model.errors import UserError
 
 SMALL = BuildConfig(rows=4, cols=4)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import RESET_CYCLES, TopPorts
-from cosim.engines import Setup
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import RESET_CYCLES, TopPorts
+from radit.cosim.engines import Setup
 from tests.engines.bench import ENGINES, load, open_engine, random_x
 
 CONFIG = BuildConfig(rows=8, cols=4)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accel.config import BuildConfig
-from cosim.engines import MemoryTiming, Setup
-from cosim.engines.state import read_state, write_state
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.cosim.engines import MemoryTiming, Setup
+from radit.cosim.engines.state import read_state, write_state
+from radit.model.errors import UserError
 from tests.engines.bench import (
     EACH_SETUP,
     SETUPS,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cosim.engines import EngineError, Failure, Setup
+from radit.cosim.engines import EngineError, Failure, Setup
 from tests.engines.bench import (
     EACH_ENGINE,
     EACH_SETUP,

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from accel.config import BuildConfig
-from accel.interfaces.top_ports import TopPorts
-from cosim.engines import toolchain, verilate
-from cosim.engines.harness_config import harness_config
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.top_ports import TopPorts
+from radit.cosim.engines import toolchain, verilate
+from radit.cosim.engines.harness_config import harness_config
+from radit.model.errors import UserError
 from tests.engines.bench import verilog
 
 SMALL = BuildConfig(rows=4, cols=4)

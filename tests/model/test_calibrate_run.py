@@ -9,25 +9,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.dit.checkpoint import find_checkpoint, load_model, save_checkpoint
-from model.dit.sampler import DDIM, make_noise
-from model.dit.seeded import seeded_dit
-from model.errors import UserError
-from model.integer.calibration import calibration_path, load_calibration, load_or_calibrate, observe
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy import policy_file
-from model.policy.meter_model import guidance_weights
-from model.policy.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
-from model.policy.skip_policy import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
-from model.tuning import calibrate_run
-from model.tuning import skipping_ranges as ranges_module
-from model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
-from model.tuning.error_meter import fit_weights, injected
-from model.tuning.search import SWEEPS, Target, hit
-from model.tuning.skipping_ranges import skipping_ranges, widened
+from radit.model.dit.checkpoint import find_checkpoint, load_model, save_checkpoint
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.seeded import seeded_dit
+from radit.model.errors import UserError
+from radit.model.integer.calibration import calibration_path, load_calibration, load_or_calibrate, observe
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy import policy_file
+from radit.model.policy.meter_model import guidance_weights
+from radit.model.policy.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
+from radit.model.policy.skip_policy import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
+from radit.model.tuning import calibrate_run
+from radit.model.tuning import skipping_ranges as ranges_module
+from radit.model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
+from radit.model.tuning.error_meter import fit_weights, injected
+from radit.model.tuning.search import SWEEPS, Target, hit
+from radit.model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
 
@@ -51,7 +51,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory):
 def stored(checkpoint: str) -> StoredPolicy:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrate_run, "AGAIN", ())
-        patch.setattr("model.tuning.search.KNOTS", 3)
+        patch.setattr("radit.model.tuning.search.KNOTS", 3)
         return calibrated(checkpoint)
 
 
@@ -309,7 +309,7 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
 
     monkeypatch.setattr(calibrate_run, "_rounds", second_wins)
     monkeypatch.setattr(calibrate_run, "AGAIN", ())
-    monkeypatch.setattr("model.tuning.search.KNOTS", 1)
+    monkeypatch.setattr("radit.model.tuning.search.KNOTS", 1)
     found = calibrated(str(path))
     assert found.widened and "+" in load_calibration(calibration_path(path)).digest
     assert policy_of("forecast", str(path), quantized(str(path), STEPS)) == found.policy

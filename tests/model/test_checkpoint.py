@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.dit.checkpoint import (
+from radit.model.dit.checkpoint import (
     CHECKPOINT_DIR,
     find_checkpoint,
     load_checkpoint,
@@ -19,9 +19,9 @@ from model.dit.checkpoint import (
     read_metadata,
     save_checkpoint,
 )
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.transformer import DiT, blank_model
-from model.errors import UserError
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.transformer import DiT, blank_model
+from radit.model.errors import UserError
 
 SMALL = DiTConfig(input_size=4, hidden_size=16, depth=2, num_heads=2, num_classes=5)
 QKV = "blocks.1.attn.qkv.weight"

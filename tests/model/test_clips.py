@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model.errors import UserError
-from model.training.clips import load_clips
+from radit.model.errors import UserError
+from radit.model.training.clips import load_clips
 
 SIZE, FRAMES = 16, 8
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.dit.config import DiTConfig
-from model.dit.seeded import seeded_dit
-from model.integer.calibration import load_or_calibrate
-from model.quality import classifier, quality_run
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.seeded import seeded_dit
+from radit.model.integer.calibration import load_or_calibrate
+from radit.model.quality import classifier, quality_run
 from tests.together import PROCESSES, WHOLE, leftovers, together
 
 

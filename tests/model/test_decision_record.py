@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
 
 ROOT = Path(__file__).parents[2]
 KINDS = ["attention", "MLP"]
@@ -61,6 +61,6 @@ def test_another_shape_or_type_is_refused(computed: np.ndarray) -> None:
 
 
 def test_counts_and_cycles_need_no_torch() -> None:
-    modules = "model.policy.skip_policy, reports.cost.counts, reports.cycles.cycle_model, reports.run.arrays"
-    program = f"import sys; sys.modules['torch'] = None; import {modules}"
+    modules = "model.policy.skip_policy reports.cost.counts reports.cycles.cycle_model reports.run.arrays".split()
+    program = f"import sys; sys.modules['torch'] = None; import {', '.join(f'radit.{name}' for name in modules)}"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)

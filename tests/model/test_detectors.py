@@ -8,24 +8,24 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from model.baselines.base import Sight
-from model.comparison.catalogue import DETECTORS, parse_method
-from model.comparison.running import reference_of
-from model.comparison.second_order import SecondOrderReference, curved
-from model.detectors.detector import Anchored, tiled
-from model.detectors.rehearsal import dense_inputs, reduction, rehearsed, rounded_up, threshold_for, translated
-from model.detectors.sensitivity import channel_weights, gradients
-from model.detectors.signatures import random_signs
-from model.detectors.static import MeanRule
-from model.dit.sampler import DDIM, make_noise
-from model.dit.seeded import SMALL, seeded_dit
-from model.errors import UserError
-from model.integer.calibration import calibrate
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.skip_policy import FORECAST_DEFAULTS, parse_policy
+from radit.model.baselines.base import Sight
+from radit.model.comparison.catalogue import DETECTORS, parse_method
+from radit.model.comparison.running import reference_of
+from radit.model.comparison.second_order import SecondOrderReference, curved
+from radit.model.detectors.detector import Anchored, tiled
+from radit.model.detectors.rehearsal import dense_inputs, reduction, rehearsed, rounded_up, threshold_for, translated
+from radit.model.detectors.sensitivity import channel_weights, gradients
+from radit.model.detectors.signatures import random_signs
+from radit.model.detectors.static import MeanRule
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.seeded import SMALL, seeded_dit
+from radit.model.errors import UserError
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import FORECAST_DEFAULTS, parse_policy
 
 STEPS, IMAGES = 12, 3
 T, D = 4, 8

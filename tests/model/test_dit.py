@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.transformer import MODULATIONS, DiT, blank_model, position_embedding, timestep_features
-from model.errors import UserError
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.transformer import MODULATIONS, DiT, blank_model, position_embedding, timestep_features
+from radit.model.errors import UserError
 
 SMALL = DiTConfig(
     input_size=4, patch_size=2, in_channels=3, hidden_size=16, depth=2, num_heads=2, num_classes=5, learn_sigma=True

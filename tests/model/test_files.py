@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from model import files
-from model.errors import UserError
+from radit.model import files
+from radit.model.errors import UserError
 
 
 class Content(BaseModel):

@@ -5,20 +5,20 @@ import json
 import pytest
 import torch
 
-from model.dit.checkpoint import save_checkpoint
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.seeded import seeded_dit
-from model.errors import UserError
-from model.policy.skip_policy import parse_policy
-from model.quality import judge, quality_run
-from model.quality.clip_classifier import ClipClassifier, FrameClassifier
-from model.quality.judge import ClipJudge, DigitJudge, judge_of
-from model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
-from model.quality.video_quality import Judges
-from model.source_code import code_digest
-from model.training.digits import split_digits
-from model.training.moving_digits import moving_digits
-from reports.run.schema import ClipMeasures, Quality
+from radit.model.dit.checkpoint import save_checkpoint
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.seeded import seeded_dit
+from radit.model.errors import UserError
+from radit.model.policy.skip_policy import parse_policy
+from radit.model.quality import judge, quality_run
+from radit.model.quality.clip_classifier import ClipClassifier, FrameClassifier
+from radit.model.quality.judge import ClipJudge, DigitJudge, judge_of
+from radit.model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
+from radit.model.quality.video_quality import Judges
+from radit.model.source_code import code_digest
+from radit.model.training.digits import split_digits
+from radit.model.training.moving_digits import moving_digits
+from radit.reports.run.schema import ClipMeasures, Quality
 
 TINY = DiTConfig(input_size=4, patch_size=2, hidden_size=16, depth=2, num_heads=2, frames=4, num_classes=3)
 SHARES = ("accuracy", "accuracy_frames", "same_class", "straight")
@@ -113,7 +113,7 @@ def test_what_is_stored_of_images_has_no_clip_fields(tiny, monkeypatch):
 
 def test_clips_are_measured_beside_the_data(monkeypatch):
     """Untrained classifiers: every measure is there and in its range, and those of motion need no training."""
-    monkeypatch.setattr("model.quality.video_quality.REFERENCE_CLIPS", 70)
+    monkeypatch.setattr("radit.model.quality.video_quality.REFERENCE_CLIPS", 70)
     torch.manual_seed(0)
     untrained = Judges(FrameClassifier().eval(), ClipClassifier().eval())
     monkeypatch.setattr(judge, "load_or_train_judges", lambda cache: untrained)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.training.digits import Digits, all_digits, split_digits
-from model.training.moving_digits import Motion, animate, fold, ink_centres, moving_digits, parse_motion
+from radit.model.errors import UserError
+from radit.model.training.digits import Digits, all_digits, split_digits
+from radit.model.training.moving_digits import Motion, animate, fold, ink_centres, moving_digits, parse_motion
 
 NO_WALL = Motion(slowest=1.0, fastest=1.0, bounce=False)
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.baselines.base import Method, Rule
-from model.baselines.smoothcache import branch_errors, calibration_branches, reuse_table
-from model.comparison.catalogue import METHODS, parse_method
-from model.comparison.compared_reference import MethodReference
-from model.dit.sampler import DDIM, make_noise
-from model.dit.seeded import SMALL, seeded_dit
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.formats import ACT_FRAC
-from model.integer.calibration import calibrate
-from model.integer.generate import Host, generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.ops.reuse import reuse as stand_in
-from model.policy.skip_policy import dense
+from radit.model.baselines.base import Method, Rule
+from radit.model.baselines.smoothcache import branch_errors, calibration_branches, reuse_table
+from radit.model.comparison.catalogue import METHODS, parse_method
+from radit.model.comparison.compared_reference import MethodReference
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.seeded import SMALL, seeded_dit
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.formats import ACT_FRAC
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.generate import Host, generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.ops.reuse import reuse as stand_in
+from radit.model.policy.skip_policy import dense
 
 STEPS, IMAGES = 12, 3
 TEA = 0.08  # a threshold that is crossed more than once
@@ -190,7 +190,7 @@ def test_fbcache(dit, integer):
 
 
 def test_blockl1(dit, integer, monkeypatch):
-    monkeypatch.setattr("model.baselines.blockl1.LONGEST_SHARE", 0.34)  # 4 of 12 timesteps
+    monkeypatch.setattr("radit.model.baselines.blockl1.LONGEST_SHARE", 0.34)  # 4 of 12 timesteps
     captures = watch(dit, integer, "blockl1:threshold=0.2")
     found = reused(captures)
     for image, block in ((i, b) for i in range(IMAGES) for b in range(SMALL.depth)):

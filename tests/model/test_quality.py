@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.dit.checkpoint import load_model
-from model.dit.sampler import make_noise, sample
-from model.errors import UserError
-from model.quality.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
-from model.quality.measures import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
-from model.quality.quality_run import _paired
-from model.training.digits import all_digits, split_digits
+from radit.model.dit.checkpoint import load_model
+from radit.model.dit.sampler import make_noise, sample
+from radit.model.errors import UserError
+from radit.model.quality.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
+from radit.model.quality.measures import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
+from radit.model.quality.quality_run import _paired
+from radit.model.training.digits import all_digits, split_digits
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from model.errors import UserError
-from model.quality.quality_run import (
+from radit.model.errors import UserError
+from radit.model.quality.quality_run import (
     BEHIND,
     Settings,
     run_quality,
@@ -13,7 +13,7 @@ from model.quality.quality_run import (
     stored_or_measured,
     stored_path,
 )
-from model.source_code import code_digest
+from radit.model.source_code import code_digest
 
 
 def test_the_shipped_result_is_current():

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.dit.config import NAMED_MODELS
-from model.dit.sampler import DDIM, make_noise, sample
-from model.dit.seeded import SMALL, seeded_dit
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.formats import AFTER_BITS, BIAS_BITS, GELU_FRAC
-from model.integer.calibration import (
+from radit.model.dit.config import NAMED_MODELS
+from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.seeded import SMALL, seeded_dit
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.formats import AFTER_BITS, BIAS_BITS, GELU_FRAC
+from radit.model.integer.calibration import (
     DEFAULT_IMAGES,
     Calibration,
     affordable_images,
@@ -24,11 +24,11 @@ from model.integer.calibration import (
     load_or_calibrate,
     save_calibration,
 )
-from model.integer.generate import Host, to_integer
-from model.integer.integer_dit import HEADER_FIELDS, IntegerDiT
-from model.integer.quantize import SMALLEST_INPUT_SHARE, normalize, quantize
-from model.integer.reference import Reference, StageCapture
-from model.policy.skip_policy import dense, radit
+from radit.model.integer.generate import Host, to_integer
+from radit.model.integer.integer_dit import HEADER_FIELDS, IntegerDiT
+from radit.model.integer.quantize import SMALLEST_INPUT_SHARE, normalize, quantize
+from radit.model.integer.reference import Reference, StageCapture
+from radit.model.policy.skip_policy import dense, radit
 
 STEPS = 5
 STEPWISE = ("timesteps", "act", "act_rms", "q", "k", "v", "o", "h", "u", "x")  # fields by timestep
@@ -175,7 +175,7 @@ def test_conditioning_does_not_depend_on_the_batch(integer: IntegerDiT):
 
 def test_storage(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A stored calibration is used while its hash fits, and computed anew otherwise."""
-    monkeypatch.setattr("model.integer.calibration.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("radit.model.integer.calibration.CACHE", tmp_path / "cache")
     checkpoint = tmp_path / "small.safetensors"
     fresh = load_or_calibrate(dit, checkpoint, steps=2)
     save_calibration(calibration_path(checkpoint), replace(fresh, x=fresh.x + 1.0))
@@ -189,14 +189,14 @@ def test_storage(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_fresh_calibration_is_cached(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Of the first timesteps only, where that is asked for."""
-    monkeypatch.setattr("model.integer.calibration.CACHE", tmp_path)
+    monkeypatch.setattr("radit.model.integer.calibration.CACHE", tmp_path)
     fresh = load_or_calibrate(dit, None, steps=6, first=2)
     assert fresh.timesteps.tolist() == DDIM(6).timesteps[:2]
     whole = load_or_calibrate(dit, None, steps=6)
     for name in ("act", "q", "x"):
         assert torch.equal(getattr(fresh, name), getattr(whole, name)[:2]), "other ranges than in a whole run"
     assert len(list(tmp_path.iterdir())) == 2
-    monkeypatch.setattr("model.integer.calibration.calibrate", None)
+    monkeypatch.setattr("radit.model.integer.calibration.calibrate", None)
     assert torch.equal(load_or_calibrate(dit, None, steps=6, first=2).x, fresh.x)
 
 

@@ -7,28 +7,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.dit.groups import Groups
-from model.dit.sampler import DDIM, make_noise
-from model.dit.seeded import SMALL, seeded_dit
-from model.dit.transformer import DiT
-from model.integer.calibration import calibrate
-from model.integer.exact_float64 import has_int8_kernel
-from model.integer.generate import generate
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference, StageCapture
-from model.ops.ccu import changed, encode
-from model.ops.gelu import gelu_int8
-from model.ops.layernorm import layernorm
-from model.ops.mac_array import matmul
-from model.ops.modulate import modulate
-from model.ops.modulate import quantize as to_int8
-from model.ops.recip import recip
-from model.ops.requant import requant, requant_wide
-from model.ops.residual import residual_add
-from model.ops.reuse import STREAM, coefficient, reuse
-from model.ops.softmax import softmax
-from model.policy.skip_policy import dense, forecast, radit
+from radit.model.dit.groups import Groups
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.seeded import SMALL, seeded_dit
+from radit.model.dit.transformer import DiT
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.exact_float64 import has_int8_kernel
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference, StageCapture
+from radit.model.ops.ccu import changed, encode
+from radit.model.ops.gelu import gelu_int8
+from radit.model.ops.layernorm import layernorm
+from radit.model.ops.mac_array import matmul
+from radit.model.ops.modulate import modulate
+from radit.model.ops.modulate import quantize as to_int8
+from radit.model.ops.recip import recip
+from radit.model.ops.requant import requant, requant_wide
+from radit.model.ops.residual import residual_add
+from radit.model.ops.reuse import STREAM, coefficient, reuse
+from radit.model.ops.softmax import softmax
+from radit.model.policy.skip_policy import dense, forecast, radit
 
 STEPS, IMAGES, TOKENS, WIDTH = 6, 3, SMALL.tokens, SMALL.hidden_size
 HEADS, HEAD_DIM = SMALL.num_heads, SMALL.head_dim
@@ -123,7 +123,7 @@ def assert_equal(found: StageCapture, wanted: Stages) -> None:
 @pytest.mark.parametrize("kernel", ["int8", "float64"])
 def test_equals_the_golden_operations(integer, tables, x, index, kernel, monkeypatch):
     """Every word of every stage, ordinary and extreme values, with and without an int8 matrix kernel."""
-    monkeypatch.setattr("model.integer.exact_float64.has_int8_kernel", lambda device: kernel == "int8")
+    monkeypatch.setattr("radit.model.integer.exact_float64.has_int8_kernel", lambda device: kernel == "int8")
     captured: list[StageCapture] = []
     reference = Reference(integer, dense().tables(integer))
     reference.start(IMAGES)

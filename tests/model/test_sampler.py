@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.dit.config import NAMED_MODELS
-from model.dit.sampler import (
+from radit.model.dit.config import NAMED_MODELS
+from radit.model.dit.sampler import (
     DDIM,
     DIFFUSION_STEPS,
     add_noise,
@@ -18,7 +18,7 @@ from model.dit.sampler import (
     sample,
     split_pairs,
 )
-from model.errors import UserError
+from radit.model.errors import UserError
 
 DIGITS = NAMED_MODELS["digits"]
 STEP_COUNTS = [1, 2, 3, 10, 50, 250, 999, 1000]

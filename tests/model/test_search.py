@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.errors import UserError
-from model.policy.skip_policy import Policy, forecast
-from model.tuning.search import KNOTS, Point, Target, gain, hit, parse_target, search
+from radit.model.errors import UserError
+from radit.model.policy.skip_policy import Policy, forecast
+from radit.model.tuning.search import KNOTS, Point, Target, gain, hit, parse_target, search
 
 IMAGES = 40
 NOISE = torch.randn(IMAGES, generator=torch.Generator().manual_seed(3), dtype=torch.float64)

@@ -8,16 +8,16 @@ import sys
 import pytest
 import torch
 
-from model.dit.config import NAMED_MODELS
-from model.dit.sampler import DDIM, make_noise, sample
-from model.dit.seeded import SMALL, seeded_dit
-from model.dit.transformer import DiT, first_blocks
-from model.errors import UserError
-from model.integer.calibration import calibrate, model_digest
-from model.integer.generate import generate, to_integer
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.skip_policy import dense, radit
+from radit.model.dit.config import NAMED_MODELS
+from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.seeded import SMALL, seeded_dit
+from radit.model.dit.transformer import DiT, first_blocks
+from radit.model.errors import UserError
+from radit.model.integer.calibration import calibrate, model_digest
+from radit.model.integer.generate import generate, to_integer
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import dense, radit
 
 CONFIG = NAMED_MODELS["dit-s-2"]
 
@@ -31,7 +31,7 @@ def test_the_same_in_another_process_with_other_threads():
     program = (
         "import os; os.cpu_count = lambda: 7\n"
         "import torch; torch.set_num_threads(3)\n"
-        "from model.integer.calibration import model_digest\nfrom model.dit.seeded import seeded_dit\n"
+        "from radit.model.integer.calibration import model_digest\nfrom model.dit.seeded import seeded_dit\n"
         "print(model_digest(seeded_dit()))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

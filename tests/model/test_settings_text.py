@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from model.errors import UserError
-from model.settings_text import read_settings, split_text, write_text
+from radit.model.errors import UserError
+from radit.model.settings_text import read_settings, split_text, write_text
 
 
 class Place(StrEnum):

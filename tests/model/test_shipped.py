@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.dit.checkpoint import find_checkpoint, load_model
-from model.dit.sampler import DDIM, make_noise, sample
-from model.dit.transformer import DiT
-from model.integer.calibration import calibration_path, load_calibration, load_or_calibrate
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.policy_file import load_policy
-from model.policy.skip_policy import Scope, dense, radit
-from model.quality.measures import mse
+from radit.model.dit.checkpoint import find_checkpoint, load_model
+from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.transformer import DiT
+from radit.model.integer.calibration import calibration_path, load_calibration, load_or_calibrate
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.policy_file import load_policy
+from radit.model.policy.skip_policy import Scope, dense, radit
+from radit.model.quality.measures import mse
 
 STEPS, IMAGES = 50, 4
 Y = torch.arange(IMAGES)

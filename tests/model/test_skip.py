@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.dit.sampler import DDIM, make_noise
-from model.dit.seeded import SMALL, seeded_dit
-from model.dit.transformer import DiT
-from model.errors import UserError
-from model.formats import ACT_FRAC, BOUNDARY_BITS, CODE_CUT
-from model.integer.calibration import calibrate
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.policy_integers import schedule_curve
-from model.policy.skip_policy import dense, parse_policy, radit
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.seeded import SMALL, seeded_dit
+from radit.model.dit.transformer import DiT
+from radit.model.errors import UserError
+from radit.model.formats import ACT_FRAC, BOUNDARY_BITS, CODE_CUT
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.policy_integers import schedule_curve
+from radit.model.policy.skip_policy import dense, parse_policy, radit
 
 STEPS = 8
 Y, NOISE = torch.tensor([0, 1, 2]), make_noise(SMALL, 3, seed=5)

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from accel.config import BuildConfig
-from cosim.engines.open import SOURCES, export_key
-from model import source_code
-from model.source_code import code_digest, import_closure
+from radit.accel.config import BuildConfig
+from radit.cosim.engines.open import SOURCES, export_key
+from radit.model import source_code
+from radit.model.source_code import code_digest, import_closure
 
 ROOT = source_code.ROOT
-SHARED = {"model.errors", "model.formats", "model.roms"}
+SHARED = {"radit.model.errors", "radit.model.formats", "radit.model.roms"}
 
 
 def test_the_export_depends_on_the_hardware_and_its_formats_alone():
     closure = import_closure(*SOURCES)
-    assert {module for module in closure if not module.startswith("accel.")} == SHARED
-    assert {module for module in closure if module.startswith("accel.export")} == {"accel.export.convert"}
-    assert {"accel.units.ccu", "accel.control.skip_controller", "accel.interfaces.streams"} < closure
+    assert {module for module in closure if not module.startswith("radit.accel.")} == SHARED
+    assert {module for module in closure if module.startswith("radit.accel.export")} == {"radit.accel.export.convert"}
+    assert {"radit.accel.units.ccu", "radit.accel.control.skip_controller", "radit.accel.interfaces.streams"} < closure
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def move_a_unit(root: Path) -> None:
     """To another room, with every import of it."""
     shutil.move(root / "accel/units/ccu.py", root / "accel/memory/comparison.py")
     for path in root.rglob("*.py"):
-        path.write_text(path.read_text().replace("accel.units.ccu", "accel.memory.comparison"))
+        path.write_text(path.read_text().replace("radit.accel.units.ccu", "radit.accel.memory.comparison"))
 
 
 SAME = {
@@ -92,4 +92,5 @@ def test_builds_have_exports_of_their_own():
 
 
 def test_a_digest_is_that_of_its_modules():
-    assert code_digest("model.formats") != code_digest("model.roms") and len(code_digest("model.formats")) == 64
+    digests = {code_digest(f"radit.model.{name}") for name in ("formats", "roms")}
+    assert len(digests) == 2 and {len(each) for each in digests} == {64}

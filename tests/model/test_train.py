@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from model.dit.checkpoint import load_model, read_metadata
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.errors import UserError
-from model.training import train
-from model.training.batches import Batches
-from model.training.moving_digits import Motion
-from model.training.train import Trainer, noise_loss, train_model
-from model.training.training_state import state_path
+from radit.model.dit.checkpoint import load_model, read_metadata
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.errors import UserError
+from radit.model.training import train
+from radit.model.training.batches import Batches
+from radit.model.training.moving_digits import Motion
+from radit.model.training.train import Trainer, noise_loss, train_model
+from radit.model.training.training_state import state_path
 
 SMALL = {
     "digits": DiTConfig(patch_size=4, hidden_size=8, depth=2),

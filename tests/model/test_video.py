@@ -8,20 +8,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.dit.checkpoint import infer_config, load_checkpoint, save_checkpoint
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.groups import Groups, attention_groups
-from model.dit.sampler import DDIM, add_noise, make_noise, predict_noise, sample
-from model.dit.seeded import seeded_dit
-from model.dit.transformer import DiT, blank_model
-from model.errors import UserError
-from model.integer.calibration import calibrate
-from model.integer.generate import generate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference
-from model.policy.skip_policy import dense, radit
-from model.quality.measures import mse
+from radit.model.dit.checkpoint import infer_config, load_checkpoint, save_checkpoint
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.groups import Groups, attention_groups
+from radit.model.dit.sampler import DDIM, add_noise, make_noise, predict_noise, sample
+from radit.model.dit.seeded import seeded_dit
+from radit.model.dit.transformer import DiT, blank_model
+from radit.model.errors import UserError
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.generate import generate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import dense, radit
+from radit.model.quality.measures import mse
 from tests.model.test_dit import OFFICIAL_SHAPES as IMAGE_SHAPES
 from tests.model.test_dit import random_model
 

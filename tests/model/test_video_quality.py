@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.errors import UserError
-from model.quality import clip_classifier, video_quality
-from model.quality.classifier import SEED
-from model.quality.clip_classifier import ClipClassifier, FrameClassifier
-from model.quality.measures import accuracy, mse, psnr, ssim
-from model.quality.video_quality import (
+from radit.model.errors import UserError
+from radit.model.quality import clip_classifier, video_quality
+from radit.model.quality.classifier import SEED
+from radit.model.quality.clip_classifier import ClipClassifier, FrameClassifier
+from radit.model.quality.measures import accuracy, mse, psnr, ssim
+from radit.model.quality.video_quality import (
     Judges,
     class_consistency,
     frame_accuracy,
@@ -24,8 +24,8 @@ from model.quality.video_quality import (
     motion,
     nearest_bouncing,
 )
-from model.training.digits import split_digits
-from model.training.moving_digits import MovingDigits, moving_digits
+from radit.model.training.digits import split_digits
+from radit.model.training.moving_digits import MovingDigits, moving_digits
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import radit
-from cosim import driver
+from radit.cosim import driver
 from tests.radit.conftest import STEPS
 
 pytestmark = pytest.mark.needs("verilator")

@@ -2,8 +2,8 @@
 
 import torch
 
-from model.policy.skip_policy import forecast
-from model.tuning.search import Point
+from radit.model.policy.skip_policy import forecast
+from radit.model.tuning.search import Point
 from radit.terminal.calibration import told_trials
 from radit.terminal.messages import asked_for, complain
 from radit.terminal.progress import MacBar

@@ -2,25 +2,25 @@
 
 import numpy as np
 
-from accel.config import BuildConfig
-from accel.dims import Dims
-from model.dit.config import DiTConfig
-from model.integer.decision_record import DecisionRecord
-from model.policy import skip_policy as policies
-from model.policy.skip_policy import Policy
-from reports.area.parts import PARTS
-from reports.area.schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
-from reports.common.schema_parts import Array, ExternalMemory
-from reports.cost.counts import UNCOUNTED, expected_counts, model_macs
-from reports.cost.run_tables import RunTables
-from reports.cycles.cycle_model import MemoryModel
-from reports.cycles.roofline import Run, roofline
-from reports.energy.energy_model import energy
-from reports.energy.energy_table import load_table
-from reports.energy.host_work import host_work
-from reports.energy.memory_plan import plan_memory
-from reports.run.arrays import RunArrays
-from reports.run.schema import (
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
+from radit.model.dit.config import DiTConfig
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.policy import skip_policy as policies
+from radit.model.policy.skip_policy import Policy
+from radit.reports.area.parts import PARTS
+from radit.reports.area.schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
+from radit.reports.common.schema_parts import Array, ExternalMemory
+from radit.reports.cost.counts import UNCOUNTED, expected_counts, model_macs
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import MemoryModel
+from radit.reports.cycles.roofline import Run, roofline
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import load_table
+from radit.reports.energy.host_work import host_work
+from radit.reports.energy.memory_plan import plan_memory
+from radit.reports.run.arrays import RunArrays
+from radit.reports.run.schema import (
     Check,
     ClipMeasures,
     CycleModel,
@@ -32,7 +32,7 @@ from reports.run.schema import (
     Spread,
     Summary,
 )
-from reports.run.summary import all_ratios, policy_result, provenance, whole_run
+from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
 BUILD = BuildConfig()
 DIMS = Dims(hidden=64, heads=2, head_dim=32, mlp=256, tokens=64, sub_blocks=12, contexts=2)

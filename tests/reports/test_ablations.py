@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import UserError
-from model.files import read_model
-from model.integer.decision_record import DecisionRecord
 from radit.cli import main
-from reports.ablation import variants as ablation_variants
-from reports.ablation.ablations import compared, ratio_spread
-from reports.ablation.schema import AblationPoint, Ablations, error_at
-from reports.ablation.table import ablation_table
-from reports.ablation.variants import OURS, VARIANTS, chosen, crossing
-from reports.frontier import measure as frontier_measure
-from reports.frontier.candidates import Candidate
-from reports.frontier.measure import Settings, costs_of
+from radit.model.errors import UserError
+from radit.model.files import read_model
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.ablation import variants as ablation_variants
+from radit.reports.ablation.ablations import compared, ratio_spread
+from radit.reports.ablation.schema import AblationPoint, Ablations, error_at
+from radit.reports.ablation.table import ablation_table
+from radit.reports.ablation.variants import OURS, VARIANTS, chosen, crossing
+from radit.reports.frontier import measure as frontier_measure
+from radit.reports.frontier.candidates import Candidate
+from radit.reports.frontier.measure import Settings, costs_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10

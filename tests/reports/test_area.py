@@ -8,16 +8,16 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from accel.config import BuildConfig
-from accel.export.convert import convert
-from accel.export.provenance import MARK, convert_marked
-from model.errors import UserError
-from reports.area import area
-from reports.area.netlist import Netlist
-from reports.area.parts import PARTS, part_of, unit_of
-from reports.area.schema import ArrayArea, Composition, Logic, PartArea, load_area, write_area
-from reports.area.synthesis import SHIPPED_LIBERTY, Cells, Library, Synthesizer, Yosys, find_library, parse_stat
-from reports.common.schema_parts import Array
+from radit.accel.config import BuildConfig
+from radit.accel.export.convert import convert
+from radit.accel.export.provenance import MARK, convert_marked
+from radit.model.errors import UserError
+from radit.reports.area import area
+from radit.reports.area.netlist import Netlist
+from radit.reports.area.parts import PARTS, part_of, unit_of
+from radit.reports.area.schema import ArrayArea, Composition, Logic, PartArea, load_area, write_area
+from radit.reports.area.synthesis import SHIPPED_LIBERTY, Cells, Library, Synthesizer, Yosys, find_library, parse_stat
+from radit.reports.common.schema_parts import Array
 from tests.reports import made_up
 
 SMALL = BuildConfig(rows=4, cols=4)

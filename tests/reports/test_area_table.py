@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
+from radit.reports.area.parts import PARTS
+from radit.reports.area.table import area_tables
 from radit.terminal.area import cost_table, part_table
-from reports.area.parts import PARTS
-from reports.area.table import area_tables
 from tests.reports import made_up
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from accel.config import BuildConfig
-from accel.control.registers import COUNTERS
-from accel.dims import Dims, Group
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
-from reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
-from reports.cost.run_tables import POLICY_OFF, RunTables
-from reports.cycles.cycle_model import predict
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import COUNTERS
+from radit.accel.dims import Dims, Group
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from radit.reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.reports.cycles.cycle_model import predict
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
 BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from cosim.support.sizes import build_for
-from reports.area.detection import TRAINED, PricedDecisions, _cost, spread
-from reports.cost.run_tables import RunTables
-from reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
-from reports.energy.energy_table import load_table
-from reports.project.project import config_of
+from radit.cosim.support.sizes import build_for
+from radit.reports.area.detection import TRAINED, PricedDecisions, _cost, spread
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import FOLLOW, TURN, MemoryModel, predict
+from radit.reports.energy.energy_table import load_table
+from radit.reports.project.project import config_of
 from tests.reports import made_up
 
 LIMITED = MemoryModel(latency=100, bandwidth=32.0)

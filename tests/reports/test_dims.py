@@ -2,10 +2,10 @@
 
 import pytest
 
-from accel.config import BuildConfig
-from accel.control.registers import REGISTERS
-from accel.dims import Dims, Group, registers
-from model.errors import UserError
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import REGISTERS
+from radit.accel.dims import Dims, Group, registers
+from radit.model.errors import UserError
 
 DIGITS = {"hidden": 64, "heads": 2, "head_dim": 32, "mlp": 256, "tokens": 64, "sub_blocks": 12, "contexts": 2}
 # What the driver sets from the skip policy and its memory map.

@@ -6,15 +6,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from accel.control.registers import COUNTERS
-from model.dit.config import DiTConfig
-from model.errors import UserError
-from reports.cost.counts import UNCOUNTED
-from reports.cost.run_tables import RunTables
-from reports.energy.energy_model import energy, mac_counts
-from reports.energy.energy_table import load_table
-from reports.energy.host_work import FREQUENCY_FEATURES, host_work
-from reports.energy.memory_plan import MemoryPlan, plan_memory, planned
+from radit.accel.control.registers import COUNTERS
+from radit.model.dit.config import DiTConfig
+from radit.model.errors import UserError
+from radit.reports.cost.counts import UNCOUNTED
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.energy.energy_model import energy, mac_counts
+from radit.reports.energy.energy_table import load_table
+from radit.reports.energy.host_work import FREQUENCY_FEATURES, host_work
+from radit.reports.energy.memory_plan import MemoryPlan, plan_memory, planned
 from tests.reports.made_up import BUILD, DIMS, STEPS
 
 TABLE = load_table()
@@ -116,7 +116,7 @@ def test_conditioning_weights_are_read_once():
 
 
 def test_timestep_features_are_the_models():
-    dit = pytest.importorskip("model.dit.transformer")
+    dit = pytest.importorskip("radit.model.dit.transformer")
     assert FREQUENCY_FEATURES == dit.FREQUENCY_FEATURES
 
 

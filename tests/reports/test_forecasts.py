@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.formats import GAIN_BITS
-from model.integer.decision_record import DecisionRecord
-from model.ops.dtsm import DtsmRegisters, DtsmState, decide
-from model.ops.reuse import coefficient
-from reports.cost.counts import expected_counts
-from reports.cost.forecasts import slopes
-from reports.cost.run_tables import RunTables
+from radit.model.formats import GAIN_BITS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.ops.dtsm import DtsmRegisters, DtsmState, decide
+from radit.model.ops.reuse import coefficient
+from radit.reports.cost.counts import expected_counts
+from radit.reports.cost.forecasts import slopes
+from radit.reports.cost.run_tables import RunTables
 from tests.reports.test_counts import BUILD, DIMS
 
 ONE = 1 << (GAIN_BITS - 1)

@@ -2,17 +2,17 @@
 
 import pytest
 
-from model.integer.decision_record import DecisionRecord
-from model.policy.skip_policy import POLICIES, Policy, PolicyKind, Scope, parse_policy
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.policy.skip_policy import POLICIES, Policy, PolicyKind, Scope, parse_policy
 from radit.options import parse_policies
-from reports.energy.energy_table import load_table
-from reports.results.run_tables import run_tables
-from reports.run import runs
-from reports.run.arrays import RunArrays, load_arrays, write_arrays
-from reports.run.readme_table import MARKERS, update_readme
-from reports.run.render import SUMMARY_FILE, render
-from reports.run.schema import PolicyQuality
-from reports.run.summary import all_ratios, load_summary, write_summary
+from radit.reports.energy.energy_table import load_table
+from radit.reports.results.run_tables import run_tables
+from radit.reports.run import runs
+from radit.reports.run.arrays import RunArrays, load_arrays, write_arrays
+from radit.reports.run.readme_table import MARKERS, update_readme
+from radit.reports.run.render import SUMMARY_FILE, render
+from radit.reports.run.schema import PolicyQuality
+from radit.reports.run.summary import all_ratios, load_summary, write_summary
 from tests.reports import made_up
 
 LABEL, COLOR, WORDS = "every second", "#d1495b", "takes the stream of the timestep before"

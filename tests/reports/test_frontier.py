@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from model.errors import UserError
-from model.integer.decision_record import DecisionRecord
-from model.policy.skip_policy import forecast
 from radit.cli import main
-from reports.frontier import measure as frontier_measure
-from reports.frontier.candidates import FEWER, SWEEPS, Candidate, candidates
-from reports.frontier.frontier import run_frontier, worst_mse
-from reports.frontier.measure import Measured, Settings, costs_of, key, measure
-from reports.frontier.schema import Frontier, FrontierPoint, winners
+from radit.model.errors import UserError
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.policy.skip_policy import forecast
+from radit.reports.frontier import measure as frontier_measure
+from radit.reports.frontier.candidates import FEWER, SWEEPS, Candidate, candidates
+from radit.reports.frontier.frontier import run_frontier, worst_mse
+from radit.reports.frontier.measure import Measured, Settings, costs_of, key, measure
+from radit.reports.frontier.schema import Frontier, FrontierPoint, winners
 
 SETTINGS = Settings("digits", samples=4, cfg=1.5, seed=0)
 POLICIES = "fewer-steps:steps=3,fora:interval=2,taylorseer:interval=2:warm_up=2,"

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accel.config import BuildConfig
-from cosim.support.sizes import dims_of
-from model.dit.config import NAMED_MODELS
-from model.integer.decision_record import DecisionRecord
 from radit import cli
-from reports.cost.counts import model_macs
-from reports.cost.run_tables import POLICY_OFF, RunTables
-from reports.cycles.cycle_model import MemoryModel, predict
-from reports.project.decisions import evenly
-from reports.project.projection import Projection
-from reports.run.arrays import write_arrays
+from radit.accel.config import BuildConfig
+from radit.cosim.support.sizes import dims_of
+from radit.model.dit.config import NAMED_MODELS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.cost.counts import model_macs
+from radit.reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.reports.cycles.cycle_model import MemoryModel, predict
+from radit.reports.project.decisions import evenly
+from radit.reports.project.projection import Projection
+from radit.reports.run.arrays import write_arrays
 from tests.reports import made_up
 
 ROOT = Path(__file__).parents[2]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from model.errors import UserError
-from reports.run.readme_table import MARKERS, results_table, update_readme, updated
-from reports.run.summary import write_summary
+from radit.model.errors import UserError
+from radit.reports.run.readme_table import MARKERS, results_table, update_readme, updated
+from radit.reports.run.summary import write_summary
 from tests.reports import made_up
 
 BEGIN, END = MARKERS

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.integer.decision_record import DecisionRecord
-from reports.run.redundancy import kind_rows, shape_of
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.run.redundancy import kind_rows, shape_of
 
 KINDS = ["spatial attention", "MLP", "temporal attention", "MLP"]
 

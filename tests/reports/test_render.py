@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from model.errors import UserError
-from reports.run.arrays import write_arrays
-from reports.run.pictures import pixels
-from reports.run.plots import ENERGY_GROUPS
-from reports.run.render import quality_rows, render
-from reports.run.runs import rerun_report
-from reports.run.summary import write_summary
+from radit.model.errors import UserError
+from radit.reports.run.arrays import write_arrays
+from radit.reports.run.pictures import pixels
+from radit.reports.run.plots import ENERGY_GROUPS
+from radit.reports.run.render import quality_rows, render
+from radit.reports.run.runs import rerun_report
+from radit.reports.run.summary import write_summary
 from tests.reports import made_up
 
 

@@ -5,15 +5,15 @@ import shutil
 
 import pytest
 
-from model.errors import UserError
-from reports.common.markdown import WIDTH, paragraph, power_text, table
-from reports.frontier.schema import Frontier, FrontierPoint
-from reports.frontier.table import frontier_tables
-from reports.project.project import run_project
-from reports.results.full_size import load_full_size
-from reports.results.page import DOCS, PAGE, README, SECTIONS, STORED, keep, main, results_page, stale
-from reports.results.run_tables import run_tables
-from reports.run.summary import write_summary
+from radit.model.errors import UserError
+from radit.reports.common.markdown import WIDTH, paragraph, power_text, table
+from radit.reports.frontier.schema import Frontier, FrontierPoint
+from radit.reports.frontier.table import frontier_tables
+from radit.reports.project.project import run_project
+from radit.reports.results.full_size import load_full_size
+from radit.reports.results.page import DOCS, PAGE, README, SECTIONS, STORED, keep, main, results_page, stale
+from radit.reports.results.run_tables import run_tables
+from radit.reports.run.summary import write_summary
 from tests.reports import made_up
 
 
@@ -29,7 +29,7 @@ def readme(tmp_path):
 
 
 def test_nothing_is_stale():
-    assert stale() == [], "run python -m reports.results.page"
+    assert stale() == [], "run python -m radit.reports.results.page"
 
 
 def test_every_kept_result_is_shown():

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.errors import UserError
-from reports.results.page import DOCS, README, STORED
-from reports.results.picture import PICTURE, described, description, main, picture, strip
-from reports.run.arrays import RunArrays, write_arrays
-from reports.run.summary import load_summary, write_summary
+from radit.model.errors import UserError
+from radit.reports.results.page import DOCS, README, STORED
+from radit.reports.results.picture import PICTURE, described, description, main, picture, strip
+from radit.reports.run.arrays import RunArrays, write_arrays
+from radit.reports.run.summary import load_summary, write_summary
 from tests.reports import made_up
 
 
 def test_the_readme_shows_the_kept_numbers():
     kept = load_summary(DOCS / STORED / "summary.json").compared()
-    assert described(PICTURE) == description(kept), "run python -m reports.results.picture build/demo"
+    assert described(PICTURE) == description(kept), "run python -m radit.reports.results.picture build/demo"
     assert f"({PICTURE.relative_to(README.parent).as_posix()})" in README.read_text()
     assert PICTURE.stat().st_size < 100_000
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from cosim.prepare import Prepared, Request
-from model.policy.skip_policy import forecast, parse_policy
 from radit import cli, run_commands
+from radit.cosim.prepare import Prepared, Request
+from radit.model.policy.skip_policy import forecast, parse_policy
 from radit.options import POLICIES
-from reports.energy.energy_table import load_table
-from reports.energy.memory_plan import describe_plans, plan_memory
-from reports.project.decisions import recorded
-from reports.run import runs
-from reports.run.arrays import write_arrays
-from reports.run.pictures import GAP, SHEET_FILE, ZOOM, contact_sheet, pixels, write_pictures, zoomed
+from radit.reports.energy.energy_table import load_table
+from radit.reports.energy.memory_plan import describe_plans, plan_memory
+from radit.reports.project.decisions import recorded
+from radit.reports.run import runs
+from radit.reports.run.arrays import write_arrays
+from radit.reports.run.pictures import GAP, SHEET_FILE, ZOOM, contact_sheet, pixels, write_pictures, zoomed
 from tests.reports import made_up
 
 
@@ -47,7 +47,7 @@ def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
     """Nor is its whole model's limit of the error meter known to fit."""
     asked = []
     monkeypatch.setattr(
-        "cosim.prepare.policy_of", lambda text, model, integer: asked.append(model) or parse_policy(text)
+        "radit.cosim.prepare.policy_of", lambda text, model, integer: asked.append(model) or parse_policy(text)
     )
     for blocks in (None, 2):
         request = Request("digits", 4, 1, 0, 1.5, (16, 16), "verilator", blocks=blocks)

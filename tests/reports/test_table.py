@@ -3,8 +3,8 @@ sensibly."""
 
 import pytest
 
-from model.errors import UserError
-from reports.energy.energy_table import ACTIONS, DEFAULT_TABLE, PRIMITIVES, Range, load_table
+from radit.model.errors import UserError
+from radit.reports.energy.energy_table import ACTIONS, DEFAULT_TABLE, PRIMITIVES, Range, load_table
 
 MAC = '[primitive.mac_int8]\nunit = "pJ"\n'
 

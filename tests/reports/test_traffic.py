@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from accel.control.registers import COUNTERS
-from model.integer.decision_record import DecisionRecord
-from reports.cost.run_tables import POLICY_OFF, RunTables
-from reports.cost.traffic import STREAMS, external_bytes
-from reports.cycles.cycle_model import MemoryModel
-from reports.cycles.roofline import Run, roofline
+from radit.accel.control.registers import COUNTERS
+from radit.model.integer.decision_record import DecisionRecord
+from radit.reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.reports.cost.traffic import STREAMS, external_bytes
+from radit.reports.cycles.cycle_model import MemoryModel
+from radit.reports.cycles.roofline import Run, roofline
 from tests.reports.made_up import BUILD, DIMS, decisions
 from tests.reports.test_counts import BUILD as SMALL_BUILD
 from tests.reports.test_counts import BY_HAND

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from accel.config import BuildConfig
-from accel.dims import Dims, Group
-from cosim.driver import Driver
-from cosim.engines import Setup, Trace, open_engine
-from cosim.pack import groups_of
-from cosim.scoreboard import Comparison, Scoreboard, Words
-from cosim.support.sizes import dims_of
-from model.dit.config import DiTConfig
-from model.dit.groups import Groups
-from model.dit.sampler import DDIM
-from model.dit.seeded import seeded_dit
-from model.integer.calibration import calibrate
-from model.integer.decision_record import DecisionRecord
-from model.integer.integer_dit import Conditioning, IntegerDiT
-from model.integer.quantize import quantize
-from model.integer.reference import Reference, StageCapture
-from model.policy.skip_policy import Policy, radit
-from reports.cost.counts import UNCOUNTED, expected_counts
-from reports.cost.run_tables import RunTables
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims, Group
+from radit.cosim.driver import Driver
+from radit.cosim.engines import Setup, Trace, open_engine
+from radit.cosim.pack import groups_of
+from radit.cosim.scoreboard import Comparison, Scoreboard, Words
+from radit.cosim.support.sizes import dims_of
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.groups import Groups
+from radit.model.dit.sampler import DDIM
+from radit.model.dit.seeded import seeded_dit
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.decision_record import DecisionRecord
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference, StageCapture
+from radit.model.policy.skip_policy import Policy, radit
+from radit.reports.cost.counts import UNCOUNTED, expected_counts
+from radit.reports.cost.run_tables import RunTables
 
 OUT = Path(__file__).resolve().parent.parent.parent / "build"
 MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cosim.support.ahead import one_ahead
+from radit.cosim.support.ahead import one_ahead
 
 
 def collect(items):

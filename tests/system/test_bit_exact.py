@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from cosim.driver import Driver
-from cosim.engines import MemoryTiming, Setup
-from model.integer.integer_dit import IntegerDiT
-from model.integer.policy_tables import PolicyTables
-from model.ops.meter import ERROR_MAX
-from model.policy.skip_policy import Policy, dense
-from reports.cost.forecasts import slopes
+from radit.cosim.driver import Driver
+from radit.cosim.engines import MemoryTiming, Setup
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
+from radit.model.ops.meter import ERROR_MAX
+from radit.model.policy.skip_policy import Policy, dense
+from radit.reports.cost.forecasts import slopes
 from tests.system.cosimulate import (
     ARRAYS,
     FORECASTING,

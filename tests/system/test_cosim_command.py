@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from cosim import driver
-from cosim.prepare import Request
-from model.dit.config import NAMED_MODELS
 from radit import cli
+from radit.cosim import driver
+from radit.cosim.prepare import Request
+from radit.model.dit.config import NAMED_MODELS
 from radit.options import POLICIES
-from reports.cycles import cycle_model as cycles
-from reports.run.arrays import load_arrays, load_decisions
+from radit.reports.cycles import cycle_model as cycles
+from radit.reports.run.arrays import load_arrays, load_decisions
 
 pytestmark = pytest.mark.needs("verilator")
 SMALL = ["--model", "digits", "--array", "8x8", "--steps", "3"]

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from accel.config import BuildConfig
-from accel.control.registers import ACCOUNTS, CAUSES, PHASES
-from accel.dims import Group
-from cosim.engines import MemoryTiming, Setup
-from model.policy.skip_policy import Policy, dense
-from reports.cost.run_tables import RunTables
-from reports.cycles.cycle_model import MemoryModel, Prediction, predict
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import ACCOUNTS, CAUSES, PHASES
+from radit.accel.dims import Group
+from radit.cosim.engines import MemoryTiming, Setup
+from radit.model.policy.skip_policy import Policy, dense
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import MemoryModel, Prediction, predict
 from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")

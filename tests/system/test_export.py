@@ -14,28 +14,28 @@ import numpy as np
 import pytest
 import torch
 
-from accel.config import BuildConfig
-from accel.dims import Dims, Group
-from accel.export.convert import SUFFIX, TOP, convert
-from accel.export.export_folder import export_build
-from accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
-from accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
-from accel.top import radit_top
-from cosim.driver import Driver
-from cosim.engines.base import Setup
-from cosim.engines.myhdl import MyhdlEngine
-from cosim.engines.open import exported_verilog
-from cosim.engines.toolchain import find_verilator
-from cosim.support.sizes import dims_of
-from model.dit.config import DiTConfig
-from model.dit.sampler import DDIM
-from model.dit.seeded import seeded_dit
-from model.errors import UserError
-from model.integer.calibration import calibrate
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.policy.skip_policy import Policy
 from radit import cli
+from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims, Group
+from radit.accel.export.convert import SUFFIX, TOP, convert
+from radit.accel.export.export_folder import export_build
+from radit.accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
+from radit.accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
+from radit.accel.top import radit_top
+from radit.cosim.driver import Driver
+from radit.cosim.engines.base import Setup
+from radit.cosim.engines.myhdl import MyhdlEngine
+from radit.cosim.engines.open import exported_verilog
+from radit.cosim.engines.toolchain import find_verilator
+from radit.cosim.support.sizes import dims_of
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import DDIM
+from radit.model.dit.seeded import seeded_dit
+from radit.model.errors import UserError
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.policy.skip_policy import Policy
 from tests.units import replay
 from tests.units.bench import in_shallow_stack
 from tests.units.replay import VERILOG_PORT
@@ -223,7 +223,7 @@ def test_a_failure_leaves_earlier_results(tmp_path, monkeypatch):
         (folder / f"{TOP}.v").write_text("half")
         raise RuntimeError
 
-    monkeypatch.setattr("accel.export.export_folder.convert", fail)
+    monkeypatch.setattr("radit.accel.export.export_folder.convert", fail)
     with pytest.raises(RuntimeError):
         export_build(BUILDS["4x4"], ["verilog"], out)
     assert [path.name for path in out.iterdir()] == [f"{TOP}.v"] and (out / f"{TOP}.v").read_text() == "earlier"
@@ -243,4 +243,4 @@ def test_bad_input_is_one_sentence(tmp_path):
 
 def test_the_documented_registers_are_current():
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert updated(text) == text, "run: python -m accel.export.interface_map"
+    assert updated(text) == text, "run: python -m radit.accel.export.interface_map"

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from accel.dims import Group
-from cosim.pack import token_order
-from model.dit.groups import Groups
-from model.policy.skip_policy import dense
+from radit.accel.dims import Group
+from radit.cosim.pack import token_order
+from radit.model.dit.groups import Groups
+from radit.model.policy.skip_policy import dense
 from tests.system.cosimulate import ARRAYS, EIGHTH, SKIPPING, Shape, cosimulate, make_task, small_build
 
 VIDEOS = [(2, 16), (2, 32), (4, 32)]  # frames, tokens: one or two supertiles in a frame

@@ -4,10 +4,10 @@ from collections import defaultdict
 
 import pytest
 
-from accel.config import BuildConfig
-from accel.control.registers import EVENTS
-from accel.export.provenance import convert_marked
-from accel.memory.inventory import on_chip_memories
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import EVENTS
+from radit.accel.export.provenance import convert_marked
+from radit.accel.memory.inventory import on_chip_memories
 
 BUILDS = {
     "tall": BuildConfig(rows=8, cols=4, max_hidden=32, max_mlp=96, max_tokens=24, max_sub_blocks=4),

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from accel.config import BuildConfig
-from cosim.support.sizes import build_for, dims_of
-from model.dit.config import NAMED_MODELS, DiTConfig
 from radit import cli
+from radit.accel.config import BuildConfig
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
 
 COMMAND = "cosim --model dit-s-2 --blocks 1 --timesteps 2 --array 16x16 --policy radit:threshold=0.1:first_dense=1"
 

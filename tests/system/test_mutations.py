@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from myhdl import block
 
-from accel.config import BuildConfig
-from accel.interfaces.conditioning import HEADER_BEATS, HEADER_FIELDS
-from accel.residual_pass import front_half as pass_front
-from accel.units import dtsm
-from accel.units.reuse import reuse_unit
-from cosim.driver import Driver
-from cosim.engines import EngineError
-from cosim.scoreboard import STAGES, Place
-from model.policy.skip_policy import Policy
+from radit.accel.config import BuildConfig
+from radit.accel.interfaces.conditioning import HEADER_BEATS, HEADER_FIELDS
+from radit.accel.residual_pass import front_half as pass_front
+from radit.accel.units import dtsm
+from radit.accel.units.reuse import reuse_unit
+from radit.cosim.driver import Driver
+from radit.cosim.engines import EngineError
+from radit.cosim.scoreboard import STAGES, Place
+from radit.model.policy.skip_policy import Policy
 from tests.system.cosimulate import Outcome, Seen, Shape, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from accel.config import BuildConfig
-from cosim.support.sizes import dims_of
-from model.dit.checkpoint import find_checkpoint, load_model
-from model.dit.sampler import DDIM, make_noise
-from model.integer.calibration import load_or_calibrate
-from model.integer.generate import Host
-from model.integer.integer_dit import IntegerDiT
-from model.integer.quantize import quantize
-from model.policy.skip_policy import Policy
+from radit.accel.config import BuildConfig
+from radit.cosim.support.sizes import dims_of
+from radit.model.dit.checkpoint import find_checkpoint, load_model
+from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.integer.calibration import load_or_calibrate
+from radit.model.integer.generate import Host
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
+from radit.model.policy.skip_policy import Policy
 from tests.system.cosimulate import SKIPPING, Shape, Task, cosimulate, make_task, small_build
 
 STEPS = 50

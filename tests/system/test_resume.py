@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from cosim import run_state as state
-from cosim.engines.verilator import VerilatorEngine
 from radit import cli
+from radit.cosim import run_state as state
+from radit.cosim.engines.verilator import VerilatorEngine
 
 pytestmark = pytest.mark.needs("verilator")
 TIMESTEPS = 3

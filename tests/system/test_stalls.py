@@ -2,9 +2,9 @@
 
 import pytest
 
-from accel.control.registers import ACCOUNTS, CAUSES, PHASES
-from cosim.engines import MemoryTiming, Setup
-from model.policy.skip_policy import Policy, dense
+from radit.accel.control.registers import ACCOUNTS, CAUSES, PHASES
+from radit.cosim.engines import MemoryTiming, Setup
+from radit.model.policy.skip_policy import Policy, dense
 from tests.system.cosimulate import Outcome, Shape, cosimulate, make_task, small_build
 
 pytestmark = pytest.mark.needs("verilator")

@@ -6,14 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
-from accel.config import BuildConfig
-from cosim.pack import groups_of
-from cosim.support.sizes import build_for, dims_of
-from model.dit.config import NAMED_MODELS, DiTConfig
-from model.dit.groups import attention_groups
 from radit import cli
+from radit.accel.config import BuildConfig
+from radit.cosim.pack import groups_of
+from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.groups import attention_groups
 from radit.options import POLICIES
-from reports.run.arrays import load_arrays
+from radit.reports.run.arrays import load_arrays
 
 CLIP = DiTConfig(input_size=8, patch_size=2, hidden_size=32, depth=2, num_heads=2, frames=4, num_classes=3)
 JOINT = CLIP.model_copy(update={"input_size": 6, "frames": 3, "attention": "joint"})  # 27 tokens, padded to 32
@@ -105,7 +105,7 @@ def test_joint_attention_pads_the_last_tokens(tmp_path, monkeypatch):
 def test_a_pair_of_blocks_of_full_width(tmp_path, monkeypatch):
     """1152 channels and 16 heads of 72, which no tile of 16 columns divides; fewer and smaller frames than Latte's."""
     monkeypatch.setitem(NAMED_MODELS, "clip", LATTE_WIDE)
-    monkeypatch.setattr("model.integer.calibration.DEFAULT_IMAGES", 1)
+    monkeypatch.setattr("radit.model.integer.calibration.DEFAULT_IMAGES", 1)
     pair = ("--model", "clip", "--blocks", "2", "--timesteps", "1", "--cfg", "1", "--bandwidth", "inf")
     summary = run(tmp_path, *pair, "--policy", "dense")
     assert summary["results"]["dense"]["macs"] == sum(LATTE_WIDE.first_blocks(2).sub_block_macs())

@@ -33,17 +33,17 @@ def house(tmp_path):
     files = {
         "accel/top.py": BLOCK,
         "accel/units/adder.py": "@block\ndef adder(a, b, c, d, e, f):\n    return []\n",
-        "model/low/one.py": "import model.high.two\n\n\nclass Same:\n    pass\n",
+        "model/low/one.py": "import radit.model.high.two\n\n\nclass Same:\n    pass\n",
         "model/low/__init__.py": "",
-        "model/high/two.py": "from model import beside\n",
-        "model/beside.py": "from model.low import one\n\n\nclass Same:\n    pass\n",
+        "model/high/two.py": "from radit.model import beside\n",
+        "model/beside.py": "from radit.model.low import one\n\n\nclass Same:\n    pass\n",
         "tools/one.py": "def short():\n    pass\n",
         "cosim/run.py": "def long():\n"
         + "    pass\n" * 80
         + 'def told():\n    """A\n'
         + "    word.\n" * 80
         + '    """\n',
-        "reports/empty.py": "from model.low.one import Same\n",
+        "reports/empty.py": "from radit.model.low.one import Same\n",
         "README.md": "x" * 130 + "\nshort\n",
         ".venv/NEWS.md": "x" * 500,
     }

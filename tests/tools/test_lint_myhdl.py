@@ -7,7 +7,7 @@ from lint_myhdl import check, main
 from myhdl_rules import BLOCK_RULES, GENERATOR_RULES, MODULE_RULES
 
 UNIT = """
-from model.roms import GELU
+from radit.model.roms import GELU
 SIZES = tuple(int(v) for v in range(4))
 
 @block

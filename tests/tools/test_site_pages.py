@@ -47,7 +47,7 @@ def test_every_public_module_has_a_page(files):
     assert len(public) > 150
     for module in public:
         page = files.get_file_from_path(f"reference/{module.with_suffix('.md').as_posix()}")
-        assert f"::: {'.'.join(module.with_suffix('').parts)}\n" in page.content_string
+        assert f"::: {site_pages.module_name(module.with_suffix(''))}\n" in page.content_string
 
 
 @pytest.mark.parametrize(

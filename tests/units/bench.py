@@ -35,7 +35,7 @@ from myhdl import (
     intbv,
 )
 
-from accel.export.convert import forgotten_signals
+from radit.accel.export.convert import forgotten_signals
 from tests.units import replay
 
 HALF_PERIOD = 5

@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from cosim.speed.replay import SHOWN_ERRORS, Columns, Port, digits, place, verilog_testbench, write_rows
+from radit.cosim.speed.replay import SHOWN_ERRORS, Columns, Port, digits, place, verilog_testbench, write_rows
 
 VERILOG_PORT = re.compile(r"^(input|output|inout)\s+(?:signed\s+)?(?:\[(\d+):0\]\s*)?(\w+);", re.MULTILINE)
 VHDL_PORT = re.compile(

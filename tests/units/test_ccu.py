@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from accel.units.ccu import COUNT_LATENCY, LATENCY, ccu_unit
-from model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
-from model.ops.ccu import changed, encode
+from radit.accel.units.ccu import COUNT_LATENCY, LATENCY, ccu_unit
+from radit.model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
+from radit.model.ops.ccu import changed, encode
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, reset, run_everywhere, unpack, word
 
 NAMES = [f"b{i}" for i in range(1, CODE_LEVELS + 1)]

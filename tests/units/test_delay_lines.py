@@ -3,8 +3,8 @@
 import pytest
 from myhdl import block
 
-from accel.interfaces.signals import flag, signed, word
-from accel.units.delay_lines import delay, delay_chain, gated_delay, gated_register
+from radit.accel.interfaces.signals import flag, signed, word
+from radit.accel.units.delay_lines import delay, delay_chain, gated_delay, gated_register
 from tests.units.bench import Bench, Vectors, mixed, run_everywhere
 
 BITS = 8

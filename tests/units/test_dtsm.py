@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from accel.config import bits_for
-from accel.units.dtsm import LATENCY, STREAK_STEP_BITS, dtsm_unit
-from accel.units.meter import COST_BITS
-from model.formats import (
+from radit.accel.config import bits_for
+from radit.accel.units.dtsm import LATENCY, STREAK_STEP_BITS, dtsm_unit
+from radit.accel.units.meter import COST_BITS
+from radit.model.formats import (
     COUNT_BITS,
     ERROR_CUT,
     ERROR_WEIGHT_BITS,
@@ -18,8 +18,8 @@ from model.formats import (
     STREAK_BITS,
     THRESHOLD_BITS,
 )
-from model.ops.dtsm import DtsmRegisters, DtsmState, decide
-from model.ops.reuse import coefficient
+from radit.model.ops.dtsm import DtsmRegisters, DtsmState, decide
+from radit.model.ops.reuse import coefficient
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
 ENTRIES = 5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from myhdl import block
 
-from accel.interfaces.streams import Stream
-from accel.units.fifo import LATENCY, stream_fifo
+from radit.accel.interfaces.streams import Stream
+from radit.accel.units.fifo import LATENCY, stream_fifo
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
 BITS = 20

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from accel.units.gelu import LATENCY, gelu_unit
-from model.formats import AFTER_BITS, GELU_FRAC, INT8_BITS, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
-from model.ops.gelu import gelu, gelu_int8
+from radit.accel.units.gelu import LATENCY, gelu_unit
+from radit.model.formats import AFTER_BITS, GELU_FRAC, INT8_BITS, PHI_STEP_BITS, SHIFT_BITS, WIDE_BITS
+from radit.model.ops.gelu import gelu, gelu_int8
 from tests.units.bench import Bench, Vectors, edge_values, flag, mixed, pack, run_everywhere, unpack, word
 
 MOST = (1 << AFTER_BITS) - 1

@@ -3,10 +3,10 @@
 import pytest
 from myhdl import always, block
 
-from accel.interfaces.signals import signed
-from accel.interfaces.signals import word as unsigned
-from accel.units.lanes import pack as pack_lanes
-from accel.units.lanes import signal_list, unpack
+from radit.accel.interfaces.signals import signed
+from radit.accel.interfaces.signals import word as unsigned
+from radit.accel.units.lanes import pack as pack_lanes
+from radit.accel.units.lanes import signal_list, unpack
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, run_everywhere, word
 from tests.units.bench import unpack as split
 

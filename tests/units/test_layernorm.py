@@ -5,9 +5,9 @@ import pytest
 import torch
 from myhdl import delay
 
-from accel.units.layernorm import LATENCY, STAT_LATENCY, layernorm_unit
-from model.formats import LN_BITS, LN_FRAC, X_BITS
-from model.ops.layernorm import layernorm
+from radit.accel.units.layernorm import LATENCY, STAT_LATENCY, layernorm_unit
+from radit.model.formats import LN_BITS, LN_FRAC, X_BITS
+from radit.model.ops.layernorm import layernorm
 from tests.units.bench import Bench, flag, mixed, pack, reset, run_everywhere, unpack, word
 
 

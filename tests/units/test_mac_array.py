@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from accel.units.mac_array import DRAIN_LATENCY, FINISH_TO_DRAIN, mac_array
-from model.formats import ACC_BITS, INT8_BITS
-from model.ops.mac_array import matmul
+from radit.accel.units.mac_array import DRAIN_LATENCY, FINISH_TO_DRAIN, mac_array
+from radit.model.formats import ACC_BITS, INT8_BITS
+from radit.model.ops.mac_array import matmul
 from tests.units.bench import Bench, flag, mixed, pack, run_everywhere, unpack, word
 
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from accel.config import bits_for
-from accel.units.meter import COST_BITS, LATENCY, meter_unit
-from model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
-from model.ops.meter import ERROR_MAX, spend
+from radit.accel.config import bits_for
+from radit.accel.units.meter import COST_BITS, LATENCY, meter_unit
+from radit.model.formats import COUNT_BITS, ERROR_BITS, ERROR_CUT, ERROR_WEIGHT_BITS
+from radit.model.ops.meter import ERROR_MAX, spend
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
 CONTEXTS = 3

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from accel.units.modulate import LATENCY, modulate_unit
-from model.formats import ACT_BITS, INT8_BITS, LN_BITS, MOD_BITS, SHIFT_BITS
-from model.ops.modulate import modulate, quantize
-from model.ops.rounding import round_shift
+from radit.accel.units.modulate import LATENCY, modulate_unit
+from radit.model.formats import ACT_BITS, INT8_BITS, LN_BITS, MOD_BITS, SHIFT_BITS
+from radit.model.ops.modulate import modulate, quantize
+from radit.model.ops.rounding import round_shift
 from tests.units.bench import Bench, Vectors, flag, mixed, number, pack, run_everywhere, unpack, word
 
 CASES = [  # y, scale, shift, mod_shift: ties, int8 and 16-bit limits, the largest product, the largest shift

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from accel.units.ram import READ_LATENCY, banked_ram, word_ram
-from model.formats import INT8_BITS
+from radit.accel.units.ram import READ_LATENCY, banked_ram, word_ram
+from radit.model.formats import INT8_BITS
 from tests.units.bench import Bench, flag, pack, run_everywhere, unpack, word
 
 CYCLES = 300

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from accel.units.recip import LATENCY, recip_unit
-from model.formats import MULT_BITS, PROB_SUM_BITS, RECIP_BITS, SHIFT_BITS
-from model.ops.recip import recip
+from radit.accel.units.recip import LATENCY, recip_unit
+from radit.model.formats import MULT_BITS, PROB_SUM_BITS, RECIP_BITS, SHIFT_BITS
+from radit.model.ops.recip import recip
 from tests.units.bench import Bench, Vectors, flag, mixed, run_everywhere, word
 
 LONGEST = (1 << SHIFT_BITS) - PROB_SUM_BITS  # largest gain_shift for every s

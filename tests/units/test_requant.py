@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from accel.units.requant import LATENCY, requant_unit
-from model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
-from model.ops.requant import requant, requant_wide
+from radit.accel.units.requant import LATENCY, requant_unit
+from radit.model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
+from radit.model.ops.requant import requant, requant_wide
 from tests.units.bench import Bench, Vectors, flag, mixed, number, pack, run_everywhere, unpack, word
 
 TOP = (1 << (ACC_BITS - 1)) - 1

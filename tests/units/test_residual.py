@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from accel.units.residual import LATENCY, residual_unit
-from model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
-from model.ops.residual import residual_add
-from model.ops.rounding import round_shift
+from radit.accel.units.residual import LATENCY, residual_unit
+from radit.model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
+from radit.model.ops.residual import residual_add
+from radit.model.ops.rounding import round_shift
 from tests.units.bench import Bench, Vectors, flag, mixed, number, pack, run_everywhere, unpack, word
 
 CASES = [  # x, branch, gate, gate_shift: ties, both limits, the largest product, the largest shift

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from accel.units.reuse import LATENCY, reuse_unit
-from model.formats import GAIN_BITS, INT8_BITS, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC, STREAK_BITS, X_BITS
-from model.ops.reuse import BRANCH, SLOPE_MAX, STREAM, coefficient, reuse
+from radit.accel.units.reuse import LATENCY, reuse_unit
+from radit.model.formats import GAIN_BITS, INT8_BITS, SLOPE_BITS, SLOPE_CUT, SLOPE_FRAC, STREAK_BITS, X_BITS
+from radit.model.ops.reuse import BRANCH, SLOPE_MAX, STREAM, coefficient, reuse
 from tests.units.bench import Bench, Vectors, flag, mixed, pack, run_everywhere, unpack, word
 
 ONE = 1 << SLOPE_FRAC

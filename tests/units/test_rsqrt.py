@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from accel.units.rsqrt import LATENCY, Q_BITS, rsqrt_unit
-from model.formats import RSQRT_BITS, VAR_BITS
-from model.ops.rsqrt import rsqrt
+from radit.accel.units.rsqrt import LATENCY, Q_BITS, rsqrt_unit
+from radit.model.formats import RSQRT_BITS, VAR_BITS
+from radit.model.ops.rsqrt import rsqrt
 from tests.units.bench import Bench, Vectors, flag, run_everywhere, word
 
 ERROR_BOUND = 2.0**-14

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from accel.config import bits_for
-from accel.units.softmax import FIRST_LATENCY, done_latency, softmax_unit
-from model.formats import INT8_BITS, INT8_MAX, MULT_BITS, SCORE_FRAC, SHIFT_BITS, WIDE_BITS
-from model.ops.recip import recip
-from model.ops.softmax import softmax
+from radit.accel.config import bits_for
+from radit.accel.units.softmax import FIRST_LATENCY, done_latency, softmax_unit
+from radit.model.formats import INT8_BITS, INT8_MAX, MULT_BITS, SCORE_FRAC, SHIFT_BITS, WIDE_BITS
+from radit.model.ops.recip import recip
+from radit.model.ops.softmax import softmax
 from tests.units.bench import Bench, edge_values, flag, mixed, pack, reset, run_everywhere, unpack, word
 
 MAX_KEYS = 24  # no power of two
