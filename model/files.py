@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read with one sentence about what is wrong.
+"""Files written whole or not at all; `model/reading.py` reads them, and its readers are also names of this module.
 
 A file is written under a temporary name beside it, flushed to the disk and renamed. Readers, other processes and an
 interruption therefore see the earlier file or the new one, never a part. A folder of a cache is made likewise, by one
@@ -12,21 +12,17 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from radit.model.errors import UserError
+from radit.model.reading import misfit, read_arrays, read_json, read_model, read_text, read_toml
 
-Content = TypeVar("Content", bound=BaseModel)
 SIZES = "sizes.json"  # in a finished folder: bytes of each of its files
-SHOWN = (str, int, float, type(None))  # types of a wrong value that a sentence repeats
 
 
 @contextmanager
@@ -108,63 +104,16 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = True)
         save(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
 
 
-def read_json(path: Path, noun: str, remedy: str) -> Any:
-    """Return what a JSON file holds.
-
-    Args:
-        noun: what the file is, for the sentence.
-        remedy: what to do where it cannot be read, for the sentence.
-
-    Raises:
-        UserError: the file is missing or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{noun} {path} cannot be read ({error.strerror}): {remedy}.") from None
-    except ValueError as error:
-        raise UserError(f"{noun} {path} is not JSON ({error}): {remedy}.") from None
-
-
-def read_model(kind: type[Content], path: Path, noun: str, remedy: str) -> Content:
-    """Return what a JSON file holds as a model of a kind; see `read_json`.
-
-    Raises:
-        UserError: the file is missing, is not JSON, or does not fit the schema.
-    """
-    content = read_json(path, noun, remedy)
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise UserError(f"{noun} {path} does not fit ({misfit(error)}): {remedy}.") from None
-
-
-def read_arrays(path: Path, noun: str, remedy: str) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz file by name; see `read_json`.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except FileNotFoundError:
-        raise UserError(f"{noun} {path} cannot be read (no such file): {remedy}.") from None
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{noun} {path} cannot be read, it may be cut off ({error}): {remedy}.") from None
-
-
-def misfit(error: ValidationError) -> str:
-    """Return the first problem of a validation as a clause that names field, value and remedy."""
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    message = problem["msg"].removeprefix("Value error, ").rstrip(".")
-    if not place:
-        return message
-    if problem["type"] == "missing":
-        return f"field {place} is missing: add it"
-    if problem["type"] == "extra_forbidden":
-        return f"field {place} is unknown: remove it"
-    shown = f"field {place} is {problem['input']!r}" if isinstance(problem["input"], SHOWN) else f"field {place}"
-    wanted = message.removeprefix("Input should be ")
-    return f"{shown}: {message}" if wanted == message else f"{shown}: give it a value that is {wanted}"
+__all__ = [
+    "made_once",
+    "misfit",
+    "read_arrays",
+    "read_json",
+    "read_model",
+    "read_text",
+    "read_toml",
+    "replacing",
+    "write_arrays",
+    "write_file",
+    "write_json",
+]

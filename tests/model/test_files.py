@@ -68,7 +68,7 @@ def test_what_does_not_fit_is_not_written(tmp_path: Path) -> None:
     [
         (None, "cannot be read (No such file or directory)"),
         ("{", "is not JSON"),
-        ("[]", "does not fit (Input should be a valid dictionary or instance of Content)"),
+        ("[]", "does not fit (Input should be an object)"),
         ("{}", "does not fit (field name is missing: add it)"),
         ('{"name": "a", "width": 1}', "does not fit (field width is unknown: remove it)"),
         ('{"name": "a", "size": 0}', "(field size is 0: give it a value that is greater than or equal to 1)"),
