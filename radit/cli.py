@@ -13,7 +13,7 @@ from rich.console import Console
 
 from radit import model_commands
 from radit.machine import Memory
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.policy.skip_policy import POLICIES
 from radit.options import (
     BUILD,
@@ -34,6 +34,8 @@ from radit.options import (
     SeedOption,
     StallOption,
     StepsOption,
+    choice,
+    filled,
     memory_of,
     number,
     parse_array,
@@ -42,6 +44,7 @@ from radit.options import (
 )
 from radit.terminal.messages import asked_for, complain, told
 
+MOST_SAID = 300  # characters of what the terminal library says
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
@@ -57,9 +60,7 @@ app.add_typer(model_commands.app)
 @app.command()
 def demo(
     model: ModelOption = "digits",
-    images: Annotated[
-        int | None, number("--images", 1, None, "Images or clips to generate (count).", "10, of clips 4")
-    ] = None,
+    images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4")] = None,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
@@ -96,9 +97,7 @@ def demo(
 @app.command()
 def cosim(
     model: ModelOption = "digits",
-    blocks: Annotated[
-        int | None, number("--blocks", 1, None, "Keep only the model's first blocks (count).", "all")
-    ] = None,
+    blocks: Annotated[int | None, number("--blocks", "Keep only the model's first blocks (count).", "all")] = None,
     policy: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,7 +112,7 @@ def cosim(
     array: ArrayOption = "16x16",
     steps: StepsOption = 50,
     timesteps: Annotated[
-        int | None, number("--timesteps", 1, 1000, "Run only the first of the sampler's steps (count).", "all")
+        int | None, number("--timesteps", "Run only the first of the sampler's steps (count).", "all")
     ] = None,
     images: ImagesOption = 1,
     seed: SeedOption = 0,
@@ -152,7 +151,9 @@ def cosim(
 @app.command()
 def export(
     array: ArrayOption = "16x16",
-    language: Annotated[Language, typer.Option(help="Hardware description language to write.")] = Language.both,
+    language: Annotated[
+        Language, choice("--language", Language, "Hardware description language to write.")
+    ] = Language.both,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = BUILD / "rtl",
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
@@ -177,13 +178,14 @@ def bench(
             help="Models whose first block is run: all engines on the first model's, the Verilator engine on all. "
             "Repeat the option or use commas.",
             show_default="dit-s-2,dit-xl-2",
+            callback=filled("give the names of models or checkpoint files"),
         ),
     ] = None,
     engines: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME,..", help="What to measure.", show_default=",".join(SIMULATORS)),
     ] = None,
-    seconds: Annotated[float, number("--seconds", 0.01, None, "Time limit of what is timed, per engine (s).")] = 20.0,
+    seconds: Annotated[float, number("--seconds", "Time limit of what is timed, per engine (s).")] = 20.0,
     seed: SeedOption = 0,
     out: Annotated[Path, typer.Option(help="Folder for bench.json.")] = BUILD / "bench",
 ) -> int:
@@ -192,7 +194,7 @@ def bench(
     names = split_list(engines or SIMULATORS)
     for name in names:
         if name not in SIMULATORS:
-            raise UserError(f"--engines is '{name}': choose from {', '.join(SIMULATORS)}, with commas between.")
+            raise UserError(f"--engines is {shown(name)}: choose from {', '.join(SIMULATORS)}, with commas between.")
     from radit.reports.bench.bench import FILE, run_bench
     from radit.terminal.bench import show_bench
 
@@ -208,15 +210,13 @@ def bench(
 def project(
     model: ModelOption = "dit-xl-2",
     array: ArrayOption = "64x64",
-    clock_mhz: Annotated[float, number("--clock-mhz", 0.001, 100_000, "Clock (MHz).")] = 500.0,
+    clock_mhz: Annotated[float, number("--clock-mhz", "Clock (MHz).")] = 500.0,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     skip_rate: Annotated[
         float | None,
         number(
             "--skip-rate",
-            0,
-            1,
             "Also project a run that reuses this share of all sub-blocks after the first timestep (0 to 1), spread "
             "evenly over sub-blocks, contexts and timesteps.",
             "dense alone",
@@ -316,8 +316,15 @@ def main(arguments: list[str] | None = None) -> int:
             if not (arguments if arguments is not None else sys.argv[1:]):
                 print(error.format_message(), file=sys.stderr)  # the help
                 return error.exit_code
-            sentence = error.format_message().replace("Value error, ", "").rstrip(".")
-            return refuse(f"{sentence} (see radit COMMAND --help)")
+            return refuse(usage_sentence(error))
+
+
+def usage_sentence(error: typer.TyperException) -> str:
+    """What the terminal library says of arguments that do not parse, on one line, and where the right ones are."""
+    said = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    said = said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]} .."
+    context = getattr(error, "ctx", None)
+    return f"{said} (see {context.command_path if context else 'radit COMMAND'} --help)"
 
 
 def refuse(sentence: str) -> int:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from radit.arguments import as_arguments
 from radit.cosim.prepare import Prepared, Request, prepare
 from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
 from radit.generation import Progress, decisions_of
 from radit.machine import Array, Memory, parse_array
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.policy.policy_file import limited
 from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
+from radit.model.ranges import checked, checked_or_none
 from radit.models import Model, QuantizedModel
-from radit.policies import as_arguments
 from radit.reports.cost.policy_costs import PolicyCosts
 from radit.reports.energy.workload import Workload
 from radit.reports.run.runs import Outcome, copy_rtl, run_policies, write_run
@@ -98,7 +99,7 @@ class Cosimulation:
         """
         if policy not in self.policies:
             names = ", ".join(self.policies) or "none"
-            raise UserError(f"policy is '{policy}', of which there is no finished run: choose from {names}.")
+            raise UserError(f"policy is {shown(policy)}, of which there is no finished run: choose from {names}.")
         return self.policies[policy]
 
     def save(self, folder: Path, *, verilog: bool = False) -> None:
@@ -166,6 +167,8 @@ def cosimulate(
             out of range, or a tool is missing.
     """
     charge, shape = memory or Memory(), parse_array(array)
+    images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
+    blocks, timesteps, max_error = checked_or_none(blocks=blocks, timesteps=timesteps, max_error=max_error)
     given = model.model if isinstance(model, QuantizedModel) else model
     name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
     with as_arguments():

@@ -13,7 +13,8 @@ from radit.cosim.support.sizes import build_for
 from radit.cosimulation import PolicyCosimulation
 from radit.decisions import AnyModel, Decisions, config_of_any, dimensions
 from radit.machine import Array, Memory, parse_array
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
+from radit.model.ranges import checked
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
 from radit.reports.cost.traffic import external_bytes
 from radit.reports.cycles.cycle_model import Prediction, predict
@@ -47,8 +48,12 @@ class CyclePrediction:
     workload: Workload
 
     def milliseconds(self, clock_mhz: float = 500.0) -> float:
-        """Time at a clock in MHz."""
-        return self.cycles / clock_mhz / 1e3
+        """Time at a clock in MHz.
+
+        Raises:
+            UserError: the clock is out of range.
+        """
+        return self.cycles / checked(clock_mhz=clock_mhz) / 1e3
 
 
 def predict_cycles(
@@ -138,5 +143,5 @@ def load_energy_table(table: str | Path = "default") -> EnergyTable:
         return load_table(named)
     if not Path(table).suffix:
         names = ", ".join(sorted(path.stem for path in TABLES.glob("*.toml")))
-        raise UserError(f"energy table is '{table}': give {names}, or the path of a .toml file.")
+        raise UserError(f"energy table is {shown(str(table))}: give {names}, or the path of a .toml file.")
     return load_table(Path(table))

@@ -12,6 +12,7 @@ from radit.cosim.support.sizes import dims_of
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
+from radit.model.ranges import checked
 from radit.models import Model, QuantizedModel
 from radit.reports.cost.policy_costs import PolicyCosts
 from radit.reports.cost.run_tables import POLICY_OFF, RunTables
@@ -83,6 +84,7 @@ def dense_decisions(model: AnyModel, steps: int = 50, cfg: float = 1.5) -> Decis
     Raises:
         UserError: the model is unknown.
     """
+    steps, cfg = checked(steps=steps, cfg=cfg)
     dims = dimensions(model, contexts_of(cfg))
     return Decisions(DecisionRecord.dense(1, steps, dims.sub_blocks, dims.contexts), (POLICY_OFF,))
 
@@ -102,8 +104,7 @@ def even_decisions(
     Raises:
         UserError: the model is unknown, or the rate is out of range.
     """
-    if not 0.0 <= skip_rate <= 1.0:
-        raise UserError(f"skip_rate is {skip_rate}: give a share from 0 to 1.")
+    skip_rate, steps, cfg = checked(skip_rate=skip_rate, steps=steps, cfg=cfg)
     dims = dimensions(model, contexts_of(cfg))
     return Decisions(
         evenly(skip_rate, dims, steps, by_context=forecast),

@@ -11,12 +11,13 @@ import torch
 from radit.decisions import Decisions
 from radit.model.baselines.base import Method
 from radit.model.dit.sampler import make_noise
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import CHUNK, RunRecord
 from radit.model.integer.generate import generate as generate_on
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.policy.skip_policy import Policy
+from radit.model.ranges import Range, checked
 from radit.models import QuantizedModel, refuse_other_steps
 from radit.reports.cost.policy_costs import PolicyCosts
 
@@ -73,6 +74,7 @@ def generate(
     Raises:
         UserError: the policy's text is bad or it wants a sampler of its own, or a label is not the model's.
     """
+    images, seed, cfg, jobs = checked(images=images, seed=seed, cfg=cfg, jobs=jobs)
     if isinstance(policy, str):
         from radit.policies import policy as parse
 
@@ -119,10 +121,13 @@ def decisions_of(record: DecisionRecord, costs: PolicyCosts, integer: IntegerDiT
 def _labels(model: QuantizedModel, images: int, labels: Sequence[int] | None) -> torch.Tensor:
     """Of every image, (N,) int64."""
     classes = model.config.num_classes
-    if images < 1:
-        raise UserError(f"images is {images}: give 1 or more.")
     if labels is None:
         return torch.arange(images) % classes
-    if len(labels) != images or not all(0 <= label < classes for label in labels):
-        raise UserError(f"labels is {list(labels)}: give {images} numbers from 0 to {classes - 1}.")
-    return torch.tensor(list(labels))
+    known = Range(0, classes - 1)
+    try:
+        found = [int(known.of(label)) for label in labels]
+    except (TypeError, ValueError):
+        found = []
+    if len(found) != images:
+        raise UserError(f"labels is {shown(labels)}: give {images}, each {known.wanted}.")
+    return torch.tensor(found)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from radit.model.errors import UserError
+from radit.accel.config import FEWEST_LANES, MOST_LANES, is_power_of_two
+from radit.model.errors import UserError, shown
+from radit.model.ranges import RANGES, Range
 
 if TYPE_CHECKING:
     from radit.reports.cycles.memory import MemoryModel
@@ -36,14 +37,11 @@ class Memory:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not self.latency >= 0:
-            raise UserError(f"Memory field latency is {self.latency}: give 0 cycles or more.")
-        if self.bandwidth is not None and not self.bandwidth > 0:
-            raise UserError(f"Memory field bandwidth is {self.bandwidth}: give bytes per cycle, or None for no limit.")
-        if not 0 <= self.stall < 1:
-            raise UserError(f"Memory field stall is {self.stall}: give a probability from 0 to below 1.")
-        if self.bandwidth is not None and math.isinf(self.bandwidth):
-            object.__setattr__(self, "bandwidth", None)
+        given = {name: getattr(self, name) for name in ("latency", "stall", "seed")}
+        limit = RANGES["bandwidth"].check("bandwidth", math.inf if self.bandwidth is None else self.bandwidth)
+        found = {name: RANGES[name].check(name, value) for name, value in given.items()}
+        for name, value in {**found, "bandwidth": None if limit == math.inf else limit}.items():
+            object.__setattr__(self, name, value)
 
     def model(self) -> MemoryModel:
         """The same as the cycle model takes it; pauses are met on average."""
@@ -60,11 +58,23 @@ def parse_array(array: Array, field: str = "array") -> tuple[int, int]:
         field: what a complaint calls it.
 
     Raises:
-        UserError: the text is not of that form.
+        UserError: it is not of that form, or there is no such array.
     """
-    if isinstance(array, tuple):
-        return array
-    match = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", array)
-    if not match:
-        raise UserError(f"{field} is '{array}': give two positive numbers as rows x columns, such as 16x16.")
-    return int(match[1]), int(match[2])
+    sides = array.split("x") if isinstance(array, str) else array
+    try:
+        rows, cols = (_side(side) for side in sides)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{field} is {shown(array)}: give rows x columns, each a power of two from {FEWEST_LANES} to {MOST_LANES}, "
+            "such as 16x16."
+        ) from None
+    return rows, cols
+
+
+def _side(side: object) -> int:
+    """Rows or columns, or a ValueError."""
+    lanes = Range(FEWEST_LANES, MOST_LANES)
+    found = int(lanes.read(side) if isinstance(side, str) else lanes.of(side))
+    if not is_power_of_two(found) or str(found) != str(side):
+        raise ValueError(side)
+    return found

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from radit.model.ranges import RANGES
 from radit.options import (
     BUILD,
     CfgOption,
@@ -33,11 +34,16 @@ def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
     steps: Annotated[
         int | None,
-        number("--steps", 1, None, "Optimizer steps (count).", "4500 for digits, 24000 for moving-digits"),
+        number(
+            "--steps",
+            "Optimizer steps (count).",
+            "4500 for digits, 24000 for moving-digits",
+            RANGES["training_steps"],
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        number("--batch-size", 1, None, "Images or clips per step (count).", "64 for digits, 32 for moving-digits"),
+        number("--batch-size", "Images or clips per step (count).", "64 for digits, 32 for moving-digits"),
     ] = None,
     seed: SeedOption = 0,
     data: Annotated[
@@ -86,8 +92,6 @@ def quality(
         int | None,
         number(
             "--samples",
-            2,
-            None,
             "Images or clips per variant: float, int8 dense, int8 skipping (count); a clip takes as long as about "
             "eight images.",
             "1000, of clips 512",
@@ -122,7 +126,8 @@ def calibrate(
     model: ModelOption = "digits",
     images: ImagesOption = 48,
     seed: Annotated[
-        int, number("--seed", 0, 2**32 - 1, "Seed of the images (1000 or more; smaller ones are for evaluations).")
+        int,
+        number("--seed", "Seed of the images (smaller ones are for evaluations).", limits=RANGES["calibration_seed"]),
     ] = 1000,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
@@ -176,7 +181,7 @@ def calibrate(
 @app.command()
 def frontier(
     model: ModelOption = "digits",
-    samples: Annotated[int, number("--samples", 2, None, "Images per point (count).")] = 1000,
+    samples: Annotated[int, number("--samples", "Images per point (count).")] = 1000,
     steps: Annotated[
         str,
         typer.Option(
@@ -221,7 +226,7 @@ def frontier(
 @app.command()
 def ablate(
     model: ModelOption = "digits",
-    samples: Annotated[int, number("--samples", 2, None, "Images per variant and reduction (count).")] = 200,
+    samples: Annotated[int, number("--samples", "Images per variant and reduction (count).")] = 200,
     steps: StepsOption = 50,
     variants: Annotated[
         list[str] | None,

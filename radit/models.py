@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from radit.arguments import as_arguments
 from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.dit.checkpoint import load_model as load_dit
 from radit.model.dit.config import DiTConfig
@@ -14,6 +15,7 @@ from radit.model.errors import UserError
 from radit.model.integer.calibration import DEFAULT_CFG, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize as quantized_dit
+from radit.model.ranges import checked, checked_or_none
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,9 @@ def load_model(name: str | Path, blocks: int | None = None) -> Model:
     Raises:
         UserError: the name is unknown, the file cannot be read or does not fit, or the model has not so many blocks.
     """
-    return Model(str(name), load_dit(name, blocks), blocks)
+    blocks = checked_or_none(blocks=blocks)
+    with as_arguments():
+        return Model(str(name), load_dit(name, blocks), blocks)
 
 
 def quantize(
@@ -95,8 +99,10 @@ def quantize(
     Raises:
         UserError: see `load_model`; or steps or timesteps are out of range.
     """
+    (steps, cfg), timesteps = checked(steps=steps, cfg=cfg), checked_or_none(timesteps=timesteps)
+    with as_arguments():
+        DDIM(steps, timesteps)  # refuses what a sampler cannot be
     given = model if isinstance(model, Model) else load_model(model)
-    DDIM(steps, timesteps)  # refuses what a sampler cannot be
     calibration = load_or_calibrate(given.dit, find_checkpoint(given.name), steps, cfg, first=timesteps)
     return QuantizedModel(given, quantized_dit(given.dit, calibration, DDIM(steps, len(calibration.timesteps))))
 

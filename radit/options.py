@@ -1,7 +1,6 @@
 """Options that several commands share: their types, limits and help texts, and how their texts are read."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from radit.machine import parse_array as array_of
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.policy.skip_policy import POLICIES
+from radit.model.ranges import RANGES, Range
 
 BUILD = Path("build")
 UNLIMITED = float("inf")
-MOST_STEPS, MOST_REDUCTION = 1000, 6
+REDUCTIONS = Range(1, 6, whole=False, above=True)  # more than any variant reaches
 
 
 class Engine(StrEnum):
@@ -28,16 +28,55 @@ class Language(StrEnum):
     both = "both"
 
 
-def number(name: str, low: int, high: int | None, text: str, default: str | bool = True) -> Any:
-    """An option whose value must lie in low..high; the complaint names it and its value. ``default`` as the help shows
-    it."""
+def number(name: str, text: str, default: str | bool = True, limits: Range | None = None) -> Any:
+    """An option whose value must be a number of a range; the complaint names it, its value and the range.
 
-    def check(value: float | None) -> float | None:
-        if value is not None and not (value >= low and (high is None or value <= high)):
-            raise UserError(f"{name} is {value}: give {f'{low} to {high}' if high else f'{low} or more'}.")
+    Args:
+        text: what the help says.
+        default: as the help shows it; True: the value itself.
+        limits: the range; None: that of the option's name.
+    """
+    known = limits or RANGES[argument(name)]
+
+    def read(value: object) -> Any:
+        return known.parse(name, value) if isinstance(value, str) else value  # a default is a number
+
+    return _read_by(read, name, known.text, text, default)
+
+
+def choice(name: str, kind: type[StrEnum], text: str) -> Any:
+    """An option whose value must be one of a few words."""
+
+    def read(value: str) -> StrEnum:
+        if value not in tuple(kind):
+            raise UserError(f"{name} is {shown(value)}: choose {' or '.join(kind)}.")
+        return kind(value)
+
+    return _read_by(read, name, "|".join(kind), text, True)
+
+
+def _read_by(read: Callable[[Any], Any], name: str, metavar: str, text: str, default: str | bool) -> Any:
+    """An option that is read here: what the terminal library says of a bad value names neither value nor remedy."""
+    return typer.Option(
+        name, metavar=metavar, parser=lambda value: value, callback=read, help=text, show_default=default
+    )
+
+
+def filled(remedy: str) -> Callable[..., Any]:
+    """The callback of an option or a list of them that may not be an empty text."""
+
+    def check(param: typer.CallbackParam, value: str | list[str] | None) -> str | list[str] | None:
+        for text in [value] if isinstance(value, str) else value or ():
+            if not text.strip():
+                raise UserError(f"{param.opts[0]} is {shown(text)}: {remedy}.")
         return value
 
-    return typer.Option(name, metavar=f"{low}..{high or ''}", callback=check, help=text, show_default=default)
+    return check
+
+
+def argument(option: str) -> str:
+    """Name in Python of an option."""
+    return option.removeprefix("--").replace("-", "_")
 
 
 ModelOption = Annotated[
@@ -47,15 +86,16 @@ ModelOption = Annotated[
         metavar="NAME|FILE",
         help="digits or, of clips, moving-digits (trained); dit-s-2, dit-b-2, dit-l-2, dit-xl-2, dit-xl-2-512 or, of "
         "clips, latte-xl-2 (seeded weights); or a checkpoint file in the naming of DiT or Latte (.safetensors or .pt).",
+        callback=filled("give the name of a model or a checkpoint file"),
     ),
 ]
-ImagesOption = Annotated[int, number("--images", 1, None, "Images or clips to generate (count).")]
-StepsOption = Annotated[int, number("--steps", 1, 1000, "Timesteps of the DDIM sampler per image or clip (count).")]
-CfgOption = Annotated[float, number("--cfg", 1, 100, "Classifier-free guidance scale (factor; 1 is no guidance).")]
-SeedOption = Annotated[int, number("--seed", 0, 2**32 - 1, "Seed of all random numbers (integer).")]
-JobsOption = Annotated[int | None, number("--jobs", 1, None, "Processes (count).", "one per core")]
+ImagesOption = Annotated[int, number("--images", "Images or clips to generate (count).")]
+StepsOption = Annotated[int, number("--steps", "Timesteps of the DDIM sampler per image or clip (count).")]
+CfgOption = Annotated[float, number("--cfg", "Classifier-free guidance scale (factor; 1 is no guidance).")]
+SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
+JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]
 EngineOption = Annotated[
-    Engine, typer.Option("--engine", help="Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
+    Engine, choice("--engine", Engine, "Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
 ]
 ArrayOption = Annotated[
     str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
@@ -76,28 +116,22 @@ CheckOption = Annotated[
     bool, typer.Option("--check/--no-check", help="Also synthesize a 4x4 array whole, to check the sum of its pieces.")
 ]
 
-LatencyOption = Annotated[
-    int, number("--latency", 0, 100_000, "External memory: from a read command to its first word (cycles).")
-]
+LatencyOption = Annotated[int, number("--latency", "External memory: from a read command to its first word (cycles).")]
 BandwidthOption = Annotated[
     float,
     number(
         "--bandwidth",
-        0.01,
-        None,
         "External memory: what all ports share (bytes per cycle; inf: a word in every cycle at every port).",
     ),
 ]
 StallOption = Annotated[
-    float, number("--stall", 0, 0.99, "External memory: random pauses of each port (probability per cycle).")
+    float, number("--stall", "External memory: random pauses of each port (probability per cycle).")
 ]
-MemorySeedOption = Annotated[int, number("--memory-seed", 0, 2**32 - 1, "Seed of those pauses (integer).")]
+MemorySeedOption = Annotated[int, number("--memory-seed", "Seed of those pauses (integer).")]
 MaxErrorOption = Annotated[
     float | None,
     number(
         "--max-error",
-        0,
-        None,
         "Policy forecast of a calibrated model computes where an image's predicted error would exceed this (mse).",
         "no limit",
     ),
@@ -127,7 +161,7 @@ def parse_policies(values: list[str]) -> list[str]:
     for name in names:
         if name not in POLICIES:
             raise UserError(
-                f"--policy is '{name}': choose {', '.join(POLICIES)}, or several of them with commas between."
+                f"--policy is {shown(name)}: choose {', '.join(POLICIES)}, or several of them with commas between."
             )
         if names.count(name) > 1:
             raise UserError(f"--policy names {name} more than once: give it once, with one choice of settings.")
@@ -136,17 +170,20 @@ def parse_policies(values: list[str]) -> list[str]:
 
 def parse_steps(text: str) -> list[int]:
     """'50,20' -> the numbers in the order given, each once."""
-    for part in (parts := split_list([text])):
-        if not (part.isascii() and part.isdigit() and 1 <= int(part) <= MOST_STEPS):
-            raise UserError(f"--steps is '{text}': give whole numbers from 1 to {MOST_STEPS} with commas between.")
-    return [int(part) for part in parts]
+    return _parse_numbers(text, "--steps", RANGES["steps"], "50,20")
 
 
 def parse_reductions(text: str) -> list[float]:
     """'2.5,3.33' -> the factors in the order given, each once."""
-    for part in (parts := split_list([text])):
-        if not re.fullmatch(r"[0-9]+([.][0-9]+)?", part) or not 1.0 < float(part) <= MOST_REDUCTION:
-            raise UserError(
-                f"--reductions is '{text}': give factors above 1, up to {MOST_REDUCTION}, such as 2.5,3.33."
-            )
-    return [float(part) for part in parts]
+    return _parse_numbers(text, "--reductions", REDUCTIONS, "2.5,3.33")
+
+
+def _parse_numbers(text: str, option: str, limits: Range, example: str) -> list[Any]:
+    """Numbers with commas between, in the order given, each once."""
+    try:
+        return list(dict.fromkeys(limits.read(part) for part in split_list([text])))
+    except ValueError:
+        raise UserError(
+            f"{option} is {shown(text)}: give one or several with commas between, each {limits.wanted}, "
+            f"such as {example}."
+        ) from None

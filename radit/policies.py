@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
+from radit.arguments import as_arguments
 from radit.generation import generate
 from radit.model.baselines.base import Method
 from radit.model.comparison.catalogue import METHODS, parse_method
 from radit.model.detectors.detector import Detector
 from radit.model.detectors.rehearsal import LOWEST, threshold_for
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.policy.policy_file import limited, policy_of
 from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
+from radit.model.ranges import checked, checked_or_none
 from radit.models import QuantizedModel, whole_name
 
 AnyPolicy = Policy | Method
@@ -42,11 +41,12 @@ def policy(
     Raises:
         UserError: the name or a setting is unknown, a value does not fit, or the limit has no error meter to rest on.
     """
-    name = text.partition(":")[0]
+    max_error, cfg = checked_or_none(max_error=max_error), checked(cfg=cfg)
+    name = text.partition(":")[0] if isinstance(text, str) else text
     if name in METHODS:
         return parse_method(text)
-    if name not in POLICIES:
-        raise UserError(f"policy is '{name}': choose {', '.join((*POLICIES, *METHODS))}.")
+    if not isinstance(text, str) or name not in POLICIES:
+        raise UserError(f"policy is {shown(name)}: choose {', '.join((*POLICIES, *METHODS))}.")
     with as_arguments():
         if model is None:
             found = parse_policy(text)
@@ -57,16 +57,6 @@ def policy(
         if model is None:
             raise UserError(f"max_error is {max_error:g}: it holds for a calibrated model, give that as well.")
         return limited(found, model.model.name, model.integer, max_error, cfg)
-
-
-@contextmanager
-def as_arguments() -> Iterator[None]:
-    """Complaints about options of the command line name arguments of Python instead; the first one is the cause."""
-    try:
-        yield
-    except UserError as error:
-        text = re.sub(r"--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), str(error))
-        raise UserError(text) from error
 
 
 def match_macs(
@@ -96,8 +86,7 @@ def match_macs(
     """
     if "threshold" not in {each.name for each in fields(policy)} or policy.name == "dense":
         raise UserError(f"Policy {policy.name} has no threshold: set its own numbers by hand.")
-    if not reduction > 1.0:
-        raise UserError(f"reduction is {reduction}: give a factor above 1.")
+    reduction, images, cfg, trials = checked(reduction=reduction, images=images, cfg=cfg, trials=trials)
     if isinstance(policy, Detector) and policy.rehearsable:
         return _with(policy, threshold_for(policy, model.integer, reduction, images))
     low, high = math.log(LOWEST), 0.0

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -82,3 +83,8 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call" and report.failed and used is not None:
         report.sections.append(("random seed", f"{used} (to repeat: pytest --seed {used} '{name_of(item)}')"))
     return report
+
+
+# Property tests try the same examples in every run.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("same")

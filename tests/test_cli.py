@@ -46,21 +46,36 @@ def test_help_lists_all_commands(capsys):
         (["export", "--array", "-4x4"], ["--array", "'-4x4'", "such as 16x16"]),
         (["demo", "--steps", "0"], ["--steps", "0", "1 to 1000"]),
         (["demo", "--cfg", "nan"], ["--cfg", "nan", "1 to 100"]),
-        (["quality", "--samples", "1"], ["--samples", "1", "2 or more"]),
+        (["quality", "--samples", "1"], ["--samples", "1", "from 2 to 1000000"]),
         (["cosim", "--policy", "dense,none"], ["--policy", "'none'", "dense, radit, forecast"]),
-        (["cosim", "--bandwidth", "0"], ["--bandwidth", "0", "0.01 or more"]),
+        (["cosim", "--bandwidth", "0"], ["--bandwidth", "0", "from 0.01 to 1048575, or inf"]),
         (["demo", "--stall", "1"], ["--stall", "1", "0 to 0.99"]),
-        (["cosim", "--engine", "spice"], ["--engine", "'spice'", "'verilator'"]),
+        (["cosim", "--engine", "spice"], ["--engine", "'spice'", "choose myhdl or verilator"]),
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
-        (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 or more"]),
+        (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 to 86400"]),
         (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
         (["calibrate", "--target", "fast"], ["--target", "'fast'", "speedup=FACTOR", "error=2.5e-4"]),
-        (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "5", "1000 or more"]),
+        (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "'5'", "1000 to 4294967295"]),
         (["cosim", "--policy", "radit", "--max-error", "1e-4"], ["--max-error", "0.0001", "--policy forecast"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
-        (["cosim", "--color"], ["--color", "--help"]),
-        (["cosi"], ["'cosi'", "'cosim'"]),
+        (["cosim", "--color"], ["--color", "(see radit cosim --help)"]),
+        (["cosi"], ["'cosi'", "'cosim'", "(see radit --help)"]),
+        (["demo", "--images", "9" * 5000], ["--images", "(5,000 characters)", "from 1 to 1000000"]),
+        (["export", "--array", "10000000000x1"], ["--array", "from 4 to 128"]),
+        (["export", "--array", "48x16"], ["--array", "'48x16'", "a power of two"]),
+        (["export", "--language", ""], ["--language", "''", "verilog or vhdl or both"]),
+        (["frontier", "--steps", "50,10000000"], ["--steps", "'50,10000000'", "from 1 to 1000", "such as 50,20"]),
+        (["ablate", "--reductions", "2,nan"], ["--reductions", "'2,nan'", "above 1, up to 6"]),
+        (["cosim", "--model", ""], ["--model", "''", "name of a model"]),
+        (["bench", "--model", " "], ["--model", "' '", "names of models"]),
+        (["cosim", "--policy", ""], ["--policy", "''", "dense, radit, forecast"]),
+        (["cosim", "--policy", "radit:large=1e16"], ["--policy", "large", "'1e16'", "from 0.001 to 4096"]),
+        (["cosim", "--policy", "radit:gain=1:gain=1"], ["--policy", "gain", "twice"]),
+        (["frontier", "--policies", "sketch:projections=1000000"], ["projections", "'1000000'", "1 to 1024"]),
+        (["train", "moving-digits", "--motion", "fastest=1e9"], ["--motion", "fastest", "'1e9'", "0 to 16"]),
+        (["train", "moving-digits", "--motion", "slowest=3"], ["--motion", "slowest 3.0 above fastest 1.0"]),
+        (["train", "moving-digits", "--motion", ""], ["--motion", "''", "slowest"]),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(arguments, words, capsys):
@@ -79,7 +94,7 @@ def test_no_arguments_show_the_help(capsys):
 
 def test_array():
     assert parse_array("16x32") == (16, 32)
-    for text in ("", "x", "16x", "16x16x16", "1.5x2", " 4x4", "4X4", "+4x4", "04x4"):
+    for text in ("", "x", "16x", "16x16x16", "1.5x2", " 4x4", "4X4", "+4x4", "04x4", "3x4", "4x256", "4x４"):
         with pytest.raises(UserError, match="--array"):
             parse_array(text)
 

@@ -8,7 +8,7 @@ decide per image, for both guidance contexts together: their code runs both in o
 from __future__ import annotations
 
 import hashlib
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar
@@ -16,10 +16,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.errors import UserError
 from radit.model.formats import ACT_FRAC
 from radit.model.integer.integer_dit import IntegerDiT
-from radit.model.settings_text import write_text, write_value
+from radit.model.ranges import RANGES, Range
+from radit.model.settings_text import write_text
+
+Limits = Mapping[str, tuple[float, float]]
+RELATIVE = (0.0, 1000.0)  # thresholds of relative changes: beyond it everything is reused
+STEPS = (1, RANGES["steps"].high)
+FEW_IMAGES = (1, 1024)  # of a calibration, whose dense runs are all kept in memory
 
 
 @dataclass(frozen=True)
@@ -74,24 +79,32 @@ class Method:
     Class attributes:
         name: as `parse_method` knows it.
         planned: decisions do not depend on the image, so that the host knows them before the run.
-        limits: the smallest and largest value of numbers that need more than to be 0 (whole ones: 1) or more.
+        limits: the smallest and largest value of numbers; others are 0 (whole ones: 1) or more, and finite.
     """
 
     name: ClassVar[str]
     planned: ClassVar[bool] = False
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    limits: ClassVar[Limits] = {}
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, str):
-                continue
-            low, high = self.limits.get(each.name, (1 if each.type == "int" else 0, math.inf))
-            if not all(
-                low <= part <= high and part < math.inf for part in (value if isinstance(value, tuple) else (value,))
-            ):
-                wanted = f"{low} or more" if high == math.inf else f"a value from {low} to {high}"
-                raise UserError(f"Policy {self.name} has {each.name} {write_value(value)}: give {wanted}.")
+        for name, limits in self.ranges().items():
+            value, field = getattr(self, name), f"Policy {self.name} has {name}, which"
+            if isinstance(value, tuple | list):
+                found = tuple(limits.check(field, part) for part in value)
+            else:
+                found = limits.check(field, value)
+            object.__setattr__(self, name, found)
+
+    @classmethod
+    def ranges(cls) -> dict[str, Range]:
+        """Return the ranges of all numbers, and of knots, by field."""
+        found = {}
+        for each in fields(cls):
+            kind = each.type if isinstance(each.type, str) else getattr(each.type, "__name__", "")
+            if kind in ("int", "float") or kind.startswith("tuple"):
+                limits = cls.limits.get(each.name, (1, 2**63 - 1) if kind == "int" else (0.0, sys.float_info.max))
+                found[each.name] = Range(*limits, whole=kind == "int")
+        return found
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         """Return the decisions of a new batch."""

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Method, Rule, Sight, keep, relative_change
+from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight, keep, relative_change
 from radit.model.integer.integer_dit import IntegerDiT
 
 LONGEST_SHARE = 0.1  # of the timesteps, from one computation to the next
@@ -28,6 +28,7 @@ class BlockL1(Method):
     """
 
     name: ClassVar[str] = "blockl1"
+    limits: ClassVar[Limits] = {"threshold": RELATIVE}
     threshold: float = 0.1
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

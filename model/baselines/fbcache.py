@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from radit.model.baselines.base import Method, Rule, Sight, keep, relative_change
+from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight, keep, relative_change
 from radit.model.integer.integer_dit import IntegerDiT
 
 SECOND_BLOCK = 2  # its first sub-block
@@ -26,6 +26,7 @@ class FirstBlockCache(Method):
     """
 
     name: ClassVar[str] = "fbcache"
+    limits: ClassVar[Limits] = {"threshold": RELATIVE}
     threshold: float = 0.1
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from radit.model.baselines.base import Method
+from radit.model.baselines.base import STEPS, Limits, Method
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class FewerSteps(Method):
 
     name: ClassVar[str] = "fewer-steps"
     planned: ClassVar[bool] = True
+    limits: ClassVar[Limits] = {"steps": STEPS}
     steps: int = 30
 
     def sampler_steps(self, base: int) -> int:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from radit.model.baselines.base import Method, Rule
+from radit.model.baselines.base import STEPS, Limits, Method, Rule
 from radit.model.integer.integer_dit import IntegerDiT
 
 
@@ -20,6 +20,7 @@ class Fora(Method):
 
     name: ClassVar[str] = "fora"
     planned: ClassVar[bool] = True
+    limits: ClassVar[Limits] = {"interval": STEPS}
     interval: int = 2
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

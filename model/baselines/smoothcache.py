@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Method, Rule
+from radit.model.baselines.base import FEW_IMAGES, RELATIVE, Limits, Method, Rule
 from radit.model.dit.sampler import make_noise
 from radit.model.integer.generate import Host
 from radit.model.integer.integer_dit import IntegerDiT
@@ -35,6 +35,7 @@ class SmoothCache(Method):
 
     name: ClassVar[str] = "smoothcache"
     planned: ClassVar[bool] = True
+    limits: ClassVar[Limits] = {"alpha": RELATIVE, "images": FEW_IMAGES}
     alpha: float = 0.18
     images: int = 8
 

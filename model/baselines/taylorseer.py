@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from radit.model.baselines.base import Method, Rule
+from radit.model.baselines.base import STEPS, Limits, Method, Rule
 from radit.model.baselines.fora import Every
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.policy.skip_policy import FACTOR_ONE
@@ -24,6 +24,7 @@ class TaylorSeer(Method):
 
     name: ClassVar[str] = "taylorseer"
     planned: ClassVar[bool] = True
+    limits: ClassVar[Limits] = {"interval": STEPS, "warm_up": STEPS}
     interval: int = 5
     warm_up: int = 3
 

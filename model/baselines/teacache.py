@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Method, Rule, Sight, relative_change
+from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight, relative_change
 from radit.model.integer.integer_dit import IntegerDiT
 
 
@@ -25,6 +25,7 @@ class TeaCache(Method):
     """
 
     name: ClassVar[str] = "teacache"
+    limits: ClassVar[Limits] = {"threshold": RELATIVE}
     threshold: float = 0.2
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

@@ -18,7 +18,7 @@ from radit.model.detectors.misses import Miss
 from radit.model.detectors.paths import Path
 from radit.model.detectors.signatures import L1, Codes, Levels, Pooled, Sketch
 from radit.model.detectors.static import Static
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.settings_text import read_settings, split_text
 
 PUBLISHED: tuple[type[Method], ...] = (FewerSteps, Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
@@ -36,5 +36,6 @@ def parse_method(text: str) -> Method:
     """
     name, settings = split_text(text)
     if name not in METHODS:
-        raise UserError(f"Policy is '{name}': choose {', '.join(METHODS)}.")
-    return METHODS[name](**read_settings(settings, METHODS[name], f"Policy {name}"))
+        raise UserError(f"Policy is {shown(name)}: choose {', '.join(METHODS)}.")
+    kind = METHODS[name]
+    return kind(**read_settings(settings, kind, f"Policy {name}", ranges=kind.ranges()))

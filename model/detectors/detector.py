@@ -7,19 +7,20 @@ leading sub-block and forecast are those of the policy, the decision is the DTSM
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Method, Rule, Sight, keep
+from radit.model.baselines.base import Limits, Method, Rule, Sight, keep
 from radit.model.errors import UserError
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.ops.dtsm import DtsmState, decide
 from radit.model.policy.skip_policy import FACTOR_ONE, FORECAST_DEFAULTS, Policy, Scope, forecast
 
+OF_POLICY = ("threshold", "gain", "reach", "schedule")  # fields
 DISTANCE_FRAC = 32  # fraction bits of a distance: decisions do not depend on the last bits of a sum
 
 
@@ -58,7 +59,13 @@ class Detector(Method):
         schedule: knots of the threshold over the timesteps, as in `Policy`.
     """
 
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"order": (1, 2)}
+    limits: ClassVar[Limits] = {
+        "order": (1, 2),
+        **{
+            name: (Policy.ranges[name].low, Policy.ranges[name].high)
+            for name in ("threshold", "gain", "reach", "schedule")
+        },
+    }
     sees_input: ClassVar[bool] = True
     threshold: float = FORECAST_DEFAULTS["threshold"]
     gain: float = FORECAST_DEFAULTS["gain"]
@@ -168,6 +175,7 @@ def tiled(act: Tensor, tokens: int, channels: int) -> Tensor:
     *_, height, width = act.shape
     if height % tokens or width % channels:
         raise UserError(
-            f"Tiles are {tokens} x {channels}: give divisors of the input's {height} tokens, {width} channels."
+            f"Policy pooled has tokens {tokens} and channels {channels}: give divisors of the {height} tokens and "
+            f"{width} channels that the model has."
         )
     return act.unflatten(-1, (-1, channels)).unflatten(-3, (-1, tokens)).mean((-3, -1))

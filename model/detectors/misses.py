@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Rule, Sight
+from radit.model.baselines.base import Limits, Rule, Sight
 from radit.model.detectors.detector import Cost, Detector, DetectorRule
 from radit.model.formats import INT8_BITS
 from radit.model.integer.integer_dit import IntegerDiT
@@ -26,6 +26,7 @@ class Miss(Detector):
     """
 
     name: ClassVar[str] = "miss"
+    limits: ClassVar[Limits] = {**Detector.limits, "power": (0.0, 8.0), "memory": (0.0, 1.0)}
     sees_input: ClassVar[bool] = False
     scope: Scope = Scope.TIMESTEP  # it looks at the branches
     power: float = 1.0

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Rule, Sight, keep
+from radit.model.baselines.base import Limits, Rule, Sight, keep
 from radit.model.detectors.detector import Cost, Detector, DetectorRule
 from radit.model.detectors.signatures import int8_input
 from radit.model.formats import ACT_BITS, INT8_BITS
@@ -24,6 +24,7 @@ class Path(Detector):
     """
 
     name: ClassVar[str] = "path"
+    limits: ClassVar[Limits] = {**Detector.limits, "share": (0.0, 1.0)}
     share: float = 1.0
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

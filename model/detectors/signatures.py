@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -11,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Sight
+from radit.model.baselines.base import Limits, Sight
 from radit.model.detectors.detector import Cost, SignatureDetector, tiled
 from radit.model.detectors.sensitivity import channel_weights
 from radit.model.formats import ACT_BITS, ACT_FRAC, CODE_BITS, INT8_BITS, INT8_MAX
@@ -24,6 +23,8 @@ SIGN = 1 << (CODE_BITS - 1)
 SUM_BITS, SUM_FRAC = 16, 10  # of a pooled value, in units of the input's root mean square
 SKETCH_BITS = 24
 SKETCH_SEED = 17
+SENSITIVITY = (0.0, 8.0)  # a power of effects that differ by orders of magnitude
+PROJECTIONS = (1, 1024)  # each keeps a sign for every value of an input, in memory
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ class Codes(SignatureDetector):
     """
 
     name: ClassVar[str] = "codes"
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {**SignatureDetector.limits, "bits": (2, CODE_BITS)}
+    limits: ClassVar[Limits] = {
+        **SignatureDetector.limits,
+        "bits": (2, CODE_BITS),
+        "sensitivity": SENSITIVITY,
+    }
     bits: int = CODE_BITS
     sensitivity: float = 0.0
 
@@ -76,6 +81,7 @@ class L1(SignatureDetector):
     """
 
     name: ClassVar[str] = "l1"
+    limits: ClassVar[Limits] = {**SignatureDetector.limits, "sensitivity": SENSITIVITY}
     sensitivity: float = 0.0
 
     def signature(self, sight: Sight, integer: IntegerDiT) -> Tensor:
@@ -94,6 +100,11 @@ class Pooled(SignatureDetector):
     """The mean distance of the input's means over tiles of `tokens` x `channels`, 16 bits each."""
 
     name: ClassVar[str] = "pooled"
+    limits: ClassVar[Limits] = {
+        **SignatureDetector.limits,
+        "tokens": (1, 4096),  # the most that a tile can have: the machine's
+        "channels": (1, 4096),
+    }
     tokens: int = 16
     channels: int = 1
 
@@ -115,6 +126,7 @@ class Sketch(SignatureDetector):
     """The mean distance of `projections` sums of the whole input, each with its own random signs."""
 
     name: ClassVar[str] = "sketch"
+    limits: ClassVar[Limits] = {**SignatureDetector.limits, "projections": PROJECTIONS}
     projections: int = 16
 
     def signature(self, sight: Sight, integer: IntegerDiT) -> Tensor:

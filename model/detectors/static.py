@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from radit.model.baselines.base import Rule, Sight
+from radit.model.baselines.base import FEW_IMAGES, Limits, Rule, Sight
 from radit.model.baselines.smoothcache import ByIdentity
 from radit.model.detectors.detector import Anchored, Cost, Detector
 from radit.model.detectors.rehearsal import dense_inputs, rehearsed
@@ -23,6 +23,7 @@ class Static(Detector):
 
     name: ClassVar[str] = "static"
     planned: ClassVar[bool] = True
+    limits: ClassVar[Limits] = {**Detector.limits, "images": FEW_IMAGES}
     images: int = 48
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

@@ -137,7 +137,7 @@ class DiTConfig(BaseModel):
             UserError: `count` is out of range.
         """
         if not 1 <= count <= self.depth:
-            raise UserError(f"Model field blocks is {count}: give 1 to {self.depth}, the blocks that the model has.")
+            raise UserError(f"--blocks is {count}: give 1 to {self.depth}, the blocks that the model has.")
         return self.model_copy(update={"depth": count})
 
     def macs(self, tokens: int | None = None, block: int = 0) -> tuple[int, int]:

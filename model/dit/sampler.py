@@ -26,6 +26,7 @@ from torch import Tensor
 
 from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
+from radit.model.ranges import RANGES
 
 DIFFUSION_STEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02
@@ -69,10 +70,9 @@ class DDIM:
     """
 
     def __init__(self, steps: int, first: int | None = None) -> None:
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= DIFFUSION_STEPS:
-            raise UserError(f"Sampler field steps is {steps!r}: choose an integer from 1 to {DIFFUSION_STEPS}.")
+        steps = RANGES["steps"].check("--steps", steps)
         if first is not None and not 1 <= first <= steps:
-            raise UserError(f"Sampler field timesteps is {first}: choose 1 to {steps}, the sampler's steps.")
+            raise UserError(f"--timesteps is {first}: give a whole number from 1 to {steps}, the sampler's steps.")
         last = DIFFUSION_STEPS - 1
         timesteps = [round(index * last / (steps - 1)) for index in reversed(range(steps))] if steps > 1 else [last]
         self.steps, self.timesteps = steps, timesteps[:first]

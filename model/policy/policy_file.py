@@ -18,9 +18,10 @@ from radit.model.integer.calibration import model_digest
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.policy.meter_model import Meter
 from radit.model.policy.skip_policy import Policy, parse_policy
+from radit.model.ranges import RANGES
 
 CACHE = Path("build") / "policies"  # of models without a checkpoint file
-FIRST_SEED = 1000  # of calibration images; evaluations use smaller ones
+FIRST_SEED = int(RANGES["calibration_seed"].low)  # of calibration images; evaluations use smaller ones
 
 
 class Achieved(BaseModel):

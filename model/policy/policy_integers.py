@@ -49,6 +49,8 @@ from radit.model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
 from radit.model.ops.meter import ERROR_MAX
 from radit.model.policy.skip_policy import FACTOR_ONE, Policy, Scope
 
+MOST_DOUBLINGS = 1000  # of the error meter's unit, which stays a double
+
 
 def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
     """Return the integers of a run of `integer`.
@@ -57,7 +59,10 @@ def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
         UserError: a limit of the error meter without its weights.
     """
     if policy.max_error is not None and not any(policy.error_weights):
-        raise UserError(f"Policy field max_error is {policy.max_error}: calibrate the model first, `radit calibrate`.")
+        raise UserError(
+            f"Policy {policy.name} has max_error {policy.max_error} and no error meter: run `radit calibrate` for the "
+            "model first, or leave max_error out."
+        )
     detect = policy.name != "dense"
     steps, subs = integer.act_scale.shape
     all_steps = integer.sampler_steps
@@ -74,7 +79,7 @@ def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
         slope_max=min(round(policy.reach * (1 << SLOPE_FRAC)), SLOPE_MAX),
         error_max=ERROR_MAX
         if policy.max_error is None
-        else min(int(policy.max_error * meter_unit(policy, integer)), ERROR_MAX),
+        else int(min(policy.max_error * meter_unit(policy, integer), ERROR_MAX)),
     )
     boundaries = code_boundaries(integer, policy.small, policy.large)
     thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
@@ -101,7 +106,7 @@ def meter_unit(policy: Policy, integer: IntegerDiT) -> float:
         return 1.0
     largest, codes = max(policy.error_weights), integer.config.tokens * integer.config.hidden_size
     room = min(codes * ((1 << ERROR_WEIGHT_BITS) - 1) / 2**ERROR_CUT, ERROR_MAX / integer.sampler_steps)
-    return 2.0 ** math.floor(math.log2(room / largest))
+    return 2.0 ** math.floor(min(math.log2(room / largest), MOST_DOUBLINGS))
 
 
 def _meter_weights(policy: Policy, integer: IntegerDiT) -> Tensor:
@@ -133,4 +138,4 @@ def code_boundaries(integer: IntegerDiT, small: float, large: float) -> Tensor:
     assert len(rules) == CODE_LEVELS
     real = integer.act_rms.unsqueeze(1) * torch.tensor(rules, dtype=torch.float64)
     whole = torch.floor(real / integer.act_scale.unsqueeze(2) * 2 ** (ACT_FRAC - CODE_CUT) + 0.5)
-    return whole.long().clamp(1, (1 << BOUNDARY_BITS) - 1)
+    return whole.clamp(1, (1 << BOUNDARY_BITS) - 1).long()

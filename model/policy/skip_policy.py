@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from radit.model.errors import UserError
-from radit.model.formats import FACTOR_BITS, SLOPE_FRAC, STREAK_BITS
-from radit.model.settings_text import read_settings, split_text, write_text
+from radit.model.errors import UserError, shown
+from radit.model.formats import COUNT_BITS, FACTOR_BITS, SLOPE_BITS, SLOPE_FRAC, STREAK_BITS, THRESHOLD_BITS
+from radit.model.ranges import RANGES, Range
+from radit.model.settings_text import MOST_KNOTS, read_settings, split_text, write_text
 
 if TYPE_CHECKING:  # torch comes with them
     from radit.model.integer.integer_dit import IntegerDiT
@@ -25,6 +25,12 @@ if TYPE_CHECKING:  # torch comes with them
 
 Curve = Literal["linear", "cosine"]
 FACTOR_ONE = 1 << (FACTOR_BITS - 1)
+FACTOR = Range(0, 2.0 - 1.0 / FACTOR_ONE, whole=False)  # Q1.7
+# Takes the smallest threshold, one of Q0.16, beyond the largest; a larger one makes no difference.
+SCHEDULE = Range(0, 1 << THRESHOLD_BITS, whole=False)
+# Times the root mean square: no value of an input of so many codes lies farther out, nor below a code's finest step.
+CODED = Range(0.001, 1 << (COUNT_BITS // 2), whole=False)
+WEIGHT = Range(0, 1e6, whole=False)  # squared error per share of changed codes
 
 
 class Scope(StrEnum):
@@ -50,12 +56,14 @@ class Policy:
         name: "dense", "radit" or "forecast".
         threshold: share of changed codes below which a sub-block is reused, before the schedule.
         schedule: "linear", "cosine", or a tuple of knots.
-        start, end: factors of the threshold at the first and the last timestep (not with knots).
+        start, end: factors of the threshold at the first and the last timestep (not with knots); they and knots:
+            0 .. 2**16, which takes the smallest threshold to the largest.
         streak_step: loss of threshold per reuse in a row, 0 .. 1.
         tight, loose: factors of the threshold while the input moves faster, or not faster, than its average; 0 .. 1.99.
         max_streak: longest run of reuses, 0 .. 63.
-        first_dense, last_dense: timesteps at the start and at the end that compute everything.
-        small, large: range limits r1 and r2 of the encoding rules.
+        first_dense, last_dense: timesteps at the start (1 .. 1000) and at the end (0 .. 1000) that compute everything.
+        small, large: range limits r1 and r2 of the encoding rules, in units of the input's root mean square, 0.001 ..
+            4096. Boundaries beyond int8 stay at its end: 127 7/8 steps are the most that the header holds.
         gain: of the forecast's slope, 0 .. 1.99; 0 reuses the cached branch as it is.
         reach: largest coefficient of the slope, 1/256 .. 8: how many gaps of the last two computed branches a forecast
             may go beyond the latest.
@@ -85,36 +93,44 @@ class Policy:
     error_weights: tuple[float, ...] = ()
     max_error: float | None = None
 
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "threshold": Range(0, 1, whole=False),
+        "schedule": SCHEDULE,
+        "start": SCHEDULE,
+        "end": SCHEDULE,
+        "streak_step": Range(0, 1.0 - 2.0**-FACTOR_BITS, whole=False),
+        "tight": FACTOR,
+        "loose": FACTOR,
+        "max_streak": Range(0, (1 << STREAK_BITS) - 1),
+        "first_dense": Range(1, RANGES["steps"].high),
+        "last_dense": Range(0, RANGES["steps"].high),
+        "small": CODED,
+        "large": CODED,
+        "gain": FACTOR,
+        "reach": Range(2.0**-SLOPE_FRAC, 1 << (SLOPE_BITS - SLOPE_FRAC), whole=False),
+        "error_weights": WEIGHT,
+        "max_error": Range(0, RANGES["max_error"].high, whole=False),
+    }
+
     def __post_init__(self) -> None:
-        limits = {
-            "threshold": (0.0, 1.0),
-            "streak_step": (0.0, 1.0 - 2.0**-FACTOR_BITS),
-            "tight": (0.0, 2.0 - 1.0 / FACTOR_ONE),
-            "loose": (0.0, 2.0 - 1.0 / FACTOR_ONE),
-            "gain": (0.0, 2.0 - 1.0 / FACTOR_ONE),
-            "max_streak": (0, (1 << STREAK_BITS) - 1),
-            "first_dense": (1, math.inf),
-            "last_dense": (0, math.inf),
-            "reach": (2.0**-SLOPE_FRAC, 8.0),
-            "start": (0.0, math.inf),
-            "end": (0.0, math.inf),
-        }
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise UserError(f"Policy field {name} is {getattr(self, name)}: give it a value from {low} to {high}.")
-        if self.max_error is not None and not self.max_error >= 0.0:
-            raise UserError(f"Policy field max_error is {self.max_error}: give 0 or more.")
-        if not all(0.0 <= weight < math.inf for weight in self.error_weights):
-            raise UserError(f"Policy field error_weights is {self.error_weights}: give errors of 0 or more.")
-        if self.scope not in tuple(Scope):
-            raise UserError(f"Policy field scope is {self.scope!r}: use one of {', '.join(Scope)}.")
-        object.__setattr__(self, "scope", Scope(self.scope))
-        if not 0.0 < self.small < self.large:
-            raise UserError(f"Policy fields small and large are {self.small} and {self.large}: give 0 < small < large.")
-        if isinstance(self.schedule, tuple) and not all(0.0 <= knot < math.inf for knot in self.schedule):
-            raise UserError(f"Policy schedule has the knots {self.schedule}: give factors of 0 or more.")
         if isinstance(self.schedule, str) and self.schedule not in get_args(Curve):
-            raise UserError(f"Policy schedule is {self.schedule!r}: use {', '.join(get_args(Curve))} or knots.")
+            raise UserError(f"Policy schedule is {shown(self.schedule)}: use {', '.join(get_args(Curve))} or knots.")
+        if self.scope not in tuple(Scope):
+            raise UserError(f"Policy field scope is {shown(self.scope)}: use one of {', '.join(Scope)}.")
+        for name, limits in self.ranges.items():
+            value, field = getattr(self, name), f"Policy field {name}"
+            if isinstance(value, tuple | list):
+                if len(value) > MOST_KNOTS or (not value and name == "schedule"):
+                    raise UserError(f"{field} has {len(value)} knots: give 1 to {MOST_KNOTS}.")
+                value = tuple(limits.check(f"{field}, a knot of it,", knot) for knot in value)
+            elif (name, value) != ("max_error", None) and not (name == "schedule" and isinstance(value, str)):
+                value = limits.check(field, value)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "scope", Scope(self.scope))
+        if not self.small < self.large:
+            raise UserError(
+                f"Policy fields small and large are {self.small} and {self.large}: give a smaller one for small."
+            )
 
     @property
     def text(self) -> str:
@@ -233,20 +249,21 @@ def kind_of(name: str) -> PolicyKind:
     return POLICIES.get(name) or PolicyKind(Policy, name)
 
 
-def parse_policy(text: str, ours: Policy | None = None) -> Policy:
+def parse_policy(text: str, ours: Policy | None = None, option: str = "--policy") -> Policy:
     """Return the policy of a text such as "dense" or "radit:threshold=0.3:first_dense=1:schedule=1.2/0.9/0.6".
 
     Args:
         text: a name, and settings that replace the policy's own.
         ours: what the policy of its name is without settings; by default that policy's defaults.
+        option: where the text was given, for the sentence.
 
     Raises:
         UserError: the name or a field is unknown, or a value does not fit its field.
     """
     name, settings = split_text(text)
     if name not in POLICIES:
-        raise UserError(f"--policy is '{name}': choose {', '.join(POLICIES)}.")
+        raise UserError(f"{option} is {shown(name)}: choose {', '.join(POLICIES)}.")
     if name == "dense" and settings:
-        raise UserError(f"--policy is '{text}': dense computes everything and has no settings, write 'dense'.")
-    values = read_settings(settings, Policy, "--policy", RADIT_DEFAULTS)
+        raise UserError(f"{option} is {shown(text)}: dense computes everything and has no settings, write 'dense'.")
+    values = read_settings(settings, Policy, option, RADIT_DEFAULTS, Policy.ranges)
     return replace(ours, **values) if ours is not None and ours.name == name else POLICIES[name].make(**values)

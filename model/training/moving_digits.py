@@ -9,12 +9,15 @@ covers the other where both have ink.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
+from radit.model.ranges import Range
 from radit.model.settings_text import read_settings
 from radit.model.training.digits import Digits
 
@@ -41,14 +44,21 @@ class Motion:
     bounce: bool = True
     digits: int = 1
 
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "slowest": Range(0, CANVAS, whole=False),  # across the canvas from one frame to the next
+        "fastest": Range(0, CANVAS, whole=False),
+        "digits": Range(1, 2),
+    }
+
     def __post_init__(self) -> None:
-        if not 0.0 <= self.slowest <= self.fastest < float("inf"):
+        for name, limits in self.ranges.items():
+            object.__setattr__(self, name, limits.check(f"--motion setting {name}", getattr(self, name)))
+        if not isinstance(self.bounce, bool):
+            raise UserError(f"--motion setting bounce is {shown(self.bounce)}: give True or False.")
+        if self.slowest > self.fastest:
             raise UserError(
-                f"Motion fields slowest and fastest are {self.slowest} and {self.fastest}: "
-                "give two finite speeds in pixels per frame, the lower one first."
+                f"--motion has slowest {self.slowest} above fastest {self.fastest}: give the lower speed as slowest."
             )
-        if self.digits not in (1, 2):
-            raise UserError(f"Motion field digits is {self.digits}: give 1 or 2.")
 
 
 def parse_motion(text: str) -> Motion:
@@ -57,7 +67,7 @@ def parse_motion(text: str) -> Motion:
     Raises:
         UserError: a field is unknown, or a value does not fit its field.
     """
-    return Motion(**read_settings(text.split(":"), Motion, "--motion"))
+    return Motion(**read_settings(text.split(":"), Motion, "--motion", ranges=Motion.ranges))
 
 
 @dataclass(frozen=True)

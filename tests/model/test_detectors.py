@@ -116,7 +116,7 @@ def test_pooled(made_up):
 def test_tiles():
     values = torch.arange(8.0).reshape(4, 2)
     assert tiled(values, 2, 2).tolist() == [[1.5], [5.5]] and tiled(values, 4, 1).tolist() == [[3.0, 4.0]]
-    with pytest.raises(UserError, match="Tiles are 3 x 1: give divisors of the input.s 4 tokens, 2"):
+    with pytest.raises(UserError, match="tokens 3 and channels 1: give divisors of the 4 tokens and 2 channels"):
         tiled(values, 3, 1)
 
 
@@ -323,12 +323,12 @@ def test_texts():
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("codes:bits=5", "bits 5: give a value from 2 to 4"),
-        ("codes:order=3", "order 3: give a value from 1 to 2"),
+        ("codes:bits=5", "bits is '5': give a whole number from 2 to 4"),
+        ("codes:order=3", "order is '3': give a whole number from 1 to 2"),
         ("codes:schedule=1/x", "schedule is '1/x': give knots such as"),
-        ("codes:schedule=1/-1", "schedule 1.0/-1.0: give 0 or more"),
+        ("codes:schedule=1/-1", "schedule is '1/-1': give knots .* each a number from 0 to 65536"),
         ("codes:shared=yes", "shared is 'yes': give True or False"),
-        ("l1:threshold=2", "threshold is 2.0: give it a value from 0.0 to 1.0"),
+        ("l1:threshold=2", "threshold is '2': give a number from 0 to 1"),
     ],
 )
 def test_bad_texts(text, words):

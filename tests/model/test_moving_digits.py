@@ -100,10 +100,10 @@ def test_the_front_digit_names_the_clip_and_covers_the_other() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"slowest": 2.0, "fastest": 1.0}, "slowest and fastest are 2.0 and 1.0"),
-        ({"slowest": -1.0}, "slowest and fastest are -1.0"),
-        ({"fastest": float("nan")}, "are 0.25 and nan"),
-        ({"digits": 3}, "Motion field digits is 3: give 1 or 2"),
+        ({"slowest": 2.0, "fastest": 1.0}, "slowest 2.0 above fastest 1.0"),
+        ({"slowest": -1.0}, "slowest is -1.0: give a number from 0 to 16"),
+        ({"fastest": float("nan")}, "fastest is nan: give a number from 0 to 16"),
+        ({"digits": 3}, "digits is 3: give a whole number from 1 to 2"),
     ],
 )
 def test_bad_motion_is_named(settings: dict[str, float], words: str) -> None:
@@ -124,7 +124,7 @@ def test_motion_is_read_from_a_text() -> None:
         ("fastest=far", "--motion setting fastest is 'far': give a number"),
         ("digits=1.5", "--motion setting digits is '1.5': give a whole number"),
         ("bounce=no", "--motion setting bounce is 'no': give True or False"),
-        ("slowest=3", "slowest and fastest are 3.0 and 1.0"),
+        ("slowest=3", "slowest 3.0 above fastest 1.0: give the lower speed"),
     ],
 )
 def test_bad_motion_texts_are_named(text: str, words: str) -> None:

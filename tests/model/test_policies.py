@@ -217,8 +217,8 @@ def test_texts_and_hashes():
         ("deltadit", "'deltadit': choose fewer-steps"),
         ("fora:n=3", "'n=3': give one of interval"),
         ("fora:interval=2.5", "'2.5': give a whole number"),
-        ("fora:interval=0", "interval 0: give 1 or more"),
-        ("teacache:threshold=-1", "threshold -1.0: give 0 or more"),
+        ("fora:interval=0", "interval is '0': give a whole number from 1 to 1000"),
+        ("teacache:threshold=-1", "threshold is '-1': give a number from 0 to 1000"),
     ],
 )
 def test_bad_texts(text, words):

@@ -59,7 +59,7 @@ def test_every_step_count_is_possible() -> None:
 
 @pytest.mark.parametrize("steps", [0, -1, 1001, 2.5, True, "50"])
 def test_a_bad_step_count_is_named(steps: object) -> None:
-    with pytest.raises(UserError, match="field steps is .*: choose an integer from 1 to 1000"):
+    with pytest.raises(UserError, match="^--steps is .*: give a whole number from 1 to 1000"):
         DDIM(steps)  # type: ignore[arg-type]
 
 

@@ -118,12 +118,12 @@ def test_a_named_model_needs_neither_weights_nor_torch(tmp_path):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--array", "48x48"], ["array rows is 48", "power of two"]),
+        (["--array", "48x48"], ["--array is '48x48'", "power of two"]),
         (["--model", "none"], ["Model none is unknown", "dit-xl-2"]),
         (["--skip-rate", "1.01"], ["--skip-rate", "1.01", "0 to 1"]),
         (["--skip-rate", "0.5", "--trace", "here"], ["--skip-rate and --trace", "give one"]),
         (["--trace", "nowhere"], ["nowhere/arrays.npz", "cannot be read"]),
-        (["--bandwidth", "0"], ["--bandwidth", "0.01 or more"]),
+        (["--bandwidth", "0"], ["--bandwidth", "0.01 to 1048575, or inf"]),
         (["--clock-mhz", "0"], ["--clock-mhz", "0.001 to 100000"]),
     ],
 )
