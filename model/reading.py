@@ -248,6 +248,11 @@ def one_line(value: object, most: int = MOST_SHOWN) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
+def path_text(path: Path) -> str:
+    """Return a path as text for a sentence."""
+    return one_line(path, MOST_SHOWN_PATH)
+
+
 def _repr(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**MOST_DIGITS:
         return f"an integer of more than {MOST_DIGITS} digits"
@@ -257,7 +262,7 @@ def _repr(value: object) -> str:
 @contextmanager
 def _told(path: Path, noun: str, remedy: str, failed: str) -> Iterator[None]:
     """Turn whatever a library raises on a file into the sentence."""
-    where = f"{noun} {one_line(path, MOST_SHOWN_PATH)}"
+    where = f"{noun} {path_text(path)}"
     try:
         yield
     except UserError:

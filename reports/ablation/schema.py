@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 
+from pydantic import model_validator
+
+from radit.model.reading import one_line
 from radit.reports.common.schema_parts import Amount, Count, Part
-from radit.reports.frontier.schema import Error, FrontierPoint
+from radit.reports.frontier.schema import FrontierPoint
 
 MIN_ACROSS = 0.05  # of the logarithms: points nearer to each other make no line
 
@@ -32,14 +35,14 @@ class AblationPoint(FrontierPoint):
     label: str
     wanted: Amount
     threshold: Amount
-    error: Error = 0.0
+    error: Amount = 0.0
     ratio: Amount = 1.0
-    ratio_spread: Error = 0.0
-    stored_bits: Error
-    operations: Error
-    bit_operations: Error
-    detection_bytes: Error
-    branch_bytes: Error
+    ratio_spread: Amount = 0.0
+    stored_bits: Amount
+    operations: Amount
+    bit_operations: Amount
+    detection_bytes: Amount
+    branch_bytes: Amount
 
 
 class Ablations(Part):
@@ -60,6 +63,16 @@ class Ablations(Part):
     tuning_seed: Count
     rules: list[str]
     points: list[AblationPoint]
+
+    @model_validator(mode="after")
+    def _check_reductions(self) -> Ablations:
+        """Every variant has a point at each reduction: they make a table."""
+        wanted = sorted({point.wanted for point in self.points})
+        for name in {(point.group, point.label) for point in self.points}:
+            found = sorted(point.wanted for point in self.points if (point.group, point.label) == name)
+            if found != wanted:
+                raise ValueError(f"field points has variant {one_line(name)} at {found}, not once at each of {wanted}")
+        return self
 
 
 def error_at(points: list[AblationPoint], point: AblationPoint) -> float:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-from pydantic import Field
+from pydantic import model_validator
 
 from radit.model.files import read_model, write_json
+from radit.model.reading import one_line
 from radit.reports.area.parts import PARTS, Group
-from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
+from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Positive, Share
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 FILE = "area.json"
 BASIS = {"arrays": "synthesized", "check": "synthesized", "costs": "modelled"}
 
@@ -51,6 +52,14 @@ class ArrayArea(Part):
     array: Array
     parts: dict[str, PartArea]
 
+    @model_validator(mode="after")
+    def _check_parts(self) -> ArrayArea:
+        for name in sorted(self.parts.keys() ^ PARTS.keys()):
+            raise ValueError(f"parts.{one_line(name)} is {'missing' if name in PARTS else 'unknown'}")
+        if not self.machine.cells or not self.machine.gates:
+            raise ValueError("parts have no cells or no area")
+        return self
+
     def logic(self, *groups: Group) -> Logic:
         """Sum of the parts of some groups, of all without any named."""
         kept = (area.logic for name, area in self.parts.items() if not groups or PARTS[name].group in groups)
@@ -77,6 +86,12 @@ class Composition(Part):
     whole: Logic
     pieces: Logic
 
+    @model_validator(mode="after")
+    def _check_size(self) -> Composition:
+        if not self.whole.cells or not self.whole.gates:
+            raise ValueError("the whole has no cells or no area")
+        return self
+
     @property
     def difference(self) -> tuple[float, float]:
         """Of the sum from the whole, relative: cells, area."""
@@ -98,9 +113,9 @@ class DetectionCost(Part):
     policy: str
     decisions: str
     skip_rate: Share
-    cycles: Amount
+    cycles: Positive
     cycles_told: Amount
-    energy_uj: Amount
+    energy_uj: Positive
     energy_told_uj: Amount
 
     @property
@@ -121,13 +136,13 @@ class Area(Part):
         check: None: not made.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     basis: dict[str, str] = BASIS
     model: str
     yosys: str
     library: str
     library_hash: str
-    gate_area: Annotated[float, Field(gt=0)]
+    gate_area: Positive
     arrays: list[ArrayArea]
     check: Composition | None
     memory: ExternalMemory

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from radit.model.reading import one_line
+
 WIDTH = 120  # characters of a line
 
 
@@ -23,7 +25,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
+    return "|" + "".join(f" {_cell(cell)} |" if cell else " |" for cell in cells)
+
+
+def _cell(text: str) -> str:
+    """A text that ends neither its cell nor its row."""
+    return (text if text.isprintable() else one_line(text, len(text))).replace("|", "\\|")
 
 
 def power_text(value: float) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+from radit.model.schema import Amount, Count, Number, Part, Positive, Share
+
+ROUNDING = 1e-9  # of sums and ratios that are computed again, relative
+MOST_SIDE = 1024  # of an array, cells
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+def alike(one: float, other: float, tolerance: float = ROUNDING) -> bool:
+    """Whether two numbers are the same but for rounding."""
+    return abs(one - other) <= tolerance * max(abs(one), abs(other))
 
 
 class ExternalMemory(Part):
@@ -20,7 +22,7 @@ class ExternalMemory(Part):
     pause per cycle and port."""
 
     latency: Count
-    bandwidth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    bandwidth: Positive | None
     stall: Share
 
 
@@ -31,9 +33,19 @@ class Bounds(Part):
     nominal: Amount
     high: Amount
 
+    @model_validator(mode="after")
+    def _check_order(self) -> Bounds:
+        ordered = (self.low, self.nominal, self.high)
+        if any(low > high and not alike(low, high) for low, high in zip(ordered, ordered[1:], strict=False)):
+            raise ValueError(f"low {self.low:g}, nominal {self.nominal:g}, high {self.high:g} do not ascend")
+        return self
+
 
 class Array(Part):
     """MAC array, in cells."""
 
-    rows: int
-    cols: int
+    rows: Annotated[int, Field(ge=1, le=MOST_SIDE)]
+    cols: Annotated[int, Field(ge=1, le=MOST_SIDE)]
+
+
+__all__ = ["Amount", "Array", "Bounds", "Count", "ExternalMemory", "Number", "Part", "Positive", "Share", "alike"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from radit.accel.config import BuildConfig
 from radit.accel.dims import Dims
 from radit.model.integer.decision_record import DecisionRecord
-from radit.reports.common.schema_parts import Amount, Part, Share
+from radit.reports.common.schema_parts import Part, Positive, Share
 from radit.reports.cost.counts import expected_counts, model_macs
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cost.traffic import STREAMS, external_bytes
@@ -46,18 +48,20 @@ class Roofline(Part):
         bytes_per_peak_cycle: bytes moved per cycle of an array that is never idle: the bandwidth below which the
             memory is the limit.
         macs_per_byte: MACs of the model per byte moved (arithmetic intensity).
-        bandwidth, utilization: the cycle model's MAC utilization at other bandwidths, bytes per cycle.
+        bandwidth, utilization: the cycle model's MAC utilization at other bandwidths, bytes per cycle, ascending.
     """
 
-    bytes_per_peak_cycle: Amount
-    macs_per_byte: Amount
-    bandwidth: list[Amount]
+    bytes_per_peak_cycle: Positive
+    macs_per_byte: Positive
+    bandwidth: Annotated[list[Positive], Field(min_length=2, max_length=1000)]
     utilization: list[Share]
 
     @model_validator(mode="after")
     def _check_points(self) -> Roofline:
         if len(self.bandwidth) != len(self.utilization):
             raise ValueError(f"{len(self.bandwidth)} bandwidths have {len(self.utilization)} utilizations")
+        if any(low >= high for low, high in pairwise(self.bandwidth)):
+            raise ValueError("bandwidths do not ascend")
         return self
 
 

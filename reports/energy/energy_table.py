@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from radit.model.errors import UserError
-from radit.model.files import misfit
+from radit.model.reading import misfit, one_line, path_text, read_toml
 
+REMEDY = "give an existing .toml file, and correct that place"
 DEFAULT_TABLE = Path(__file__).parents[1] / "tables" / "default.toml"
 PRIMITIVES = ("mac_int8", "mac_held", "mac_idle_clock", "multiply_bit2", "add_bit", "register_bit", "external_bit")
 ACTIONS = (
@@ -26,7 +27,11 @@ ACTIONS = (
 ).split()
 RATIOS = ("host_overhead", "sram_write")
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LEAST, MOST = 1e-9, 1e9  # of every value: products of four, times a counter, are numbers
+STEEPEST = 4.0  # exponent of an SRAM's energy over its capacity, or its width
+MOST_POINTS = 1000
+
+Positive = Annotated[float, Field(ge=LEAST, le=MOST)]
 
 
 def _tagged(source: str) -> str:
@@ -37,6 +42,15 @@ def _tagged(source: str) -> str:
 
 Source = Annotated[str, StringConstraints(min_length=8), AfterValidator(_tagged)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("write it on one line, without control characters")
+    return name
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
 @dataclass(frozen=True)
@@ -122,12 +136,20 @@ class SramPoint(Primitive):
 class Sram(_Entry):
     """On-chip memories: points and how to interpolate between them."""
 
-    width_exponent: Positive
+    width_exponent: Annotated[float, Field(ge=0, le=STEEPEST)]
     min_capacity_kib: Positive
     min_width_bits: Positive
     max_width_bits: Positive
     source: Source
-    point: Annotated[list[SramPoint], Field(min_length=2)]
+    point: Annotated[list[SramPoint], Field(min_length=2, max_length=MOST_POINTS)]
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Sram:
+        if self.min_width_bits > self.max_width_bits:
+            raise ValueError(
+                f"min_width_bits {self.min_width_bits:g} is above max_width_bits {self.max_width_bits:g}: exchange them"
+            )
+        return self
 
 
 class ReuseSram(_Entry):
@@ -136,13 +158,13 @@ class ReuseSram(_Entry):
     unit: Literal["KiB"]
     per: Text
     source: Source
-    capacity: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    capacity: Annotated[float, Field(ge=0, le=MOST)]
 
 
 class EnergyTable(_Entry):
     """A whole table; ``load_table`` reads one. Energies are in pJ at ``node_nm``."""
 
-    name: Text
+    name: Name
     node_nm: Positive
     scaling: dict[str, Scaling]
     primitive: dict[str, Primitive]
@@ -156,14 +178,26 @@ class EnergyTable(_Entry):
         for section, wanted in (("primitive", PRIMITIVES), ("action", ACTIONS), ("ratio", RATIOS)):
             for name in sorted(getattr(self, section).keys() ^ set(wanted)):
                 verb = "is unknown: remove it" if name not in wanted else "is missing: add it"
-                raise ValueError(f"entry {section}.{name} {verb} (reports/tables/default.toml shows all entries)")
+                place = f"{section}.{one_line(name)}"
+                raise ValueError(f"entry {place} {verb} (reports/tables/default.toml shows all entries)")
         for name, action in self.action.items():
-            for term in action.terms.keys() - self.primitive.keys():
-                raise ValueError(f"entry action.{name} field terms names {term}: use one of {', '.join(PRIMITIVES)}")
+            for term in sorted(action.terms.keys() - self.primitive.keys()):
+                raise ValueError(
+                    f"entry action.{name} field terms names {one_line(term)}: use one of {', '.join(PRIMITIVES)}"
+                )
+        for name in self.scaling:
+            if not re.fullmatch(r"\d{1,5}(\.\d{1,5})?", name) or name != f"{float(name):g}":
+                raise ValueError(f"entry scaling.{one_line(name)} is named after no node: write its nm, such as 40")
         nodes = [(f"primitive.{name}", entry) for name, entry in self.primitive.items()]
         for where, entry in nodes + [(f"sram.point.{i}", point) for i, point in enumerate(self.sram.point)]:
             if f"{entry.node_nm:g}" not in self.scaling:
                 raise ValueError(f"entry {where} field node_nm is {entry.node_nm:g}: add a scaling entry for that node")
+        for (low, below), (high, above) in pairwise(self._curve):
+            if not low < high or abs(math.log(above.nominal / below.nominal)) > STEEPEST * (high - low):
+                raise ValueError(
+                    f"entry sram.point has {math.exp(low):g} and {math.exp(high):g} KiB at {below.nominal:g} and "
+                    f"{above.nominal:g} pJ per bit: give one point of each capacity, no steeper than power {STEEPEST:g}"
+                )
         return self
 
     def _scaled(self, entry: Primitive) -> Range:
@@ -252,14 +286,19 @@ def load_table(path: Path = DEFAULT_TABLE) -> EnergyTable:
     Raises:
         UserError: the file is missing or not TOML, or an entry is incomplete, unknown or inconsistent.
     """
-    content = _read(path)
+    content = read_toml(path, "energy table", REMEDY)
     base = content.pop("base", None)
     if base not in (None, DEFAULT_TABLE.stem):
-        raise UserError(f"energy table {path} field base is {base!r}: give {DEFAULT_TABLE.stem!r}, or leave it out.")
+        shown = repr(one_line(base)) if isinstance(base, str) else one_line(base)
+        raise UserError(
+            f"energy table {path_text(path)} field base is {shown}: give {DEFAULT_TABLE.stem!r}, or leave it out."
+        )
+    if base is not None:
+        content = _laid_over(read_toml(DEFAULT_TABLE, "energy table", REMEDY), content)
     try:
-        return EnergyTable.model_validate(content if base is None else _laid_over(_read(DEFAULT_TABLE), content))
+        return EnergyTable.model_validate(content, strict=True)
     except ValidationError as error:
-        raise UserError(f"energy table {path}: {misfit(error)}.") from None
+        raise UserError(f"energy table {path_text(path)}: {misfit(error)}.") from None
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -269,16 +308,3 @@ def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         is_table = isinstance(value, dict) and isinstance(below.get(name), dict)
         merged[name] = _laid_over(below[name], value) if is_table else value
     return merged
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What a file holds, unchecked."""
-    try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise UserError(
-            f"energy table {path} cannot be read ({error.strerror}); give an existing .toml file."
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"energy table {path} is not valid TOML ({error}); correct that place.") from None

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import math
 from itertools import groupby, pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from radit.reports.common.schema_parts import Amount, Count, Part, Share
+from radit.reports.common.schema_parts import Amount, Count, Number, Part, Positive, Share
 
 BUDGETS = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
 OURS, FEWER = "forecast", "fewer-steps"
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class FrontierPoint(Part):
@@ -35,16 +31,16 @@ class FrontierPoint(Part):
     policy: str
     settings: str
     base_steps: Count
-    cycle_reduction: Amount
-    mac_reduction: Amount
-    energy_reduction: Amount
-    external_bytes_reduction: Amount
-    fd: Finite
+    cycle_reduction: Positive
+    mac_reduction: Positive
+    energy_reduction: Positive
+    external_bytes_reduction: Positive
+    fd: Number
     accuracy: Share
-    mse: Error
-    psnr: Finite | None
-    ssim: Finite
-    worst5_mse: Error
+    mse: Amount
+    psnr: Number | None
+    ssim: Number
+    worst5_mse: Amount
     saturations: Count
     cycles_are: Literal["modelled", "measured"] = "modelled"
 
@@ -60,8 +56,8 @@ class Winner(Part):
 
     budget: Amount
     policy: str
-    mse: Error
-    forecast_mse: Error | None
+    mse: Amount
+    forecast_mse: Amount | None
     fewer_steps_over_forecast: Amount | None
 
 
@@ -81,7 +77,7 @@ class Frontier(Part):
     seed: Count
     reference_steps: Count
     fd_noise: Amount | None
-    mse_30_of_50: Error | None
+    mse_30_of_50: Amount | None
     rules: list[str]
     points: list[FrontierPoint]
     winners: list[Winner]

@@ -10,6 +10,8 @@ from radit.accel.dims import Dims
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.run.arrays import ARRAYS_FILE, load_decisions
+from radit.reports.run.consistency import check_decisions
+from radit.reports.run.summary import SUMMARY_FILE, load_summary
 
 GOLDEN = (5**0.5 - 1) / 2
 ROUNDING = 1e-9  # of sums that are whole numbers
@@ -37,9 +39,12 @@ def recorded(folder: Path, dims: Dims, steps: int, policy: str = "radit") -> Dec
     Those of ``policy``, or of the other skipping policy where only that was run.
 
     Raises:
-        UserError: there is no record, or it is of another model, number of timesteps or contexts.
+        UserError: there is no record, or it is of another model, number of timesteps or contexts, or of another run
+            than the summary beside it.
     """
     record = load_decisions(folder / ARRAYS_FILE, policy)
+    if (folder / SUMMARY_FILE).exists():
+        check_decisions(load_summary(folder / SUMMARY_FILE), {policy: record}, folder / ARRAYS_FILE)
     found, wanted = record.computed.shape[1:], (steps, dims.sub_blocks, dims.contexts)
     if found != wanted:
         raise UserError(

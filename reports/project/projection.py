@@ -9,7 +9,7 @@ from radit.model.files import write_json
 from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Share
 from radit.reports.run.schema import Costs, Ratios
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 FILE = "project.json"
 
 
@@ -36,7 +36,7 @@ class Projection(Part):
         ratios: dense over skipping.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     basis: Literal["modelled"] = "modelled"
     model: str
     frames: Count = 1

@@ -6,13 +6,11 @@ They come from several commands and are kept by hand; a test predicts the modell
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from radit.model.files import read_model
 from radit.reports.common.markdown import paragraph, table
-from radit.reports.common.schema_parts import Amount, Array, Bounds, ExternalMemory, Part, Share
+from radit.reports.common.schema_parts import Amount, Array, Bounds, ExternalMemory, Number, Part, Positive, Share
 
 Basis = Literal["measured", "modelled"]
 
@@ -25,7 +23,7 @@ class Figure(Part):
     """A number with its unit (empty: a count or a ratio), where it comes from, and the command that shows it."""
 
     what: str
-    value: float | Quantity
+    value: Number | Quantity
     unit: str = ""
     basis: Basis
     command: str
@@ -49,7 +47,7 @@ class SkippingPoint(Part):
             forecast.
     """
 
-    bandwidth: Annotated[float, Field(gt=0)] | None
+    bandwidth: Positive | None
     pass_share: Share
     cycles_cached: Amount
     cycles_forecast: Amount
@@ -89,11 +87,12 @@ def load_full_size(path: Path) -> FullSize:
 def full_size_tables(found: FullSize) -> str:
     """Figures by command, and what skipping costs at three bandwidths."""
     f, s = found, found.skipping
+    limit = "no limit" if f.memory.bandwidth is None else f"{f.memory.bandwidth:g} bytes per cycle"
     commands = list(dict.fromkeys(figure.command for figure in f.figures))
     parts = [
         paragraph(
             f"`{f.model}`, all blocks, both contexts of guidance, seeded weights; {f.array.rows}x{f.array.cols} array, "
-            f"memory of {f.memory.bandwidth:g} bytes per cycle at a latency of {f.memory.latency} cycles. Simulated on "
+            f"memory of {limit} at a latency of {f.memory.latency} cycles. Simulated on "
             f"{f.machine}; energy by the table `{f.energy_table}`."
         )
     ]

@@ -26,7 +26,7 @@ from radit.reports.results.run_tables import run_tables
 from radit.reports.run.readme_table import updated
 from radit.reports.run.summary import load_summary
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]  # through the link in radit/
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGE, STORED = "results.md", "results"  # in the documents' folder

@@ -20,6 +20,7 @@ from radit.model.files import write_file
 from radit.model.policy.skip_policy import kind_of
 from radit.reports.results.page import DOCS, SECTIONS, STORED
 from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
+from radit.reports.run.consistency import check_arrays
 from radit.reports.run.pictures import pixels
 from radit.reports.run.plots import MUTED, STYLE
 from radit.reports.run.schema import Summary
@@ -95,7 +96,9 @@ def main(run: Path, target: Path = PICTURE, stored: Path = DOCS / STORED) -> Non
             f"run {run} is another than the one kept in {stored}: keep it first, "
             f"python -m radit.reports.results.page {run / 'summary.json'}."
         )
-    write_file(target, picture(kept, load_arrays(run / ARRAYS_FILE)))
+    arrays = load_arrays(run / ARRAYS_FILE)
+    check_arrays(made, arrays, run / ARRAYS_FILE)
+    write_file(target, picture(kept, arrays))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from radit.model.policy.skip_policy import kind_of
 from radit.model.quality.names import BAR, DATA, FEWER, FLOAT
+from radit.model.quality.quality_schema import ClipMeasures, PolicyQuality, Quality
 from radit.reports.common.markdown import paragraph, power_text, table
 from radit.reports.run.readme_table import setting
-from radit.reports.run.schema import ClipMeasures, PolicyQuality, PolicyResult, Quality, Summary
+from radit.reports.run.schema import PolicyResult, Summary
 
 MOTION = {
     "label's class": ("accuracy_frames", "{:.1%}"),

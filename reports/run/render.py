@@ -13,16 +13,17 @@ import numpy as np
 from radit.model.files import write_file
 from radit.model.policy.skip_policy import kind_of
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
+from radit.model.quality.quality_schema import Quality
 from radit.reports.energy.memory_plan import describe_plans
 from radit.reports.run import plots
 from radit.reports.run.arrays import RunArrays
 from radit.reports.run.pictures import contact_sheet, data_uri, difference_uri, png, sample_uri
 from radit.reports.run.redundancy import ELSEWHERE, kind_rows
-from radit.reports.run.schema import CycleModel, PolicyResult, Quality, Summary
+from radit.reports.run.schema import CycleModel, PolicyResult, Summary
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 MAX_IMAGES = 10
-SUMMARY_FILE, REPORT_FILE = "summary.json", "report.html"
+REPORT_FILE = "report.html"
 COMPONENT_LABELS = {
     "residual_layernorm": "residual add, LayerNorm, modulation",
     "memory_a": "A memory",

@@ -12,6 +12,7 @@ from radit.cosim.scoreboard import Comparison
 from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.integer.calibration import model_digest
 from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.model.quality.quality_schema import Quality
 from radit.reports.common.files import file_hash
 from radit.reports.common.schema_parts import Array
 from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
@@ -22,7 +23,7 @@ from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import MemoryPlan, planned
-from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Quality, Sampler, Summary
+from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Sampler, Summary
 from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
 TOLERANCE = 0.01  # of the cycle model where the memory is limited or pauses; else it is exact

@@ -21,16 +21,18 @@ from radit.cosim.support.sizes import build_for, dims_of
 from radit.model.dit.checkpoint import load_config
 from radit.model.policy.skip_policy import POLICIES, Policy
 from radit.model.quality.quality_run import stored_or_measured
+from radit.model.quality.quality_schema import Quality
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import EnergyTable, load_table
 from radit.reports.energy.host_work import host_work
 from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays, write_arrays
+from radit.reports.run.consistency import check_arrays
 from radit.reports.run.pictures import write_pictures
 from radit.reports.run.readme_table import update_readme
-from radit.reports.run.render import SUMMARY_FILE, write_report
+from radit.reports.run.render import write_report
 from radit.reports.run.run_results import summary_of, unexpected_counters, unpredicted_cycles
-from radit.reports.run.schema import PolicyResult, Quality, Summary
-from radit.reports.run.summary import all_ratios, load_summary, provenance, write_summary
+from radit.reports.run.schema import PolicyResult, Summary
+from radit.reports.run.summary import SUMMARY_FILE, all_ratios, load_summary, provenance, write_summary
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def copy_rtl(build: BuildConfig, folder: Path) -> None:
 def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
     """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated."""
     summary, arrays = load_summary(run / SUMMARY_FILE).compared(), load_arrays(run / ARRAYS_FILE)
+    check_arrays(summary, arrays, run / ARRAYS_FILE)
     if table != "default":
         summary = _priced(summary, load_table(Path(table)))
         write_summary(run / SUMMARY_FILE, summary)

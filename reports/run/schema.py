@@ -5,19 +5,20 @@ Cycles, MACs and checks are *measured* in the RTL simulation, energies *modelled
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from radit.accel.control.registers import CAUSES, PHASES
 from radit.model.errors import UserError
-from radit.model.quality.names import DATA, DENSE, FLOAT
+from radit.model.quality.quality_schema import Quality
+from radit.model.schema import Whole
 from radit.reports.common.schema_parts import Amount, Array, Bounds, Count, ExternalMemory, Part, Share
 from radit.reports.cycles.roofline import Roofline
 from radit.reports.energy.memory_plan import MemoryPlan
+from radit.reports.run.consistency import check_summary
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION: Literal[3] = 3
 BASIS = {
     "cycles": "measured",
     "counters": "measured",
@@ -37,6 +38,10 @@ BASIS = {
     "host": "assumed",
     "memory_plan": "assumed",
 }
+MOST_STEPS, MOST_IMAGES, MOST_SUB_BLOCKS = 1000, 10**9, 4096
+KINDS = ("attention", "spatial attention", "temporal attention", "MLP")  # of sub-blocks
+
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 
 
 class Sampler(Part):
@@ -47,11 +52,11 @@ class Sampler(Part):
         frames: of a clip; 1: images.
     """
 
-    steps: Annotated[int, Field(ge=1)]
+    steps: Steps
     cfg: Amount
-    images: Annotated[int, Field(ge=1)]
-    frames: Annotated[int, Field(ge=1)] = 1
-    seed: int
+    images: Annotated[int, Field(ge=1, le=MOST_IMAGES)]
+    frames: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 1
+    seed: Whole
 
     @property
     def noun(self) -> str:
@@ -62,7 +67,7 @@ class Sampler(Part):
 class Memory(ExternalMemory):
     """The same with the seed of the pauses."""
 
-    seed: int
+    seed: Whole
 
 
 class CycleModel(Part):
@@ -103,7 +108,7 @@ class Costs(Part):
     Fields:
         cycles: clock cycles the accelerator is busy.
         macs: MACs of the model in the computed sub-blocks, without padding.
-        mac_utilization: macs over the array's peak in ``cycles``.
+        mac_utilization: macs over the array's peak in ``cycles``; above 1 only where the RTL counts wrongly.
         mac_skip_rate: share of the dense run's MACs that is not computed.
         external_bytes: bytes over the memory ports and the x streams, by cause.
         roofline: of the first image.
@@ -112,12 +117,15 @@ class Costs(Part):
 
     cycles: Count
     macs: Count
-    mac_utilization: Share
+    mac_utilization: Amount
     mac_skip_rate: Share
     external_bytes: dict[str, Count]
     roofline: Roofline
     energy_uj: Bounds
     energy_breakdown_uj: dict[str, Bounds]
+
+
+Setting = bool | int | float | str | None
 
 
 class PolicyResult(Costs):
@@ -127,26 +135,21 @@ class PolicyResult(Costs):
         text: the policy as `--policy` reads it.
         settings: every field of the policy (model/policy/skip_policy.py).
         memory_plan: where the cache of results and the history of codes live.
-        stalls: cycles by phase and cause (accel/control/cycle_accounts.py); they add up to ``cycles``, unless the run
-            stopped in the middle of a timestep, where the clock goes on while the counters are read.
+        stalls: cycles by phase and cause (accel/control/cycle_accounts.py); they add up to ``cycles``, unless the
+            counters are wrong, or the run stopped in the middle of a timestep, where the clock goes on while the
+            counters are read.
         gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
         cycle_model: None: the run stopped at a mismatch.
         counters: every counter of accel/control/registers.py.
     """
 
     text: str
-    settings: dict[str, Any]
+    settings: dict[str, Setting | list[float]]
     memory_plan: MemoryPlan
     stalls: Stalls
     gmac_per_second: Amount
     cycle_model: CycleModel | None
     counters: dict[str, Count]
-
-    @model_validator(mode="after")
-    def _check_cycles(self) -> PolicyResult:
-        if self.cycle_model and booked(self.stalls) != self.cycles:
-            raise ValueError(f"stalls add up to {booked(self.stalls)} cycles, not to {self.cycles}")
-        return self
 
 
 class Ratios(Part):
@@ -173,96 +176,26 @@ class Check(Part):
         return self.words_compared > 0 and not mismatches and self.images_identical and self.counters_equal
 
 
-class ClipMeasures(Part):
-    """Of clips of moving digits (model/quality/video_quality.py): frame by frame, then motion.
+class EnergySource(Part):
+    """An entry of an energy table, at the target node; a scaling has no bounds, a note no values."""
 
-    Fields:
-        accuracy_frames: share of frames with the label's class.
-        same_class: share of frames with the class that most frames of their clip have.
-        speed, acceleration: of the ink's centre, pixels per frame, and per frame squared.
-        departure: from the nearest bouncing path, pixels.
-        straight: share of clips that depart by no more than half a pixel.
-    """
-
-    accuracy_frames: Share
-    same_class: Share
-    speed: Amount
-    acceleration: Amount
-    departure: Amount
-    straight: Share
+    entry: str
+    unit: str
+    per: str
+    node_nm: Amount | None
+    low: Amount = 0.0
+    nominal: Amount = 0.0
+    high: Amount = 0.0
+    source: str
 
 
-class Spread(Part):
-    """Of paired errors over the samples: the standard error of their mean, and their median."""
-
-    standard_error: Amount
-    median: Amount
-
-
-class PolicyQuality(Part):
-    """Quality of the samples of one policy, or of what it is compared with; None: not measured.
-
-    Fields:
-        text: the policy as `--policy` reads it; empty: no policy.
-        steps: of the sampler, where they are fewer than the run's.
-        same_macs_as: policy whose MACs these steps take.
-        fd: Frechet distance to the data, no unit.
-        accuracy: label accuracy, share.
-        mac_reduction: MACs dense over these.
-        mse_to_dense: mean squared difference to the dense samples, pixels from -1 to 1.
-        clips: None: the samples are images.
-    """
-
-    text: str = ""
-    steps: Count | None = None
-    same_macs_as: str | None = None
-    fd: Amount | None = None
-    accuracy: Share | None = None
-    mac_reduction: Amount | None = None
-    mse_to_dense: Amount | None = None
-    mse_spread: Spread | None = None
-    clips: ClipMeasures | None = None
-
-    @property
-    def error_text(self) -> str:
-        """The mean error with its standard error, for tables: 2.78e-3 +- 0.56e-3; empty where it was not measured."""
-        mean = self.mse_to_dense
-        if mean is None:
-            return ""
-        if mean == 0:
-            return "0"
-        power = math.floor(math.log10(mean))
-        values = [mean] if self.mse_spread is None else [mean, self.mse_spread.standard_error]
-        return " +- ".join(f"{value / 10.0**power:.2f}e{power}" for value in values)
+def _are_sources(rows: list[dict[str, str | float | None]]) -> list[dict[str, str | float | None]]:
+    for row in rows:
+        EnergySource.model_validate(row, strict=True)
+    return rows
 
 
-class Quality(Part):
-    """Quality of generated samples.
-
-    Fields:
-        fd_noise: spread of the distance over re-seeded float runs.
-        by_policy: of ``float``, ``dense`` (the integer model) and every skipping policy; of ``fewer_steps``, the dense
-            model with as many steps as the MACs of a skipping policy leave, and ``30_of_50``, with three fifths of the
-            steps, the bar of equal quality; of clips also of ``data``.
-        origin: stored with the checkpoint, or recomputed in this run.
-    """
-
-    samples: Count
-    fd_noise: Amount
-    by_policy: dict[str, PolicyQuality]
-    origin: str = ""
-
-    @model_validator(mode="after")
-    def _check_compared(self) -> Quality:
-        for name in (FLOAT, DENSE):
-            if name not in self.by_policy or self.by_policy[name].fd is None:
-                raise ValueError(f"by_policy lacks the Frechet distance of {name}")
-        return self
-
-    @property
-    def data(self) -> ClipMeasures | None:
-        """What the data's own clips have; None of images."""
-        return self.by_policy[DATA].clips if DATA in self.by_policy else None
+Sources = Annotated[list[dict[str, str | float | None]], AfterValidator(_are_sources)]  # as tables make them
 
 
 class Provenance(Part):
@@ -273,7 +206,13 @@ class Provenance(Part):
     versions: dict[str, str]
     hashes: dict[str, str]
     energy_table: str
-    energy_sources: list[dict[str, Any]]
+    energy_sources: Sources
+
+
+def _known(kinds: list[str]) -> list[str]:
+    if not 0 < len(kinds) <= MOST_SUB_BLOCKS or not set(kinds) <= set(KINDS):
+        raise ValueError(f"must be 1 to {MOST_SUB_BLOCKS} of {', '.join(KINDS)}")
+    return kinds
 
 
 class Summary(Part):
@@ -285,12 +224,12 @@ class Summary(Part):
         ratios: of every skipping policy that was run beside dense, by name; empty where a run stopped.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     model: str
     sampler: Sampler
-    blocks: Count | None = None  # the model's first ones; None: all
-    timesteps: Count | None = None  # the sampler's first ones; None: all
-    sub_blocks: list[str]
+    blocks: Annotated[int, Field(ge=1, le=MOST_SUB_BLOCKS)] | None = None  # the model's first ones; None: all
+    timesteps: Steps | None = None  # the sampler's first ones; None: all
+    sub_blocks: Annotated[list[str], AfterValidator(_known)]
     engine: str
     array: Array
     memory: Memory
@@ -304,6 +243,11 @@ class Summary(Part):
     seconds: dict[str, Amount]
     basis: dict[str, str] = BASIS
     provenance: Provenance
+
+    @model_validator(mode="after")
+    def _check(self) -> Summary:
+        check_summary(self)
+        return self
 
     @property
     def cycle_models(self) -> dict[str, CycleModel]:

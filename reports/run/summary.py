@@ -10,17 +10,27 @@ from typing import Any
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import CAUSES, PHASES
 from radit.model.errors import UserError
-from radit.model.files import read_json, read_model, write_json
+from radit.model.files import write_json
 from radit.model.policy.skip_policy import Policy
 from radit.model.quality.names import DENSE
+from radit.model.reading import fitting, one_line, path_text, read_json
 from radit.reports.common.files import versions
 from radit.reports.cost.traffic import external_bytes
 from radit.reports.cycles.roofline import Roofline
 from radit.reports.energy.energy_model import EnergyReport
 from radit.reports.energy.energy_table import EnergyTable
 from radit.reports.energy.memory_plan import MemoryPlan
-from radit.reports.run.schema import SCHEMA_VERSION, Costs, CycleModel, PolicyResult, Provenance, Ratios, Summary
+from radit.reports.run.schema import (
+    SCHEMA_VERSION,
+    Costs,
+    CycleModel,
+    PolicyResult,
+    Provenance,
+    Ratios,
+    Summary,
+)
 
+SUMMARY_FILE = "summary.json"
 REMEDY = "run `radit demo` to make it"
 AGAIN = "it was written by an earlier version, run `radit demo` or `radit cosim` again"
 
@@ -88,8 +98,9 @@ def ratios(dense: Costs, skipping: Costs) -> Ratios:
 
 
 def all_ratios(results: Mapping[str, PolicyResult]) -> dict[str, Ratios]:
-    """The field ``ratios`` of the policies that were run; empty without a dense run."""
-    if DENSE not in results:
+    """The field ``ratios`` of the policies that were run; empty without a dense run, and where counters are so wrong
+    that there is nothing to divide by."""
+    if DENSE not in results or not all(each.cycles and each.macs and each.energy_uj.low for each in results.values()):
         return {}
     return {name: ratios(results[DENSE], result) for name, result in results.items() if name != DENSE}
 
@@ -119,6 +130,8 @@ def load_summary(path: Path) -> Summary:
     """
     stored = read_json(path, "summary", REMEDY)
     made = stored.get("schema_version", SCHEMA_VERSION) if isinstance(stored, dict) else SCHEMA_VERSION
-    if made != SCHEMA_VERSION:
-        raise UserError(f"summary {path} has schema_version {made}, not {SCHEMA_VERSION}: {AGAIN}.")
-    return read_model(Summary, path, "summary", REMEDY)
+    if isinstance(made, int) and made != SCHEMA_VERSION:
+        raise UserError(
+            f"summary {path_text(path)} has schema_version {one_line(made)}, not {SCHEMA_VERSION}: {AGAIN}."
+        )
+    return fitting(Summary, stored, path, "summary", REMEDY)

@@ -14,11 +14,11 @@ from radit.model.quality import judge, quality_run
 from radit.model.quality.clip_classifier import ClipClassifier, FrameClassifier
 from radit.model.quality.judge import ClipJudge, DigitJudge, judge_of
 from radit.model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
+from radit.model.quality.quality_schema import ClipMeasures, Quality
 from radit.model.quality.video_quality import Judges
 from radit.model.source_code import code_digest
 from radit.model.training.digits import split_digits
 from radit.model.training.moving_digits import moving_digits
-from radit.reports.run.schema import ClipMeasures, Quality
 
 TINY = DiTConfig(input_size=4, patch_size=2, hidden_size=16, depth=2, num_heads=2, frames=4, num_classes=3)
 SHARES = ("accuracy", "accuracy_frames", "same_class", "straight")

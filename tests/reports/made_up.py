@@ -8,6 +8,7 @@ from radit.model.dit.config import DiTConfig
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy import skip_policy as policies
 from radit.model.policy.skip_policy import Policy
+from radit.model.quality.quality_schema import ClipMeasures, PolicyQuality, Quality, Spread
 from radit.reports.area.parts import PARTS
 from radit.reports.area.schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
 from radit.reports.common.schema_parts import Array, ExternalMemory
@@ -20,18 +21,7 @@ from radit.reports.energy.energy_table import load_table
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import plan_memory
 from radit.reports.run.arrays import RunArrays
-from radit.reports.run.schema import (
-    Check,
-    ClipMeasures,
-    CycleModel,
-    Memory,
-    PolicyQuality,
-    PolicyResult,
-    Quality,
-    Sampler,
-    Spread,
-    Summary,
-)
+from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Sampler, Summary
 from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
 BUILD = BuildConfig()

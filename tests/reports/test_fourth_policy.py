@@ -4,15 +4,15 @@ import pytest
 
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import POLICIES, Policy, PolicyKind, Scope, parse_policy
+from radit.model.quality.quality_schema import PolicyQuality
 from radit.options import parse_policies
 from radit.reports.energy.energy_table import load_table
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run import runs
 from radit.reports.run.arrays import RunArrays, load_arrays, write_arrays
 from radit.reports.run.readme_table import MARKERS, update_readme
-from radit.reports.run.render import SUMMARY_FILE, render
-from radit.reports.run.schema import PolicyQuality
-from radit.reports.run.summary import all_ratios, load_summary, write_summary
+from radit.reports.run.render import render
+from radit.reports.run.summary import SUMMARY_FILE, all_ratios, load_summary, whole_run, write_summary
 from tests.reports import made_up
 
 LABEL, COLOR, WORDS = "every second", "#d1495b", "takes the stream of the timestep before"
@@ -33,6 +33,8 @@ def folder(tmp_path, rng, registered):
     summary = made_up.summary(rng, forecast=True)
     summary.results["alternate"] = made_up.run(alternate(), made_up.decisions(rng))
     summary.ratios = all_ratios(summary.results)
+    for field, value in whole_run(summary.results.values()).items():
+        setattr(summary, field, value)
     summary.quality.by_policy["alternate"] = PolicyQuality(
         fd=4.56, accuracy=0.975, mac_reduction=1.9, mse_to_dense=3e-4
     )

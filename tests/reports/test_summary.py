@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from radit.model.errors import UserError
 from radit.model.policy.skip_policy import POLICIES, Policy, dense, forecast, parse_policy, radit
+from radit.model.quality.quality_schema import Quality
 from radit.reports.common.files import file_hash
 from radit.reports.run.arrays import RunArrays, load_arrays, load_decisions, write_arrays
 from radit.reports.run.run_results import unpredicted_cycles
-from radit.reports.run.schema import SCHEMA_VERSION, CycleModel, Quality
+from radit.reports.run.schema import SCHEMA_VERSION, CycleModel
 from radit.reports.run.summary import all_ratios, load_summary, whole_run, write_summary
 from tests.reports import made_up
 
