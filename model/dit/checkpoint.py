@@ -1,53 +1,59 @@
 """Read and write weights of the float model: this project's .safetensors, and published files of DiT and Latte.
 
-Named models without shipped weights have seeded ones (`model/dit/seeded.py`).
-
+A model is named by a text: a name, whose weights are shipped or seeded (`model/dit/seeded.py`), or the path of a file.
 A .safetensors file written here carries its config as JSON in the metadata entry "config". A file without one
-(a published one, as .safetensors, .pt or .pth) has its config inferred from names and shapes; one with a `temp_embed`
-is taken for a Latte, with alternating attention.
+(a published one, as .safetensors, .pt or .pth) has its dimensions inferred from names and shapes; what those do not
+tell stands in its training program's settings, or behind the path: `FILE:num_heads=6:prediction=noise`
+(`model/dit/facts.py`).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
-import pickle
+import os
 import re
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
 
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.facts import NOTHING_SAID, Facts, check_agreement, facts_of_trainer, infer_config, read_facts
 from radit.model.dit.seeded import seeded_dit
+from radit.model.dit.shapes import float_bytes, tensor_shapes
 from radit.model.dit.transformer import DiT, blank_model, first_blocks
+from radit.model.dit.weight_files import StateDict, WeightFile, as_float, read_weights
 from radit.model.errors import UserError
 from radit.model.files import replacing
+from radit.model.limits import check_memory
+from radit.model.reading import one_line
 
 CHECKPOINT_DIR = Path(__file__).parents[1] / "checkpoints"
-PICKLED = (".pt", ".pth")
-XL_HIDDEN, XL_HEAD_DIM, HEAD_DIM = 1152, 72, 64
-
-StateDict = dict[str, Tensor]
+WITH_SETTINGS = re.compile(r"(?P<file>.*?\.(?:safetensors|pt|pth)):(?P<settings>.*)", re.DOTALL)
+NEEDED = ("num_heads", "num_classes", "class_dropout_prob")  # of a config in a file: no shape tells them
+UNTRAINED = "nothing is written, train it with another seed or more samples per step"
+SMALLER = "use a smaller model, or fewer of its blocks"
 
 
 def load_model(name_or_file: str | Path, blocks: int | None = None) -> DiT:
     """Return a named model, its weights shipped or seeded, or that of a checkpoint file: float32, evaluation, frozen.
 
     Args:
-        name_or_file: a name of `NAMED_MODELS`, or a path.
+        name_or_file: a name of `NAMED_MODELS`, or a path, with settings behind it where the file lacks a config.
         blocks: how many of its blocks to keep, from the first on; by default all.
 
     Raises:
-        UserError: the name is unknown, the file is bad (see `load_checkpoint`), or it has not so many blocks.
+        UserError: the name is unknown, the file is bad (see `load_checkpoint`), it has not so many blocks, or this
+            machine has no memory for them.
     """
-    path = find_checkpoint(name_or_file)
+    path, facts = _named(name_or_file)
     if path is None:
-        return seeded_dit(NAMED_MODELS[str(name_or_file)], blocks=blocks)
-    config, state = load_checkpoint(path)
+        config = NAMED_MODELS[str(name_or_file)]
+        check_model_memory(name_or_file, config if blocks is None else config.first_blocks(blocks))
+        return seeded_dit(config, blocks=blocks)
+    if blocks is not None:
+        load_config(name_or_file).first_blocks(blocks)
+    config, state = load_checkpoint(path, facts)
     model = blank_model(config)
     model.load_state_dict(state, assign=True)
     model = model if blocks is None else first_blocks(model, blocks)
@@ -55,13 +61,13 @@ def load_model(name_or_file: str | Path, blocks: int | None = None) -> DiT:
 
 
 def load_config(name_or_file: str | Path) -> DiTConfig:
-    """Return the config of a named model or of a checkpoint file.
+    """Return the config of a named model or of a checkpoint file, of which only the shapes are read.
 
     Raises:
         UserError: the name is unknown, or the file is bad (see `load_checkpoint`).
     """
-    path = find_checkpoint(name_or_file)
-    return NAMED_MODELS[str(name_or_file)] if path is None else load_checkpoint(path)[0]
+    path, facts = _named(name_or_file)
+    return NAMED_MODELS[str(name_or_file)] if path is None else _config_of(read_weights(path, False), facts, path)
 
 
 def find_checkpoint(name_or_file: str | Path) -> Path | None:
@@ -70,49 +76,45 @@ def find_checkpoint(name_or_file: str | Path) -> Path | None:
     Raises:
         UserError: the name is unknown.
     """
-    name, path = str(name_or_file), Path(name_or_file)
-    if name in NAMED_MODELS:
-        shipped = CHECKPOINT_DIR / f"{name}.safetensors"
-        return shipped if shipped.is_file() else None
-    if not path.suffix and not path.exists():
-        raise UserError(
-            f"Model {name} is unknown: use one of {', '.join(NAMED_MODELS)}, or the path of a checkpoint file."
-        )
-    return path
+    return _named(name_or_file)[0]
 
 
-def load_checkpoint(path: str | Path, num_heads: int | None = None) -> tuple[DiTConfig, StateDict]:
+def load_checkpoint(path: str | Path, facts: Facts = NOTHING_SAID) -> tuple[DiTConfig, StateDict]:
     """Return the config and the float32 state dict of a checkpoint file.
 
     Args:
         path: .safetensors, .pt or .pth; a training file's averaged weights (entry "ema") are preferred.
-        num_heads: attention heads, for a file without config; by default heads of 64 features (XL: 72).
+        facts: what a file without config does not tell.
 
     Raises:
-        UserError: the file is missing, unreadable or of an unknown kind, or a tensor is missing, unknown,
-            misshapen, not numeric or not finite.
+        UserError: the file is missing, unreadable or of an unknown kind; a fact is missing; this machine has no memory
+            for the model; or a tensor is missing, unknown, misshapen, not numeric or not finite.
     """
     path = Path(path)
-    if path.suffix not in (".safetensors", *PICKLED):
-        raise UserError(
-            f"Checkpoint {path} has the unknown extension {path.suffix!r}: pass a .safetensors, .pt or .pth file."
-        )
-    if not path.is_file():
-        raise UserError(f"Checkpoint {path} is not a file: check the path.")
-    metadata, state = _read_pickled(path) if path.suffix in PICKLED else _read_safetensors(path)
-    config = _config_in(metadata, path) if "config" in metadata else infer_config(state, num_heads)
+    config = _config_of(read_weights(path, values=False), facts, path)
+    check_model_memory(path, config)
+    state = read_weights(path).state
     check_state(config, state)
-    return config, {name: tensor.float() for name, tensor in state.items()}
+    return config, as_float(state)
+
+
+def check_model_memory(name: str | Path, config: DiTConfig) -> None:
+    """Refuse a float model that this machine has no memory for.
+
+    Raises:
+        UserError: it has none.
+    """
+    check_memory(f"Model {one_line(name)}", {"weights": float_bytes(config)}, SMALLER)
 
 
 def save_checkpoint(path: str | Path, model: DiT, metadata: dict[str, str] | None = None) -> None:
     """Write the weights of `model` as .safetensors, float32, its config and `metadata` (text) beside them.
 
     Raises:
-        UserError: the extension is not .safetensors, or the folder cannot be written.
+        UserError: the extension is not .safetensors, a weight is not finite, or the folder cannot be written.
     """
     path = check_target(path)
-    state = {name: tensor.detach().float().contiguous().cpu() for name, tensor in model.state_dict().items()}
+    state = as_float({name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}, UNTRAINED)
     entries = {"config": json.dumps(model.config.model_dump()), **(metadata or {})}
     try:
         with replacing(path) as part:
@@ -139,105 +141,81 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     Raises:
         UserError: the file cannot be read.
     """
-    return _read_safetensors(Path(path))[0]
-
-
-def infer_config(state: StateDict, num_heads: int | None = None) -> DiTConfig:
-    """Return the config that the names and shapes of a published state dict imply.
-
-    Raises:
-        UserError: a tensor that decides a dimension is missing or has the wrong number of axes.
-    """
-    hidden, channels, patch, _ = _shape(state, "x_embedder.proj.weight", 4)
-    _, tokens, _ = _shape(state, "pos_embed", 3)
-    frames = _shape(state, "temp_embed", 3)[1] if "temp_embed" in state else 1
-    rows, _ = _shape(state, "y_embedder.embedding_table.weight", 2)
-    mlp_hidden, _ = _shape(state, "blocks.0.mlp.fc1.weight", 2)
-    outputs, _ = _shape(state, "final_layer.linear.weight", 2)
-    indices = [int(found[1]) for name in state if (found := re.match(r"blocks\.(\d+)\.", name))]
-    heads = num_heads or max(hidden // (XL_HEAD_DIM if hidden == XL_HIDDEN else HEAD_DIM), 1)
-    return DiTConfig(
-        input_size=math.isqrt(tokens) * patch,
-        patch_size=patch,
-        in_channels=channels,
-        hidden_size=hidden,
-        depth=max(indices) + 1,
-        num_heads=heads,
-        mlp_ratio=mlp_hidden / hidden,
-        num_classes=rows - 1,
-        learn_sigma=outputs == 2 * channels * patch**2,
-        frames=frames,
-    )
+    return dict(read_weights(Path(path), values=False).metadata)
 
 
 def check_state(config: DiTConfig, state: StateDict) -> None:
-    """Check that a state dict has exactly the tensors that the config wants, each of its shape and finite.
+    """Check that a state dict has exactly the tensors that the config wants, each of its shape.
 
     Raises:
-        UserError: a tensor is missing, unknown, misshapen, not floating-point or not finite.
+        UserError: a tensor is missing, unknown or misshapen.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in blank_model(config).state_dict().items()}
-    for name, shape in wanted.items():
+    wanted = set()
+    for name, shape in tensor_shapes(config):
         if name not in state:
             raise UserError(f"Tensor {name} {shape} is missing: pass a complete checkpoint of a DiT.")
-        found = state[name]
-        if tuple(found.shape) != shape:
+        if tuple(state[name].shape) != shape:
             raise UserError(
-                f"Tensor {name} has shape {tuple(found.shape)} where the config wants {shape}: "
+                f"Tensor {name} has shape {tuple(state[name].shape)} where the config wants {shape}: "
                 "pass a checkpoint that fits the config."
             )
-        if not found.is_floating_point():
-            raise UserError(f"Tensor {name} holds {found.dtype}: pass a checkpoint with floating-point weights.")
-        if not torch.isfinite(found).all():
-            bad = int((~torch.isfinite(found)).sum())
-            raise UserError(f"Tensor {name} holds {bad} values that are not finite: pass an undamaged checkpoint.")
+        wanted.add(name)
     for name in state:
         if name not in wanted:
-            raise UserError(f"Tensor {name} {tuple(state[name].shape)} is unknown to the config: remove it.")
+            raise UserError(f"Tensor {one_line(name)} {tuple(state[name].shape)} is unknown to the config: remove it.")
 
 
-def _shape(state: StateDict, name: str, axes: int) -> tuple[int, ...]:
-    """Shape of a tensor that decides a dimension."""
-    if name not in state:
-        raise UserError(f"Tensor {name} is missing and the file names no config: pass a complete checkpoint of a DiT.")
-    if state[name].dim() != axes:
-        found = tuple(state[name].shape)
-        raise UserError(f"Tensor {name} has shape {found} where {axes} axes are wanted: pass a checkpoint of a DiT.")
-    return tuple(state[name].shape)
+def _named(name_or_file: str | Path) -> tuple[Path | None, Facts]:
+    """The checkpoint file of a text, None where the weights are seeded, and the settings behind it."""
+    name = str(name_or_file)
+    if name in NAMED_MODELS:
+        stored = CHECKPOINT_DIR / f"{name}.safetensors"
+        return (stored if stored.is_file() else None), NOTHING_SAID
+    found = None if os.path.exists(name) else WITH_SETTINGS.fullmatch(name)
+    if found:
+        return Path(found["file"]), read_facts(found["settings"].split(":"))
+    head, _, settings = name.partition(":")
+    if head in NAMED_MODELS:
+        raise UserError(f"Model {head} is known, settings are for checkpoint files: leave out {one_line(settings)!r}.")
+    path = Path(name)
+    if not path.suffix and not os.path.exists(name):
+        names = ", ".join(NAMED_MODELS)
+        raise UserError(f"Model {one_line(name)} is unknown: use one of {names}, or the path of a checkpoint file.")
+    return path, NOTHING_SAID
 
 
-def _config_in(metadata: dict[str, str], path: Path) -> DiTConfig:
-    """The config in a file's metadata."""
+def _config_of(file: WeightFile, facts: Facts, path: Path) -> DiTConfig:
+    """The config of a file: its own, or what its shapes, its training program and the user say; shapes agree with it.
+
+    A model that this machine has no memory for is refused before its tensors are compared.
+    """
+    source = f"Checkpoint {one_line(path)}"
+    if "config" in file.metadata:
+        config = _config_in(file.metadata["config"], source)
+        check_agreement(facts, {name: getattr(config, name) for name in facts.said}, source)
+    else:
+        told = facts_of_trainer(file.trainer)
+        check_agreement(facts, told, source)
+        config = infer_config(file.state, facts.filled(told), source)
+    check_model_memory(path, config)
+    check_state(config, file.state)
+    return config
+
+
+def _config_in(text: str, source: str) -> DiTConfig:
+    """The config in a file's metadata, whatever the text is."""
     try:
-        values = json.loads(metadata["config"])
-    except json.JSONDecodeError as error:
-        raise UserError(f"Checkpoint {path} has a config that is not JSON ({error}): write the file again.") from None
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else one_line(str(error))
+        raise UserError(f"{source} has a config that is not JSON ({reason}): write the file again.") from None
     if not isinstance(values, dict):
-        raise UserError(f"Checkpoint {path} has the config {values!r}: write the file again with a JSON object.")
-    return DiTConfig(**values)
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, str], StateDict]:
-    """Metadata and tensors of a .safetensors file."""
+        raise UserError(f"{source} has the config {one_line(values)}: write the file again with a JSON object.")
     try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"Checkpoint {path} cannot be read ({error}): pass an undamaged .safetensors file.") from None
-
-
-def _read_pickled(path: Path) -> tuple[dict[str, str], StateDict]:
-    """Tensors of a .pt or .pth file, read without running code; such a file carries no metadata."""
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise UserError(f"Checkpoint {path} cannot be read ({reason}): pass an undamaged file of weights.") from None
-    for entry in ("ema", "model", "state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(entry), dict):
-            content = content[entry]
-            break
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"Checkpoint {path} holds no state dict: pass a file of named tensors.")
-    return {}, {str(name): value for name, value in content.items()}
+        config = DiTConfig(**values)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    for name in (*NEEDED, *(("attention",) if config.frames > 1 else ())):
+        if name not in values:
+            raise UserError(f"{source} has a config without {name}: write it with all fields.")
+    return config

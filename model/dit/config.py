@@ -21,6 +21,11 @@ from pydantic import (
 from radit.model.errors import UserError
 from radit.model.files import misfit
 
+MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
+MOST_BLOCKS = 1000  # published models have dozens; reports of thousands would take hours
+MOST_RATIO = float(1 << 20)
+PIXEL_CHANNELS = (1, 3)
+
 
 class DiTConfig(BaseModel):
     """Dimensions of one diffusion transformer; frozen and self-checking.
@@ -39,33 +44,41 @@ class DiTConfig(BaseModel):
         frames: frames of a clip; 1: an image.
         attention: of a clip: "alternating", even blocks within a frame (spatial) and odd blocks over the frames at one
             place (temporal), or "joint", every block over all tokens.
+        prediction: what the network predicts: "noise"; models of "velocity" (SiT) are refused.
+        samples: "pixels", which the sampler holds to -1 .. 1, or "latents", which have no such range; None: pixels
+            where `in_channels` is 1 or 3.
+        frame_embedding: of a clip, where it is added: at the "input"; models that add it after the "first-block"
+            (Latte as published) are refused.
 
-    An image's config is written without the clip's fields.
+    An image's config is written without the clip's fields, and any without the last three where they are the defaults.
 
     Raises:
         UserError: a field is out of range, of the wrong type, unknown, or does not fit another one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    input_size: int = Field(default=8, ge=1)
-    patch_size: int = Field(default=1, ge=1)
-    in_channels: int = Field(default=1, ge=1)
-    hidden_size: int = Field(default=64, ge=4)
-    depth: int = Field(default=6, ge=1)
-    num_heads: int = Field(default=2, ge=1)
-    mlp_ratio: float = Field(default=4.0, gt=0.0, allow_inf_nan=False)
-    num_classes: int = Field(default=10, ge=1)
+    input_size: int = Field(default=8, ge=1, le=MOST)
+    patch_size: int = Field(default=1, ge=1, le=MOST)
+    in_channels: int = Field(default=1, ge=1, le=MOST)
+    hidden_size: int = Field(default=64, ge=4, le=MOST)
+    depth: int = Field(default=6, ge=1, le=MOST_BLOCKS)
+    num_heads: int = Field(default=2, ge=1, le=MOST)
+    mlp_ratio: float = Field(default=4.0, gt=0.0, le=MOST_RATIO, allow_inf_nan=False)
+    num_classes: int = Field(default=10, ge=1, le=MOST)
     learn_sigma: bool = False
     class_dropout_prob: float = Field(default=0.1, ge=0.0, lt=1.0)
-    frames: int = Field(default=1, ge=1)
+    frames: int = Field(default=1, ge=1, le=MOST)
     attention: Literal["alternating", "joint"] = "alternating"
+    prediction: Literal["noise", "velocity"] = "noise"
+    samples: Literal["pixels", "latents"] | None = None
+    frame_embedding: Literal["input", "first-block"] = "input"
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UserError(f"DiTConfig: {misfit(error)}.") from None
+            raise UserError(f"Model config: {misfit(error)}.") from None
 
     @model_validator(mode="after")
     def _check_fit(self) -> DiTConfig:
@@ -91,13 +104,29 @@ class DiTConfig(BaseModel):
                 f"depth {self.depth} is odd, but alternating attention needs pairs of a spatial and a temporal block: "
                 f"choose {self.depth + 1}, or attention 'joint'."
             )
+        self._check_computable()
         return self
+
+    def _check_computable(self) -> None:
+        """Refuse what would be computed as something else."""
+        if self.prediction != "noise":
+            raise ValueError(
+                f"prediction is {self.prediction}, but the sampler here, DDIM, takes predicted noise: use a model that "
+                "predicts noise."
+            )
+        if self.frame_embedding != "input":
+            raise ValueError(
+                f"frame_embedding is {self.frame_embedding}, but the machine has no addition there: use a model that "
+                "adds its frame embedding at the input."
+            )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Fields by name; an image's without those of a clip, so that its hash does not depend on them."""
         values = write(self)
-        return values if self.frames > 1 else {key: values[key] for key in values if key not in CLIP_FIELDS}
+        unused = {name for name in LATER_FIELDS if values[name] == type(self).model_fields[name].default}
+        unused |= set(CLIP_FIELDS if self.frames == 1 else ())
+        return {key: values[key] for key in values if key not in unused}
 
     @property
     def alternates(self) -> bool:
@@ -127,8 +156,27 @@ class DiTConfig(BaseModel):
 
     @property
     def mlp_hidden(self) -> int:
-        """Hidden features of the MLP."""
-        return int(self.hidden_size * self.mlp_ratio)
+        """Hidden features of the MLP: the most whose ratio to `hidden_size` is not above `mlp_ratio`.
+
+        As the published int(hidden_size * mlp_ratio), but for ratios that are rounded quotients, such as 244 / 28.
+        """
+        product = int(self.hidden_size * self.mlp_ratio)
+        return product + ((product + 1) / self.hidden_size <= self.mlp_ratio)
+
+    @property
+    def label_rows(self) -> int:
+        """Rows of the table of labels, the null class included."""
+        return self.num_classes + self.has_null_class
+
+    @property
+    def has_null_class(self) -> bool:
+        """Whether training has dropped labels, so that the model can be guided."""
+        return self.class_dropout_prob > 0.0
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether samples are pixels, -1 .. 1."""
+        return self.in_channels in PIXEL_CHANNELS if self.samples is None else self.samples == "pixels"
 
     def first_blocks(self, count: int) -> DiTConfig:
         """The same with the first `count` blocks only; of a clip's model it may be an odd number.
@@ -170,6 +218,7 @@ class DiTConfig(BaseModel):
 
 
 CLIP_FIELDS = ("frames", "attention")
+LATER_FIELDS = ("prediction", "samples", "frame_embedding")  # than the first checkpoints: written where they say more
 
 
 def _latent(

@@ -24,14 +24,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.ranges import RANGES
 
 DIFFUSION_STEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02
 PIXEL_LIMIT = 1.0
-PIXEL_CHANNELS = (1, 3)
 
 ModelFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -78,19 +77,20 @@ class DDIM:
         self.steps, self.timesteps = steps, timesteps[:first]
         self._bars = [*alpha_bars()[timesteps].tolist(), 1.0]
 
-    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+    def step(self, x: Tensor, eps: Tensor, index: int, pixels: bool | None = None) -> Tensor:
         """Return x_prev (N, C, H, W) of x and the predicted noise eps (N, C, H, W) at `timesteps[index]`.
 
-        Images of 1 or 3 channels are pixels, -1 .. 1, and are held to that range; others are latent.
+        Args:
+            pixels: whether x holds pixels, -1 .. 1, and is held to that range; by default where it has 1 or 3 channels.
 
         Raises:
             UserError: `index` is outside 0 .. steps - 1.
         """
         if not 0 <= index < len(self.timesteps):
-            raise UserError(f"Sampler step index is {index}: choose one from 0 to {len(self.timesteps) - 1}.")
+            raise UserError(f"step index is {index}: choose one from 0 to {len(self.timesteps) - 1}.")
         bar, bar_prev = self._bars[index], self._bars[index + 1]
         x0 = (x - (1.0 - bar) ** 0.5 * eps) / bar**0.5
-        if x.shape[-3] in PIXEL_CHANNELS:
+        if x.shape[-3] in PIXEL_CHANNELS if pixels is None else pixels:
             x0 = x0.clamp(-PIXEL_LIMIT, PIXEL_LIMIT)
             eps = (x - bar**0.5 * x0) / (1.0 - bar) ** 0.5
         return bar_prev**0.5 * x0 + (1.0 - bar_prev) ** 0.5 * eps
@@ -101,6 +101,16 @@ def make_noise(config: DiTConfig, images: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     shape = (images, *config.sample_shape)
     return torch.randn(shape, generator=generator, dtype=torch.float32)
+
+
+def check_guidance(config: DiTConfig, cfg: float) -> None:
+    """Refuse to guide a model that has no null class.
+
+    Raises:
+        UserError: it has none, and `cfg` is not 1.
+    """
+    if cfg != 1.0 and not config.has_null_class:
+        raise UserError(f"cfg is {cfg:g}, but the model has no null class, which guidance needs: give 1.")
 
 
 def make_pairs(x: Tensor, y: Tensor, null_class: int) -> tuple[Tensor, Tensor]:
@@ -147,12 +157,16 @@ def sample(
     """
     if noise.shape[0] != y.shape[0]:
         raise UserError(f"Labels y number {y.shape[0]} for {noise.shape[0]} noise images: give one label per image.")
+    found = getattr(model_fn, "config", None)
+    config = found if isinstance(found, DiTConfig) else None
     if null_class is None:
-        config = getattr(model_fn, "config", None)
-        if not isinstance(config, DiTConfig) and cfg != 1.0:
+        if config is None and cfg != 1.0:
             raise UserError(f"Guidance scale cfg is {cfg} but null_class is None: pass the number of classes.")
-        null_class = config.num_classes if isinstance(config, DiTConfig) else 0
+        if config is not None:
+            check_guidance(config, cfg)
+        null_class = config.null_class if config is not None else 0
     sampler, x = DDIM(steps), noise
     for index, t in enumerate(sampler.timesteps):
-        x = sampler.step(x, predict_noise(model_fn, x, t, y, cfg, null_class), index)
+        eps = predict_noise(model_fn, x, t, y, cfg, null_class)
+        x = sampler.step(x, eps, index, config.has_pixels if config is not None else None)
     return x

@@ -29,15 +29,8 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import DiTConfig
-from radit.model.dit.transformer import (
-    FREQUENCY_FEATURES,
-    MAX_PERIOD,
-    MODULATIONS,
-    DiT,
-    blank_model,
-    frame_embedding,
-    position_embedding,
-)
+from radit.model.dit.shapes import FREQUENCY_FEATURES, MODULATIONS
+from radit.model.dit.transformer import MAX_PERIOD, DiT, blank_model, frame_embedding, position_embedding
 
 SMALL = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classes=3)
 

@@ -27,12 +27,11 @@ from torch.overrides import TorchFunctionMode
 
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.groups import Groups, attention_groups
+from radit.model.dit.shapes import FREQUENCY_FEATURES, MODULATIONS
 from radit.model.errors import UserError
 
-FREQUENCY_FEATURES = 256
 MAX_PERIOD = 10_000.0
 LAYER_NORM_EPS = 1e-6
-MODULATIONS = ("shift_msa", "scale_msa", "gate_msa", "shift_mlp", "scale_mlp", "gate_mlp")
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -103,8 +102,7 @@ class LabelEmbedder(nn.Module):
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
-        rows = config.num_classes + (config.class_dropout_prob > 0.0)
-        self.embedding_table = nn.Embedding(rows, config.hidden_size)
+        self.embedding_table = nn.Embedding(config.label_rows, config.hidden_size)
 
     def forward(self, y: Tensor) -> Tensor:
         return self.embedding_table(y)

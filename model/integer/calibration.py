@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radit.model.dit.config import DiTConfig
-from radit.model.dit.sampler import DDIM, make_noise, predict_noise
+from radit.model.dit.sampler import DDIM, check_guidance, make_noise, predict_noise
 from radit.model.dit.transformer import Block, DiT
 from radit.model.files import replacing
 
@@ -84,8 +84,8 @@ def calibration_digest(
 ) -> str:
     """Return the hash (hex) of everything that determines a calibration."""
     sampler, probe = DDIM(steps, first), torch.linspace(-2.0, 2.0, 5).expand(1, dit.config.in_channels, 1, 5)
-    ends = (0, len(sampler.timesteps) - 1)
-    moves = [[round(value, 4) for value in sampler.step(probe, probe, i).flatten().tolist()] for i in ends]
+    ends, pixels = (0, len(sampler.timesteps) - 1), dit.config.has_pixels
+    moves = [[round(value, 4) for value in sampler.step(probe, probe, i, pixels).flatten().tolist()] for i in ends]
     facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -111,6 +111,7 @@ def calibrate(
         seed: of the starting noise.
         first: of the sampler's timesteps, how many to run; by default all.
     """
+    check_guidance(dit.config, cfg)
     sampler = DDIM(steps, first)
     y = torch.arange(images) % dit.config.num_classes
     noise = make_noise(dit.config, images, seed)
@@ -125,7 +126,7 @@ def calibrate(
 
     for index, t in enumerate(sampler.timesteps):
         eps = predict_noise(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
-        x = sampler.step(x, eps, index)
+        x = sampler.step(x, eps, index, dit.config.has_pixels)
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
     table["branch"] = table["branch"].amax(0)
     digest = calibration_digest(dit, steps, cfg, images, tail, seed, first)
@@ -138,8 +139,10 @@ def load_or_calibrate(
     """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
 
     It may have been widened (`model/tuning/skipping_ranges.py`): its hash then goes on after a "+".
-    Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one.
+    Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one. A model
+    that cannot be guided is calibrated without.
     """
+    cfg = cfg if dit.config.has_null_class else 1.0
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
     whole = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
     if stored is not None and stored.digest.partition("+")[0] == whole:

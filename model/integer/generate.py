@@ -13,7 +13,7 @@ import torch
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from radit.model.dit.sampler import DDIM, guided
+from radit.model.dit.sampler import DDIM, check_guidance, guided
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.formats import X_BITS
@@ -83,6 +83,7 @@ class Host:
     def __init__(self, dit: DiT, integer: IntegerDiT, y: Tensor, noise: Tensor, cfg: float, padded: int) -> None:
         if len(noise) != len(y):
             raise UserError(f"Labels y number {len(y)} for {len(noise)} noise images: give one label per image.")
+        check_guidance(dit.config, cfg)
         self.dit, self.integer, self.cfg, self.padded = dit, integer, cfg, padded
         self.contexts = 1 if cfg == 1.0 else 2
         self.tables: Conditioning = integer.conditioning_tables(y, guidance=self.contexts == 2)
@@ -105,7 +106,7 @@ class Host:
         pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
         eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
         guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
-        self.image = self.sampler.step(self.image, guided_eps, index)
+        self.image = self.sampler.step(self.image, guided_eps, index, config.has_pixels)
         return self.image
 
 

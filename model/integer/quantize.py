@@ -240,7 +240,8 @@ def _conditioning_shifts(
 ) -> Header:
     """mod_shift and gate_shift (steps, S): the adaLN vectors of a sample of the labels fill 16 bit less headroom."""
     classes = torch.arange(min(dit.config.num_classes, CONDITIONING_LABELS))
-    labels = torch.cat([classes, torch.tensor([dit.config.null_class])])
+    null = [dit.config.null_class] if dit.config.has_null_class else []
+    labels = torch.cat([classes, torch.tensor(null, dtype=classes.dtype)])
     t = torch.tensor(timesteps, device=dit.pos_embed.device)
     c = torch.cat([dit.conditioning(t, torch.full_like(t, label)) for label in labels.tolist()])
     scales, gates = [], []

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from radit.model.dit.checkpoint import infer_config, load_checkpoint, save_checkpoint
-from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.checkpoint import load_checkpoint, save_checkpoint
+from radit.model.dit.config import CLIP_FIELDS, LATER_FIELDS, NAMED_MODELS, DiTConfig
+from radit.model.dit.facts import Facts, infer_config
 from radit.model.dit.groups import Groups, attention_groups
 from radit.model.dit.sampler import DDIM, add_noise, make_noise, predict_noise, sample
 from radit.model.dit.seeded import seeded_dit
@@ -169,7 +170,7 @@ def test_a_clip_knows_its_sizes() -> None:
 
 def test_the_config_of_an_image_says_nothing_of_frames() -> None:
     """Hashes of models, and with them of calibrations and results, rest on it."""
-    assert set(DiTConfig.model_fields) - set(DiTConfig().model_dump()) == {"frames", "attention"}
+    assert set(DiTConfig.model_fields) - set(DiTConfig().model_dump()) == {*CLIP_FIELDS, *LATER_FIELDS}
     assert DiTConfig(**JOINT.model_dump()) == JOINT and DiTConfig(**IMAGE.model_dump()) == IMAGE
 
 
@@ -205,7 +206,8 @@ def test_a_checkpoint_keeps_the_frames(tmp_path) -> None:
         read, state = load_checkpoint(tmp_path / "clip.safetensors")
         assert read == config
         assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
-    assert infer_config(random_model(CLIP).state_dict(), num_heads=2) == CLIP
+    facts = Facts(2, CLIP.num_classes, "noise", "pixels", "alternating", "input")
+    assert infer_config(random_model(CLIP).state_dict(), facts, "File") == CLIP
 
 
 def test_the_sampler_takes_clips() -> None:
