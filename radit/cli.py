@@ -35,7 +35,9 @@ from radit.options import (
     StallOption,
     StepsOption,
     choice,
+    file_to_write,
     filled,
+    folder_to_write,
     memory_of,
     number,
     parse_array,
@@ -73,9 +75,8 @@ def demo(
     max_error: MaxErrorOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for summary.json, report.html, images/, rtl/.",
-            show_default="build/demo, of clips build/moving-digits",
+        folder_to_write(
+            "Folder for summary.json, report.html, images/, rtl/.", "build/demo, of clips build/moving-digits"
         ),
     ] = None,
 ) -> int:
@@ -122,7 +123,7 @@ def cosim(
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
     max_error: MaxErrorOption = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = BUILD / "cosim",
+    out: Annotated[Path, folder_to_write("Folder for the results.")] = BUILD / "cosim",
     waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
     resume: Annotated[
         bool,
@@ -154,7 +155,7 @@ def export(
     language: Annotated[
         Language, choice("--language", Language, "Hardware description language to write.")
     ] = Language.both,
-    out: Annotated[Path, typer.Option(help="Folder for the files.")] = BUILD / "rtl",
+    out: Annotated[Path, folder_to_write("Folder for the files.")] = BUILD / "rtl",
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
     shape = parse_array(array)
@@ -187,7 +188,7 @@ def bench(
     ] = None,
     seconds: Annotated[float, number("--seconds", "Time limit of what is timed, per engine (s).")] = 20.0,
     seed: SeedOption = 0,
-    out: Annotated[Path, typer.Option(help="Folder for bench.json.")] = BUILD / "bench",
+    out: Annotated[Path, folder_to_write("Folder for bench.json.")] = BUILD / "bench",
 ) -> int:
     """Measure how fast each simulator runs the whole accelerator, on the same work and in one run."""
     shape, models = parse_array(array), split_list(model or ["dit-s-2,dit-xl-2"])
@@ -236,7 +237,7 @@ def project(
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
-    out: Annotated[Path, typer.Option(help="Folder for project.json.")] = BUILD / "project",
+    out: Annotated[Path, folder_to_write("Folder for project.json.")] = BUILD / "project",
 ) -> int:
     """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
     shape = parse_array(array)
@@ -270,7 +271,7 @@ def area(
     check: CheckOption = True,
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
-    out: Annotated[Path, typer.Option(help="Folder for area.json; finished pieces stay in its pieces/.")] = BUILD
+    out: Annotated[Path, folder_to_write("Folder for area.json; finished pieces stay in its pieces/.")] = BUILD
     / "area",
 ) -> int:
     """Account for what detection costs: cells of every part of the machine (Yosys), and cycles and energy of a run."""
@@ -295,7 +296,7 @@ def report(
         str, typer.Option(metavar="NAME|FILE", help="Energy table (TOML; pJ per action with unit, node and source).")
     ] = "default",
     readme: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also bring the result table of this README up to date.")
+        Path | None, file_to_write("--readme", "Also bring the result table of this README up to date.")
     ] = None,
 ) -> int:
     """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""

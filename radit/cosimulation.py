@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from radit.arguments import as_arguments
+from radit.cosim.engines.open import exported_verilog
 from radit.cosim.prepare import Prepared, Request, prepare
 from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
 from radit.generation import Progress, decisions_of
 from radit.machine import Array, Memory, parse_array
 from radit.model.errors import UserError, shown
+from radit.model.outputs import output_file, output_folder
 from radit.model.policy.policy_file import limited
 from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
 from radit.model.ranges import checked, checked_or_none
 from radit.models import Model, QuantizedModel
 from radit.reports.cost.policy_costs import PolicyCosts
 from radit.reports.energy.workload import Workload
-from radit.reports.run.runs import Outcome, copy_rtl, run_policies, write_run
+from radit.reports.run.runs import Outcome, run_policies, write_run
 from radit.reports.run.schema import Check, PolicyResult, Summary
-
-WAVES_FILE = "waves.vcd"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +102,22 @@ class Cosimulation:
             raise UserError(f"policy is {shown(policy)}, of which there is no finished run: choose from {names}.")
         return self.policies[policy]
 
-    def save(self, folder: Path, *, verilog: bool = False) -> None:
+    def save(self, folder: Path, *, verilog: bool = False, waves: Path | None = None) -> None:
         """Write summary.json and arrays.npz, and of skipping runs beside a dense one images/ and report.html.
+
+        They take the place of all files of an earlier run in that folder, at once.
 
         Args:
             folder: made where it is not there.
             verilog: also write the Verilog that was simulated, into rtl/.
+            waves: file of this run's waveform, which is moved there.
+
+        Raises:
+            UserError: nothing can be written to the folder.
         """
-        write_run(folder, self.outcome)
-        if verilog:
-            copy_rtl(self.prepared.build, folder / "rtl")
+        folder = output_folder(folder, "folder")
+        rtl = exported_verilog(self.prepared.build, Path("build") / "rtl") if verilog else None
+        write_run(folder, self.outcome, verilog=rtl, waves=waves)
 
 
 def cosimulate(
@@ -164,8 +170,10 @@ def cosimulate(
 
     Raises:
         UserError: the model or a policy is unknown, the array cannot be built or does not hold the model, a value is
-            out of range, or a tool is missing.
+            out of range, a tool is missing, or nothing can be written to waves or state.
     """
+    waves = None if waves is None else output_file(waves, "waves")
+    state = None if state is None else output_folder(state, "state")
     charge, shape = memory or Memory(), parse_array(array)
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
     blocks, timesteps, max_error = checked_or_none(blocks=blocks, timesteps=timesteps, max_error=max_error)

@@ -20,6 +20,8 @@ from radit.options import (
     ModelOption,
     SeedOption,
     StepsOption,
+    file_to_write,
+    folder_to_write,
     number,
     parse_reductions,
     parse_steps,
@@ -64,10 +66,7 @@ def train(
         ),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Checkpoint to write (.safetensors).", show_default="build/MODEL.safetensors"
-        ),
+        Path | None, file_to_write("--out", "Checkpoint to write (.safetensors).", "build/MODEL.safetensors")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
@@ -156,8 +155,7 @@ def calibrate(
         ),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File to write.", show_default="MODEL.policy.json beside the checkpoint"),
+        Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,
 ) -> int:
     """Find the thresholds of policy forecast for a model on a few seeded images, and its error meter (minutes).
@@ -204,7 +202,7 @@ def frontier(
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
+        Path, folder_to_write("Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
     ] = BUILD / "frontier",
 ) -> int:
     """Compare our policies with published ones and with fewer steps: image error against cycles saved (modelled).
@@ -243,7 +241,7 @@ def ablate(
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for ablations.json, .csv, .svg, .png; finished points stay in its points/.")
+        Path, folder_to_write("Folder for ablations.json, .csv, .svg, .png; finished points stay in its points/.")
     ] = BUILD / "ablations",
 ) -> int:
     """Change one thing of our policy at a time, detector, decision or forecast, and compare errors at equal MACs.

@@ -9,6 +9,7 @@ import typer
 
 from radit.machine import parse_array as array_of
 from radit.model.errors import UserError, shown
+from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
 from radit.model.ranges import RANGES, Range
 
@@ -77,6 +78,25 @@ def filled(remedy: str) -> Callable[..., Any]:
 def argument(option: str) -> str:
     """Name in Python of an option."""
     return option.removeprefix("--").replace("-", "_")
+
+
+def folder_to_write(text: str, default: str | bool = True, **names: Iterable[str]) -> Any:
+    """Option ``--out`` of a command that fills a folder, checked when it is read; ``names`` as `output_folder` takes
+    them."""
+
+    def check(value: str | None) -> Path | None:
+        return None if value is None else output_folder(value, "--out", **names)
+
+    return typer.Option("--out", metavar="FOLDER", parser=str, callback=check, help=text, show_default=default)
+
+
+def file_to_write(name: str, text: str, default: str | bool = True) -> Any:
+    """An option that names a file to write, checked when it is read."""
+
+    def check(value: str | None) -> Path | None:
+        return None if value is None else output_file(value, name)
+
+    return typer.Option(name, metavar="FILE", parser=str, callback=check, help=text, show_default=default)
 
 
 ModelOption = Annotated[

@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from radit.cosimulation import WAVES_FILE, cosimulate
+from radit.cosimulation import cosimulate
 from radit.model.dit.checkpoint import load_config
 from radit.model.errors import UserError
+from radit.model.outputs import output_folder
 from radit.model.policy.skip_policy import POLICIES, parse_policy
 from radit.model.quality.judge import judge_of
+from radit.reports.run.run_folder import FILES, FOLDERS, STATE, UNFINISHED_WAVES
 from radit.terminal.messages import asked_for, complain
 from radit.terminal.progress import MacBar
 from radit.terminal.run import show_run
@@ -45,19 +47,17 @@ def run_cosim(*, policies: list[str], max_error: float | None, out: Path, with_w
         parse_policy(text)  # a bad one is refused before a folder is made
     if max_error is not None and not any(text.startswith("forecast") for text in policies):
         raise UserError(f"--max-error is {max_error:g}: it limits policy forecast, run it with --policy forecast.")
-    waves = None
-    if with_waves:
-        out.mkdir(parents=True, exist_ok=True)
-        waves = out / WAVES_FILE
-    return _told(out, policies=policies, max_error=max_error, waves=waves, state=out / "state", **settings)
+    waves = out / UNFINISHED_WAVES if with_waves else None
+    return _told(out, policies=policies, max_error=max_error, waves=waves, state=out / STATE, **settings)
 
 
 def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> bool:
     """A co-simulation with a progress bar; its problems on stderr, its results in a folder and on the terminal."""
+    output_folder(out, files=FILES, folders=FOLDERS)
     started = time.perf_counter()
     with MacBar(engine) as bar:
         found = cosimulate(engine=engine, progress=bar, command=asked_for(), **settings)
     complain(*found.problems)
-    found.save(out, verilog=verilog)
+    found.save(out, verilog=verilog, waves=settings.get("waves"))
     show_run(found.summary, found.passed, out, time.perf_counter() - started)
     return found.passed

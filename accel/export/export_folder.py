@@ -12,6 +12,7 @@ from radit.accel.export.convert import LANGUAGES, TOP, convert
 from radit.accel.export.interface_map import MAP_FILE, map_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
+from radit.model.outputs import output_folder
 
 log = logging.getLogger("radit")
 
@@ -29,9 +30,8 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> li
     Raises:
         UserError: an unknown language, or a folder that cannot be written.
     """
+    out = output_folder(out)
     try:
-        if out.exists() and not out.is_dir():
-            raise UserError(f"--out is '{out}', which is a file: give a folder.")
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
             _write_all(config, languages, Path(made))

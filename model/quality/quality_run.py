@@ -41,6 +41,7 @@ from radit.model.integer.generate import generate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
+from radit.model.outputs import output_file
 from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import POLICIES, Policy
 from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
@@ -82,7 +83,7 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
         UserError: the model is unknown, or nobody judges what it generates.
     """
     settings = Settings(model, samples or judge_of(model).samples, steps, cfg, seed)
-    path = stored_path(model)
+    path = output_file(stored_path(model), "The file of the result of --model")
     found = None if force else _load(path, settings)
     if found is None:
         found = measure(settings)

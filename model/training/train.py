@@ -25,6 +25,7 @@ from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.sampler import DIFFUSION_STEPS, add_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
+from radit.model.outputs import output_file
 from radit.model.training.batches import Batches, Transform
 from radit.model.training.clips import load_clips
 from radit.model.training.digits import split_digits
@@ -220,7 +221,8 @@ def train_model(
     Raises:
         UserError: a field is out of range, the data is bad, `out` cannot be written, or there is nothing to resume.
     """
-    check_target(out)
+    out = output_file(check_target(out))
+    output_file(state_path(out))
     source = training_data(model, data, motion)
     usual = RECIPES[model]
     recipe = Recipe(

@@ -41,6 +41,7 @@ from radit.model.integer.generate import generate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
+from radit.model.outputs import output_file
 from radit.model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.measures import squared_errors
@@ -151,7 +152,7 @@ def run_calibrate(
     begin, own = _own_policy(start, "--start", "forecast"), _own_policy(radit, "--radit", "radit")
     if seed < FIRST_SEED:
         raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
-    path = out or policy_path(model)
+    path = output_file(out or policy_path(model))
     chosen = Images(model, steps, cfg, images, seed)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
     expected = usual + (SOUGHT if own is None else 0)

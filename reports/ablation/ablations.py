@@ -13,17 +13,19 @@ import numpy as np
 
 from radit.model.baselines.smoothcache import CALIBRATION_SEED
 from radit.model.detectors.detector import Detector
+from radit.model.outputs import output_folder
 from radit.model.quality.classifier import DigitClassifier, load_or_train_classifier
 from radit.model.quality.quality_run import CACHE, check_shape
 from radit.reports.ablation.plot import plot
 from radit.reports.ablation.schema import AblationPoint, Ablations, error_at
 from radit.reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
-from radit.reports.common.files import write_points
+from radit.reports.common.files import PLOTS, point_files, write_points
 from radit.reports.cost.traffic import external_bytes
 from radit.reports.frontier.candidates import Candidate
 from radit.reports.frontier.frontier import point_of
-from radit.reports.frontier.measure import Measured, Settings, measure
+from radit.reports.frontier.measure import POINTS, Measured, Settings, measure
 
+STEM = "ablations"
 RESAMPLED, BOOTSTRAP_SEED = 2000, 0
 DETECTION = ("code_history_read", "code_history_write")
 BRANCHES = ("branch_cache_read", "branch_cache_previous_read", "branch_cache_write")
@@ -46,17 +48,18 @@ def run_ablations(
     """Measure what is missing under ``out``/points; write ablations.json, .csv and the plots; print the table.
 
     Raises:
-        UserError: the model's images are not digits, or a variant is unknown.
+        UserError: the model's images are not digits, a variant is unknown, or nothing can be written to ``out``.
     """
+    out = output_folder(out, files=point_files(STEM), folders=[POINTS])
     check_shape(settings.model)
     wanted, cores = chosen(variants), jobs or os.cpu_count() or 1
     plan = [
-        (variant, reduction, tuned(settings, steps, variant, reduction, out / "points", cores))
+        (variant, reduction, tuned(settings, steps, variant, reduction, out / POINTS, cores))
         for variant in wanted
         for reduction in reductions
     ]
     dense, runs = Candidate("dense", steps), [Candidate(method.text, steps) for _, _, method in plan]
-    measured = measure(settings, [dense, *dict.fromkeys(runs)], out / "points", cores)
+    measured = measure(settings, [dense, *dict.fromkeys(runs)], out / POINTS, cores)
     judge, base = load_or_train_classifier(CACHE), measured[dense]
     points = [
         _point(settings, variant, reduction, method, run, measured[run], dense, base, judge)
@@ -71,7 +74,7 @@ def run_ablations(
         rules=RULES,
         points=compared(points, errors),
     )
-    write_points(out, "ablations", result, {kind: plot(result, kind) for kind in ("svg", "png")})
+    write_points(out, STEM, result, {kind: plot(result, kind) for kind in PLOTS})
     return result
 
 

@@ -20,10 +20,11 @@ from rich.progress import Progress
 from radit.accel.config import BuildConfig
 from radit.accel.export.provenance import MarkedTop, convert_marked
 from radit.cosim.support.sizes import build_for, dims_of
+from radit.model.outputs import output_folder
 from radit.reports.area.detection import detection_costs
 from radit.reports.area.netlist import Netlist, Piece
 from radit.reports.area.parts import PARTS, part_of, unit_of
-from radit.reports.area.schema import Area, ArrayArea, Composition, Logic, PartArea, write_area
+from radit.reports.area.schema import FILE, Area, ArrayArea, Composition, Logic, PartArea, write_area
 from radit.reports.area.synthesis import Cells, Library, Synthesizer, Yosys, find_library
 from radit.reports.common.files import versions
 from radit.reports.common.schema_parts import Array, ExternalMemory
@@ -31,6 +32,7 @@ from radit.reports.cycles.cycle_model import MemoryModel
 from radit.reports.energy.energy_table import load_table
 from radit.reports.project.project import config_of
 
+PIECES = "pieces"  # folder of finished ones
 CHECKED = (4, 4)  # small enough to be synthesized whole
 Booked = dict[tuple[str, str], Piece]  # by part and unit
 
@@ -44,11 +46,13 @@ def run_area(
     """Account for every array; the result is written to ``out``/area.json.
 
     Raises:
-        UserError: an array that cannot be built, an unknown model, no Yosys, a bad Liberty file.
+        UserError: an array that cannot be built, an unknown model, no Yosys, a bad Liberty file, or nothing can be
+            written to ``out``.
     """
+    out = output_folder(out, files=[FILE], folders=[PIECES])
     dims, library = dims_of(config_of(model), contexts=2), find_library(liberty)
     builds = [build_for(dims, *array) for array in arrays]
-    tool = Synthesizer(Yosys(), library, out / "pieces")
+    tool = Synthesizer(Yosys(), library, out / PIECES)
     table = load_table()
     result = Area(
         model=model,

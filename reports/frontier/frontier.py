@@ -14,21 +14,23 @@ import torch
 
 from radit.model.dit.checkpoint import load_config
 from radit.model.files import read_json
+from radit.model.outputs import output_folder
 from radit.model.quality.classifier import DigitClassifier, load_or_train_classifier
 from radit.model.quality.measures import accuracy, frechet_to_digits, mse, psnr, ssim
 from radit.model.quality.quality_run import CACHE, check_shape, stored_path
-from radit.reports.common.files import write_points
+from radit.reports.common.files import PLOTS, point_files, write_points
 from radit.reports.cost.traffic import STREAMS, external_bytes
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import load_table
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import plan_memory
 from radit.reports.frontier.candidates import FEWER, Candidate, candidates
-from radit.reports.frontier.measure import ARRAY, MEMORY, Measured, Settings, calibrated, measure
+from radit.reports.frontier.measure import ARRAY, MEMORY, POINTS, Measured, Settings, calibrated, measure
 from radit.reports.frontier.plot import plot
 from radit.reports.frontier.schema import Frontier, FrontierPoint, winners
 
 WORST_SHARE = 0.05
+STEM = "frontier"
 RULES = [
     f"Array {ARRAY[0]}x{ARRAY[1]}, memory latency {MEMORY.latency} cycles, {MEMORY.bandwidth:g} bytes per cycle; "
     "cycles of every image by the cycle model from its own decisions, mean over the images.",
@@ -53,12 +55,13 @@ def run_frontier(
     """Measure what is missing under ``out``/points; write frontier.json, frontier.csv and the plots.
 
     Raises:
-        UserError: the model's images are not digits, or a policy does not parse.
+        UserError: the model's images are not digits, a policy does not parse, or nothing can be written to ``out``.
     """
+    out = output_folder(out, files=point_files(STEM), folders=[POINTS])
     check_shape(model)
     settings, largest = Settings(model, samples, cfg, seed), max(steps)
     dense, wanted = Candidate("dense", largest), candidates(policies, steps, calibrated(model, largest))
-    measured = measure(settings, [dense, *wanted], out / "points", jobs or os.cpu_count() or 1)
+    measured = measure(settings, [dense, *wanted], out / POINTS, jobs or os.cpu_count() or 1)
     judge = load_or_train_classifier(CACHE)
     points = [point_of(settings, one, measured[one], dense, measured[dense], judge) for one in wanted]
     result = Frontier(
@@ -73,7 +76,7 @@ def run_frontier(
         points=points,
         winners=winners(points),
     )
-    write_points(out, "frontier", result, {kind: plot(result, kind) for kind in ("svg", "png")})
+    write_points(out, STEM, result, {kind: plot(result, kind) for kind in PLOTS})
     return result
 
 

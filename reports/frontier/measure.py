@@ -42,6 +42,7 @@ from radit.reports.frontier.candidates import Candidate
 
 ARRAY = (16, 16)
 MEMORY = MemoryModel(latency=100, bandwidth=32.0)
+POINTS = "points"  # folder of finished ones
 PIECE = 25  # images of one task
 
 

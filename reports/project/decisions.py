@@ -9,9 +9,7 @@ import numpy as np
 from radit.accel.dims import Dims
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
-from radit.reports.run.arrays import ARRAYS_FILE, load_decisions
-from radit.reports.run.consistency import check_decisions
-from radit.reports.run.summary import SUMMARY_FILE, load_summary
+from radit.reports.run.run_folder import load_trace
 
 GOLDEN = (5**0.5 - 1) / 2
 ROUNDING = 1e-9  # of sums that are whole numbers
@@ -39,12 +37,10 @@ def recorded(folder: Path, dims: Dims, steps: int, policy: str = "radit") -> Dec
     Those of ``policy``, or of the other skipping policy where only that was run.
 
     Raises:
-        UserError: there is no record, or it is of another model, number of timesteps or contexts, or of another run
-            than the summary beside it.
+        UserError: there is no record, the folder mixes runs, or the record is of another model, number of timesteps
+            or contexts.
     """
-    record = load_decisions(folder / ARRAYS_FILE, policy)
-    if (folder / SUMMARY_FILE).exists():
-        check_decisions(load_summary(folder / SUMMARY_FILE), {policy: record}, folder / ARRAYS_FILE)
+    record = load_trace(folder, policy)
     found, wanted = record.computed.shape[1:], (steps, dims.sub_blocks, dims.contexts)
     if found != wanted:
         raise UserError(

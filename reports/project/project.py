@@ -17,6 +17,7 @@ from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.formats import GAIN_BITS
 from radit.model.integer.decision_record import DecisionRecord
+from radit.model.outputs import output_folder
 from radit.reports.common.files import versions
 from radit.reports.common.schema_parts import Array, ExternalMemory
 from radit.reports.cost.counts import expected_counts, model_macs
@@ -29,7 +30,7 @@ from radit.reports.energy.energy_table import EnergyTable, load_table
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import MemoryPlan, planned
 from radit.reports.project.decisions import evenly, recorded
-from radit.reports.project.projection import Projected, Projection, write_projection
+from radit.reports.project.projection import FILE, Projected, Projection, write_projection
 from radit.reports.run.summary import ratios
 
 FULL_GAIN = 1 << (GAIN_BITS - 1)  # 1: along the whole slope
@@ -54,8 +55,10 @@ def run_project(
     """Project a model, dense and with skips; the result is written to ``out``/project.json.
 
     Raises:
-        UserError: an unknown model, an array that cannot be built, a model that does not fit, bad decisions.
+        UserError: an unknown model, an array that cannot be built, a model that does not fit, bad decisions, or
+            nothing can be written to ``out``.
     """
+    out = output_folder(out, files=[FILE])
     if skip_rate is not None and trace is not None:
         raise UserError("--skip-rate and --trace both say what is skipped: give one of them.")
     if forecast and skip_rate is None and trace is None:

@@ -19,10 +19,10 @@ from radit.model.errors import UserError
 from radit.model.files import write_file
 from radit.model.policy.skip_policy import kind_of
 from radit.reports.results.page import DOCS, SECTIONS, STORED
-from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays
-from radit.reports.run.consistency import check_arrays
+from radit.reports.run.arrays import RunArrays
 from radit.reports.run.pictures import pixels
 from radit.reports.run.plots import MUTED, STYLE
+from radit.reports.run.run_folder import load_run
 from radit.reports.run.schema import Summary
 from radit.reports.run.summary import load_summary
 
@@ -90,14 +90,12 @@ def main(run: Path, target: Path = PICTURE, stored: Path = DOCS / STORED) -> Non
     Raises:
         UserError: a file is missing or bad, or the run is not the one whose numbers are kept.
     """
-    kept, made = (load_summary(path).compared() for path in (stored / SECTIONS[0].file, run / "summary.json"))
+    kept, (made, arrays) = load_summary(stored / SECTIONS[0].file).compared(), load_run(run)
     if description(kept) != description(made):
         raise UserError(
             f"run {run} is another than the one kept in {stored}: keep it first, "
             f"python -m radit.reports.results.page {run / 'summary.json'}."
         )
-    arrays = load_arrays(run / ARRAYS_FILE)
-    check_arrays(made, arrays, run / ARRAYS_FILE)
     write_file(target, picture(kept, arrays))
 
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from radit.model.files import write_file
+from radit.model.plain_text import quoted
 from radit.model.policy.skip_policy import kind_of
+from radit.model.reading import read_text
 from radit.reports.common.generated_section import put_between
 from radit.reports.common.markdown import paragraph, power_text, table
 from radit.reports.run.schema import PolicyResult, Summary
@@ -73,10 +75,20 @@ def updated(text: str, summary: Summary, name: str = "README") -> str:
     return put_between(text, MARKERS, results_table(summary), name)
 
 
+def with_table(readme: Path, summary: Summary) -> str:
+    """What a file with the markers is to hold.
+
+    Raises:
+        UserError: the file cannot be read, or has no place for the table.
+    """
+    text = read_text(readme, "--readme", f"give a file with the markers {' and '.join(MARKERS)}")
+    return updated(text, summary, f"--readme is {quoted(readme)}, which")
+
+
 def update_readme(summary: Path, readme: Path) -> None:
     """Write a summary's table into a file with the markers, whole or not at all.
 
     Raises:
-        UserError: the summary does not fit its schema, or the file has no place for the table.
+        UserError: the summary does not fit its schema, or see `with_table`.
     """
-    write_file(readme, updated(readme.read_text(encoding="utf-8"), load_summary(summary).compared(), readme.name))
+    write_file(readme, with_table(readme, load_summary(summary).compared()))

@@ -1,38 +1,43 @@
 """Run the hardware, account for it, write the results; render and price a finished run again.
 
-Results are written only after everything has run, each file whole or not at all; a run that fails leaves the results
-of an earlier one untouched, except that mismatches are reported in ``summary.json`` like everything else.
+Results are written only after everything has run, all of them or none; a run that fails leaves the results of an
+earlier one untouched. Mismatches are results: they replace those of an earlier run.
 """
 
 from __future__ import annotations
 
-import shutil
+import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from radit.accel.config import BuildConfig
-from radit.cosim.engines.open import exported_verilog
 from radit.cosim.prepare import Prepared
 from radit.cosim.run import PolicyRun, Progress, run
 from radit.cosim.support.sizes import build_for, dims_of
 from radit.model.dit.checkpoint import load_config
+from radit.model.files import write_file
+from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES, Policy
 from radit.model.quality.quality_run import stored_or_measured
 from radit.model.quality.quality_schema import Quality
+from radit.model.result_folder import open_results
+from radit.reports.common.files import file_hash
 from radit.reports.energy.energy_model import energy
-from radit.reports.energy.energy_table import EnergyTable, load_table
+from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
 from radit.reports.energy.host_work import host_work
-from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, load_arrays, write_arrays
-from radit.reports.run.consistency import check_arrays
+from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, write_arrays
 from radit.reports.run.pictures import write_pictures
-from radit.reports.run.readme_table import update_readme
-from radit.reports.run.render import write_report
+from radit.reports.run.readme_table import with_table
+from radit.reports.run.render import REPORT_FILE, write_report
+from radit.reports.run.run_folder import FILES, FOLDERS, IMAGES, RTL, RUN_FILES, WAVES_FILE, arrays_digest, read_run
 from radit.reports.run.run_results import summary_of, unexpected_counters, unpredicted_cycles
 from radit.reports.run.schema import PolicyResult, Summary
-from radit.reports.run.summary import SUMMARY_FILE, all_ratios, load_summary, provenance, write_summary
+from radit.reports.run.summary import SUMMARY_FILE, all_ratios, provenance, write_summary
+
+TABLE = "energy table"  # what its hash is called in the provenance
 
 
 @dataclass(frozen=True)
@@ -97,39 +102,66 @@ def run_policies(
     return Outcome(runs, summary, arrays, problems)
 
 
-def write_run(out: Path, outcome: Outcome) -> None:
-    """summary.json, and where the run was not stopped arrays.npz, images/, report.html."""
-    write_summary(out / SUMMARY_FILE, outcome.summary)
-    if outcome.arrays is None:
-        return
-    write_arrays(out / ARRAYS_FILE, outcome.arrays)
-    if outcome.summary.ratios:
-        write_pictures(out / "images", outcome.arrays)
-        write_report(out, outcome.summary, outcome.arrays)
+def write_run(out: Path, outcome: Outcome, *, verilog: Path | None = None, waves: Path | None = None) -> None:
+    """summary.json, and where the run was not stopped arrays.npz, images/, report.html; they replace all files of an
+    earlier run in the folder.
 
+    Args:
+        verilog: what was simulated, to be copied into rtl/.
+        waves: a waveform of this run, to be moved there.
 
-def copy_rtl(build: BuildConfig, folder: Path) -> None:
-    """The Verilog that was simulated."""
-    folder.mkdir(parents=True, exist_ok=True)
-    source = exported_verilog(build, Path("build") / "rtl")
-    shutil.copyfile(source, folder / source.name)
+    Raises:
+        UserError: nothing can be written there.
+    """
+    output_folder(out, files=FILES, folders=FOLDERS)
+    out.mkdir(parents=True, exist_ok=True)
+    with open_results(out, RUN_FILES, to_write=True) as folder, folder.replaced() as part:
+        summary, arrays = outcome.summary, outcome.arrays
+        if arrays is not None:
+            write_arrays(part / ARRAYS_FILE, arrays)
+        summary = summary.model_copy(update={"arrays_digest": arrays_digest(part / ARRAYS_FILE)})
+        write_summary(part / SUMMARY_FILE, summary)
+        if arrays is not None and summary.ratios:
+            write_pictures(part / IMAGES, arrays)
+            write_report(part, summary, arrays)
+        if verilog is not None:
+            write_file(part / RTL / verilog.name, verilog.read_bytes())
+        if waves is not None:
+            os.replace(waves, part / WAVES_FILE)
 
 
 def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
-    """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated."""
-    summary, arrays = load_summary(run / SUMMARY_FILE).compared(), load_arrays(run / ARRAYS_FILE)
-    check_arrays(summary, arrays, run / ARRAYS_FILE)
-    if table != "default":
-        summary = _priced(summary, load_table(Path(table)))
-        write_summary(run / SUMMARY_FILE, summary)
-    page = write_report(run, summary, arrays)
-    if readme is not None:
-        update_readme(run / SUMMARY_FILE, readme)
-    return page
+    """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated.
+
+    Raises:
+        UserError: the folder does not hold a run, the table is bad, ``readme`` has no place for the result table, or
+            one of them cannot be written.
+    """
+    readme = None if readme is None else output_file(readme, "--readme")
+    source = DEFAULT_TABLE if table == "default" else Path(table)
+    with open_results(run, RUN_FILES, to_write=True) as folder:
+        summary, arrays = read_run(run)
+        output_folder(run, "FOLDER", files=FILES)
+        prices, digest = load_table(source), file_hash(source)
+        priced = summary if _is_priced(summary, prices, digest) else _priced(summary, prices, digest)
+        text = None if readme is None else with_table(readme, priced)
+        with folder.replaced(keep=True) as part:
+            if priced is not summary:
+                write_summary(part / SUMMARY_FILE, priced)
+            write_report(part, priced, arrays)
+    if readme is not None and text is not None:
+        write_file(readme, text)
+    return run / REPORT_FILE
 
 
-def _priced(summary: Summary, table: EnergyTable) -> Summary:
-    """The same run under another energy table."""
+def _is_priced(summary: Summary, table: EnergyTable, digest: str) -> bool:
+    """Whether a summary's energies are those of a table with this hash."""
+    made, sources = summary.provenance, json.loads(json.dumps(table.sources()))
+    return (made.energy_table, made.energy_sources, made.hashes.get(TABLE, digest)) == (table.name, sources, digest)
+
+
+def _priced(summary: Summary, table: EnergyTable, digest: str = "") -> Summary:
+    """The same run under another energy table, of this hash."""
     config = load_config(summary.model)
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
@@ -140,7 +172,7 @@ def _priced(summary: Summary, table: EnergyTable) -> Summary:
         plan = result.memory_plan.replaced(table.reuse_sram.capacity)
         bill = energy(result.counters, build, table, plan, host_work=work).summary()
         results[name] = PolicyResult.model_validate(result.model_dump() | bill | {"memory_plan": plan})
-    origin = provenance(table, summary.provenance.hashes, summary.provenance.command)
+    origin = provenance(table, summary.provenance.hashes | {TABLE: digest}, summary.provenance.command)
     return summary.model_copy(update={"results": results, "ratios": all_ratios(results), "provenance": origin})
 
 

@@ -222,6 +222,8 @@ class Summary(Part):
         sub_blocks: what every sub-block is, in order.
         results: of every policy that was run, by name.
         ratios: of every skipping policy that was run beside dense, by name; empty where a run stopped.
+        arrays_digest: SHA-256 (hex) of the arrays.npz of the same run, empty where it was stopped and has none; None:
+            written by an earlier version.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION
@@ -240,6 +242,7 @@ class Summary(Part):
     cycle_model: CycleModel | None
     check: Check
     quality: Quality | None = None
+    arrays_digest: str | None = None
     seconds: dict[str, Amount]
     basis: dict[str, str] = BASIS
     provenance: Provenance

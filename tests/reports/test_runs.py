@@ -58,7 +58,9 @@ def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
 @pytest.mark.parametrize("model, images, out", [("digits", 10, "demo"), ("moving-digits", 4, "moving-digits")])
 def test_the_demo_of_a_model_has_its_own_defaults(monkeypatch, model, images, out):
     written = []
-    found = SimpleNamespace(problems=[], summary=None, passed=True, save=lambda folder, verilog: written.append(folder))
+    found = SimpleNamespace(
+        problems=[], summary=None, passed=True, save=lambda folder, verilog, waves: written.append(folder)
+    )
     monkeypatch.setattr(run_commands, "cosimulate", lambda **asked: written.append(asked["images"]) or found)
     monkeypatch.setattr(run_commands, "show_run", lambda *told: None)
     assert run_commands.run_demo(model=model, images=None, out=None, engine="verilator")
@@ -71,7 +73,7 @@ def test_the_demo_of_a_model_has_its_own_defaults(monkeypatch, model, images, ou
         (["--model", "dit-s-2"], "'dit-s-2' with 4 x 32 x 32 images of 1000 classes: quality is measured on"),
         (["--model", "latte-xl-2"], "'latte-xl-2' with 16 x 4 x 32 x 32 clips"),
         (["--model", "cats"], "Model cats is unknown"),
-        (["--model", "moving-digits", "--images", "0"], "--images is 0"),
+        (["--model", "moving-digits", "--images", "0"], "--images is '0'"),
     ],
 )
 def test_a_demo_that_cannot_be_is_one_sentence(arguments, words, tmp_path, capsys):
