@@ -27,6 +27,7 @@ from radit.model.dit.config import DiTConfig
 from radit.model.dit.sampler import DDIM, check_guidance, make_noise, predict_noise
 from radit.model.dit.transformer import Block, DiT
 from radit.model.files import replacing
+from radit.model.threads import one_thread
 
 FORMAT_VERSION = "3"
 DEFAULT_IMAGES = 40
@@ -90,6 +91,7 @@ def calibration_digest(
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
+@one_thread()
 @torch.no_grad()
 def calibrate(
     dit: DiT,

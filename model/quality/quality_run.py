@@ -48,6 +48,7 @@ from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
 from radit.model.quality.measures import mse, squared_errors
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
 from radit.model.source_code import code_digest
+from radit.model.threads import one_thread
 
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
@@ -245,9 +246,9 @@ def _generate(settings: Settings, variants: list[str], progress: Progress) -> di
     return found
 
 
+@one_thread()
 def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
     """A few images or clips of one variant, on one thread."""
-    torch.set_num_threads(1)
     kind, _, seed = variant.partition(" ")
     dit, reference = _model_and_reference(settings.model, settings.steps, kind)
     labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes

@@ -45,6 +45,7 @@ from radit.model.outputs import output_file
 from radit.model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.measures import squared_errors
+from radit.model.threads import one_thread
 from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
 from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
 from radit.model.tuning.skipping_ranges import largest, skipping_ranges, widened
@@ -304,9 +305,9 @@ def _achieved(point: Point) -> Achieved:
     return Achieved(mac_reduction=round(point.mac_reduction, 4), mse=float(f"{point.mse:.4g}"))
 
 
+@one_thread()
 def _on_one_thread(work: Callable[..., Result], *arguments: Any) -> Result:
-    """On one thread: float results must not depend on where it runs."""
-    torch.set_num_threads(1)
+    """On one thread, here or in another process."""
     return work(*arguments)
 
 

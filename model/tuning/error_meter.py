@@ -29,9 +29,11 @@ from radit.model.integer.generate import Host, to_float
 from radit.model.integer.reference import Reference
 from radit.model.policy.meter_model import Meter, guidance_weights
 from radit.model.policy.skip_policy import Policy, dense
+from radit.model.threads import one_thread
 from radit.model.tuning.search import Point
 
 
+@one_thread()
 @torch.no_grad()
 def injected(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg: float) -> Tensor:
     """Return the errors (steps, N, contexts) that reuses bring into each context's predicted noise, mean squared.

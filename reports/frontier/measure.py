@@ -36,6 +36,7 @@ from radit.model.policy.policy_file import load_policy
 from radit.model.policy.skip_policy import Policy
 from radit.model.quality.quality_run import BEHIND
 from radit.model.source_code import code_digest
+from radit.model.threads import one_thread
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
 from radit.reports.cycles.cycle_model import MemoryModel, predict
 from radit.reports.frontier.candidates import Candidate
@@ -156,9 +157,9 @@ def integer_of(name: str, steps: int) -> IntegerDiT:
     return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), steps), DDIM(steps))
 
 
+@one_thread()
 def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
     """A few images of one point, on one thread."""
-    torch.set_num_threads(1)
     dit, integer = _dit(settings.model), integer_of(settings.model, one.sampler_steps)
     labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
