@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from joblib import Parallel, delayed
 
 from radit.cosim.image import ImageResult, Tick, generate_image, open_for
@@ -24,7 +23,7 @@ from radit.cosim.scoreboard import Comparison
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import Policy
-from radit.model.processes import over_processes
+from radit.model.threads import one_thread
 
 Task = tuple[Policy, int]  # policy and image
 Progress = Callable[[int, int], object]  # MACs simulated so far, and MACs of everything that is not skipped so far
@@ -157,28 +156,17 @@ def _results(
     if prepared.request.waves:
         workers = 1  # they share a file
     if workers > 1 and not prepared.is_large:
-        calls = [(_task, prepared, *task) for task in tasks]
-        for name, result in over_processes(calls, workers, in_order=False):
+        work = (delayed(_task)(prepared, *task) for task in tasks)
+        for name, result in Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(work):
             tick(result.macs, prepared.macs - result.macs)
             yield name, result
         return
-    with _one_thread():
+    with one_thread():
         work = (delayed(_task)(prepared, *task, tick, True, saved) for task in tasks)
         yield from Parallel(n_jobs=workers, prefer="threads", return_as="generator_unordered")(work)
 
 
+@one_thread()
 def _task(prepared: Prepared, policy: Policy, image: int, *rest: Any) -> tuple[str, ImageResult]:
     """One task, on one thread: float results must not depend on where it runs."""
-    torch.set_num_threads(1)
     return policy.name, generate_image(prepared, policy, image, *rest)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """torch on one thread, afterwards on as many as before."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -71,7 +71,7 @@ class Cosimulation:
     Fields:
         policies: by name, those that ran to their end.
         check: words and decisions compared and mismatched, images, counters.
-        problems: what is not equal or not as predicted, one sentence each; empty when all is well.
+        problems: what is not equal, one sentence each; empty when all is well.
         outcome: the runs as reports take them.
     """
 
@@ -83,7 +83,7 @@ class Cosimulation:
 
     @property
     def passed(self) -> bool:
-        """Every word, decision, image and counter is equal, and the cycles are as predicted."""
+        """Every word, decision, image and counter is equal, and the cycles are as predicted where they must be."""
         return self.outcome.equal
 
     @property

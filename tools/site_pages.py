@@ -23,6 +23,7 @@ OUTSIDE = {
     "ARCHITECTURE.md": "ARCHITECTURE.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "CHANGELOG.md": "CHANGELOG.md",
+    "SECURITY.md": "SECURITY.md",
     "examples/README.md": "examples/index.md",
 }
 LAYERS = ("radit", "model", "accel", "cosim", "reports")

@@ -11,8 +11,8 @@ from radit.accel.config import BuildConfig
 from radit.cosim.engines.base import Engine, Setup
 from radit.cosim.engines.myhdl import MyhdlEngine
 from radit.cosim.engines.verilator import VerilatorEngine
-from radit.model.caches import made_once
 from radit.model.errors import UserError
+from radit.model.files import made_once
 from radit.model.source_code import code_digest
 
 ENGINES = ("verilator", "myhdl")

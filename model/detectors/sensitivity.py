@@ -11,6 +11,7 @@ from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
 from radit.model.dit.sampler import DDIM, make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.threads import one_thread
 
 IMAGES, PROBES, EVERY = 8, 4, 5  # images, random directions of the prediction, of every so many timesteps
 
@@ -22,6 +23,7 @@ def channel_weights(integer: IntegerDiT, s: int, power: float) -> Tensor:
 
 
 @lru_cache(maxsize=4)
+@one_thread()
 def _effects(key: ByIdentity) -> Tensor:
     """Root mean square (S, D) of the prediction's gradient, over images, tokens and timesteps of dense runs."""
     integer, dit = key.integer, key.integer.dit

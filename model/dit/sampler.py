@@ -19,6 +19,7 @@ same image with the null class.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -27,9 +28,11 @@ from torch import Tensor
 from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.ranges import RANGES
+from radit.model.threads import one_thread
 
 DIFFUSION_STEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02
+NOISE_BLOCK = 16
 PIXEL_LIMIT = 1.0
 
 ModelFn = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -97,10 +100,14 @@ class DDIM:
 
 
 def make_noise(config: DiTConfig, images: int, seed: int) -> Tensor:
-    """Return the starting noise (images, C, H, W), float32, standard normal, the same for the same seed everywhere."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (images, *config.sample_shape)
-    return torch.randn(shape, generator=generator, dtype=torch.float32)
+    """Return the starting noise (images, C, H, W), float32, standard normal, the same for the same seed everywhere.
+
+    Image i is the same however many there are: torch draws whole blocks of `NOISE_BLOCK` values, in order.
+    """
+    values = math.prod(config.sample_shape)
+    drawn = -(-values // NOISE_BLOCK) * NOISE_BLOCK
+    noise = torch.randn((images, drawn), generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+    return noise[:, :values].reshape(images, *config.sample_shape)
 
 
 def check_guidance(config: DiTConfig, cfg: float) -> None:
@@ -138,6 +145,7 @@ def predict_noise(model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, n
     return guided(*split_pairs(eps), cfg)
 
 
+@one_thread()
 @torch.no_grad()
 def sample(
     model_fn: ModelFn, noise: Tensor, y: Tensor, steps: int = 50, cfg: float = 1.5, null_class: int | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from joblib import Parallel, delayed
 from torch import Tensor
 
 from radit.model.dit.sampler import DDIM, check_guidance, guided
@@ -19,7 +20,7 @@ from radit.model.formats import X_BITS
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.integer_dit import Conditioning, IntegerDiT
 from radit.model.integer.reference import Reference, StepRecord
-from radit.model.processes import over_processes
+from radit.model.threads import one_thread
 
 CHUNK = 16  # images
 
@@ -69,7 +70,8 @@ def to_float(x: Tensor, x_frac: int, tokens: int) -> Tensor:
 class Host:
     """The host's side of one batch of N images.
 
-    Its float products run image by image: their last bits, and with them decisions, must not depend on the batch.
+    Its float products run image by image and on one thread: their last bits, and with them decisions, must depend on
+    neither the batch nor the threads.
 
     Args:
         dit: float model.
@@ -90,6 +92,7 @@ class Host:
         self.sampler, self.image = DDIM(integer.sampler_steps), noise
         self.saturated = self.tables.saturated
 
+    @one_thread()
     @torch.no_grad()
     def enter(self) -> Tensor:
         """Return the accelerator's input x (N, contexts, padded, D) int64; both contexts see the same image."""
@@ -98,6 +101,7 @@ class Host:
         self.saturated += saturated * self.contexts
         return x.unsqueeze(1).expand(-1, self.contexts, -1, -1)
 
+    @one_thread()
     @torch.no_grad()
     def leave(self, x: Tensor, index: int) -> Tensor:
         """Take the accelerator's output x (N, contexts, padded, D) of timestep `index`; return the next image."""
@@ -110,6 +114,7 @@ class Host:
         return self.image
 
 
+@one_thread()
 def generate(
     reference: Reference,
     dit: DiT,
@@ -120,7 +125,7 @@ def generate(
     chunk: int = CHUNK,
     jobs: int = 1,
 ) -> tuple[Tensor, RunRecord]:
-    """Return images (N, C, H, W) float32 of labels y (N,) and noise, and the run's record.
+    """Return images (N, C, H, W) float32 of labels y (N,) and noise, and the run's record; on one thread of torch.
 
     Args:
         reference: integer model and policy.
@@ -140,18 +145,17 @@ def generate(
         results = [_generate_chunk(reference, dit, labels, image, cfg) for labels, image in parts]
     else:
         shares = [parts[job::jobs] for job in range(jobs)]
-        shared = list(
-            over_processes([(_generate_share, reference, dit, share, cfg) for share in shares if share], jobs)
-        )
+        work = (delayed(_generate_share)(reference, dit, share, cfg) for share in shares if share)
+        shared = Parallel(n_jobs=jobs)(work)
         results = [shared[i % jobs][i // jobs] for i in range(len(parts))]
     return torch.cat([images for images, _ in results]), _merged([record for _, record in results])
 
 
+@one_thread()
 def _generate_share(
     reference: Reference, dit: DiT, parts: list[tuple[Tensor, Tensor]], cfg: float
 ) -> list[tuple[Tensor, RunRecord]]:
     """The chunks of one process, on one thread."""
-    torch.set_num_threads(1)
     return [_generate_chunk(reference, dit, labels, noise, cfg) for labels, noise in parts]
 
 

@@ -16,6 +16,7 @@ from radit.model.dit.config import DiTConfig
 from radit.model.dit.transformer import DiT
 from radit.model.formats import ACT_FRAC, GATE_BITS, LN_FRAC, MOD_BITS
 from radit.model.integer.calibration import model_digest
+from radit.model.threads import one_thread
 
 HEADER_FIELDS = (
     "gate_shift",
@@ -116,6 +117,7 @@ class IntegerDiT:
         """Return the int8 step (D,) float64 of every channel of the modulated input of s at timestep `index`."""
         return self.act_scale[index, s] * self.act_share[s]
 
+    @one_thread()
     @torch.no_grad()
     def conditioning_tables(self, y: Tensor, guidance: bool = True) -> Conditioning:
         """Return the conditioning of labels y (N,); contexts are (label, null class), or (label) without guidance.
@@ -159,6 +161,7 @@ class IntegerDiT:
         return state.hexdigest()
 
 
+@one_thread()
 @torch.no_grad()
 def adaln_vectors(dit: DiT, timesteps: tuple[int, ...], labels: Tensor) -> tuple[Tensor, Tensor]:
     """Return c (labels, steps, D) float32 and the adaLN vectors (labels, steps, S, 3, D) float64.

@@ -49,6 +49,7 @@ from radit.model.formats import (
 )
 from radit.model.integer.calibration import Calibration
 from radit.model.integer.integer_dit import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock
+from radit.model.threads import one_thread
 
 HEADROOM = 2.0  # of every 16-bit format over its calibrated maximum
 SMALLEST_SHARE = 1e-4  # a channel's range is at least this share of the largest channel's
@@ -81,6 +82,7 @@ def normalize(real: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(carry, mult >> 1, mult), MULT_BITS - exponent.long() - carry.long()
 
 
+@one_thread()
 @torch.no_grad()
 def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
     """Return the integer model at the sampler's timesteps.

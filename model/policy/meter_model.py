@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
+
+from radit.model.ranges import RANGES
 
 
 class Meter(BaseModel):
@@ -28,8 +32,12 @@ class Meter(BaseModel):
         return self.scale * (error.double() @ guidance_weights(cfg)[: error.shape[1]]) ** self.power
 
     def limit(self, mse: float, cfg: float, contexts: int = 2) -> float:
-        """Return the error per context that keeps the predicted mse of an image to `mse`."""
-        return float((mse / self.scale) ** (1 / self.power) / guidance_weights(cfg)[:contexts].sum())
+        """Return the error per context that keeps the predicted mse of an image to `mse`, or the largest limit."""
+        try:
+            error = (mse / self.scale) ** (1 / self.power)
+        except OverflowError:
+            error = math.inf
+        return min(error / float(guidance_weights(cfg)[:contexts].sum()), RANGES["max_error"].high)
 
 
 def guidance_weights(cfg: float) -> Tensor:

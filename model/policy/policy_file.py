@@ -43,7 +43,7 @@ class StoredPolicy(BaseModel):
         target, start: as the command was given them.
         policy: `forecast`, all its fields.
         radit: the baseline at the threshold that keeps the same error, or the one that was given, all its fields.
-        meter: from the error meter to a predicted mse; None: nothing was reused.
+        meter: from the error meter to a predicted mse; None: nothing was reused, or without an error.
         widened: ranges of the int8 formats include what the skipping run visits; both were tried.
         tried: what the search came to without and with that.
         achieved, radit_achieved: what both policies came to.

@@ -9,8 +9,7 @@ policy ``radit`` would pay for, rounded up; ``30_of_50``, with three fifths of t
 digits themselves.
 
 The result is stored beside the checkpoint, with the hash of everything that determines it: weights, quantization,
-policy, settings and the code that computes them (its syntax tree, so that comments do not count). The result has a hash
-of its own, so that a damaged one is measured again.
+policy, settings and the code that computes them (its syntax tree, so that comments do not count).
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from joblib import Parallel, delayed
 from rich.progress import Progress
 from torch import Tensor
 
-from radit.model.caches import content_digest, kept
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.sampler import DDIM, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
-from radit.model.files import read_json, write_json
+from radit.model.files import write_json
 from radit.model.integer.calibration import load_or_calibrate, model_digest
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import generate
@@ -45,11 +44,11 @@ from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
 from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import POLICIES, Policy
-from radit.model.processes import over_processes
 from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
 from radit.model.quality.measures import mse, squared_errors
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
 from radit.model.source_code import code_digest
+from radit.model.threads import one_thread
 
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
@@ -96,21 +95,19 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
 def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
     settings = Settings(model, judge_of(model).samples, steps, cfg)
-    digest, origin = settings_digest(settings), "measured before"
-    found = _load(stored_path(model), settings)
-    if found is not None:
-        origin = "stored with the checkpoint"
-    else:
-
-        def make() -> dict[str, Any]:
-            nonlocal origin
-            log.info("no stored quality result matches; measuring (minutes) ...")
-            origin = ""
-            return measure(settings)
-
-        found = kept(CACHE / f"{digest}.json", lambda path: _load(path, settings), make, write_json)
-    note = f"{origin}, hash {digest[:12]} matches" if origin else "measured in this run"
-    return found["result"] | {"origin": note}
+    digest = settings_digest(settings)
+    kept = CACHE / f"{digest}.json"
+    for path, origin in (
+        (stored_path(model), "stored with the checkpoint"),
+        (kept, "measured before"),
+    ):
+        found = _load(path, settings)
+        if found is not None:
+            return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
+    log.info("no stored quality result matches; measuring (minutes) ...")
+    found = measure(settings)
+    write_json(kept, found)
+    return found["result"] | {"origin": "measured in this run"}
 
 
 def check_shape(model: str) -> None:
@@ -131,23 +128,12 @@ def stored_path(model: str) -> Path:
     return checkpoint.with_suffix(".quality.json")
 
 
-def stored_result(path: Path) -> dict[str, Any] | None:
-    """Return what a file holds, ``result`` and ``hash`` among it; None where it is missing, damaged or another one."""
-    if not path.exists():
-        return None
-    try:
-        found = read_json(path, "quality result", "delete it")
-    except UserError:
-        found = None
-    if isinstance(found, dict) and content_digest(found.get("result")) == found.get("result_hash"):
-        return found
-    log.info("quality result %s is damaged or of another version, it counts for nothing", path)
-    return None
-
-
 def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
-    found = stored_result(path)
-    return found if found is not None and found.get("hash") == settings_digest(settings) else None
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("hash") == settings_digest(settings) else None
 
 
 def settings_digest(settings: Settings) -> str:
@@ -178,7 +164,6 @@ def measure(settings: Settings) -> dict[str, Any]:
         result = _measure(settings, dit, progress)
     return {
         "hash": settings_digest(settings),
-        "result_hash": content_digest(result),
         "settings": vars(settings),
         "policies": {name: policy.settings for name, policy in _policies(settings.model, integer).items()},
         "result": result,
@@ -252,16 +237,18 @@ def _generate(settings: Settings, variants: list[str], progress: Progress) -> di
     tasks = [(variant, start, piece) for variant in variants for start in range(0, settings.samples, piece)]
     bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks))
     found: dict[str, list[Part]] = {variant: [] for variant in variants}
-    parts = over_processes([(_piece, settings, *task) for task in tasks], os.cpu_count() or 1)
-    for (variant, *_), part in zip(tasks, parts, strict=True):
+    work = (delayed(_piece)(settings, *task) for task in tasks)
+    for (variant, *_), part in zip(
+        tasks, Parallel(n_jobs=os.cpu_count() or 1, return_as="generator")(work), strict=True
+    ):
         found[variant].append(part)
         progress.advance(bar)
     return found
 
 
+@one_thread()
 def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
     """A few images or clips of one variant, on one thread."""
-    torch.set_num_threads(1)
     kind, _, seed = variant.partition(" ")
     dit, reference = _model_and_reference(settings.model, settings.steps, kind)
     labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes

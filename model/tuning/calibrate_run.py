@@ -5,7 +5,7 @@ policy found visits (`model/tuning/skipping_ranges.py`), quantizes anew and sear
 the two is kept, where round 2 has to be better by more than chance: with it, the widened ranges are stored beside the
 checkpoint. Last, the baseline, policy `radit`, gets the shape of `BASELINES` and the threshold that save most at the
 same error, or is the one that was given, and the error meter is fitted (`model/tuning/error_meter.py`). The images'
-seed is at least `FIRST_SEED`, evaluations use smaller ones.
+seed is at least 1000, evaluations use smaller ones.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from joblib import Parallel, delayed
 from torch import Tensor
 
 from radit.model.dit.checkpoint import find_checkpoint, load_model
 from radit.model.dit.sampler import DDIM, make_noise
 from radit.model.dit.transformer import DiT
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.files import write_json
 from radit.model.integer.calibration import (
     CACHE,
@@ -41,10 +42,11 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
-from radit.model.policy.policy_file import FIRST_SEED, Achieved, StoredPolicy, load_policy, policy_path
+from radit.model.policy.policy_file import Achieved, StoredPolicy, load_policy, policy_path
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
-from radit.model.processes import over_processes
 from radit.model.quality.measures import squared_errors
+from radit.model.ranges import RANGES
+from radit.model.threads import one_thread
 from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
 from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
 from radit.model.tuning.skipping_ranges import largest, skipping_ranges, widened
@@ -108,8 +110,8 @@ class Bench:
         stop = self.images.count if stop is None else stop
         size = min(PIECE, math.ceil((stop - start) / self._jobs))
         pieces = [(left, min(left + size, stop)) for left in range(start, stop, size)]
-        tasks = [(_on_one_thread, work, self.images, *piece, *arguments) for piece in pieces]
-        return list(over_processes(tasks, self._jobs))
+        tasks = (delayed(_on_one_thread)(work, self.images, *piece, *arguments) for piece in pieces)
+        return list(Parallel(n_jobs=min(self._jobs, len(pieces)))(tasks))
 
     def evaluate(self, policy: Policy, share: float = 1.0) -> Point:
         """The policy's point on a share of the images, from the first on; what is known of it is not run again."""
@@ -150,8 +152,7 @@ def run_calibrate(
     """
     wanted = parse_target(target)
     begin, own = _own_policy(start, "--start", "forecast"), _own_policy(radit, "--radit", "radit")
-    if seed < FIRST_SEED:
-        raise UserError(f"--seed is {seed}: give {FIRST_SEED} or more, smaller ones are for evaluations.")
+    RANGES["calibration_seed"].check("--seed", seed)
     path = output_file(out or policy_path(model))
     chosen = Images(model, steps, cfg, images, seed)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
@@ -162,6 +163,7 @@ def run_calibrate(
 
     on_point(None, expected)
     found = find(chosen, begin, wanted, jobs or os.cpu_count() or 1, count_point)
+    wanted.check(found.point)
     kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
     baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
     stored = _with_meter(found, baseline, target, start)
@@ -175,12 +177,13 @@ def _own_policy(text: str | None, option: str, name: str) -> Policy | None:
     """The policy of an option, which must have that name."""
     if text is None:
         return None
-    try:
-        policy = parse_policy(text)
-    except UserError as error:
-        raise UserError(str(error).replace("--policy", option)) from None
+    policy = parse_policy(text, option=option)
     if policy.name != name:
-        raise UserError(f"{option} is '{text}': give policy {name}, with settings such as {name}:max_streak=3.")
+        raise UserError(f"{option} is {shown(text)}: give policy {name}, with settings such as {name}:max_streak=3.")
+    if policy.max_error is not None:
+        raise UserError(
+            f"{option} sets max_error {policy.max_error:g}: leave it out, the error meter is fitted to what is found."
+        )
     return policy
 
 
@@ -280,6 +283,8 @@ def _with_meter(found: SearchResult, baseline: Point, target: str, start: str | 
     if weights:
         others = [replace(point.policy, threshold=min(point.policy.threshold * by, 1.0)) for by in METERED]
         meter = fit_meter(policy, [point, *map(bench.evaluate, others)], errors, images.cfg)
+    if meter is None:
+        policy = replace(policy, error_weights=())
     return StoredPolicy(
         model=images.model,
         weights=model_digest(loaded.dit),
@@ -304,9 +309,9 @@ def _achieved(point: Point) -> Achieved:
     return Achieved(mac_reduction=round(point.mac_reduction, 4), mse=float(f"{point.mse:.4g}"))
 
 
+@one_thread()
 def _on_one_thread(work: Callable[..., Result], *arguments: Any) -> Result:
-    """On one thread: float results must not depend on where it runs."""
-    torch.set_num_threads(1)
+    """On one thread, here or in another process."""
     return work(*arguments)
 
 

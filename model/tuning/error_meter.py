@@ -29,9 +29,13 @@ from radit.model.integer.generate import Host, to_float
 from radit.model.integer.reference import Reference
 from radit.model.policy.meter_model import Meter, guidance_weights
 from radit.model.policy.skip_policy import Policy, dense
+from radit.model.threads import one_thread
 from radit.model.tuning.search import Point
 
+POWERS = (0.1, 10.0)  # of a fit that means something
 
+
+@one_thread()
 @torch.no_grad()
 def injected(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg: float) -> Tensor:
     """Return the errors (steps, N, contexts) that reuses bring into each context's predicted noise, mean squared.
@@ -66,18 +70,23 @@ def _noise(dit: DiT, reference: Reference, x: Tensor, c: Tensor) -> Tensor:
 
 
 def fit_weights(errors: Tensor, shares: Tensor, cfg: float) -> tuple[float, ...]:
-    """Return the weight of every timestep, of errors and shares (steps, N, contexts); four digits."""
+    """Return the weight of every timestep, of errors and shares (steps, N, contexts); four digits.
+
+    None where nothing is reused, or nothing that is reused brings in an error.
+    """
     a = guidance_weights(cfg)[: errors.shape[2]]
     error, share = ((part @ a).sum(1).numpy() for part in (errors, shares))
     places, known = np.arange(len(share)), share > 0
-    if not known.any():
+    if not known.any() or not error[known].any():
         return ()
     weights = np.interp(places, places[known], error[known] / share[known])
     return tuple(float(f"{weight:.4g}") for weight in weights)
 
 
-def fit_meter(policy: Policy, points: list[Point], errors: Tensor, cfg: float) -> Meter:
+def fit_meter(policy: Policy, points: list[Point], errors: Tensor, cfg: float) -> Meter | None:
     """Return the meter of `policy`, whose point is the first of several thresholds' and whose reuses bring in `errors`.
+
+    Points without an error have no logarithm and are left out; None where no other is left.
 
     Args:
         policy: with error weights.
@@ -88,13 +97,14 @@ def fit_meter(policy: Policy, points: list[Point], errors: Tensor, cfg: float) -
     a = guidance_weights(cfg)[: errors.shape[2]]
     weights = torch.tensor(policy.error_weights, dtype=torch.float64)
     sums = [torch.einsum("t,tnc,c->n", weights, point.shares, a) for point in points]
-    x, y = (
-        torch.tensor([math.log(value) for value in values])
-        for values in ([float(s.mean()) for s in sums], [p.mse for p in points])
-    )
+    pairs = [(float(total.mean()), point.mse) for total, point in zip(sums, points, strict=True)]
+    logs = [(math.log(total), math.log(mse)) for total, mse in pairs if total > 0.0 and mse > 0.0]
+    if not logs:
+        return None
+    x, y = (torch.tensor(values) for values in zip(*logs, strict=True))
     spread = float((x - x.mean()).square().sum())
     power = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 1e-3 else 1.0
-    power = power if power > 0.1 else 1.0
+    power = power if POWERS[0] < power < POWERS[1] else 1.0
     scale = math.exp(float(y.mean() - power * x.mean()))
     ranks = [_rank(sums[0], other) for other in ((errors @ a).sum(0), points[0].errors)]
     return Meter(scale=scale, power=power, rank_injected=ranks[0], rank_final=ranks[1])
@@ -102,5 +112,7 @@ def fit_meter(policy: Policy, points: list[Point], errors: Tensor, cfg: float) -
 
 def _rank(a: Tensor, b: Tensor) -> float:
     """Spearman's correlation; 0 where one does not vary."""
+    if bool((a == a[0]).all()) or bool((b == b[0]).all()):
+        return 0.0
     found = float(spearmanr(a.numpy(), b.numpy()).statistic)
     return 0.0 if math.isnan(found) else round(found, 3)

@@ -25,10 +25,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.formats import STREAK_BITS
 from radit.model.policy.policy_integers import schedule_curve
 from radit.model.policy.skip_policy import Policy
+from radit.model.ranges import RANGES, Range
 
 KNOTS = 9
 SWEEPS = (1.5, 1.25)  # factors by which knots and reach are changed, one after the other
@@ -41,6 +42,7 @@ CLOSE = 1.01  # ratio of thresholds at which the bisection ends
 SMALLEST = 1e-4  # threshold
 TILTS = (0.5, 4.0)
 NO_ERROR = 1e-9  # stands for 0 in logarithms
+TARGETS = {"speedup": RANGES["reduction"], "error": Range(0, RANGES["max_error"].high, whole=False, above=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,28 @@ class Target:
         """Whether a point's threshold is as large as the target asks for, or larger."""
         return point.mac_reduction >= self.value if self.kind == "speedup" else point.mse > self.value
 
+    def check(self, point: Point) -> None:
+        """Refuse a point that misses the target.
+
+        Raises:
+            UserError: it saves less, or errs more, or saves nothing.
+        """
+        if self.kind == "speedup" and not self.beyond(point):
+            raise UserError(
+                f"--target is 'speedup={self.value:g}': this model reaches {point.mac_reduction:.2f} at most; ask for "
+                "less."
+            )
+        if self.kind == "error" and self.beyond(point):
+            raise UserError(
+                f"--target is 'error={self.value:g}': at threshold {point.policy.threshold:g}, the smallest tried, "
+                f"this model errs by {point.mse:.3g}; ask for more, or run policy dense."
+            )
+        if self.kind == "error" and point.mac_reduction <= 1.0:
+            raise UserError(
+                f"--target is 'error={self.value:g}': this model skips nothing under it; ask for more, or run policy "
+                "dense."
+            )
+
 
 def parse_target(text: str) -> Target:
     """Return the target of "speedup=3" or "error=2.5e-4".
@@ -105,17 +129,14 @@ def parse_target(text: str) -> Target:
         UserError: it is neither, or out of range.
     """
     kind, _, number = text.partition("=")
-    lowest = {"speedup": 1.0, "error": 0.0}
     try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if kind not in lowest or not lowest[kind] < value < math.inf:
+        return Target(kind, TARGETS[kind].read(number))
+    except (KeyError, ValueError):
         raise UserError(
-            f"--target is '{text}': give speedup=FACTOR, the dense run's MACs over the skipping one's (above 1), or "
-            "error=MSE to the dense images (above 0), such as error=2.5e-4."
-        )
-    return Target(kind, value)
+            f"--target is {shown(text)}: give speedup=FACTOR, the dense run's MACs over the skipping one's "
+            f"({TARGETS['speedup'].wanted}), or error=MSE to the dense images ({TARGETS['error'].wanted}), such as "
+            "error=2.5e-4."
+        ) from None
 
 
 def search(evaluate: Evaluate, start: Policy, target: Target, sweeps: tuple[float, ...] = SWEEPS) -> Point:
@@ -128,18 +149,19 @@ def search(evaluate: Evaluate, start: Policy, target: Target, sweeps: tuple[floa
     while point.policy.threshold == 1.0 and not target.beyond(point) and point.policy.max_streak < LONGEST:
         longer = replace(point.policy, first_dense=1, max_streak=min(2 * point.policy.max_streak, LONGEST))
         point = hit(evaluate, longer, target)
-    if target.kind == "speedup" and not target.beyond(point):
-        most = f"{point.mac_reduction:.2f}"
-        raise UserError(f"--target is 'speedup={target.value:g}': this model reaches {most} at most; ask for less.")
+    if target.kind == "speedup":
+        target.check(point)  # no other shape saves more
     for factor in sweeps:
         point = hit(evaluate, _sweep(evaluate, point, target, factor).policy, target)
+    target.check(point)
     return point
 
 
 def hit(evaluate: Evaluate, policy: Policy, target: Target) -> Point:
     """Return the policy's point at the smallest threshold that reaches a speedup, or the largest that keeps an error.
 
-    The point at the largest threshold, 1, where none reaches the speedup.
+    The point at the largest threshold, 1, where none reaches the speedup, and at the smallest, where none keeps the
+    error.
     """
     if target.kind == "error" and not target.beyond(most := evaluate(replace(policy, threshold=1.0))):
         return most

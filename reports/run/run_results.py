@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from radit.accel.control.registers import ACCOUNTS
 from radit.cosim.engines.open import exported_verilog
 from radit.cosim.image import ImageResult
 from radit.cosim.prepare import Prepared
@@ -25,8 +26,6 @@ from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import MemoryPlan, planned
 from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Sampler, Summary
 from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
-
-TOLERANCE = 0.01  # of the cycle model where the memory is limited or pauses; else it is exact
 
 
 def summary_of(
@@ -111,8 +110,8 @@ def _run_of(prepared: Prepared, one: PolicyRun, result: ImageResult) -> Run:
 
 
 def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:
-    """Predicted and measured cycles of all images; None where one stopped at a mismatch."""
-    if one.problems:
+    """Predicted and measured cycles of all images; None where one stopped at a mismatch, or its accounts are wrong."""
+    if one.problems or any(_booked(result) != result.counters["cycles"] for result in one.results):
         return None
     memory = _memory(prepared)
     predicted = sum(_run_of(prepared, one, result).cycles(memory) for result in one.results)
@@ -120,14 +119,12 @@ def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:
 
 
 def unpredicted_cycles(summary: Summary) -> list[str]:
-    """Where the cycle model does not agree with the RTL, a sentence each."""
-    memory = summary.memory
-    limit = 0.0 if memory.bandwidth is None and not memory.stall else TOLERANCE
-    wrong = {name: model for name, model in summary.cycle_models.items() if abs(model.error) > limit}
+    """Where the cycle model must equal the RTL and does not, a sentence each."""
     return [
-        f"{name}: the RTL took {model.measured} cycles, the cycle model predicts {model.predicted}, "
-        f"{abs(model.error):.2%} away where {limit:.0%} is allowed."
-        for name, model in wrong.items()
+        f"{name}: the RTL took {model.measured} cycles, the cycle model predicts {model.predicted}; "
+        "they must be equal where memory delivers a word in every cycle."
+        for name, model in summary.cycle_models.items()
+        if summary.memory.as_model.tolerance == 0 and model.error
     ]
 
 
@@ -147,14 +144,26 @@ def _check(prepared: Prepared, runs: list[PolicyRun]) -> Check:
 
 
 def unexpected_counters(prepared: Prepared, runs: list[PolicyRun]) -> list[str]:
-    """Where the RTL's counters are not what the integer model's record implies, a sentence each."""
-    return [
+    """Where the RTL's counters are not what the integer model's record implies, or do not add up, a sentence each."""
+    unbooked = [
+        f"{one.policy.name}: cycles by phase and cause add up to {_booked(result)}, counter cycles is "
+        f"{result.counters['cycles']}."
+        for one in runs
+        for result in one.results
+        if not result.problem and _booked(result) != result.counters["cycles"]
+    ]
+    return unbooked + [
         f"{one.policy.name}: counter {name} is {found}, the integer model implies {count}."
         for one in runs
         for result in one.results
         if not result.problem
         for name, (found, count) in _wrong_counters(_run_of(prepared, one, result), result.counters).items()
     ]
+
+
+def _booked(result: ImageResult) -> int:
+    """Cycles of an image by phase and cause, added up."""
+    return sum(result.counters[name] for name in ACCOUNTS)
 
 
 def _wrong_counters(run: Run, counters: dict[str, int]) -> dict[str, tuple[int | None, int | None]]:

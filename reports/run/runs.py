@@ -46,7 +46,7 @@ class Outcome:
 
     Fields:
         arrays: images and decisions; None: a run stopped at a mismatch.
-        problems: what is not equal or not as predicted, one sentence each.
+        problems: what is not equal, one sentence each.
     """
 
     runs: list[PolicyRun]
@@ -57,7 +57,7 @@ class Outcome:
     @property
     def equal(self) -> bool:
         """Everything is what it should be."""
-        return not self.problems and self.summary.check.passed
+        return not self.problems and not self.summary.failed
 
 
 def run_policies(

@@ -14,6 +14,7 @@ from radit.model.errors import UserError
 from radit.model.quality.quality_schema import Quality
 from radit.model.schema import Whole
 from radit.reports.common.schema_parts import Amount, Array, Bounds, Count, ExternalMemory, Part, Share
+from radit.reports.cycles.memory import MemoryModel
 from radit.reports.cycles.roofline import Roofline
 from radit.reports.energy.memory_plan import MemoryPlan
 from radit.reports.run.consistency import check_summary
@@ -68,6 +69,11 @@ class Memory(ExternalMemory):
     """The same with the seed of the pauses."""
 
     seed: Whole
+
+    @property
+    def as_model(self) -> MemoryModel:
+        """As the cycle model takes it."""
+        return MemoryModel(self.latency, self.bandwidth, self.stall)
 
 
 class CycleModel(Part):
@@ -139,7 +145,7 @@ class PolicyResult(Costs):
             counters are wrong, or the run stopped in the middle of a timestep, where the clock goes on while the
             counters are read.
         gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
-        cycle_model: None: the run stopped at a mismatch.
+        cycle_model: None: the run stopped at a mismatch, or its accounts of cycles are wrong.
         counters: every counter of accel/control/registers.py.
     """
 
@@ -172,8 +178,19 @@ class Check(Part):
 
     @property
     def passed(self) -> bool:
-        mismatches = self.words_mismatched + self.decisions_mismatched
-        return self.words_compared > 0 and not mismatches and self.images_identical and self.counters_equal
+        return not self.failed
+
+    @property
+    def failed(self) -> list[str]:
+        """What is not equal, one name each."""
+        parts = {
+            "nothing was compared": self.words_compared == 0,
+            "words": self.words_mismatched > 0,
+            "decisions": self.decisions_mismatched > 0,
+            "images": not self.images_identical,
+            "counters": not self.counters_equal,
+        }
+        return [name for name, differs in parts.items() if differs]
 
 
 class EnergySource(Part):
@@ -256,6 +273,23 @@ class Summary(Part):
     def cycle_models(self) -> dict[str, CycleModel]:
         """Of the policies that ran to their end."""
         return {name: result.cycle_model for name, result in self.results.items() if result.cycle_model}
+
+    @property
+    def failed(self) -> list[str]:
+        """The checks that failed, one name each; the cycle model only where it must equal the RTL."""
+        unequal = any(model.error for model in self.cycle_models.values())
+        return self.check.failed + ["cycle model"] * (unequal and self.memory.as_model.tolerance == 0)
+
+    @property
+    def imprecise(self) -> list[str]:
+        """Where the cycle model is outside its tolerance, a sentence each: no verdict on the hardware."""
+        memory = self.memory.as_model
+        return [
+            f"{name}: the cycle model is {abs(model.error):.1%} off (tolerance {memory.tolerance:.0%}) in this regime: "
+            f"{memory.regime}."
+            for name, model in self.cycle_models.items()
+            if 0 < memory.tolerance < abs(model.error)
+        ]
 
     def compared(self) -> Summary:
         """The same, known to hold a skipping run beside a dense one.

@@ -56,7 +56,7 @@ def policy_result(
         memory_plan=plan,
         cycles=counters["cycles"],
         macs=macs,
-        mac_utilization=macs / peak if peak else 0.0,
+        mac_utilization=min(1.0, macs / peak) if peak else 0.0,
         mac_skip_rate=1 - macs / dense_macs,
         stalls=stalls_of(counters),
         gmac_per_second=gmac_per_second,

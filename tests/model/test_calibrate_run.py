@@ -19,14 +19,14 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.policy import policy_file
-from radit.model.policy.meter_model import guidance_weights
+from radit.model.policy.meter_model import Meter, guidance_weights
 from radit.model.policy.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
 from radit.model.policy.skip_policy import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
 from radit.model.tuning import calibrate_run
 from radit.model.tuning import skipping_ranges as ranges_module
 from radit.model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
-from radit.model.tuning.error_meter import fit_weights, injected
-from radit.model.tuning.search import SWEEPS, Target, hit
+from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
+from radit.model.tuning.search import SWEEPS, Point, Target, hit
 from radit.model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
@@ -138,6 +138,9 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
         ("start", "fast", "--start is 'fast': choose dense, radit, forecast"),
         ("start", "forecast:speed=3", "--start setting is 'speed=3': give one of"),
         ("radit", "forecast", "--radit is 'forecast': give policy radit, with settings such as radit:max_streak=3"),
+        ("start", "", "--start is '': choose dense, radit, forecast"),
+        ("start", "forecast:max_error=0.1", "--start sets max_error 0.1: leave it out"),
+        ("radit", "radit:threshold=nan", "--radit setting threshold is 'nan': give a number from 0 to 1"),
         ("radit", "radit:max_streak=x", "--radit setting max_streak is 'x': give a whole number"),
     ],
 )
@@ -176,7 +179,7 @@ def test_neither_processes_nor_the_number_of_images_change_an_image(checkpoint: 
 def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
     one, other = (Bench(Images(checkpoint, STEPS, 1.5, 2, seed), 1, lambda point: None) for seed in (1000, 1001))
     assert not torch.equal(one.evaluate(stored.policy).errors, other.evaluate(stored.policy).errors)
-    with pytest.raises(UserError, match="--seed is 999: give 1000 or more, smaller ones are for evaluations"):
+    with pytest.raises(UserError, match="--seed is 999: give a whole number from 1000 to"):
         calibrated(checkpoint, seed=999)
 
 
@@ -212,6 +215,58 @@ def test_unknown_models_and_bad_targets_are_refused(checkpoint: str):
         calibrated(checkpoint, target="fast")
 
 
+@pytest.mark.parametrize(
+    "target, alone, words",
+    [
+        ("speedup=11.9", True, "this model reaches [0-9.]+ at most; ask for less"),
+        ("speedup=11.9", False, "this model reaches [0-9.]+ at most; ask for less"),
+        ("error=1e-12", True, "this model skips nothing under it; ask for more"),
+    ],
+)
+def test_a_target_out_of_reach_stores_nothing(
+    checkpoint: str, stored: StoredPolicy, target: str, alone: bool, words: str
+):
+    """Not over what was found earlier, either."""
+    folder = policy_path(checkpoint).parent
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    start = "forecast:threshold=0.5:first_dense=2" if alone else None
+    with pytest.raises(UserError, match=f"^--target is '{target}': {words}"):
+        calibrated(checkpoint, target=target, threshold_only=alone, start=start)
+    assert policy_path(checkpoint) in before and {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_calibration_without_an_error_has_no_meter(checkpoint: str, tmp_path: Path, monkeypatch):
+    """Of images that come out as the dense ones."""
+    monkeypatch.setattr(calibrate_run, "squared_errors", lambda images, dense: torch.zeros(len(images)).double())
+    out = tmp_path / "none.json"
+    found = calibrated(checkpoint, target="error=1e-3", images=1, out=out, threshold_only=True, start="forecast")
+    assert found == read_policy(out) and found.meter is None and found.policy.error_weights == ()
+    assert found.achieved.mse == 0.0 and found.achieved.mac_reduction > 1.0
+
+
+def test_points_without_an_error_are_left_out_of_the_meter():
+    shares, errors = torch.full((2, 3, 2), 0.1).double(), torch.tensor([1e-4, 2e-4, 3e-4]).double()
+    computed, policy = torch.full((3,), 0.5).double(), forecast(error_weights=(1.0, 2.0))
+    usual = Point(policy, computed, errors, shares)
+    equal, still = Point(policy, computed, 0 * errors, shares), Point(policy, computed, 0 * errors, 0 * shares)
+    injected_errors = torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(1)).double()
+    assert fit_meter(policy, [equal, still], injected_errors, 1.5) is None
+    assert fit_meter(policy, [still, usual], injected_errors, 1.5).predicted(
+        torch.einsum("t,tnc->nc", torch.tensor([1.0, 2.0]).double(), shares), 1.5
+    ).tolist() == pytest.approx([2e-4] * 3)
+    one = Point(policy, computed[:1], errors[:1], shares[:, :1])
+    assert fit_meter(policy, [one], injected_errors[:, :1], 1.5).rank_final == 0.0
+    assert fit_weights(0 * injected_errors, shares, 1.5) == ()
+
+
+@pytest.mark.parametrize("scale, power", [(1e-300, 0.1), (5e-324, 5e-324), (1e300, 1e300), (1e-9, 1e-9), (1.0, 1.0)])
+@pytest.mark.parametrize("mse", [0.0, 1e-300, 1.0, 1e6])
+def test_limits_are_numbers_that_a_policy_takes(scale: float, power: float, mse: float):
+    meter = Meter(scale=scale, power=power, rank_injected=0.0, rank_final=0.0)
+    limit = meter.limit(mse, 1.5)
+    assert 0.0 <= limit <= 1e6 and forecast(error_weights=(1.0,), max_error=limit).max_error == limit
+
+
 def test_the_meter_predicts_what_it_was_fitted_to(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
     """In the controller's integers, on the calibration images; and its limit holds."""
     dit, y = load_model(checkpoint), torch.arange(IMAGES) % integer.config.num_classes
@@ -237,9 +292,9 @@ def test_a_limit_needs_a_meter(integer: IntegerDiT, checkpoint: str, tmp_path: P
     monkeypatch.setattr(policy_file, "policy_path", lambda model: tmp_path / "none")
     with pytest.raises(UserError, match="--max-error is 0.1, and .* has no error meter here: run `radit calibrate"):
         limited(forecast(), checkpoint, integer, 0.1, 1.5)
-    with pytest.raises(UserError, match="max_error is 0.1: calibrate the model first"):
+    with pytest.raises(UserError, match="has max_error 0.1 and no error meter: run `radit calibrate`"):
         forecast(max_error=0.1).tables(integer)
-    with pytest.raises(UserError, match="max_error is -1.0: give 0 or more"):
+    with pytest.raises(UserError, match="max_error is '-1': give a number from 0 to 1000000"):
         parse_policy("forecast:max_error=-1")
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import NAMED_MODELS
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.sampler import (
     DDIM,
     DIFFUSION_STEPS,
@@ -140,3 +140,20 @@ def test_guidance_without_null_class_is_named() -> None:
 def test_label_count_is_checked() -> None:
     with pytest.raises(UserError, match="Labels y number 2 for 3 noise images: give one label per image"):
         sample(lambda x, t, y: x, make_noise(DIGITS, 3, 0), LABELS[:2], cfg=1.0)
+
+
+@pytest.mark.parametrize("size, channels, frames", [(8, 1, 1), (6, 1, 1), (5, 3, 1), (3, 1, 1), (2, 1, 3), (1, 1, 1)])
+def test_noise_of_an_image_is_the_same_however_many_there_are(size, channels, frames):
+    """Also where the values of an image do not fill the blocks that torch draws."""
+    config = DiTConfig(input_size=size, in_channels=channels, frames=frames, patch_size=1)
+    many = make_noise(config, 9, 5)
+    assert many.shape == (9, *config.sample_shape) and len(many.flatten().unique()) == many.numel()
+    for images in (1, 2, 5, 8):
+        assert torch.equal(make_noise(config, images, 5), many[:images])
+
+
+def test_noise_of_whole_blocks_is_what_torch_draws():
+    """Of the shipped models and of latent images."""
+    for config in (DIGITS, DiTConfig(input_size=32, in_channels=4, patch_size=2)):
+        plain = torch.randn((3, *config.sample_shape), generator=torch.Generator().manual_seed(8))
+        assert torch.equal(make_noise(config, 3, 8), plain)

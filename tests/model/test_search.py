@@ -101,6 +101,27 @@ def test_a_target_beyond_the_machine_is_refused():
         search(Machine().evaluate, forecast(), Target("speedup", 13.0))
 
 
+def test_an_error_below_the_smallest_threshold_is_refused():
+    with pytest.raises(UserError, match="'error=1e-06': at threshold 0.0001, the smallest tried, .* errs by 0.0001"):
+        search(Machine(0.0).evaluate, forecast(max_streak=4, reach=1.0), Target("error", 1e-6))
+
+
+def test_an_error_under_which_nothing_is_skipped_is_refused():
+    with pytest.raises(UserError, match="'error=1e-06': this model skips nothing under it; ask for more"):
+        search(lambda policy, share=1.0: point_of(policy, 1.0, torch.zeros(IMAGES)), forecast(), Target("error", 1e-6))
+
+
+@pytest.mark.parametrize("target", [Target("speedup", 3.0), Target("error", 1e-9)])
+def test_images_without_an_error_are_found(target: Target):
+    """Every logarithm of it has a value."""
+
+    def evaluate(policy: Policy, share: float = 1.0) -> Point:
+        return point_of(policy, 1.0 + 10 * policy.threshold, torch.zeros(IMAGES)).first(math.ceil(share * IMAGES))
+
+    found = search(evaluate, forecast(), target, sweeps=(1.5,))
+    assert found.mse == 0.0 and found.mac_reduction >= 3.0
+
+
 def test_gain_is_measured_against_moving_along_the_curve():
     machine = Machine(0.0)
     less, more = (machine.evaluate(replace(forecast(), schedule=(1.0,), threshold=t)) for t in (0.1, 0.2))
@@ -131,9 +152,19 @@ def test_targets_are_read(text: str, kind: str, value: float):
     assert parse_target(text) == Target(kind, value)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "speedup", "speedup=", "speedup=1", "speedup=inf", "error=0", "error=nan", "mse=1"]
-)
+BAD_TARGETS = ["", "speedup", "speedup=", "speedup=1", "speedup=inf", "error=0", "error=nan", "mse=1", "speedup=1001"]
+BAD_TARGETS += [
+    "speedup=+2",
+    "speedup=0x2",
+    "speedup=2=2",
+    "error=-1",
+    "error=1e-400",
+    "error=" + "9" * 5000,
+    "error=1\n",
+]
+
+
+@pytest.mark.parametrize("text", BAD_TARGETS)
 def test_bad_targets_are_one_sentence(text: str):
-    with pytest.raises(UserError, match="--target is '.*': give speedup=FACTOR, .* such as error=2.5e-4"):
+    with pytest.raises(UserError, match="^--target is '[^\n]*: give speedup=FACTOR, .* such as error=2.5e-4.$"):
         parse_target(text)

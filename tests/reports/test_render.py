@@ -94,7 +94,7 @@ def test_page_shows_where_the_cycles_go(rng):
     page = render(summary, None)
     for result in summary.results.values():
         cycles = f"{result.cycles:,}".replace(",", "\u202f")
-        assert f"{cycles} measured ({-1000 / result.cycles:+.3%})" in page
+        assert f"{cycles} measured ({-1000 / result.cycles:+.3%}, tolerance 5%)" in page
         assert f"{sum(part['array'] for part in result.stalls.values()) / result.cycles:.1%}" in page
         assert f"{result.roofline.bytes_per_peak_cycle:.2g} bytes per cycle" in page
     assert "32 bytes per cycle for all ports together" in page
