@@ -23,6 +23,7 @@ from radit.cosim.scoreboard import Comparison
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import Policy
+from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
 
 Task = tuple[Policy, int]  # policy and image
@@ -156,8 +157,8 @@ def _results(
     if prepared.request.waves:
         workers = 1  # they share a file
     if workers > 1 and not prepared.is_large:
-        work = (delayed(_task)(prepared, *task) for task in tasks)
-        for name, result in Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)(work):
+        calls = [(_task, prepared, *task) for task in tasks]
+        for name, result in over_processes(calls, workers, in_order=False):
             tick(result.macs, prepared.macs - result.macs)
             yield name, result
         return

@@ -17,7 +17,8 @@ from radit.cosim.driver import Driver
 from radit.cosim.engines import Engine
 from radit.cosim.scoreboard import Comparison
 from radit.model.errors import UserError
-from radit.model.files import read_arrays, read_json, write_arrays, write_json
+from radit.model.files import read_arrays, write_arrays
+from radit.model.system.caches import read_sealed, write_sealed
 
 MOST_SHARE = 0.03  # of the time may go into saving
 SHORTEST_PAUSE = 2.0  # seconds between two saves
@@ -62,16 +63,19 @@ class SavedRun:
     @property
     def place(self) -> str:
         """Where a run would go on from now, in words; empty if nowhere."""
-        if not (self.folder / RECORD).is_file():
+        record = read_sealed(self.folder / RECORD)
+        if record is None:
             return ""
-        standing = read_json(self.folder / RECORD, "record of an interrupted run", REMEDY)["standing"]
+        standing = record["standing"]
         return f"timestep {standing['timestep']}, block {standing['sub_blocks'] // 2}"
 
     def _read(self) -> dict[str, Any]:
         path = self.folder / RECORD
         if not path.is_file():
             raise UserError(f"--resume finds no interrupted run in {self.folder}: start anew without it.")
-        record = read_json(path, "record of an interrupted run", REMEDY)
+        record = read_sealed(path)
+        if record is None:
+            raise UserError(f"record of an interrupted run {path} is damaged or of another version: {REMEDY}.")
         known = record["facts"]
         for name, value in self.facts.items():
             if known.get(name) != value:
@@ -108,7 +112,7 @@ class SavedRun:
         memories = {"cache": driver.cache, "history": driver.history}
         write_arrays(self._file("memories.npz", number), memories, compressed=False)
         record = {"facts": self.facts, "number": number, "standing": asdict(standing)}
-        write_json(self.folder / RECORD, record)  # from here on the new files count
+        write_sealed(self.folder / RECORD, record)  # from here on the new files count
         for path in self.folder.iterdir():
             if path.name != RECORD and not path.name.startswith(f"{number}-"):
                 path.unlink()

@@ -1,28 +1,29 @@
 """Files written whole or not at all; `model/reading.py` reads them, and its readers are also names of this module.
 
 A file is written under a temporary name beside it, flushed to the disk and renamed. Readers, other processes and an
-interruption therefore see the earlier file or the new one, never a part. A folder of a cache is made likewise, by one
-process while the others wait (`made_once`).
+interruption therefore see the earlier file or the new one, never a part. Caches are in `model/system/caches.py`.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from radit.model.reading import misfit, read_arrays, read_json, read_model, read_text, read_toml
+from radit.model.errors import UserError
+from radit.model.reading import misfit, one_line, read_arrays, read_json, read_model, read_text, read_toml
 
-SIZES = "sizes.json"  # in a finished folder: bytes of each of its files
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room for the file
+MOST_NAME = 40  # characters of a name that its temporary name repeats
+MOST_SHOWN_PATH = 400
 
 
 @contextmanager
@@ -30,9 +31,15 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path` to write to; it takes the place of `path` where the block ends well.
 
     Folders that are missing are made. Where the block fails, the temporary file is removed and `path` stays.
+
+    Raises:
+        UserError: the file cannot be written: it names the file, the reason and the remedy.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:MOST_NAME]}.")
+    except OSError as error:
+        raise unwritable(path, error) from error
     os.close(handle)
     try:
         yield Path(name)
@@ -40,50 +47,25 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from error
         raise
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """Return the sentence about a file that cannot be written."""
+    remedy = "free some space there, or choose" if error.errno in FULL else "choose"
+    where = one_line(path, MOST_SHOWN_PATH)
+    return UserError(f"{where} cannot be written ({error.strerror or error}): {remedy} a place that can be.")
 
 
 def write_file(path: Path, data: bytes | str) -> None:
     """Write bytes, or a text as UTF-8."""
     with replacing(path) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
-
-
-def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
-    """Return a folder of a cache, made now where it is missing, unfinished or damaged.
-
-    One process makes it, the others wait. A file that is missing or has another size counts as damage.
-
-    Args:
-        folder: named after everything that determines its content.
-        make: fills an empty folder, which takes the place of `folder` when it is complete.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_name(f"{folder.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_finished(folder):
-            work = folder.with_name(f"{folder.name}.part")
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir()
-            make(work)
-            write_json(work / SIZES, _sizes(work))
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(work, folder)
-    return folder
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != SIZES)
-    return {str(path.relative_to(folder)): path.stat().st_size for path in paths}
-
-
-def _is_finished(folder: Path) -> bool:
-    try:
-        return json.loads((folder / SIZES).read_text()) == _sizes(folder)
-    except (OSError, ValueError):
-        return False
 
 
 def write_json(path: Path, content: BaseModel | Mapping[str, Any]) -> None:
@@ -105,7 +87,6 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], compressed: bool = True)
 
 
 __all__ = [
-    "made_once",
     "misfit",
     "read_arrays",
     "read_json",
@@ -113,6 +94,7 @@ __all__ = [
     "read_text",
     "read_toml",
     "replacing",
+    "unwritable",
     "write_arrays",
     "write_file",
     "write_json",

@@ -20,7 +20,12 @@ def code_digest(*modules: str) -> str:
     Args:
         modules: dotted names, such as "radit.accel.top".
     """
-    found = sorted(each for module in import_closure(*modules) for each in _definitions(_path(module)))
+    return definitions_digest(*import_closure(*modules))
+
+
+def definitions_digest(*modules: str) -> str:
+    """SHA-256 (hex) of all definitions in the named modules alone."""
+    found = sorted(each for module in modules for each in _definitions(_path(module)))
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 

@@ -6,7 +6,6 @@ the same for the same build: no dates, no paths.
 
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from radit.accel.config import BuildConfig
 from radit.accel.interfaces.top_ports import TopPorts
 from radit.accel.top import radit_top
 from radit.model.errors import UserError
+from radit.model.system.processes import in_thread
 
 TOP = "radit_top"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
@@ -37,8 +37,7 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
     if language not in LANGUAGES:
         raise UserError(f"language is {language!r}; choose from {', '.join(LANGUAGES)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(1) as thread:  # MyHDL inspects the call stack for every block: a thread's is short
-        return thread.submit(_convert, config, language, folder, name).result()
+    return in_thread(_convert, config, language, folder, name)  # MyHDL inspects the call stack for every block
 
 
 def _convert(config: BuildConfig, language: str, folder: Path, name: str) -> Path:

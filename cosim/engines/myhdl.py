@@ -1,7 +1,6 @@
 """The engine on MyHDL's own simulator: slow, but every signal and every line of Python can be inspected."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from radit.cosim.engines.base import Engine, EngineError, Failure, Trace, trace_
 from radit.cosim.engines.memory import Bandwidth, HostStreams, Memory, Monitor
 from radit.cosim.engines.setup import MemoryTiming, Setup, by_priority
 from radit.model.errors import UserError
+from radit.model.system.processes import in_thread
 
 PERIOD = 2  # time steps of a clock cycle
 
@@ -100,9 +100,8 @@ class MyhdlEngine(Engine):
         self._failure: EngineError | None = None
         self._advance = [ports.signals()[f"trace_advance_{part}"] for part in ("valid", "sub_block")]
         self._ended: int | None = None  # the sub-block that was over in the last cycle
-        with ThreadPoolExecutor(1) as thread:  # MyHDL inspects the call stack for every block: a thread's is short
-            with forgotten_signals():
-                self._simulation = thread.submit(self._elaborate, top).result()
+        with forgotten_signals():
+            self._simulation = in_thread(self._elaborate, top)  # MyHDL inspects the call stack for every block
         self.reset()
 
     def _trace_taps(self) -> list:

@@ -12,8 +12,8 @@ from radit.cosim.engines.base import Engine, Setup
 from radit.cosim.engines.myhdl import MyhdlEngine
 from radit.cosim.engines.verilator import VerilatorEngine
 from radit.model.errors import UserError
-from radit.model.files import made_once
 from radit.model.source_code import code_digest
+from radit.model.system.caches import made_once
 
 ENGINES = ("verilator", "myhdl")
 SOURCES = ("radit.accel.top", "radit.accel.export.convert")  # what the exported Verilog depends on

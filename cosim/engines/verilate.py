@@ -22,7 +22,7 @@ from radit.accel.config import BuildConfig
 from radit.cosim.engines.harness_config import harness_config
 from radit.cosim.engines.toolchain import Verilator, find_compiler, find_verilator
 from radit.model.errors import UserError
-from radit.model.files import made_once
+from radit.model.system.caches import made_once
 
 HARNESS = Path(__file__).resolve().parent.parent / "harness"
 CACHE = Path("build/verilated")

@@ -18,15 +18,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.sampler import DDIM, check_guidance, make_noise, predict_noise
 from radit.model.dit.transformer import Block, DiT
-from radit.model.files import replacing
+from radit.model.system.caches import kept, read_tensors, write_tensors
 from radit.model.threads import one_thread
 
 FORMAT_VERSION = "3"
@@ -152,14 +150,16 @@ def load_or_calibrate(
     count = first or steps
     images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
     digest = calibration_digest(dit, steps, cfg, images, DEFAULT_TAIL, DEFAULT_SEED, first)
-    path = CACHE / f"{digest[:16]}.safetensors"
-    stored = load_calibration(path)
-    if stored is not None and stored.digest == digest:
-        return stored
-    log.info("calibrating on %d image(s), %d timestep(s) each ...", images, count)
-    fresh = calibrate(dit, steps, cfg, images, first=first)
-    save_calibration(path, fresh)
-    return fresh
+
+    def read(path: Path) -> Calibration | None:
+        found = load_calibration(path)
+        return found if found is not None and found.digest == digest else None
+
+    def make() -> Calibration:
+        log.info("calibrating on %d image(s), %d timestep(s) each ...", images, count)
+        return calibrate(dit, steps, cfg, images, first=first)
+
+    return kept(CACHE / f"{digest[:16]}.safetensors", read, make, save_calibration)
 
 
 def affordable_images(config: DiTConfig, timesteps: int, contexts: int) -> int:
@@ -179,18 +179,18 @@ def calibration_path(checkpoint: str | Path) -> Path:
 def save_calibration(path: str | Path, calibration: Calibration) -> None:
     """Write a calibration as .safetensors, its hash in the metadata entry "digest"."""
     tensors = {field.name: getattr(calibration, field.name) for field in fields(Calibration) if field.name != "digest"}
-    with replacing(Path(path)) as part:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, {"digest": calibration.digest})
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    write_tensors(Path(path), arrays, {"digest": calibration.digest})
 
 
 def load_calibration(path: str | Path) -> Calibration | None:
     """Return a stored calibration, or None where there is none that can be read: it can always be computed anew."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-            return Calibration(digest=(file.metadata() or {}).get("digest", ""), **tensors)
-    except (SafetensorError, OSError, TypeError):
+    found = read_tensors(Path(path), sealed=False)
+    if found is None or found[0].keys() != {field.name for field in fields(Calibration)} - {"digest"}:
         return None
+    arrays, facts = found
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    return Calibration(digest=facts.get("digest", ""), **tensors)
 
 
 def observe(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from radit.model.dit.sampler import DDIM, check_guidance, guided
@@ -20,6 +19,7 @@ from radit.model.formats import X_BITS
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.integer_dit import Conditioning, IntegerDiT
 from radit.model.integer.reference import Reference, StepRecord
+from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
 
 CHUNK = 16  # images
@@ -145,8 +145,9 @@ def generate(
         results = [_generate_chunk(reference, dit, labels, image, cfg) for labels, image in parts]
     else:
         shares = [parts[job::jobs] for job in range(jobs)]
-        work = (delayed(_generate_share)(reference, dit, share, cfg) for share in shares if share)
-        shared = Parallel(n_jobs=jobs)(work)
+        shared = list(
+            over_processes([(_generate_share, reference, dit, share, cfg) for share in shares if share], jobs)
+        )
         results = [shared[i % jobs][i // jobs] for i in range(len(parts))]
     return torch.cat([images for images, _ in results]), _merged([record for _, record in results])
 

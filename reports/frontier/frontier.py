@@ -13,11 +13,10 @@ import numpy as np
 import torch
 
 from radit.model.dit.checkpoint import load_config
-from radit.model.files import read_json
 from radit.model.outputs import output_folder
 from radit.model.quality.classifier import DigitClassifier, load_or_train_classifier
 from radit.model.quality.measures import accuracy, frechet_to_digits, mse, psnr, ssim
-from radit.model.quality.quality_run import CACHE, check_shape, stored_path
+from radit.model.quality.quality_run import CACHE, check_shape, stored_path, stored_result
 from radit.reports.common.files import PLOTS, point_files, write_points
 from radit.reports.cost.traffic import STREAMS, external_bytes
 from radit.reports.energy.energy_model import energy
@@ -132,10 +131,8 @@ def _bytes(settings: Settings, found: Measured) -> float:
 
 def _fd_noise(model: str) -> float | None:
     """The spread of the Frechet distance over seeds, as `radit quality` measured it."""
-    path = stored_path(model)
-    if not path.exists():
-        return None
-    return read_json(path, "quality result", "delete it and run `radit quality` again")["result"]["fd_noise"]
+    found = stored_result(stored_path(model))
+    return None if found is None else found["result"]["fd_noise"]
 
 
 def _error_of_fewer(points: list[FrontierPoint], steps: int) -> float | None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import logging
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from rich.progress import Progress, TimeRemainingColumn
 
 from radit.accel.config import BuildConfig
@@ -36,6 +35,7 @@ from radit.model.policy.policy_file import load_policy
 from radit.model.policy.skip_policy import Policy
 from radit.model.quality.quality_run import BEHIND
 from radit.model.source_code import code_digest
+from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
 from radit.reports.cycles.cycle_model import MemoryModel, predict
@@ -45,6 +45,8 @@ ARRAY = (16, 16)
 MEMORY = MemoryModel(latency=100, bandwidth=32.0)
 POINTS = "points"  # folder of finished ones
 PIECE = 25  # images of one task
+
+log = logging.getLogger("radit")
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,24 @@ class Measured:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        write_arrays(path, vars(self) | {"counters": json.dumps(self.counters)})
+        write_arrays(path, vars(self) | {"counters": json.dumps(self.counters), "key": path.stem})
 
     @classmethod
     def load(cls, path: Path) -> Measured | None:
-        """What `save` wrote, None where it is missing or damaged: it can always be measured anew."""
-        try:
-            kept = read_arrays(path, "Point", "measure it again")
-        except UserError:
+        """What `save` wrote, None where it is missing, damaged or another one: it can always be measured anew."""
+        if not path.exists():
             return None
-        counters = json.loads(str(kept["counters"]))
-        return cls(kept["images"], kept["cycles"], kept["macs"], counters, int(kept["saturations"]))
+        try:
+            kept = read_arrays(path, "point", "measure it again")
+            counters = json.loads(str(kept["counters"]))
+            found = cls(kept["images"], kept["cycles"], kept["macs"], counters, int(kept["saturations"]))
+            whole = str(kept["key"]) == path.stem and set(counters) >= set(COUNTERS)
+        except (UserError, ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            log.info("point %s is damaged or of another version, it is measured again", path)
+            return None
+        return found
 
     @classmethod
     def joined(cls, parts: list[Measured]) -> Measured:
@@ -109,8 +118,7 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
     starts = range(0, settings.samples, PIECE)
     with Progress(*Progress.get_default_columns(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
         bar = progress.add_task("frontier", total=len(missing) * settings.samples)
-        work = (delayed(_piece)(settings, one, start) for one in missing for start in starts)
-        results: Iterator[Measured] = iter(Parallel(n_jobs=jobs, return_as="generator")(work) if missing else ())
+        results = over_processes([(_piece, settings, one, start) for one in missing for start in starts], jobs)
         for one in missing:
             progress.update(bar, description=f"{one.text} of {one.base_steps}")
             parts = []

@@ -10,7 +10,7 @@ import pytest
 from radit.accel.config import BuildConfig
 from radit.cosim.engines.open import exported_verilog
 from radit.cosim.engines.verilate import Build, built
-from radit.model.files import SIZES, made_once
+from radit.model.system.caches import DIGESTS, made_once
 from tests.engines import bench
 from tests.together import PATIENCE, PROCESSES, WHOLE, leftovers, together
 
@@ -79,8 +79,8 @@ def test_every_process_gets_a_whole_file(work, tmp_path):
     [
         lambda path: path.write_text(WHOLE[:9]),
         lambda path: path.unlink(),
-        lambda path: (path.parent / SIZES).unlink(),
-        lambda path: (path.parent / SIZES).write_text("{"),
+        lambda path: (path.parent / DIGESTS).unlink(),
+        lambda path: (path.parent / DIGESTS).write_text("{"),
     ],
     ids=["cut off", "missing", "unfinished", "unfinished record"],
 )
@@ -96,13 +96,13 @@ def test_what_an_interrupted_process_left_is_made_again(tmp_path):
     context = multiprocessing.get_context("spawn")
     victim = context.Process(target=begin_and_hang, args=(tmp_path / "folder",))
     victim.start()
-    while not list(tmp_path.glob("folder.part/half")):
+    while not list(tmp_path.glob("folder.*.part/half")):
         assert victim.is_alive()
         time.sleep(0.01)
     victim.kill()
     victim.join()
     folder = made_once(tmp_path / "folder", lambda work: (work / "whole").write_text(WHOLE))
-    assert {path.name for path in folder.iterdir()} == {"whole", SIZES}
+    assert {path.name for path in folder.iterdir()} == {"whole", DIGESTS}
 
 
 def begin_and_hang(folder: Path) -> None:

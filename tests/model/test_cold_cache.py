@@ -10,6 +10,7 @@ from radit.model.dit.config import DiTConfig
 from radit.model.dit.seeded import seeded_dit
 from radit.model.integer.calibration import load_or_calibrate
 from radit.model.quality import classifier, quality_run
+from radit.model.system.caches import content_digest
 from tests.together import PROCESSES, WHOLE, leftovers, together
 
 
@@ -25,7 +26,12 @@ def measure_quality(cache: Path) -> str:
     os.chdir(cache)
     settings = quality_run.Settings("digits")
     quality_run.settings_digest = lambda settings: "digest"
-    quality_run.measure = lambda settings: {"hash": "digest", "result": {"text": WHOLE, "filling": ["x" * 100] * 100}}
+    result = {"text": WHOLE, "filling": ["x" * 100] * 100}
+    quality_run.measure = lambda settings: {
+        "hash": "digest",
+        "result_hash": content_digest(result),
+        "result": result,
+    }
     quality_run.stored_path = lambda model: cache / "missing.json"
     return quality_run.stored_or_measured(settings.model, settings.steps, settings.cfg)["text"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -32,10 +33,12 @@ def test_an_interrupted_write_leaves_the_earlier_file(tmp_path: Path, monkeypatc
     files.write_file(path, "earlier")
 
     def fail(*_):
-        raise OSError("disk is full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="disk is full"):
+    words = "result.txt cannot be written .No space left on device.: free some space there, or choose a place"
+
+    with pytest.raises(UserError, match=words):
         files.write_file(path, "later")
     with pytest.raises(KeyboardInterrupt), files.replacing(path) as part:
         part.write_text("half")

@@ -128,7 +128,7 @@ def test_only_the_same_training_is_resumed(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UserError, match="has data .* is asked for"):
         train_model("moving-digits", out, steps=4, batch_size=4, peak_rate=1e-3, resume=True)
     state_path(out).write_bytes(b"cut off")
-    with pytest.raises(UserError, match="cannot be read: delete it and train anew"):
+    with pytest.raises(UserError, match="is damaged or of another version: delete it and train anew"):
         train_model("digits", out, steps=4, batch_size=4, resume=True)
 
 

@@ -1,0 +1,1 @@
+"""What the operating system gives: processes, locks, and caches in its files."""
