@@ -31,8 +31,15 @@ constexpr int S_X = RADIT_PORTS;
 constexpr int M_X = RADIT_PORTS + 1;
 constexpr int RESET_CYCLES = 32;
 
+#ifndef RADIT_POWER_UP
+#define RADIT_POWER_UP 0  // registers and memories at first, as Verilator's option --x-initial unique has them; 2: random
+#endif
+
 struct Context : VerilatedContext {
-    Context() { threads(RADIT_THREADS); }
+    Context() {
+        threads(RADIT_THREADS);
+        randReset(RADIT_POWER_UP);
+    }
 };
 
 struct Harness {

@@ -1,16 +1,12 @@
 """The converted Verilog against the reference: random shapes, skipping, slow memories, image after image."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-import torch
 
 from radit.cosim.driver import Driver
 from radit.cosim.engines import MemoryTiming, Setup
-from radit.model.integer.integer_dit import IntegerDiT
-from radit.model.integer.policy_tables import PolicyTables
-from radit.model.ops.meter import ERROR_MAX
 from radit.model.policy.skip_policy import Policy, dense
 from radit.reports.cost.forecasts import slopes
 from tests.system.cosimulate import (
@@ -21,11 +17,11 @@ from tests.system.cosimulate import (
     SKIPPING,
     STREAM,
     Shape,
-    Task,
     cosimulate,
     make_task,
     small_build,
 )
+from tests.system.gauntlet import Metered, saturated
 
 pytestmark = pytest.mark.needs("verilator")
 
@@ -42,6 +38,7 @@ PORTS = ("weight", "mod", "param", "cache_rd", "prev_rd", "hist_rd", "cache_wr",
 TURNS = Shape(13, 16, 2, 24, motion=("jsjss", "jjsss"), seed=7)
 # Both compute twice or more, then stand still together or alone.
 TWICE = replace(TURNS, motion=("jsjssjs", "jjsjsss"))
+WIDE = Shape(13, 16, 2, 24, spread=3.0, seed=9)  # inputs
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
@@ -101,20 +98,6 @@ def test_a_timestep_is_reused_as_a_whole(rows, cols, gain):
     assert (outcome.computed == outcome.computed[:, :1]).all() and outcome.check.decisions_compared == first.size * 2
     assert (first & ~second).any() and (second & ~first).any() and (~first & ~second).any()
     assert (outcome.counters["slope_reads"] > 0) == (gain > 0)
-
-
-@dataclass(frozen=True)
-class Metered(Policy):
-    """Timesteps cost differently, and an image may spend so much."""
-
-    limit: int = ERROR_MAX
-
-    def tables(self, integer: IntegerDiT) -> PolicyTables:
-        plain = super().tables(integer)
-        steps, subs = plain.thresholds.shape
-        weights = (torch.arange(steps) * 97 + 31).unsqueeze(1).expand(steps, subs)
-        registers = replace(plain.registers, error_max=self.limit)
-        return replace(plain, error_weights=weights.contiguous(), registers=registers)
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
@@ -212,17 +195,9 @@ def test_nothing_of_an_image_reaches_the_next(policy, rng):
     assert np.array_equal(np.split(both.computed, 2)[1], second.computed)
 
 
-def saturating() -> Task:
-    """A task whose residual sums and modulated values leave 16 bit."""
-    task = make_task(Shape(13, 16, 2, 24, spread=3.0, seed=9))
-    header = task.integer.header
-    shifts = {name: (header[name] - 4).clamp(min=1) for name in ("mod_shift", "gate_shift")}
-    return replace(task, integer=replace(task.integer, header=header | shifts))
-
-
 @pytest.mark.parametrize("rows, cols", [(16, 32), (32, 16)])
 def test_saturations_are_the_references(rows, cols):
-    outcome = cosimulate("verilator", small_build(rows, cols), saturating(), SKIPPING)
+    outcome = cosimulate("verilator", small_build(rows, cols), saturated(make_task(WIDE)), SKIPPING)
     outcome.assert_exact()
     for counter, place in (("residual", "residual"), ("norm", "layernorm"), ("modulate", "modulate")):
         words, values = outcome.counters[f"{counter}_saturations"], outcome.saturated[place]

@@ -1,0 +1,192 @@
+"""A short course through everything that the machine does, for a design that may be wrong.
+
+Each obstacle is one run of a small model. It compares every word, decision, counter and saturation with the
+reference, and, where the memory delivers a word in every cycle, every cycle with the cycle model. The obstacles that
+find most come first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from radit.accel.config import BuildConfig
+from radit.accel.control.registers import ACCOUNTS, READ_ONLY, REGISTERS
+from radit.accel.dims import Group
+from radit.cosim.driver import Driver
+from radit.cosim.engines import MemoryTiming, Setup, open_engine
+from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.policy_tables import PolicyTables
+from radit.model.ops.meter import ERROR_MAX
+from radit.model.policy.skip_policy import Policy, dense
+from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import MemoryModel, predict
+from tests.system.cosimulate import (
+    FORECASTING,
+    LEADING,
+    OUT,
+    SKIPPING,
+    STREAM,
+    Outcome,
+    Shape,
+    Task,
+    cosimulate,
+    make_task,
+)
+
+# Few lanes, so that they compile in seconds; the first stage of the array is the wider side once each way.
+SIZES = {"max_hidden": 24, "max_mlp": 48, "max_tokens": 32, "max_sub_blocks": 4}
+BUILDS = {
+    "4x8": BuildConfig(4, 8, **SIZES, frame_banks=4),
+    "8x4": BuildConfig(8, 4, **SIZES, frame_banks=2),
+}
+QUESTIONS = "questions"
+MOST_CYCLES = 50_000  # of a timestep; without a defect the longest takes half of it
+PORTS = ("weight", "mod", "param", "cache_rd", "prev_rd", "hist_rd", "cache_wr", "hist_wr", "x")
+
+
+@dataclass(frozen=True)
+class Metered(Policy):
+    """Timesteps cost differently, and an image may spend so much."""
+
+    limit: int = ERROR_MAX
+
+    def tables(self, integer: IntegerDiT) -> PolicyTables:
+        plain = super().tables(integer)
+        steps, subs = plain.thresholds.shape
+        weights = (torch.arange(steps) * 97 + 31).unsqueeze(1).expand(steps, subs)
+        registers = replace(plain.registers, error_max=self.limit)
+        return replace(plain, error_weights=weights.contiguous(), registers=registers)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """One run. ``latency``: of all ports, which deliver a word in every cycle; ``setup``: others."""
+
+    shape: Shape
+    policy: Policy
+    latency: int = 20
+    setup: Setup | None = None
+    images: int = 1
+    change: Callable[[Task], Task] = field(default=lambda task: task)
+    spoil: Callable[[Driver, int], None] = field(default=lambda driver, timestep: None)
+
+
+def saturated(task: Task) -> Task:
+    """Residual sums and modulated values leave 16 bit."""
+    header = task.integer.header
+    shifts = {name: (header[name] - 4).clamp(min=1) for name in ("mod_shift", "gate_shift")}
+    return replace(task, integer=replace(task.integer, header=header | shifts))
+
+
+def _scramble(driver: Driver, timestep: int) -> None:
+    """An image meets a cache and a history that hold anything."""
+    if timestep == 0:
+        rng = np.random.default_rng(1)
+        for memory in (driver.cache, driver.history):
+            memory[:] = rng.integers(-100, 100, memory.shape).astype(memory.dtype)
+
+
+def _uneven(seed: int) -> Setup:
+    """Every port at its own pace."""
+    rng = np.random.default_rng(seed)
+    ports = {
+        port: MemoryTiming(
+            latency=int(rng.integers(100)),
+            stall=float(rng.choice([0.0, 0.3, 0.7])),
+            seed=int(rng.integers(1, 1000)),
+            depth=int(rng.integers(1, 5)),
+        )
+        for port in PORTS
+    }
+    return Setup(ports=ports, bandwidth=(None, 2.0, 9.0)[seed % 3])
+
+
+# Both contexts compute twice or more, then stand still together or alone.
+TWICE = Shape(13, 16, 2, 24, motion=("jsjssjs", "jjsjsss"), seed=7)
+FRAMES = {"even": Group(keys=8), "odd": Group(frames=2)}
+GATED = replace(TWICE, motion=("jsjss", "jjsss"))
+
+OBSTACLES = {
+    "forecasts": Obstacle(TWICE, FORECASTING),
+    "dense, ragged": Obstacle(Shape(13, 20, 1, 28, seed=1, motion=("jj", "jj")), dense(), latency=0),
+    "a clip": Obstacle(Shape(16, 24, 4, 36, seed=2, motion=("jsd", "jjs"), **FRAMES), SKIPPING),
+    "a stream": Obstacle(replace(TWICE, seed=3), STREAM, latency=3),
+    "slow ports": Obstacle(replace(TWICE, hidden=4, mlp=8), FORECASTING, setup=_uneven(1)),
+    "a stream over slow ports": Obstacle(GATED, STREAM, setup=_uneven(2)),
+    "led by the first": Obstacle(TWICE, replace(LEADING, gain=1.9), latency=1),
+    "saturation": Obstacle(Shape(13, 16, 2, 24, spread=3.0, seed=9), SKIPPING, change=saturated),
+    "after another image": Obstacle(GATED, FORECASTING, images=2, spoil=_scramble),
+    "an error meter": Obstacle(TWICE, Metered(**vars(SKIPPING) | {"limit": 3000})),
+    "narrow heads": Obstacle(Shape(17, 12, 4, 20, seed=3, motion=("jd", "jj")), SKIPPING, latency=100),
+    "one context": Obstacle(Shape(9, 20, 5, 12, seed=4, motion=("jssj",)), FORECASTING),
+    "the smallest": Obstacle(Shape(1, 4, 1, 4, depth=1, seed=6, motion=("jsj", "jjs")), SKIPPING, latency=0),
+    "the largest": Obstacle(Shape(32, 24, 2, 48, motion=("jj", "jj"), **FRAMES), dense(), setup=_uneven(3)),
+}
+COURSE = (*OBSTACLES, QUESTIONS)
+
+
+def ask(build: BuildConfig) -> list[str]:
+    """What registers answer before, in and after a timestep; returns what is wrong."""
+    torch.set_num_threads(1)
+    task, problems = make_task(OBSTACLES["the smallest"].shape), []
+    tables = SKIPPING.tables(task.integer)
+
+    def expect(what: str, found: int, expected: int) -> None:
+        if found != expected:
+            problems.append(f"{what} is {found} instead of {expected}.")
+
+    with open_engine("verilator", build, Setup(MemoryTiming(0), max_cycles=MOST_CYCLES), OUT) as engine:
+        driver = Driver(engine, task.integer, tables, task.dims)
+        driver.clear_counters()
+        engine.read_register("status")  # the counters are clear after it
+        for name, count in engine.counters().items():
+            expect(f"counter {name} after it was cleared", count, 0)
+        for name in REGISTERS:
+            if name not in READ_ONLY:
+                expect(f"register {name}, which is only written,", engine.read_register(name), 0)
+        for image in range(2):
+            driver.start_image(task.conditioning, 0)
+            driver.start(np.zeros((task.dims.contexts, task.dims.padded_tokens(build), task.dims.hidden), np.int64), 0)
+            engine.read_register("status")
+            expect("status in a timestep", engine.read_register("status"), 1)
+            driver.finish()
+            expect("status after a timestep", engine.read_register("status"), 0)
+            expect("sub-blocks decided", engine.counters()["dtsm_ops"], (image + 1) * 2 * task.dims.contexts)
+    return problems
+
+
+def meet(name: str, build: BuildConfig) -> list[str]:
+    """What is wrong in an obstacle."""
+    return ask(build) if name == QUESTIONS else _run(OBSTACLES[name], build).problems
+
+
+def _run(obstacle: Obstacle, build: BuildConfig) -> Outcome:
+    """Run one obstacle; what is wrong is in ``problems``."""
+    task = obstacle.change(make_task(obstacle.shape, obstacle.images))
+    setup = obstacle.setup or Setup(MemoryTiming(obstacle.latency))
+    outcome = cosimulate(
+        "verilator", build, task, obstacle.policy, replace(setup, max_cycles=MOST_CYCLES), spoil=obstacle.spoil
+    )
+    if outcome.counted != outcome.expected:
+        outcome.problems.append(f"counters: {_differences(outcome.counted, outcome.expected)}.")
+    for counter, place in (("residual", "residual"), ("norm", "layernorm"), ("modulate", "modulate")):
+        words, values = outcome.counters[f"{counter}_saturations"], outcome.saturated.get(place, 0)
+        if not -(-values // build.rows) <= words <= values:
+            outcome.problems.append(f"{counter} saturations: {words} words for {values} values.")
+    if obstacle.setup is None:
+        tables = RunTables.of(obstacle.policy.tables(task.integer))
+        memory = MemoryModel(obstacle.latency)
+        prediction = predict(task.dims, build, outcome.decisions(obstacle.images), tables, memory)
+        shown = dict.fromkeys(prediction.phases, 0)
+        for account, (phase, _) in ACCOUNTS.items():
+            shown[phase] += outcome.counters[account]
+        if shown != prediction.phases:
+            outcome.problems.append(f"cycles: {_differences(shown, prediction.phases)}.")
+    return outcome
+
+
+def _differences(found: dict[str, int], expected: dict[str, int]) -> str:
+    names = [name for name in expected if found.get(name) != expected[name]]
+    return ", ".join(f"{name} is {found.get(name)} instead of {expected[name]}" for name in names)

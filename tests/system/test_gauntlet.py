@@ -1,0 +1,28 @@
+"""The gauntlet without a defect: the machine passes it on both builds, from any state at power-up.
+
+``python -m tools.mutations`` sends mutants of the hardware through the same course.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from radit.accel.config import BuildConfig
+from radit.cosim.engines.open import exported_verilog
+from tests.system.cosimulate import OUT
+from tests.system.gauntlet import BUILDS, COURSE, meet
+from tests.system.quick_build import quick_library, using
+
+pytestmark = pytest.mark.needs("verilator")
+
+
+def library(build: BuildConfig) -> Path:
+    """Compiled once."""
+    return quick_library(build, exported_verilog(build, OUT / "rtl"), OUT / "verilated")
+
+
+@pytest.mark.parametrize("obstacle", COURSE)
+@pytest.mark.parametrize("build", BUILDS)
+def test_it_is_passed(build, obstacle):
+    with using(library(BUILDS[build])):
+        assert meet(obstacle, BUILDS[build]) == []
