@@ -97,7 +97,7 @@ class Task:
         return replace(self, conditioning=replace(self.conditioning, **parts), inputs=self.inputs[one])
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
     torch.set_num_threads(1)
     dit = seeded_dit(config, seed)

@@ -162,6 +162,12 @@ def meet(name: str, build: BuildConfig) -> list[str]:
     return ask(build) if name == QUESTIONS else _run(OBSTACLES[name], build).problems
 
 
+def prepare() -> None:
+    """Make all models; they are kept."""
+    for obstacle in OBSTACLES.values():
+        make_task(obstacle.shape)
+
+
 def _run(obstacle: Obstacle, build: BuildConfig) -> Outcome:
     """Run one obstacle; what is wrong is in ``problems``."""
     task = obstacle.change(make_task(obstacle.shape, obstacle.images))

@@ -9,11 +9,12 @@ from unittest.mock import patch
 
 from radit.accel.config import BuildConfig
 from radit.accel.export.convert import TOP
+from radit.cosim.engines import open as engines
 from radit.cosim.engines import verilator
 from radit.cosim.engines.harness_config import harness_config
 from radit.cosim.engines.toolchain import find_compiler, find_verilator
 from radit.cosim.engines.verilate import HARNESS, LIBRARY, SECONDS, WAVES, Build
-from radit.model.files import made_once
+from radit.model.system.caches import made_once
 
 KNOWN, RANDOM = ("--x-initial", "fast"), ("--x-initial", "unique")
 POWER_UP = "-DRADIT_POWER_UP=2"
@@ -90,5 +91,8 @@ def quick_library(config: BuildConfig, verilog: Path, cache: Path) -> Path:
 @contextmanager
 def using(library: Path) -> Iterator[None]:
     """The engine verilator takes this library, whatever it is asked for."""
-    with patch.object(verilator, "build_library", lambda *_, **__: library):
+    with (
+        patch.object(engines, "exported_verilog", lambda *_: library),
+        patch.object(verilator, "build_library", lambda *_, **__: library),
+    ):
         yield

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.system.gauntlet import prepare
 from tools.mutations.mutants import Mutant
 from tools.mutations.verdicts import Original, Verdict, judge
 from tools.mutations.workshop import Workshop
@@ -23,6 +24,7 @@ def judged(mutants: Sequence[Mutant], original: Original, workers: int, folder: 
 
 def _begin(folder: Path) -> None:
     logging.disable(logging.INFO)
+    prepare()
     _held["workshop"] = Workshop(folder / f"worker-{os.getpid()}", folder / "cache")
 
 
