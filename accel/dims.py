@@ -162,8 +162,8 @@ def _check_spatial(which: str, keys: int, dims: Dims, build: BuildConfig) -> Non
         return
     if dims.tokens % keys or keys % build.wide:
         raise UserError(
-            f"group keys of the {which} blocks is {keys} on {build.wide} lanes; give a multiple of {build.wide} that "
-            f"divides the {dims.tokens} tokens, an array of fewer lanes, or 0 for one group."
+            f"group keys of the {which} blocks is {keys} on {build.wide} lanes; use an array of fewer "
+            f"lanes, or a model with a multiple of {build.wide} that divides its {dims.tokens} tokens."
         )
 
 
@@ -171,7 +171,7 @@ def _check_temporal(which: str, frames: int, dims: Dims, build: BuildConfig) -> 
     if frames > build.wide:
         raise UserError(
             f"group frames of the {which} blocks is {frames}, above the {build.wide} lanes of this build; "
-            f"build with rows or cols of at least {frames}."
+            f"use an array of at least {frames} rows or columns."
         )
     if dims.tokens % (frames * build.wide):
         raise UserError(

@@ -7,18 +7,22 @@ from functools import cached_property
 from pathlib import Path
 
 from radit.accel.config import BuildConfig
-from radit.accel.dims import Dims, check_fit
+from radit.accel.dims import Dims
 from radit.cosim.engines.setup import MemoryTiming, Setup
-from radit.cosim.support.sizes import build_for, dims_of
+from radit.cosim.support.sizes import fitted
 from radit.cosim.support.stopwatch import Stopwatch
-from radit.model.dit.checkpoint import find_checkpoint, load_model
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.config import DiTConfig
+from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
+from radit.model.dit.sampler import DDIM, check_guidance
 from radit.model.dit.transformer import DiT
-from radit.model.integer.calibration import load_or_calibrate
+from radit.model.integer.calibration import affordable_images, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
+from radit.model.limits import check_memory
 from radit.model.policy.policy_file import limited, policy_of
 from radit.model.policy.skip_policy import Policy
+from radit.model.reading import one_line
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 
@@ -88,6 +92,7 @@ class Prepared:
 
     Fields:
         seconds: spent on it, by stage (load, calibrate, quantize).
+        whole: dimensions of the model before it was cut to its first blocks.
     """
 
     request: Request
@@ -96,6 +101,7 @@ class Prepared:
     dims: Dims
     build: BuildConfig
     seconds: dict[str, float]
+    whole: DiTConfig | None = None
 
     @property
     def is_large(self) -> bool:
@@ -140,18 +146,35 @@ def prepare(request: Request) -> Prepared:
         UserError: an unknown model, a broken checkpoint, blocks or timesteps that it has not, an array that cannot be
             built, a model that does not fit, a memory that cannot be.
     """
-    rows, cols = request.array
-    BuildConfig(rows=rows, cols=cols)
     DDIM(request.steps, request.timesteps)
     request.setup()
     watch = Stopwatch()
+    whole = load_config(request.model)
+    config = whole if request.blocks is None else whole.first_blocks(request.blocks)
+    check_guidance(config, request.cfg)
+    dims, build = fitted(config, request.contexts, *request.array)
+    _check_memory(request, config, dims, build)
     with watch("load"):
         dit = load_model(request.model, request.blocks)
-    dims = dims_of(dit.config, request.contexts)
-    build = build_for(dims, rows, cols)
-    check_fit(dims, build)
     with watch("calibrate"):
         calibration = load_or_calibrate(dit, find_checkpoint(request.model), request.steps, first=request.timesteps)
     with watch("quantize"):
         integer = quantize(dit, calibration, DDIM(request.steps, len(calibration.timesteps)))
-    return Prepared(request, dit, integer, dims, build, watch.seconds)
+    return Prepared(request, dit, integer, dims, build, watch.seconds, whole)
+
+
+def _check_memory(request: Request, config: DiTConfig, dims: Dims, build: BuildConfig) -> None:
+    """Refuse a run that this machine has no memory for, before anything is loaded."""
+    words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
+    images = affordable_images(config, request.count, dims.contexts)
+    machine = {"memories of the machine": words * build.rows * 3 // 2}  # branches of int8, codes of 4 bit
+    check_memory(
+        f"Model {one_line(request.model)}",
+        joined(
+            of_integers(config, request.count),
+            of_calibration(config, images, dims.contexts),
+            of_generation(config, request.images, dims.contexts, request.count),
+            machine,
+        ),
+        SMALLER,
+    )

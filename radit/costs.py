@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from radit.accel.control.registers import COUNTERS
-from radit.cosim.support.sizes import build_for
+from radit.cosim.support.sizes import fitted
 from radit.cosimulation import PolicyCosimulation
-from radit.decisions import AnyModel, Decisions, config_of_any, dimensions
+from radit.decisions import AnyModel, Decisions, config_of_any
 from radit.machine import Array, Memory, parse_array
 from radit.model.errors import UserError, shown
 from radit.model.ranges import checked
@@ -75,8 +75,8 @@ def predict_cycles(
         UserError: the decisions are not this model's, or the array cannot be built or does not hold the model.
     """
     config = config_of_any(model)
-    dims = dimensions(config, decisions.contexts)
-    build, charge = build_for(dims, *parse_array(array)), (memory or Memory()).model()
+    dims, build = fitted(config, decisions.contexts, *parse_array(array))
+    charge = (memory or Memory()).model()
     known: dict[bytes, tuple[Prediction, dict[str, int]]] = {}  # many images decide alike
     done = []
     for record, tables in zip(decisions.record, decisions.tables, strict=True):

@@ -10,12 +10,14 @@ import torch
 
 from radit.decisions import Decisions
 from radit.model.baselines.base import Method
-from radit.model.dit.sampler import make_noise
+from radit.model.dit.memory_needs import of_generation
+from radit.model.dit.sampler import check_guidance, make_noise
 from radit.model.errors import UserError, shown
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import CHUNK, RunRecord
 from radit.model.integer.generate import generate as generate_on
 from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.limits import check_memory
 from radit.model.policy.skip_policy import Policy
 from radit.model.ranges import Range, checked
 from radit.models import QuantizedModel, refuse_other_steps
@@ -81,8 +83,13 @@ def generate(
         policy = parse(policy, model)
     costs = PolicyCosts(policy)
     refuse_other_steps(model, costs.sampler_steps(model.steps), policy.name)
+    size = CHUNK * jobs
+    check_guidance(model.config, cfg)
+    kept = (1 if costs.stream_scope else len(model.integer.sub_blocks)) if costs.reuses else 0
+    needs = of_generation(model.config, images, 1 if cfg == 1.0 else 2, model.timesteps, size, kept)
+    check_memory(f"generate with {images} images", needs, "generate fewer at a time, or with fewer jobs")
     y, noise = _labels(model, images, labels), make_noise(model.config, images, seed)
-    reference, size = costs.reference(model.integer), CHUNK * jobs
+    reference = costs.reference(model.integer)
     parts: list[tuple[torch.Tensor, RunRecord]] = []
     for start in range(0, images, size):
         piece = slice(start, start + size)

@@ -9,13 +9,16 @@ from radit.arguments import as_arguments
 from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.dit.checkpoint import load_model as load_dit
 from radit.model.dit.config import DiTConfig
+from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_integers
 from radit.model.dit.sampler import DDIM
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
-from radit.model.integer.calibration import DEFAULT_CFG, load_or_calibrate
+from radit.model.integer.calibration import DEFAULT_CFG, affordable_images, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize as quantized_dit
+from radit.model.limits import check_memory
 from radit.model.ranges import checked, checked_or_none
+from radit.model.reading import one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +107,17 @@ def quantize(
     with as_arguments():
         DDIM(steps, timesteps)  # refuses what a sampler cannot be
     given = model if isinstance(model, Model) else load_model(model)
+    _check_memory(given, timesteps or steps, cfg)
     calibration = load_or_calibrate(given.dit, find_checkpoint(given.name), steps, cfg, first=timesteps)
     return QuantizedModel(given, quantized_dit(given.dit, calibration, DDIM(steps, len(calibration.timesteps))))
+
+
+def _check_memory(model: Model, steps: int, cfg: float) -> None:
+    """Refuse to quantize what this machine has no memory for; the float model is there already."""
+    contexts = 1 if cfg == 1.0 else 2
+    images = affordable_images(model.config, steps, contexts)
+    parts = joined(of_integers(model.config, steps), of_calibration(model.config, images, contexts))
+    check_memory(f"Model {one_line(model.name)}", parts | {"weights": 0}, SMALLER)
 
 
 def whole_name(model: Model) -> str | None:

@@ -19,8 +19,9 @@ from radit.cosim.driver import Driver
 from radit.cosim.engines import Engine, EngineError, Failure, Setup, open_engine
 from radit.cosim.speed.vectors import Vectors
 from radit.cosim.speed.watch import ReplayError
-from radit.cosim.support.sizes import build_for, dims_of
+from radit.cosim.support.sizes import dims_of, fitted
 from radit.model.dit.checkpoint import load_config
+from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_integers
 from radit.model.dit.sampler import DDIM, make_noise
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.transformer import DiT
@@ -29,7 +30,9 @@ from radit.model.integer.generate import Host
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
+from radit.model.limits import check_memory
 from radit.model.policy.skip_policy import dense
+from radit.model.reading import one_line
 
 CFG = 1.5  # any guidance, for two contexts
 WINDOW = 4096  # cycles to replay from the array's first result on
@@ -112,7 +115,7 @@ def build_for_all(models: list[str], rows: int, cols: int) -> BuildConfig:
     Raises:
         UserError: an unknown model, an array that cannot be built.
     """
-    builds = [build_for(dims_of(load_config(model), contexts=2), rows, cols) for model in models]
+    builds = [fitted(load_config(model), 2, rows, cols)[1] for model in models]
     return BuildConfig(**{f.name: max(getattr(build, f.name) for build in builds) for f in fields(BuildConfig)})
 
 
@@ -125,6 +128,7 @@ def make_work(model: str, build: BuildConfig, seed: int) -> Work:
     config = load_config(model).model_copy(update={"depth": 1})
     dims = dims_of(config, contexts=2)
     check_fit(dims, build)
+    check_memory(f"Model {one_line(model)}", joined(of_integers(config, 1), of_calibration(config, 1, 2)), SMALLER)
     dit = seeded_dit(config, seed)
     integer = quantize(dit, calibrate(dit, steps=1, images=1), DDIM(1))
     noise = make_noise(config, 1, seed)

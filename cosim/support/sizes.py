@@ -1,8 +1,11 @@
 """A model's dimensions on the accelerator, and the build that holds it."""
 
-from radit.accel.config import BuildConfig
-from radit.accel.dims import Dims, Group
+from radit.accel.config import BuildConfig, is_power_of_two
+from radit.accel.control.registers import REGISTERS
+from radit.accel.dims import Dims, Group, check_fit, registers
+from radit.accel.interfaces.signals import ADDRESS_BITS
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.errors import UserError
 
 # Models whose size is a build that others share: one compilation runs them all, by registers alone.
 SHARED_SIZES = ("digits", "dit-xl-2", "moving-digits")
@@ -14,6 +17,11 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
     Raises:
         UserError: alternating attention over a number of frames that is not a power of two.
     """
+    if config.alternates and not is_power_of_two(config.frames):
+        raise UserError(
+            f"frames is {config.frames}: the machine attends over a power of two of frames, use a model of such clips, "
+            "or one whose attention is joint."
+        )
     groups = {"even": Group(keys=config.frame_tokens), "odd": Group(frames=config.frames)} if config.alternates else {}
     return Dims(
         hidden=config.hidden_size,
@@ -25,6 +33,37 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
         contexts=contexts,
         **groups,
     )
+
+
+def fitted(config: DiTConfig, contexts: int, rows: int, cols: int) -> tuple[Dims, BuildConfig]:
+    """A model's dimensions and the build that holds it: what is refused here would be refused after hours of work.
+
+    Raises:
+        UserError: an array that cannot be built, or a model that no build holds: groups that do not fit the lanes,
+            sums, counts or addresses beyond their formats, a dimension beyond its register.
+    """
+    BuildConfig(rows=rows, cols=cols)
+    dims = dims_of(config, contexts)
+    build = build_for(dims, rows, cols)
+    check_fit(dims, build)
+    for name, value in registers(dims, build).items():
+        most = (1 << REGISTERS[name].bits) - 1
+        if value > most:
+            raise UserError(
+                f"The model needs {value} where the machine counts to {most} ({REGISTERS[name].meaning}; register "
+                f"{name}): use a smaller model."
+            )
+    block_words = dims.attention_words(build) + dims.mlp_words(build)
+    for what, words in (
+        ("weights", dims.sub_blocks // 2 * block_words),
+        ("cached branches", 2 * dims.contexts * dims.sub_blocks * dims.sub_block_words(build)),
+    ):
+        if words >> ADDRESS_BITS:
+            raise UserError(
+                f"The model needs {words} words of {what}, more than the {1 << ADDRESS_BITS} that the machine "
+                "addresses: use a smaller model."
+            )
+    return dims, build
 
 
 def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:

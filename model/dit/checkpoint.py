@@ -179,8 +179,8 @@ def _named(name_or_file: str | Path) -> tuple[Path | None, Facts]:
         raise UserError(f"Model {head} is known, settings are for checkpoint files: leave out {one_line(settings)!r}.")
     path = Path(name)
     if not path.suffix and not os.path.exists(name):
-        names = ", ".join(NAMED_MODELS)
-        raise UserError(f"Model {one_line(name)} is unknown: use one of {names}, or the path of a checkpoint file.")
+        shown, names = one_line(name) or repr(name), ", ".join(NAMED_MODELS)
+        raise UserError(f"Model {shown} is unknown: use one of {names}, or the path of a checkpoint file.")
     return path, NOTHING_SAID
 
 

@@ -31,6 +31,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import DDIM, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
@@ -57,6 +58,7 @@ RESEEDED = 3  # float runs, the measured one among them, whose distances spread 
 CACHE = Path("build") / "quality"
 MATCHED = "radit"  # its MACs are those of the run of fewer steps
 BAR_SHARE = 0.6  # of the steps: the paired error of that run is the bar of equal quality
+VARIANTS = RESEEDED + len(POLICIES) + 2  # kept at a time: float runs, policies, both runs of fewer steps
 PIECE = 25  # images, or frames of whole clips, of one task
 BEHIND = (
     "radit.model.integer.generate",
@@ -85,7 +87,7 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
     Raises:
         UserError: the model is unknown, or nobody judges what it generates.
     """
-    settings = Settings(model, samples or judge_of(model).samples, steps, cfg, seed)
+    settings = _checked(Settings(model, samples or judge_of(model).samples, steps, cfg, seed))
     path = output_file(stored_path(model), "The file of the result of --model")
     found = None if force else _load(path, settings)
     if found is None:
@@ -96,7 +98,7 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
 
 def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
-    settings = Settings(model, judge_of(model).samples, steps, cfg)
+    settings = _checked(Settings(model, judge_of(model).samples, steps, cfg))
     digest, origin = settings_digest(settings), "measured before"
     found = _load(stored_path(model), settings)
     if found is not None:
@@ -112,6 +114,16 @@ def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
         found = kept(CACHE / f"{digest}.json", lambda path: _load(path, settings), make, write_json)
     note = f"{origin}, hash {digest[:12]} matches" if origin else "measured in this run"
     return found["result"] | {"origin": note}
+
+
+def _checked(settings: Settings) -> Settings:
+    """The same, known to fit into the memory, and to be guided only where it can be."""
+    config, cores = load_config(settings.model), os.cpu_count() or 1
+    check_comparison(
+        settings.model, config, samples=settings.samples, steps=settings.steps, cfg=settings.cfg, runs=VARIANTS,
+        jobs=cores,
+    )  # fmt: skip
+    return settings
 
 
 def check_shape(model: str) -> None:

@@ -22,9 +22,11 @@ from torch.nn import functional
 
 from radit.model.dit.checkpoint import check_target, save_checkpoint
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.memory_needs import of_training
 from radit.model.dit.sampler import DIFFUSION_STEPS, add_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
+from radit.model.limits import check_memory
 from radit.model.outputs import output_file
 from radit.model.training.batches import Batches, Transform
 from radit.model.training.clips import load_clips
@@ -231,6 +233,8 @@ def train_model(
         usual.peak_rate if peak_rate is None else peak_rate,
     )
     _check(recipe, len(source.labels))
+    needs = of_training(source.config, recipe.batch_size)
+    check_memory(f"Training {model} on {recipe.batch_size} samples per step", needs, "give fewer of them")
     facts = {"seed": seed, **asdict(recipe)}
     trainer, key = Trainer(source, recipe, seed), {**facts, "data": source.digest()}
     if resume:

@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from radit.model.dit.checkpoint import find_checkpoint, load_model
+from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import DDIM, make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError, shown
@@ -154,7 +155,8 @@ def run_calibrate(
     begin, own = _own_policy(start, "--start", "forecast"), _own_policy(radit, "--radit", "radit")
     RANGES["calibration_seed"].check("--seed", seed)
     path = output_file(out or policy_path(model))
-    chosen = Images(model, steps, cfg, images, seed)
+    chosen, cores = Images(model, steps, cfg, images, seed), jobs or os.cpu_count() or 1
+    check_comparison(model, load_config(model), samples=images, steps=steps, cfg=cfg, jobs=cores)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
     expected = usual + (SOUGHT if own is None else 0)
 
@@ -162,7 +164,7 @@ def run_calibrate(
         on_point(point, expected)
 
     on_point(None, expected)
-    found = find(chosen, begin, wanted, jobs or os.cpu_count() or 1, count_point)
+    found = find(chosen, begin, wanted, cores, count_point)
     wanted.check(found.point)
     kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
     baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)

@@ -53,6 +53,7 @@ def run_ablations(
     out = output_folder(out, files=point_files(STEM), folders=[POINTS])
     check_shape(settings.model)
     wanted, cores = chosen(variants), jobs or os.cpu_count() or 1
+    settings.check(steps, cores, runs=1 + len(wanted) * len(reductions))
     plan = [
         (variant, reduction, tuned(settings, steps, variant, reduction, out / POINTS, cores))
         for variant in wanted

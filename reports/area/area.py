@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from radit.accel.config import BuildConfig
 from radit.accel.export.provenance import MarkedTop, convert_marked
-from radit.cosim.support.sizes import build_for, dims_of
+from radit.cosim.support.sizes import build_for, dims_of, fitted
 from radit.model.outputs import output_folder
 from radit.reports.area.detection import detection_costs
 from radit.reports.area.netlist import Netlist, Piece
@@ -50,8 +50,8 @@ def run_area(
             written to ``out``.
     """
     out = output_folder(out, files=[FILE], folders=[PIECES])
-    dims, library = dims_of(config_of(model), contexts=2), find_library(liberty)
-    builds = [build_for(dims, *array) for array in arrays]
+    config, library = config_of(model), find_library(liberty)
+    builds = [fitted(config, 2, *array)[1] for array in arrays]
     tool = Synthesizer(Yosys(), library, out / PIECES)
     table = load_table()
     result = Area(
@@ -61,7 +61,7 @@ def run_area(
         library_hash=library.digest,
         gate_area=library.gate,
         arrays=[area_of_build(build, tool) for build in builds],
-        check=compose(build_for(dims, *CHECKED), tool) if check else None,
+        check=compose(build_for(dims_of(config, 2), *CHECKED), tool) if check else None,
         memory=ExternalMemory(**memory),
         energy_table=table.name,
         costs=detection_costs(arrays, MemoryModel(**memory), table),

@@ -58,9 +58,10 @@ def run_frontier(
     """
     out = output_folder(out, files=point_files(STEM), folders=[POINTS])
     check_shape(model)
-    settings, largest = Settings(model, samples, cfg, seed), max(steps)
+    settings, largest, cores = Settings(model, samples, cfg, seed), max(steps), jobs or os.cpu_count() or 1
+    settings.check(largest, cores)
     dense, wanted = Candidate("dense", largest), candidates(policies, steps, calibrated(model, largest))
-    measured = measure(settings, [dense, *wanted], out / POINTS, jobs or os.cpu_count() or 1)
+    measured = measure(settings, [dense, *wanted], out / POINTS, cores)
     judge = load_or_train_classifier(CACHE)
     points = [point_of(settings, one, measured[one], dense, measured[dense], judge) for one in wanted]
     result = Frontier(

@@ -20,8 +20,9 @@ from rich.progress import Progress, TimeRemainingColumn
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import COUNTERS
 from radit.accel.dims import Dims
-from radit.cosim.support.sizes import build_for, dims_of
+from radit.cosim.support.sizes import fitted
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import DDIM, make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
@@ -58,10 +59,19 @@ class Settings:
     cfg: float
     seed: int
 
+    def check(self, steps: int, jobs: int, runs: int = 1) -> None:
+        """Refuse what would fail after hours: too large for the machine or the memory, or not to be guided.
+
+        Raises:
+            UserError: it is.
+        """
+        self.sizes()
+        config = load_config(self.model)
+        check_comparison(self.model, config, samples=self.samples, steps=steps, cfg=self.cfg, runs=runs, jobs=jobs)
+
     def sizes(self) -> tuple[Dims, BuildConfig]:
         """The model on the array."""
-        dims = dims_of(load_config(self.model), 1 if self.cfg == 1.0 else 2)
-        return dims, build_for(dims, *ARRAY)
+        return fitted(load_config(self.model), 1 if self.cfg == 1.0 else 2, *ARRAY)
 
 
 @dataclass(frozen=True)

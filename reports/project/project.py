@@ -12,7 +12,7 @@ import numpy as np
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import COUNTERS, PHASES
 from radit.accel.dims import Dims
-from radit.cosim.support.sizes import build_for, dims_of
+from radit.cosim.support.sizes import fitted
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.formats import GAIN_BITS
@@ -64,8 +64,7 @@ def run_project(
     if forecast and skip_rate is None and trace is None:
         raise UserError("--forecast says how timesteps are reused, but none is: give --skip-rate or --trace as well.")
     config, contexts = config_of(model), 1 if cfg == 1.0 else 2
-    dims = dims_of(config, contexts)
-    build = build_for(dims, *array)
+    dims, build = fitted(config, contexts, *array)
     tables = spread_tables(dims, steps, forecast)
     table = load_table()
     plan = planned(dims, build, tables, table.reuse_sram.capacity)

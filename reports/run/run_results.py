@@ -52,6 +52,7 @@ def summary_of(
     }
     return Summary(
         model=request.model,
+        config=prepared.whole,
         sampler=Sampler(
             steps=request.steps, cfg=request.cfg, images=request.images, frames=config.frames, seed=request.seed
         ),

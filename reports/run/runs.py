@@ -162,7 +162,7 @@ def _is_priced(summary: Summary, table: EnergyTable, digest: str) -> bool:
 
 def _priced(summary: Summary, table: EnergyTable, digest: str = "") -> Summary:
     """The same run under another energy table, of this hash."""
-    config = load_config(summary.model)
+    config = summary.config or load_config(summary.model)
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
     build = build_for(dims, summary.array.rows, summary.array.cols)

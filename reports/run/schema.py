@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from radit.accel.control.registers import CAUSES, PHASES
+from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.model.quality.quality_schema import Quality
 from radit.model.schema import Whole
@@ -236,6 +237,7 @@ class Summary(Part):
     """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run.
 
     Fields:
+        config: dimensions of the whole model; None: an earlier summary.
         sub_blocks: what every sub-block is, in order.
         results: of every policy that was run, by name.
         ratios: of every skipping policy that was run beside dense, by name; empty where a run stopped.
@@ -245,6 +247,7 @@ class Summary(Part):
 
     schema_version: Literal[3] = SCHEMA_VERSION
     model: str
+    config: DiTConfig | None = None
     sampler: Sampler
     blocks: Annotated[int, Field(ge=1, le=MOST_SUB_BLOCKS)] | None = None  # the model's first ones; None: all
     timesteps: Steps | None = None  # the sampler's first ones; None: all
