@@ -36,10 +36,11 @@ class MacCounts:
 
 
 def mac_counts(counters: Counters, build: BuildConfig) -> MacCounts:
-    """Active MACs (padding of the tiles included) and held cell-cycles."""
+    """Active MACs (padding of the tiles included) and held cell-cycles; none are held where counters are wrong and say
+    that the array worked longer than the accelerator."""
     cells = build.rows * build.cols
     active = counters["array_cycles"]
-    return MacCounts(active * cells, (counters["cycles"] - active) * cells)
+    return MacCounts(active * cells, max(0, counters["cycles"] - active) * cells)
 
 
 @dataclass(frozen=True)
