@@ -30,6 +30,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from radit.model.errors import UserError
+from radit.model.plain_text import visible
 
 Content = TypeVar("Content", bound=BaseModel)
 MOST_BYTES = 16 << 20  # of a text, JSON or TOML file
@@ -243,9 +244,7 @@ def misfit(error: ValidationError) -> str:
 def one_line(value: object, most: int = MOST_SHOWN) -> str:
     """Return a value as text for a sentence: what is not printable is escaped, what is long is cut in the middle."""
     text = str(value)
-    if len(text) > most:
-        text = f"{text[: most // 2]}..{text[-most // 4 :]}"
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return visible(text if len(text) <= most else f"{text[: most // 2]}..{text[-most // 4 :]}")
 
 
 def path_text(path: Path) -> str:

@@ -32,7 +32,7 @@ def _mutate(content: Any, rng: np.random.Generator) -> Any:
     places = list(_places(content))
     if not places or rng.random() < 0.01:
         return wrong(rng)
-    inside, key = places[rng.integers(len(places))]
+    inside, key = _walked(content, rng) if rng.random() < 0.6 else places[rng.integers(len(places))]
     kind = rng.random()
     if kind < 0.25:
         del inside[key]
@@ -57,6 +57,16 @@ def wrong(rng: np.random.Generator) -> Any:
 
 def _name(key: str, rng: np.random.Generator) -> str:
     return [f"{key}2", "", "self", "\x1b[31m\n", "x" * 10_000, "$\\frac{", "dense", "items"][rng.integers(8)]
+
+
+def _walked(content: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    """A container and one of its keys, chosen level by level: what stands high is chosen as often as all below."""
+    while True:
+        keys = list(content) if isinstance(content, dict) else range(len(content))
+        key = keys[rng.integers(len(keys))]
+        if not isinstance(content[key], (dict, list)) or not content[key] or rng.random() < 0.2:
+            return content, key
+        content = content[key]
 
 
 def _places(content: Any) -> Iterator[tuple[Any, Any]]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from radit.model.ranges import RANGES
+from radit.model.schema import Positive
 
 
 class Meter(BaseModel):
@@ -22,8 +23,8 @@ class Meter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scale: float = Field(gt=0.0, allow_inf_nan=False)
-    power: float = Field(gt=0.0, allow_inf_nan=False)
+    scale: Positive
+    power: Positive
     rank_injected: float = Field(ge=-1.0, le=1.0)
     rank_final: float = Field(ge=-1.0, le=1.0)
 

@@ -6,19 +6,21 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.errors import UserError
-from radit.model.files import read_model
 from radit.model.integer.calibration import model_digest
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.policy.meter_model import Meter
 from radit.model.policy.skip_policy import Policy, parse_policy
 from radit.model.ranges import RANGES
+from radit.model.reading import one_line, path_text, read_model
+from radit.model.schema import MOST, Amount
 
 CACHE = Path("build") / "policies"  # of models without a checkpoint file
 FIRST_SEED = int(RANGES["calibration_seed"].low)  # of calibration images; evaluations use smaller ones
@@ -29,8 +31,8 @@ class Achieved(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mac_reduction: float = Field(ge=1.0)
-    mse: float = Field(ge=0.0)
+    mac_reduction: float = Field(ge=1.0, le=MOST)
+    mse: Amount
 
 
 class StoredPolicy(BaseModel):
@@ -55,10 +57,10 @@ class StoredPolicy(BaseModel):
     model: str
     weights: str
     integer_model: str
-    steps: int = Field(ge=1)
-    cfg: float = Field(ge=1.0)
-    images: int = Field(ge=1)
-    seed: int = Field(ge=FIRST_SEED)
+    steps: Annotated[int, AfterValidator(partial(RANGES["steps"].check, "steps"))]
+    cfg: Annotated[float, AfterValidator(partial(RANGES["cfg"].check, "cfg"))]
+    images: Annotated[int, AfterValidator(partial(RANGES["images"].check, "images"))]
+    seed: Annotated[int, AfterValidator(partial(RANGES["calibration_seed"].check, "seed"))]
     target: str
     start: str | None = None
     policy: Policy
@@ -68,6 +70,13 @@ class StoredPolicy(BaseModel):
     radit_achieved: Achieved
     widened: bool = False
     tried: dict[str, Achieved] = {}
+
+    @model_validator(mode="after")
+    def _check_names(self) -> StoredPolicy:
+        for field, wanted in (("policy", "forecast"), ("radit", "radit")):
+            if getattr(self, field).name != wanted:
+                raise ValueError(f"field {field}.name is {one_line(getattr(self, field).name)}: give {wanted}")
+        return self
 
     def check(self, path: Path, integer: IntegerDiT) -> None:
         """Compare with the model at hand; other sampler steps, or the first timesteps alone, are the same model.
@@ -80,8 +89,8 @@ class StoredPolicy(BaseModel):
             fits = self.integer_model == integer.digest()
         if not fits:
             raise UserError(
-                f"{path} was calibrated for another model or another quantization of it: run "
-                f"`radit calibrate --model {self.model}` again, or remove the file."
+                f"{path_text(path)} was calibrated for another model or another quantization of it: run "
+                f"`radit calibrate --model {one_line(self.model)}` again, or remove the file."
             )
 
 

@@ -119,7 +119,7 @@ class Policy:
             raise UserError(f"Policy field scope is {shown(self.scope)}: use one of {', '.join(Scope)}.")
         for name, limits in self.ranges.items():
             value, field = getattr(self, name), f"Policy field {name}"
-            if isinstance(value, tuple | list):
+            if isinstance(value, tuple | list) and name in ("schedule", "error_weights"):
                 if len(value) > MOST_KNOTS or (not value and name == "schedule"):
                     raise UserError(f"{field} has {len(value)} knots: give 1 to {MOST_KNOTS}.")
                 value = tuple(limits.check(f"{field}, a knot of it,", knot) for knot in value)

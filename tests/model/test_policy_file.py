@@ -1,0 +1,118 @@
+"""The file of a calibrated policy: whatever it holds, it is a policy that runs, or one sentence that names the file."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import radit
+from radit.model.dit.checkpoint import CHECKPOINT_DIR
+from radit.model.errors import UserError
+from radit.model.policy.meter_model import Meter
+from radit.model.policy.policy_file import read_policy
+from radit.model.policy.skip_policy import Policy
+from radit.model.ranges import RANGES
+from tests.mutants import examples, flipped, mutated
+
+NO_LIMIT = RANGES["max_error"].high
+SHIPPED = CHECKPOINT_DIR / "digits.policy.json"
+
+
+@cache
+def integer():
+    """The digits model, quantized for a few timesteps."""
+    return radit.quantize("digits", steps=4).integer
+
+
+def read(path: Path, data: bytes):
+    """What a file is read as, or nothing where it is refused in one sentence."""
+    path.write_bytes(data)
+    try:
+        return read_policy(path)
+    except UserError as error:
+        assert path.name in str(error) and str(error).isprintable() and len(str(error)) < 1500
+        return None
+
+
+def check(policy: Policy) -> None:
+    """A policy runs, unless its error meter has a limit and nothing to measure."""
+    assert policy.text.isprintable()
+    if policy.max_error is not None and not any(policy.error_weights):
+        with pytest.raises(UserError, match="no error meter"):
+            policy.tables(integer())
+    else:
+        policy.tables(integer())
+
+
+def test_mutated_files_run_or_are_refused(tmp_path, rng):
+    good, accepted, tried = json.loads(SHIPPED.read_text()), [], examples(300)
+    for _ in range(tried):
+        found = read(tmp_path / "digits.policy.json", json.dumps(mutated(good, rng)).encode())
+        accepted += [] if found is None else [found]
+    assert tried // 100 < len(accepted) < tried / 2
+    for found in accepted:
+        assert (found.policy.name, found.radit.name) == ("forecast", "radit")
+        for policy in (found.policy, found.radit):
+            check(policy)
+        if found.meter is not None:
+            assert all(0 <= found.meter.limit(mse, 1.5) <= NO_LIMIT for mse in (0.0, 1e-300, 1e-3, 1e6))
+
+
+def test_flipped_files_run_or_are_refused(tmp_path, rng):
+    for _ in range(examples(300)):
+        found = read(tmp_path / "digits.policy.json", flipped(SHIPPED.read_bytes(), rng))
+        if found is not None:
+            check(found.policy)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"policy": {"name": "radit"}}, "field policy.name is radit: give forecast"),
+        ({"policy": {"threshold": True}}, "threshold"),
+        ({"policy": {"threshold": "0.1"}}, "threshold"),
+        ({"policy": {"max_streak": 10**30}}, "max_streak"),
+        ({"policy": {"schedule": []}}, "schedule"),
+        ({"policy": {"error_weights": [1e300]}}, "error_weights"),
+        ({"meter": {"scale": 0.0}}, "field meter.scale is 0.0"),
+        ({"meter": {"power": 1e-300}}, "field meter.power is 1e-300"),
+        ({"steps": 0}, "steps is 0"),
+        ({"seed": 10**20}, "seed is 100000000000000000000"),
+        ({"achieved": {"mse": -1}}, "field achieved.mse is -1"),
+        ({"self": 1}, "field self is unknown: remove it"),
+        ({"\x1b[31m\n": 1}, "field \\x1b[31m\\n is unknown"),
+    ],
+)
+def test_wrong_fields_are_named(tmp_path, change, words):
+    path, content = tmp_path / "digits.policy.json", json.loads(SHIPPED.read_text())
+    for name, value in change.items():
+        content[name] = content[name] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError) as caught:
+        read_policy(path)
+    assert words in str(caught.value) and "run `radit calibrate` again, or remove it" in str(caught.value)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(
+    scale=st.floats(1e-60, 1e60), power=st.floats(1e-60, 1e60), mse=st.floats(0, 1e6), cfg=st.floats(1, 100)
+)  # fmt: skip
+def test_every_meter_has_a_limit(scale, power, mse, cfg):
+    found = Meter(scale=scale, power=power, rank_injected=1.0, rank_final=1.0).limit(mse, cfg)
+    assert 0 <= found <= NO_LIMIT and not np.isnan(found)
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(values=st.dictionaries(st.sampled_from([*Policy.ranges, "scope"]), st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.floats()).map(tuple)
+)))  # fmt: skip
+def test_any_settings_are_a_policy_or_refused(values):
+    try:
+        policy = Policy(**{"name": "forecast"} | values)
+    except (UserError, TypeError):
+        return
+    check(policy)
