@@ -38,6 +38,11 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
         self.generator, self.transform = generator, transform
         self.order = torch.empty(0, dtype=torch.int64)
 
+    @property
+    def count(self) -> int:
+        """Samples that there are."""
+        return len(self.labels)
+
     def __next__(self) -> tuple[Tensor, Tensor]:
         if len(self.order) < self.size:
             self.order = torch.randperm(len(self.labels), generator=self.generator)

@@ -25,9 +25,12 @@ from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.memory_needs import of_training
 from radit.model.dit.sampler import DIFFUSION_STEPS, add_noise
 from radit.model.dit.transformer import DiT
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.limits import check_memory
 from radit.model.outputs import output_file
+from radit.model.ranges import RANGES, Range
+from radit.model.reading import one_line, path_text
+from radit.model.settings_text import ANY
 from radit.model.training.batches import Batches, Transform
 from radit.model.training.clips import load_clips
 from radit.model.training.digits import split_digits
@@ -41,6 +44,11 @@ CLIP_NORM = 1.0
 WEIGHT_DECAY = 0.01
 LOSS_SMOOTHING = 0.98
 STATE_EVERY = 100  # steps
+RATES = Range(1e-9, 1.0, whole=False)  # of learning
+DIVERGED = (
+    "give another --seed, a larger --batch-size or other --data; no checkpoint is written, and what --resume goes on "
+    "from is from before"
+)
 LINE_EVERY = 1000  # steps, where the output is no terminal and shows no bar
 
 
@@ -90,17 +98,21 @@ def training_data(model: str, folder: Path | None = None, motion: Motion | None 
             folder (see `load_clips`).
     """
     if model not in RECIPES:
-        raise UserError(f"MODEL is '{model}', which cannot be trained here: use {' or '.join(map(repr, RECIPES))}.")
+        names = " or ".join(map(repr, RECIPES))
+        raise UserError(f"MODEL is {shown(model)}, which cannot be trained here: use {names}.")
     config, digits = NAMED_MODELS[model], split_digits()[0]
     if motion is not None and (config.frames == 1 or folder is not None):
-        learnt = f"the clips of {folder}" if folder else f"what {model} learns from"
+        learnt = f"the clips of {path_text(folder)}" if folder else f"what {model} learns from"
         raise UserError(f"--motion is how the digits of 'moving-digits' move, not {learnt}: leave it out.")
     if folder is not None:
         if config.frames == 1:
-            raise UserError(f"--data is {folder}, but {model} does not learn from clips: use it with 'moving-digits'.")
+            raise UserError(
+                f"--data is {path_text(folder)}, but {model} does not learn from clips: use it with 'moving-digits'."
+            )
         found = load_clips(folder, config.frames, config.input_size)
         fitting = config.model_copy(update={"num_classes": max(len(found.classes), 1)})
-        facts = {"provenance": f"trained from scratch by `radit train` on {len(found.labels)} clips of {folder.name}"}
+        name = one_line(folder.name or folder.resolve().name)
+        facts = {"provenance": f"trained from scratch by `radit train` on {len(found.labels)} clips of {name}"}
         return TrainingData(fitting, found.clips, found.labels, facts | {"classes": json.dumps(found.classes)})
     facts = {
         "provenance": "trained from scratch by model/training/train.py on the train split of scikit-learn's load_digits"
@@ -169,17 +181,34 @@ class Trainer:
         self.source = Batches(data.samples, data.labels, recipe.batch_size, self.generator, data.transform)
 
     def advance(self) -> None:
-        """Take one optimizer step."""
+        """Take one optimizer step.
+
+        Raises:
+            UserError: the loss is not finite; the weights stay what they are.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.recipe.steps, self.recipe.peak_rate)
         loss = noise_loss(self.model, *next(self.source), self.generator)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise UserError(f"Training has a loss of {value} at step {self.step + 1}: {DIVERGED}.")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
         self.optimizer.step()
         update_average(self.average, self.model, self.step)
-        self.loss = LOSS_SMOOTHING * self.loss + (1.0 - LOSS_SMOOTHING) * loss.item()
+        self.loss = LOSS_SMOOTHING * self.loss + (1.0 - LOSS_SMOOTHING) * value
         self.step += 1
+
+    def check(self) -> None:
+        """Refuse weights that are not finite, before they are kept.
+
+        Raises:
+            UserError: some are not.
+        """
+        for module in (self.model, self.average):
+            if not all(bool(torch.isfinite(tensor).all()) for tensor in module.state_dict().values()):
+                raise UserError(f"Training has weights that are not finite at step {self.step}: {DIVERGED}.")
 
     def state(self) -> dict[str, Any]:
         """Return everything that the next steps depend on: tensors and numbers by name."""
@@ -188,12 +217,21 @@ class Trainer:
         return parts | random | {"step": self.step, "loss": self.loss}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state that `state` returned."""
+        """Go back to a state that `state` returned.
+
+        Raises:
+            Exception: of any kind, it is none.
+        """
+        step, loss, order = Range(0, self.recipe.steps).of(state["step"]), ANY.of(state["loss"]), state["order"]
+        if order.dtype != torch.int64 or order.dim() != 1 or not set(order.tolist()) <= set(range(self.source.count)):
+            raise ValueError(order)
         for name in ("model", "average", "optimizer"):
             getattr(self, name).load_state_dict(state[name])
+        for parameter, moments in self.optimizer.state.items():
+            if any(moment.dim() and moment.shape != parameter.shape for moment in moments.values()):
+                raise ValueError(moments)
         self.generator.set_state(state["generator"])
-        self.source.order = state["order"]
-        self.step, self.loss = state["step"], state["loss"]
+        self.source.order, self.step, self.loss = order, int(step), loss
 
 
 def train_model(
@@ -221,7 +259,8 @@ def train_model(
         resume: go on with an interrupted training of the same settings and data.
 
     Raises:
-        UserError: a field is out of range, the data is bad, `out` cannot be written, or there is nothing to resume.
+        UserError: a field is out of range, the data is bad, `out` cannot be written, there is nothing to resume, or
+            loss or weights are no longer finite; then `out` and the state kept last stay as they are.
     """
     out = output_file(check_target(out))
     output_file(state_path(out))
@@ -238,7 +277,7 @@ def train_model(
     facts = {"seed": seed, **asdict(recipe)}
     trainer, key = Trainer(source, recipe, seed), {**facts, "data": source.digest()}
     if resume:
-        trainer.restore(read_state(state_path(out), key))
+        _resume(trainer, state_path(out), key)
     _run(trainer, state_path(out), key)
     facts["loss"] = round(trainer.loss, 5)
     save_checkpoint(out, trainer.average, {name: str(fact) for name, fact in facts.items()} | source.facts)
@@ -247,11 +286,30 @@ def train_model(
 
 
 def _check(recipe: Recipe, samples: int) -> None:
-    """Steps and batch size in range."""
-    if recipe.steps < 1:
-        raise UserError(f"Training field steps is {recipe.steps}: give it at least 1.")
-    if not 1 <= recipe.batch_size <= samples:
-        raise UserError(f"Training field batch_size is {recipe.batch_size}: give it a value from 1 to {samples}.")
+    """Steps, batch size and learning rate in range."""
+    RANGES["training_steps"].check("--steps", recipe.steps)
+    try:
+        Range(1, samples).of(recipe.batch_size)
+    except ValueError:
+        raise UserError(
+            f"--batch-size is {shown(recipe.batch_size)}: give a whole number from 1 to {samples}, the images or clips "
+            "that there are."
+        ) from None
+    RATES.check("peak_rate", recipe.peak_rate)
+
+
+def _resume(trainer: Trainer, path: Path, key: dict[str, Any]) -> None:
+    """Go on from the state of an interrupted training.
+
+    Raises:
+        UserError: there is none, it belongs to other settings, or holds what no training keeps.
+    """
+    state = read_state(path, key)
+    try:
+        trainer.restore(state)
+    except Exception:  # of any kind: torch raises what it likes on other content
+        raise UserError(f"Training state {path} does not fit: delete it and train anew.") from None
+    trainer.check()
 
 
 def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
@@ -262,9 +320,11 @@ def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
             trainer.advance()
             progress.update(task, advance=1, loss=trainer.loss)
             if trainer.step % STATE_EVERY == 0:
+                trainer.check()
                 write_state(state, key, trainer.state())
             if trainer.step % LINE_EVERY == 0 and not progress.console.is_terminal:
                 print(f"{trainer.step} of {trainer.recipe.steps} steps, loss {trainer.loss:.4f}", flush=True)
+    trainer.check()
 
 
 def _progress() -> Progress:

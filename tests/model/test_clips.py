@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from radit.model.errors import UserError
-from radit.model.training.clips import load_clips
+from radit.model.training.clips import grey, load_clips
+from tests.mutants import examples, flipped
 
 SIZE, FRAMES = 16, 8
 
@@ -30,7 +34,8 @@ def write_folder(folder: Path, frames: int = FRAMES, **how) -> None:
 def write_animation(path: Path, frames: int = FRAMES, **how) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     first, *others = (frame(number, mode="L", **how) for number in range(frames))
-    first.save(path, save_all=True, append_images=others, lossless=True)
+    compressed = {"compression": "tiff_lzw"} if path.suffix == ".tif" else {"lossless": True}
+    first.save(path, save_all=True, append_images=others, **compressed)
 
 
 def greys(clip: torch.Tensor) -> list[int]:
@@ -90,9 +95,28 @@ def cut_off(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-100])
 
 
-def sixteen_bits(folder: Path) -> None:
+def kept(mode: str, name: str = "0.tif") -> Callable[[Path], None]:
+    """A frame of a mode of pixels."""
+
+    def write(folder: Path) -> None:
+        (folder / "clip").mkdir()
+        Image.new(mode, (16, 16)).save(folder / "clip" / name)
+
+    return write
+
+
+def large(folder: Path) -> None:
+    """One bit per pixel: small as a file."""
     (folder / "clip").mkdir()
-    Image.fromarray(np.zeros((16, 16), np.uint16)).save(folder / "clip" / "0.png")
+    Image.new("1", (10_000, 10_000)).save(folder / "clip" / "0.png")
+
+
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "a.gif")
+
+
+def strange_name(folder: Path) -> None:
+    (folder / "clip\x1b[31m\n").mkdir()
 
 
 def half_labelled(folder: Path) -> None:
@@ -112,7 +136,17 @@ BAD = {
     r"notes\.txt is no clip: use .*\.gif": lambda folder: (folder / "notes.txt").write_text("hello"),
     r"b\.gif has no label, others of .* have": half_labelled,
     "holds no frames": lambda folder: write_folder(folder / "label" / "group" / "clip"),
-    "has pixels of the kind I;16: give it 8 bits": sixteen_bits,
+    r"0\.tif has pixels of the kind I: save it in grey or RGB of 8 or 16 bits": kept("I"),
+    r"0\.tif has pixels of the kind F: save it": kept("F"),
+    r"0\.tif has pixels of the kind LAB: save it": kept("LAB"),
+    r"0\.png cannot be read .it has more than 89,478,485 pixels.: make it smaller": large,
+    r"a\.gif cannot be read \(it is a pipe\): repair it": pipe,
+    r"a\.gif cannot be read \(No such file": lambda folder: (folder / "a.gif").symlink_to("nowhere"),
+    r"a\.gif cannot be read \(of no known format\)": lambda folder: (folder / "a.gif").write_text("<html>"),
+    r"a\.gif cannot be read": lambda folder: (folder / "a.gif").write_bytes(b"GIF89a\1\0\1\0\0\0\0;"),
+    r"a\.mp4 cannot be read": lambda folder: (folder / "a.mp4").write_bytes(bytes(1000)),
+    r"a\.avi cannot be read": lambda folder: (folder / "a.avi").write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n"),
+    r"clip\\x1b\[31m\\n is empty": strange_name,
 }
 
 
@@ -126,6 +160,79 @@ def test_bad_clips_are_one_sentence(tmp_path: Path, words: str) -> None:
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mode", [*Image.MODES, "RGBX", "I;16", "I;16B", "I;16L"])
+def test_every_kind_of_pixel_is_grey_or_refused(mode: str) -> None:
+    try:
+        found = grey(Image.new(mode, (3, 2)), Path("a.tif"))
+    except UserError as error:
+        assert mode in ("I", "F", "LAB") and str(error).startswith(f"Image a.tif has pixels of the kind {mode}: ")
+    else:
+        assert found.mode == "L" and found.size == (3, 2) and set(np.unique(found)) <= {0, 255}
+
+
+WHITE_BLACK = {
+    "CMYK": ((0, 0, 0, 0), (0, 0, 0, 255)),
+    "YCbCr": ((255, 128, 128), (0, 128, 128)),
+    "HSV": ((9, 0, 255), (9, 9, 0)),
+}
+
+
+@pytest.mark.parametrize("mode", WHITE_BLACK)
+def test_other_colour_spaces(mode: str) -> None:
+    for colour, wanted in zip(WHITE_BLACK[mode], (255, 0), strict=True):
+        assert np.unique(grey(Image.new(mode, (2, 2), colour), Path("a"))) == [wanted]
+
+
+def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    for number in range(FRAMES):
+        Image.fromarray(np.full((16, 16), 2570 * number, np.uint16)).save(tmp_path / "clip" / f"{number}.png")
+    assert greys(load_clips(tmp_path, FRAMES, SIZE).clips[0]) == list(range(FRAMES))
+    full = Image.fromarray(np.array([[0, 128, 129, 65535]], np.uint16))
+    assert np.asarray(grey(full, Path("a"))).tolist() == [[0, 0, 1, 255]]
+
+
+@pytest.mark.parametrize("name", ["0.jpg", "0.png", "0.webp", "0.tif"])
+@pytest.mark.parametrize("orientation, corner", [(1, (0, 0)), (3, (1, 1)), (6, (0, 1)), (8, (1, 0))])
+def test_photographs_are_upright(tmp_path: Path, name: str, orientation: int, corner: tuple[int, int]) -> None:
+    """A light quarter at the top left of the file is where its orientation turns it."""
+    picture = Image.new("RGB", (32, 32))
+    picture.paste((255, 255, 255), (0, 0, 16, 16))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    (tmp_path / "clip").mkdir()
+    for number in range(FRAMES):
+        picture.save(tmp_path / "clip" / name.replace("0", str(number)), exif=exif)
+    clip = load_clips(tmp_path, FRAMES, SIZE).clips[0, 0, 0]
+    quarters = clip.unflatten(0, (2, 8)).unflatten(2, (2, 8)).mean((1, 3))
+    assert divmod(int(quarters.argmax()), 2) == corner and float(quarters.max()) > 0.9
+
+
+def test_tiny_and_long_images(tmp_path: Path) -> None:
+    for name, size in (("one", (1, 1)), ("wide", (3000, 1)), ("high", (1, 3000))):
+        write_folder(tmp_path / name, size=size)
+    assert [greys(clip) for clip in load_clips(tmp_path, FRAMES, SIZE).clips] == [list(range(FRAMES))] * 3
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.tif", "a.mp4"])
+def test_damaged_files_are_read_or_refused_in_one_sentence(tmp_path: Path, name: str, rng, capfd) -> None:
+    folder = tmp_path / "clips"
+    if name == "a.mp4":
+        write_video(folder / name)
+    else:
+        write_animation(folder / name)
+    whole = (folder / name).read_bytes()
+    refused = 0
+    for _ in range(examples(40)):
+        (folder / name).write_bytes(flipped(whole, rng))
+        try:
+            load_clips(folder, FRAMES, SIZE)
+        except UserError as error:
+            refused += 1
+            assert name in str(error) and str(error).isprintable() and str(error).endswith(".")
+    assert refused > 5 and capfd.readouterr() == ("", "")
+
+
 def test_a_video_without_its_package_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.mp4").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "av", None)  # importing it is an error
@@ -133,15 +240,35 @@ def test_a_video_without_its_package_is_one_sentence(tmp_path: Path, monkeypatch
         load_clips(tmp_path, FRAMES, SIZE)
 
 
-def test_videos(tmp_path: Path) -> None:
+def write_video(path: Path, frames: int = 22) -> None:
     av = pytest.importorskip("av")
-    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=8, width=32, height=32)
-        for number in range(22):
-            container.mux(stream.encode(av.VideoFrame.from_image(frame(number, size=(32, 32)))))
+        for number in range(frames):
+            picture = frame(number, size=(32, 32))
+            picture.paste((255, 255, 255) if number == 0 else 0, (0, 0, 16, 16) if number == 0 else (0, 0, 0, 0))
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode(None))
+
+
+def test_videos(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4")
     seen = greys(load_clips(tmp_path, FRAMES, SIZE).clips[0])
-    assert np.abs(np.array(seen) - [0, 3, 6, 9, 12, 15, 18, 21]).max() <= 1
+    assert np.abs(np.array(seen) - [6, 3, 6, 9, 12, 15, 18, 21]).max() <= 1
     (tmp_path / "a.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:100])
     with pytest.raises(UserError, match=r"a\.mp4 cannot be read .*: repair it"):
         load_clips(tmp_path, FRAMES, SIZE)
+
+
+def test_videos_are_upright(tmp_path: Path) -> None:
+    """A telephone held sideways: the matrix of the track's header says so."""
+    path = tmp_path / "a.mp4"
+    write_video(path)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 40
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 32 << 16, 0, 1 << 30)
+    path.write_bytes(content)
+    first = load_clips(tmp_path, FRAMES, SIZE).clips[0, 0, 0]
+    quarters = first.unflatten(0, (2, 8)).unflatten(2, (2, 8)).mean((1, 3))
+    assert divmod(int(quarters.argmax()), 2) == (0, 1)  # clockwise

@@ -18,7 +18,7 @@ from radit.model.training import train
 from radit.model.training.batches import Batches
 from radit.model.training.moving_digits import Motion
 from radit.model.training.train import Trainer, noise_loss, train_model
-from radit.model.training.training_state import state_path
+from radit.model.training.training_state import read_state, state_path, write_state
 
 SMALL = {
     "digits": DiTConfig(patch_size=4, hidden_size=8, depth=2),
@@ -132,6 +132,68 @@ def test_only_the_same_training_is_resumed(tmp_path: Path, monkeypatch: pytest.M
         train_model("digits", out, steps=4, batch_size=4, resume=True)
 
 
+DAMAGED = [{}, {"step": "x"}, {"step": 9}, {"model": {}}, {"order": 3}, {"order": torch.tensor([9999])}]
+DAMAGED += [{"generator": None}, {"loss": None}, {"loss": float("nan")}]
+DAMAGED += [{"optimizer": {"state": {}, "param_groups": []}}]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_a_state_of_another_kind_is_refused(tmp_path: Path, damaged: dict) -> None:
+    out = tmp_path / "a.safetensors"
+    trainer = Trainer(train.training_data("digits"), train.Recipe(2, 4, 1e-3), 0)
+    facts = {"seed": 0, "steps": 2, "batch_size": 4, "peak_rate": 1e-3}
+    state = trainer.state() | damaged if damaged else {}
+    write_state(state_path(out), {**facts, "data": train.training_data("digits").digest()}, state)
+    with pytest.raises(UserError, match="Training state .* (does not fit|cannot be read): delete it and train anew"):
+        train_model("digits", out, steps=2, batch_size=4, peak_rate=1e-3, resume=True)
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, step: int, what: str) -> None:
+    """Let the loss, or a weight after the step, be no number."""
+    if what == "loss":
+        usual, seen = train.noise_loss, []
+
+        def loss(model: torch.nn.Module, *given: object) -> torch.Tensor:
+            seen.append(1)
+            return usual(model, *given) * (torch.inf if len(seen) == step else 1.0)
+
+        monkeypatch.setattr(train, "noise_loss", loss)
+        return
+    advance = Trainer.advance
+
+    def stray(trainer: Trainer) -> None:
+        advance(trainer)
+        if trainer.step == step:
+            next(iter(trainer.average.parameters())).data.flatten()[0] = torch.nan
+
+    monkeypatch.setattr(Trainer, "advance", stray)
+
+
+@pytest.mark.parametrize(
+    "what, step, kept, words",
+    [
+        ("loss", 4, 2, "Training has a loss of inf at step 4: give another --seed"),
+        ("loss", 1, None, "Training has a loss of inf at step 1"),
+        ("weights", 4, 2, "Training has weights that are not finite at step 4: give"),
+        ("weights", 6, 4, "Training has weights that are not finite at step 6"),
+    ],
+)
+def test_a_training_that_diverges_keeps_what_was_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, step: int, kept: int | None, words: str
+) -> None:
+    """The checkpoint of an earlier training, and the last good state."""
+    out = tmp_path / "a.safetensors"
+    train_model("digits", out, steps=1, batch_size=4)
+    before = out.read_bytes()
+    spoil(monkeypatch, step, what)
+    with pytest.raises(UserError, match=words):
+        train_model("digits", out, steps=6, batch_size=4)
+    assert out.read_bytes() == before and state_path(out).is_file() == (kept is not None)
+    if kept is not None:
+        state = read_state(state_path(out), {"steps": 6})
+        assert state["step"] == kept and all(bool(part.isfinite().all()) for part in state["average"].values())
+
+
 def test_noise_loss_of_a_fresh_model_is_that_of_predicting_nothing() -> None:
     model = Trainer(train.training_data("moving-digits"), train.Recipe(1, 4, 1e-3), 0).model
     clips, labels = torch.zeros(50, 8, 1, 16, 16), torch.zeros(50, dtype=torch.int64)
@@ -172,9 +234,10 @@ def test_bad_clips_leave_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"steps": 0}, "Training field steps is 0"),
-        ({"batch_size": 0}, "Training field batch_size is 0"),
-        ({"batch_size": 2000}, "Training field batch_size is 2000"),
+        ({"steps": 0}, "--steps is 0: give a whole number from 1"),
+        ({"batch_size": 0}, "--batch-size is 0: give a whole number from 1 to 1438"),
+        ({"batch_size": 2000}, "--batch-size is 2000: give a whole number from 1 to 1438, the images or clips"),
+        ({"peak_rate": float("nan")}, "peak_rate is nan: give a number from 1e-09 to 1"),
         ({"model": "cats"}, "MODEL is 'cats', which cannot be trained here: use 'digits' or 'moving-digits'"),
         ({"data": Path("clips")}, "--data is clips, but digits does not learn from clips"),
         ({"motion": Motion()}, "--motion is .* not what digits learns from: leave it out"),
