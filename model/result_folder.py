@@ -13,11 +13,11 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from radit.model.errors import UserError
-from radit.model.files import write_file
+from radit.model.files import unwritable, write_file
 from radit.model.plain_text import quoted
 
 WRITING, DECIDED, MOVING = ".radit-writing", ".radit-decided", ".radit-moving"
@@ -40,17 +40,23 @@ class ResultFolder:
 
         Args:
             keep: leave the earlier files that have no successor, because they are of the same run.
+
+        Raises:
+            UserError: something cannot be written.
         """
         work = self.path / WRITING
-        _remove(work)
-        work.mkdir()
         try:
+            _remove(work)
+            work.mkdir()
             yield work
             os.replace(work, self.path / (MOVING if keep else DECIDED))
-        except BaseException:
-            _remove(work)
+            self.settle()
+        except BaseException as error:
+            with suppress(OSError):
+                _remove(work)
+            if isinstance(error, OSError):
+                raise unwritable(self.path, error) from error
             raise
-        self.settle()
 
     def settle(self) -> None:
         """Put decided files in their places."""

@@ -1,7 +1,8 @@
 """The command line: what to run and with which options, nothing else.
 
 Every command imports what it needs when it runs, so that ``--help`` does not wait for torch. Exit status:
-0 all is well, 1 something differs that should be equal, 2 bad input (one sentence on stderr says what and why).
+0 all is well, 1 something differs that should be equal, 2 bad input (one sentence on stderr says what and why), 141
+nobody reads the output any more.
 """
 
 import sys
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from radit import model_commands
 from radit.machine import Memory
@@ -44,6 +44,7 @@ from radit.options import (
     parse_policies,
     split_list,
 )
+from radit.terminal.console import OutputClosed, closed_status, console, encodable, flushed, say, show_help
 from radit.terminal.messages import asked_for, complain, told
 
 MOST_SAID = 300  # characters of what the terminal library says
@@ -164,7 +165,7 @@ def export(
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
     for path in export_rtl(array=shape, languages=languages, out=out):
-        print(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
+        say(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
     return 0
 
 
@@ -202,8 +203,8 @@ def bench(
     result = run_bench(
         models=models, array=shape, engines=names, seconds=seconds, seed=seed, out=out, command=asked_for()
     )  # fmt: skip
-    show_bench(result, Console())
-    print(f"wrote {out / FILE}")
+    show_bench(result, console())
+    say(f"wrote {out / FILE}")
     return 0 if result.passed else 1
 
 
@@ -258,8 +259,8 @@ def project(
         out=out,
         command=asked_for(),
     )
-    show(result, Console(soft_wrap=True))
-    print(f"wrote {out / FILE}")
+    show(result, console())
+    say(f"wrote {out / FILE}")
     return 0
 
 
@@ -283,8 +284,8 @@ def area(
     result = run_area(
         arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out, command=asked_for()
     )  # fmt: skip
-    show_area(result, Console(soft_wrap=True))
-    print(f"wrote {out / FILE}")
+    show_area(result, console())
+    say(f"wrote {out / FILE}")
     return 0
 
 
@@ -302,22 +303,38 @@ def report(
     """Render the report of a finished run again, for instance with another energy table; nothing is simulated."""
     from radit.reports.run.runs import rerun_report
 
-    print(f"wrote {rerun_report(run=run, table=table, readme=readme)}")
+    say(f"wrote {rerun_report(run=run, table=table, readme=readme)}")
     return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; bad input becomes one sentence and exit status 2 instead of a traceback."""
-    with told():
+    with encodable(), told():
         try:
-            return app(arguments, prog_name="radit", standalone_mode=False) or 0
-        except UserError as error:
-            return refuse(str(error.__cause__ if isinstance(error.__cause__, UserError) else error))
-        except typer.TyperException as error:  # an option that does not exist or does not parse
-            if not (arguments if arguments is not None else sys.argv[1:]):
-                print(error.format_message(), file=sys.stderr)  # the help
-                return error.exit_code
-            return refuse(usage_sentence(error))
+            status = run(arguments)
+            flushed()
+            return status
+        except OutputClosed as error:
+            return closed_status(error)
+
+
+def run(arguments: list[str] | None) -> int:
+    """Run a command and return its exit status.
+
+    Raises:
+        OutputClosed: stdout takes nothing more.
+    """
+    try:
+        return app(arguments, prog_name="radit", standalone_mode=False) or 0
+    except SystemExit as error:  # how the terminal library ends where nobody reads its help
+        raise OutputClosed from error
+    except UserError as error:
+        return refuse(str(error.__cause__ if isinstance(error.__cause__, UserError) else error))
+    except typer.TyperException as error:  # an option that does not exist or does not parse
+        if not (arguments if arguments is not None else sys.argv[1:]):
+            show_help(error.format_message())
+            return error.exit_code
+        return refuse(usage_sentence(error))
 
 
 def usage_sentence(error: typer.TyperException) -> str:

@@ -3,13 +3,11 @@
 Each imports what it needs when it runs.
 """
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from radit.model.ranges import RANGES
 from radit.options import (
@@ -27,6 +25,7 @@ from radit.options import (
     parse_steps,
     split_list,
 )
+from radit.terminal.console import console, say, say_json
 
 app = typer.Typer()
 
@@ -108,7 +107,7 @@ def quality(
     from radit.model.quality.quality_run import run_quality
 
     found = run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
-    print(json.dumps(found, indent=2))
+    say_json(found)
     return 0
 
 
@@ -216,8 +215,8 @@ def frontier(
     result = run_frontier(
         model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out
     )
-    show_frontier(result, Console(soft_wrap=True))
-    print(f"wrote {out / 'frontier.json'}")
+    show_frontier(result, console())
+    say(f"wrote {out / 'frontier.json'}")
     return 0
 
 
@@ -255,6 +254,6 @@ def ablate(
 
     settings = Settings(model, samples, cfg, seed)
     result = run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
-    show_ablations(result, Console(soft_wrap=True))
-    print(f"wrote {out / 'ablations.json'}")
+    show_ablations(result, console())
+    say(f"wrote {out / 'ablations.json'}")
     return 0

@@ -18,7 +18,6 @@ from radit.model.source_code import direct_imports
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ["model", "accel", "cosim", "reports"]  # each may import the ones before it
 BESIDE = ["radit", "tools", "tests", "examples"]
-API = "__init__ cosimulation costs decisions generation machine models policies".split()  # of radit, in Python
 MAX_LINES = 400
 
 # Units that only move or store data: no golden function of their own.
@@ -125,8 +124,9 @@ def test_torch_is_not_loaded_for_hardware_or_help():
     assert result.returncode == 0, result.stderr
 
 
-# What may print: a training's lines where there is no terminal, and a protocol between processes.
-PRINTING = {Path("model/training/train.py"), Path("cosim/speed/vectors.py")}
+# What may print: a protocol between processes, and what shows other people's texts without markup and escape codes.
+PRINTING = {Path("cosim/speed/vectors.py"), Path("radit/terminal/console.py")}
+CONSOLES = {"model/console.py"}  # where the terminal library's consoles and bars are made
 
 
 def prints(path: Path) -> bool:
@@ -140,8 +140,16 @@ def prints(path: Path) -> bool:
 def test_only_the_commands_print():
     """Layers tell the logger "radit" and the callbacks they are given (radit/terminal shows both)."""
     found = {path.relative_to(ROOT) for layer in LAYERS for path in modules(layer) if prints(path)}
-    found |= {path.relative_to(ROOT) for path in modules("radit") if path.stem in API and prints(path)}
+    found |= {path.relative_to(ROOT) for path in modules("radit") if prints(path)}
     assert found == PRINTING
+
+
+def test_consoles_are_made_in_one_place():
+    """Which takes no text for markup."""
+    texts = {path: path.read_text(encoding="utf-8") for folder in (*LAYERS, "radit") for path in modules(folder)}
+    makers = re.compile(r"[^`]\b(Console|Progress|TextColumn)\(")
+    found = {str(path.relative_to(ROOT)) for path, text in texts.items() if "from rich" in text and makers.search(text)}
+    assert found == CONSOLES
 
 
 def test_everything_installed_is_pinned():
@@ -171,8 +179,8 @@ def test_everything_installed_is_pinned():
 
 # Rooms (packages of a layer, or modules at its top) from the lowest up: each imports only from rooms before it.
 ROOMS = {
-    "model": "errors plain_text ranges reading files system outputs result_folder limits schema settings_text formats "
-    "roms source_code threads ops dit training integer policy quality tuning baselines detectors comparison",
+    "model": "errors plain_text console ranges reading files system outputs result_folder limits schema settings_text "
+    "formats roms source_code threads ops dit training integer policy quality tuning baselines detectors comparison",
     "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top export",
     "cosim": "support pack engines scoreboard driver run_state prepare image run speed",
     "reports": "common cost cycles energy run project bench area frontier ablation results",

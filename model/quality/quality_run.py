@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import Progress
+from rich.progress import Progress, TaskProgressColumn, TimeRemainingColumn
 from torch import Tensor
 
+from radit.model.console import progress_bar
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import DDIM, make_noise, sample
@@ -187,7 +188,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     dit = load_model(settings.model)
     integer = _integer(dit, settings.model, settings.steps)
     started = time.perf_counter()
-    with Progress() as progress:
+    with progress_bar(TaskProgressColumn(), TimeRemainingColumn()) as progress:
         result = _measure(settings, dit, progress)
     return {
         "hash": settings_digest(settings),

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn import functional
 
+from radit.model.console import PlainConsole, figures, progress_bar
 from radit.model.dit.checkpoint import check_target, save_checkpoint
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.memory_needs import of_training
@@ -314,6 +315,7 @@ def _resume(trainer: Trainer, path: Path, key: dict[str, Any]) -> None:
 
 def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
     """Take the remaining steps under a progress bar, or with a line now and then; keep the state as often."""
+    lines = PlainConsole()
     with _progress() as progress:
         task = progress.add_task("train", total=trainer.recipe.steps, completed=trainer.step, loss=trainer.loss)
         while trainer.step < trainer.recipe.steps:
@@ -323,17 +325,11 @@ def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
                 trainer.check()
                 write_state(state, key, trainer.state())
             if trainer.step % LINE_EVERY == 0 and not progress.console.is_terminal:
-                print(f"{trainer.step} of {trainer.recipe.steps} steps, loss {trainer.loss:.4f}", flush=True)
+                lines.print(f"{trainer.step} of {trainer.recipe.steps} steps, loss {trainer.loss:.4f}")
     trainer.check()
 
 
 def _progress() -> Progress:
     """Progress bar with the smoothed loss."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+    loss = figures("loss {task.fields[loss]:.4f}")
+    return progress_bar(MofNCompleteColumn(), loss, TimeElapsedColumn(), TimeRemainingColumn())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from radit.reports.ablation.schema import Ablations
-from radit.terminal.tables import table_of
+from radit.terminal.tables import show_table, table_of
 
 
 def show_ablations(result: Ablations, console: Console) -> None:
@@ -15,7 +15,7 @@ def show_ablations(result: Ablations, console: Console) -> None:
     for label, group in dict.fromkeys((point.label, point.group) for point in result.points):
         cells = [_cell(result, label, group, reduction) for reduction in reductions]
         table.add_row(f"{group}: {label}", *cells)
-    console.print(table)
+    show_table(console, table)
 
 
 def _cell(result: Ablations, label: str, group: str, reduction: float) -> str:

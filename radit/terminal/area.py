@@ -7,14 +7,14 @@ from rich.table import Table
 
 from radit.reports.area.schema import Area, ArrayArea
 from radit.reports.area.table import COLUMNS, COST_COLUMNS, cost_rows, part_rows, sentences
-from radit.terminal.tables import table_of
+from radit.terminal.tables import show_table, table_of
 
 
 def show_area(result: Area, console: Console) -> None:
     """Parts of every array, what deciding costs, and what both rest on."""
     for one in result.arrays:
-        console.print(part_table(one))
-    console.print(cost_table(result))
+        show_table(console, part_table(one))
+    show_table(console, cost_table(result))
     console.print(*sentences(result), sep="\n", highlight=False)
 
 

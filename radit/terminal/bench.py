@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from radit.reports.bench.schema import BenchResult
-from radit.terminal.tables import table_of
+from radit.terminal.tables import show_table, table_of
 
 
 def show_bench(result: BenchResult, console: Console) -> None:
@@ -17,7 +17,7 @@ def show_bench(result: BenchResult, console: Console) -> None:
         f"{result.array.rows}x{result.array.cols} array, one block of {block.model}: {block.macs / 1e6:,.1f} MMAC"
         + (f" in {block.cycles:,} cycles" if block.cycles else ""),
     )
-    console.print(_engine_table(result))
+    show_table(console, _engine_table(result))
     for name, engine in result.engines.items():
         if engine.note:
             _say(console, f"{name} {engine.status}: {engine.note}")
@@ -28,13 +28,13 @@ def show_bench(result: BenchResult, console: Console) -> None:
     _say(console, f"the same block in PyTorch on {threads} threads, GMAC/s: {rates}")
     if len(result.sizes) > 1:
         _say(console, f"verilator on one block each; time per MAC differs by {(result.spread or 1) - 1:.0%}")
-        console.print(_size_table(result))
+        show_table(console, _size_table(result))
     load = "unknown" if machine.load is None else f"{machine.load:g}"
     _say(console, f"measured on {machine.processor}, {machine.cores} cores; load before: {load}")
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(text)
 
 
 def _engine_table(result: BenchResult) -> Table:

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
+from radit.model.console import figures, progress_bar
 from radit.model.policy.policy_file import StoredPolicy
 from radit.model.tuning.search import Point
+from radit.terminal.console import say
 
 
 @contextmanager
 def told_trials() -> Iterator[Callable[[Point | None, int], None]]:
     """A bar of evaluations from the first call on, or a line of each where there is no terminal."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of about {task.total} trials")
-    progress = Progress(*columns, TimeElapsedColumn())
+    progress = progress_bar(figures("{task.completed} of about {task.total} trials"), TimeElapsedColumn())
     bar = progress.add_task("dense images")
 
     def show_point(point: Point | None, expected: int) -> None:
@@ -26,7 +27,7 @@ def told_trials() -> Iterator[Callable[[Point | None, int], None]]:
             return
         text = f"MAC reduction {point.mac_reduction:.2f}, mse {point.mse:.2e}"
         if not progress.console.is_terminal:
-            print(f"{point.policy.text}: {text}", flush=True)
+            say(f"{point.policy.text}: {text}")
         done = progress.tasks[bar].completed + 1
         progress.update(bar, advance=1, description=text, total=max(expected, done))
 
@@ -40,20 +41,20 @@ def told_trials() -> Iterator[Callable[[Point | None, int], None]]:
 def show_calibration(stored: StoredPolicy, path: Path, seconds: float) -> None:
     """What came out, on the terminal."""
     achieved = stored.achieved
-    print(
+    say(
         f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse {achieved.mse:.3g} "
         f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
     )
     for name, one in stored.tried.items():
-        print(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
+        say(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
     baseline = stored.radit_achieved
-    print(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
+    say(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
     if stored.tried:
         kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
-        print(f"  {kept}")
+        say(f"  {kept}")
     if stored.meter is not None:
-        print(
+        say(
             f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "
             f"{stored.meter.rank_final:.2f} with the final image's"
         )
-    print(f"wrote {path} in {seconds:.0f} s")
+    say(f"wrote {path} in {seconds:.0f} s")

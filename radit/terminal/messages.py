@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from radit.model.plain_text import visible
+from radit.terminal.console import warn
 
 
 class _ToStderr(logging.Handler):
     """Plain sentences on whatever stderr is at the time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage(), file=sys.stderr, flush=True)
+        warn(record.getMessage())
 
 
 @contextmanager
@@ -30,11 +34,11 @@ def told() -> Iterator[None]:
 
 
 def complain(*sentences: str) -> None:
-    """Say what is wrong."""
+    """Say what is wrong, a line each."""
     for sentence in sentences:
-        print(f"radit: {sentence}", file=sys.stderr)
+        warn(f"radit: {sentence}")
 
 
 def asked_for(arguments: Iterable[str] | None = None) -> str:
-    """The command that is running, as results name it."""
-    return " ".join(["radit", *(sys.argv[1:] if arguments is None else arguments)])
+    """The command that is running, as results name it: as a shell takes it, on one line."""
+    return visible(shlex.join(["radit", *(sys.argv[1:] if arguments is None else arguments)]))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import ProgressColumn, Task, TaskID, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
+
+from radit.model.console import figures, progress_bar
 
 GIGA = 1e9
 
@@ -30,10 +32,8 @@ class MacBar:
     """
 
     def __init__(self, description: str) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=20),
-            TextColumn("{task.completed:.1f}/{task.total:.1f} GMAC"), TimeElapsedColumn(), Rate(Column(no_wrap=True)),
-        )  # fmt: skip
+        done = figures("{task.completed:.1f}/{task.total:.1f} GMAC")
+        self._progress = progress_bar(done, TimeElapsedColumn(), Rate(Column(no_wrap=True)), width=20)
         self._description = description
         self._task: TaskID | None = None
 

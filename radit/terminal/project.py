@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from radit.reports.project.projection import Projected, Projection
-from radit.terminal.tables import table_of
+from radit.terminal.tables import show_table, table_of
 
 
 def projection_table(result: Projection) -> Table:
@@ -56,5 +56,5 @@ def show(result: Projection, console: Console) -> None:
     )
     if result.decisions:
         console.print(f"skipping: {result.decisions}", highlight=False)
-    console.print(projection_table(result))
+    show_table(console, projection_table(result))
     console.print(f"per {result.noun}; everything is modelled, energy by table {result.energy_table}", highlight=False)

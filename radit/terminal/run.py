@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from radit.accel.control.registers import CAUSES
 from radit.reports.run.schema import PolicyResult, Summary, booked
-from radit.terminal.tables import table_of
+from radit.terminal.console import console
+from radit.terminal.tables import show_table, table_of
 
 
 def stall_table(result: PolicyResult) -> Table:
@@ -30,34 +30,30 @@ def verdict(summary: Summary, equal: bool) -> str:
 
 def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
     """The result in a few lines; of a single policy, which has no report, also where its cycles go."""
-    console = Console(soft_wrap=True)
+    terminal = console()
     if len(summary.results) == 1:
         for name, result in summary.results.items():
-            console.print(f"{name}: cycles by phase and what the array waits for", highlight=False)
-            console.print(stall_table(result))
+            terminal.print(f"{name}: cycles by phase and what the array waits for")
+            show_table(terminal, stall_table(result))
     for name, result in summary.results.items():
-        console.print(
+        terminal.print(
             f"{name:8} {result.cycles:,} cycles, {result.macs:,} MACs, utilization {result.mac_utilization:.1%}, "
             f"{result.energy_uj.nominal:,.0f} uJ ({result.energy_uj.low:,.0f} to {result.energy_uj.high:,.0f}), "
-            f"{result.gmac_per_second:.3g} GMAC/s",
-            highlight=False,
+            f"{result.gmac_per_second:.3g} GMAC/s"
         )
     for name, r in summary.ratios.items():
-        console.print(
-            f"dense / {name}: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}", highlight=False
-        )
+        terminal.print(f"dense / {name}: cycles {r.cycles:.2f}, MACs {r.macs:.2f}, energy {r.energy_nominal:.2f}")
     for name, model in summary.cycle_models.items():
-        console.print(f"{name:8} cycle model: {model.predicted:,} cycles predicted, {model.found}", highlight=False)
+        terminal.print(f"{name:8} cycle model: {model.predicted:,} cycles predicted, {model.found}")
     for sentence in summary.imprecise:
-        console.print(sentence, highlight=False)
+        terminal.print(sentence)
     check = summary.check
-    console.print(
+    terminal.print(
         f"check: {check.words_compared:,} words compared, {check.words_mismatched:,} differ; "
         f"{check.decisions_compared:,} decisions compared, {check.decisions_mismatched:,} differ; "
         f"{summary.sampler.noun}s {'identical' if check.images_identical else 'DIFFER'}, "
-        f"counters {'equal' if check.counters_equal else 'DIFFER'}",
-        highlight=False,
+        f"counters {'equal' if check.counters_equal else 'DIFFER'}"
     )
     if summary.quality:
-        console.print(f"quality: {summary.quality.origin}", highlight=False)
-    console.print(f"{verdict(summary, equal)}; results in {out} ({seconds:.0f} s)", highlight=False)
+        terminal.print(f"quality: {summary.quality.origin}")
+    terminal.print(f"{verdict(summary, equal)}; results in {out} ({seconds:.0f} s)")

@@ -14,12 +14,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
+from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
 from radit.accel.config import BuildConfig
 from radit.accel.export.provenance import MarkedTop, convert_marked
 from radit.cosim.support.sizes import build_for, dims_of, fitted
+from radit.model.console import progress_bar
 from radit.model.outputs import output_folder
 from radit.reports.area.detection import detection_costs
 from radit.reports.area.netlist import Netlist, Piece
@@ -114,7 +114,7 @@ def _synthesized(pieces: Booked, name: str, tool: Synthesizer) -> dict[str, tupl
     for (part, _), piece in pieces.items():
         alike[part, piece.signature].append(piece)
     sums = {part: (Logic(), 0, 0) for part in PARTS}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar(TaskProgressColumn(), TimeRemainingColumn(), transient=True) as progress:
         bar = progress.add_task(f"synthesizing the parts of {name}", total=len(alike))
         for (part, _), same in alike.items():
             progress.update(bar, description=f"{name}: {PARTS[part].title}")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TimeElapsedColumn
 
 from radit.accel.config import BuildConfig
 from radit.cosim.speed.measure import FAILURES, Measurement, Task, Tick, measure, recorder
 from radit.cosim.speed.work import Work, build_for_all, make_work, record
+from radit.model.console import progress_bar
 from radit.model.errors import UserError
 from radit.model.outputs import output_folder
 from radit.reports.bench.schema import (
@@ -115,8 +115,6 @@ def _sizes(
 @contextmanager
 def _shown(what: str, total: int | None) -> Iterator[Tick]:
     """A line with what is being done, gone when it is over."""
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar(TimeElapsedColumn(), transient=True) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda cycle: progress.update(bar, completed=cycle)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import Progress, TimeRemainingColumn
+from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import COUNTERS
 from radit.accel.dims import Dims
 from radit.cosim.support.sizes import fitted
+from radit.model.console import progress_bar
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import DDIM, make_noise
@@ -126,7 +127,7 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
     points = {one: point for one, path in paths.items() if (point := Measured.load(path))}
     missing = [one for one in paths if one not in points]
     starts = range(0, settings.samples, PIECE)
-    with Progress(*Progress.get_default_columns(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
+    with progress_bar(TaskProgressColumn(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
         bar = progress.add_task("frontier", total=len(missing) * settings.samples)
         results = over_processes([(_piece, settings, one, start) for one in missing for start in starts], jobs)
         for one in missing:

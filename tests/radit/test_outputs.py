@@ -68,7 +68,6 @@ def test_waveforms_leave_nothing_either(here, capsys):
 
 
 @pytest.mark.parametrize("path", FINE.values(), ids=FINE)
-@pytest.mark.xfail(reason="the terminal", strict=False)
 def test_results_go_to_any_name(path, here, capsys):
     """And the terminal shows it as it is, without markup, in one line."""
     assert main(["project", "--model", "dit-s-2", "--steps", "2", f"--out={path}"]) == 0

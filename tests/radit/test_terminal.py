@@ -1,6 +1,7 @@
 """What the commands show where there is no terminal: lines in the place of bars."""
 
 import torch
+from rich.text import Text
 
 from radit.model.policy.skip_policy import forecast
 from radit.model.tuning.search import Point
@@ -25,14 +26,22 @@ def test_a_bar_that_nothing_started_shows_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_bar_counts_gmacs(capsys):
+def test_a_bar_counts_gmacs(capsys, monkeypatch):
+    """On a terminal; results stay apart from it."""
+    with MacBar("verilator") as bar:
+        bar(0, 4_000_000_000)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if on a terminal
+    monkeypatch.setenv("COLUMNS", "120")
     with MacBar("verilator") as bar:
         bar(0, 4_000_000_000)
         bar(3_000_000_000, 3_000_000_000)
-    assert "verilator" in (said := capsys.readouterr().out) and "3.0/3.0 GMAC" in said
+    found = capsys.readouterr()
+    assert found.out == "" and "verilator" in found.err and "3.0/3.0 GMAC" in Text.from_ansi(found.err).plain
 
 
 def test_complaints_name_the_program(capsys):
     complain("one thing.", "another.")
     assert capsys.readouterr().err == "radit: one thing.\nradit: another.\n"
     assert asked_for(["cosim", "--steps", "3"]) == "radit cosim --steps 3"
+    assert asked_for(["cosim", "--out", "a b", "\x1b[31m\n"]) == "radit cosim --out 'a b' '\\x1b[31m\\n'"

@@ -88,7 +88,7 @@ def test_a_run_that_cannot_be_written_leaves_the_earlier_one(run, rng, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(f"radit.reports.run.runs.{failing}", fail)
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match="No space left on device"):
         written(run, rng)
     assert everything(run) == before
 
