@@ -12,9 +12,9 @@ from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.cosim.support.sizes import fitted
 from radit.cosim.support.stopwatch import Stopwatch
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import DiTConfig, check_guidance
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
-from radit.model.dit.sampler import DDIM, check_guidance
+from radit.model.dit.sampler import DDIM
 from radit.model.dit.transformer import DiT
 from radit.model.integer.calibration import affordable_images, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT

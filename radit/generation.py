@@ -10,8 +10,9 @@ import torch
 
 from radit.decisions import Decisions
 from radit.model.baselines.base import Method
+from radit.model.dit.config import check_guidance
 from radit.model.dit.memory_needs import of_generation
-from radit.model.dit.sampler import check_guidance, make_noise
+from radit.model.dit.sampler import make_noise
 from radit.model.errors import UserError, shown
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import CHUNK, RunRecord

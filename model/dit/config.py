@@ -217,6 +217,16 @@ class DiTConfig(BaseModel):
         return self.num_classes
 
 
+def check_guidance(config: DiTConfig, cfg: float) -> None:
+    """Refuse to guide a model that has no null class.
+
+    Raises:
+        UserError: it has none, and `cfg` is not 1.
+    """
+    if cfg != 1.0 and not config.has_null_class:
+        raise UserError(f"cfg is {cfg:g}, but the model has no null class, which guidance needs: give 1.")
+
+
 CLIP_FIELDS = ("frames", "attention")
 LATER_FIELDS = ("prediction", "samples", "frame_embedding")  # than the first checkpoints: written where they say more
 

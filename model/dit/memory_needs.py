@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from radit.model.dit.config import DiTConfig
-from radit.model.dit.sampler import check_guidance
+from radit.model.dit.config import DiTConfig, check_guidance
 from radit.model.dit.shapes import float_bytes
 from radit.model.limits import check_memory
 from radit.model.reading import one_line

@@ -25,7 +25,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig
+from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig, check_guidance
 from radit.model.errors import UserError
 from radit.model.ranges import RANGES
 from radit.model.threads import one_thread
@@ -108,16 +108,6 @@ def make_noise(config: DiTConfig, images: int, seed: int) -> Tensor:
     drawn = -(-values // NOISE_BLOCK) * NOISE_BLOCK
     noise = torch.randn((images, drawn), generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     return noise[:, :values].reshape(images, *config.sample_shape)
-
-
-def check_guidance(config: DiTConfig, cfg: float) -> None:
-    """Refuse to guide a model that has no null class.
-
-    Raises:
-        UserError: it has none, and `cfg` is not 1.
-    """
-    if cfg != 1.0 and not config.has_null_class:
-        raise UserError(f"cfg is {cfg:g}, but the model has no null class, which guidance needs: give 1.")
 
 
 def make_pairs(x: Tensor, y: Tensor, null_class: int) -> tuple[Tensor, Tensor]:

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radit.model.dit.config import DiTConfig
-from radit.model.dit.sampler import DDIM, check_guidance, make_noise, predict_noise
+from radit.model.dit.config import DiTConfig, check_guidance
+from radit.model.dit.sampler import DDIM, make_noise, predict_noise
 from radit.model.dit.transformer import Block, DiT
+from radit.model.errors import UserError
 from radit.model.system.caches import kept, read_tensors, write_tensors
 from radit.model.threads import one_thread
 
@@ -128,6 +129,8 @@ def calibrate(
         eps = predict_noise(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
         x = sampler.step(x, eps, index, dit.config.has_pixels)
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
+    if not all(bool(torch.isfinite(values).all()) for values in table.values()):
+        raise UserError("The model's values are not finite in float32: use a model whose weights are not as large.")
     table["branch"] = table["branch"].amax(0)
     digest = calibration_digest(dit, steps, cfg, images, tail, seed, first)
     return Calibration(timesteps=torch.tensor(sampler.timesteps), digest=digest, **table)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from radit.model.dit.sampler import DDIM, check_guidance, guided
+from radit.model.dit.config import check_guidance
+from radit.model.dit.sampler import DDIM, guided
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.formats import X_BITS

@@ -74,7 +74,8 @@ def normalize(real: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not torch.isfinite(real).all() or (real >= 2.0 ** (MULT_BITS - 1)).any():
         raise UserError(
-            f"Requantization multiplier is {float(real.max()):.3g}: use a model whose ranges keep it below 32768."
+            f"The model needs a multiplier of {float(real.max()):.3g} between two products, and the machine's are "
+            f"below {1 << (MULT_BITS - 1)}: use a model without weights that dwarf all others."
         )
     fraction, exponent = torch.frexp(real.double().clamp(min=2.0 ** (MULT_BITS - 1 - SHIFT_MAX)))
     mult = torch.floor(fraction * 2**MULT_BITS + 0.5).long()

@@ -13,7 +13,7 @@ from radit.accel.config import BuildConfig
 from radit.accel.control.registers import COUNTERS, PHASES
 from radit.accel.dims import Dims
 from radit.cosim.support.sizes import fitted
-from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_guidance
 from radit.model.errors import UserError
 from radit.model.formats import GAIN_BITS
 from radit.model.integer.decision_record import DecisionRecord
@@ -64,6 +64,7 @@ def run_project(
     if forecast and skip_rate is None and trace is None:
         raise UserError("--forecast says how timesteps are reused, but none is: give --skip-rate or --trace as well.")
     config, contexts = config_of(model), 1 if cfg == 1.0 else 2
+    check_guidance(config, cfg)
     dims, build = fitted(config, contexts, *array)
     tables = spread_tables(dims, steps, forecast)
     table = load_table()

@@ -170,8 +170,17 @@ def test_writing_elsewhere(model: DiT, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="extension '.pt': write a .safetensors file"):
         save_checkpoint(tmp_path / "model.pt", model)
     (tmp_path / "taken").write_text("a file, not a folder")
-    with pytest.raises(UserError, match="cannot be written .*: choose a folder"):
+    with pytest.raises(UserError, match="cannot be written .*: choose a "):
         save_checkpoint(tmp_path / "taken" / "model.safetensors", model)
+
+
+def test_weights_that_are_not_finite_are_not_written(model: DiT, tmp_path: Path) -> None:
+    """A training can end so."""
+    with torch.no_grad():
+        model.pos_embed[0, 0, 0] = float("nan")
+    with pytest.raises(UserError, match="pos_embed holds 1 values that are not finite: nothing is written, train"):
+        save_checkpoint(tmp_path / "model.safetensors", model)
+    assert not list(tmp_path.iterdir())
 
 
 def test_model_names() -> None:

@@ -224,3 +224,12 @@ def test_the_first_timesteps_of_a_run_are_those_of_the_whole_run(dit: DiT):
 def test_a_calibration_of_other_timesteps_is_refused(dit: DiT, calibration: Calibration):
     with pytest.raises(UserError, match="steps = 7"):
         quantize(dit, calibration, DDIM(7))
+
+
+@pytest.mark.parametrize(("value", "words"), [(1e38, "not finite in float32"), (1e10, "dwarf all others")])
+def test_weights_that_are_too_large_are_named(value: float, words: str) -> None:
+    """Damaged ones, for instance: they are finite, what they make is not, or no format holds it beside the others."""
+    dit = seeded_dit(SMALL)
+    dit.blocks[0].mlp.fc1.weight[0, :] = value
+    with pytest.raises(UserError, match=words):
+        quantize(dit, calibrate(dit, 2, images=2), DDIM(2))
