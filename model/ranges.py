@@ -18,6 +18,7 @@ from radit.model.errors import UserError, shown
 WHOLE = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
 ENDLESS = "inf"
+LEAST = 1e-60  # smaller amounts are 0: their products with others are, too
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Range:
             number: int | float = int(value)  # type: ignore[call-overload]
         else:
             number = _float(value) + 0.0  # no negative zero
+            number = 0.0 if abs(number) < LEAST else number
         if self.endless and number == math.inf:
             return number
         if not self.low <= number <= self.high or (self.above and number == self.low):

@@ -98,7 +98,7 @@ def open_results(path: Path, names: Sequence[str], to_write: bool = False) -> It
         UserError: an interrupted run's files cannot be put in their places.
     """
     folder = ResultFolder(path, names)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # whatever the path: a name too long, too, leads to no folder
         yield folder
         return
     handle = os.open(path, os.O_RDONLY)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from radit.model.ranges import LEAST
+
 MOST_COUNT = 10**24  # beyond all that a counter of 64 bits can add up to
-LEAST, MOST = 1e-60, 1e60  # of amounts that are not zero
+MOST = 1e60  # of amounts that are not zero
 
 
 def _of_a_size(value: float) -> float:

@@ -29,10 +29,10 @@ def mutated(content: Any, rng: np.random.Generator) -> Any:
 
 
 def _mutate(content: Any, rng: np.random.Generator) -> Any:
-    places = list(_places(content))
-    if not places or rng.random() < 0.01:
+    found = list(places(content))
+    if not found or rng.random() < 0.01:
         return wrong(rng)
-    inside, key = _walked(content, rng) if rng.random() < 0.6 else places[rng.integers(len(places))]
+    inside, key = _walked(content, rng) if rng.random() < 0.6 else found[rng.integers(len(found))]
     kind = rng.random()
     if kind < 0.25:
         del inside[key]
@@ -43,7 +43,7 @@ def _mutate(content: Any, rng: np.random.Generator) -> Any:
     elif kind < 0.55 and isinstance(inside[key], (int, float)) and not isinstance(inside[key], bool):
         inside[key] = inside[key] * [2, -1, 0, 1e300, 1e-300][rng.integers(5)] + int(rng.integers(2))
     elif kind < 0.65:
-        other, name = places[rng.integers(len(places))]
+        other, name = found[rng.integers(len(found))]
         inside[key] = copy.deepcopy(other[name]) if name in other or isinstance(other, list) else None
     else:
         inside[key] = wrong(rng)
@@ -69,12 +69,12 @@ def _walked(content: Any, rng: np.random.Generator) -> tuple[Any, Any]:
         content = content[key]
 
 
-def _places(content: Any) -> Iterator[tuple[Any, Any]]:
+def places(content: Any) -> Iterator[tuple[Any, Any]]:
     """Every container with each of its keys, depth first."""
     keys = list(content) if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ()
     for key in keys:
         yield content, key
-        yield from _places(content[key])
+        yield from places(content[key])
 
 
 def flipped(data: bytes, rng: np.random.Generator) -> bytes:

@@ -156,7 +156,7 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, str]) -> None:
     """Write arrays as .safetensors, facts and a hash of both in the metadata."""
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_file(path, save(arrays, {**facts, SEAL: _arrays_digest(arrays, facts)}))
+    write_file(path, save(arrays, {**facts, SEAL: arrays_digest(arrays, facts)}))
 
 
 def read_tensors(path: Path, *, sealed: bool = True) -> tuple[dict[str, np.ndarray], dict[str, str]] | None:
@@ -174,10 +174,11 @@ def read_tensors(path: Path, *, sealed: bool = True) -> tuple[dict[str, np.ndarr
     seal = facts.pop(SEAL, None)
     if seal is None:
         return None if sealed else (arrays, facts)
-    return (arrays, facts) if seal == _arrays_digest(arrays, facts) else None
+    return (arrays, facts) if seal == arrays_digest(arrays, facts) else None
 
 
-def _arrays_digest(arrays: Mapping[str, np.ndarray], facts: Mapping[str, str]) -> str:
+def arrays_digest(arrays: Mapping[str, np.ndarray], facts: Mapping[str, str]) -> str:
+    """Return the SHA-256 (hex) of named arrays, their types and shapes, and of facts."""
     digest = hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name]

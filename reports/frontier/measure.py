@@ -37,6 +37,7 @@ from radit.model.policy.policy_file import load_policy
 from radit.model.policy.skip_policy import Policy
 from radit.model.quality.quality_run import BEHIND
 from radit.model.source_code import code_digest
+from radit.model.system.caches import SEAL, arrays_digest
 from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
@@ -94,7 +95,7 @@ class Measured:
 
     def save(self, path: Path) -> None:
         """Write whole or not at all."""
-        write_arrays(path, vars(self) | {"counters": json.dumps(self.counters), "key": path.stem})
+        write_arrays(path, self._arrays | self._facts(path) | {SEAL: arrays_digest(self._arrays, self._facts(path))})
 
     @classmethod
     def load(cls, path: Path) -> Measured | None:
@@ -104,14 +105,23 @@ class Measured:
         try:
             kept = read_arrays(path, "point", "measure it again")
             counters = json.loads(str(kept["counters"]))
-            found = cls(kept["images"], kept["cycles"], kept["macs"], counters, int(kept["saturations"]))
-            whole = str(kept["key"]) == path.stem and set(counters) >= set(COUNTERS)
+            found = cls(kept["images"], kept["cycles"], kept["macs"], counters, int(str(kept["saturations"])))
+            whole = str(kept[SEAL]) == arrays_digest(found._arrays, found._facts(path))
+            whole = whole and set(counters) >= set(COUNTERS)
         except (UserError, ValueError, KeyError, TypeError):
             whole = False
         if not whole:
             log.info("point %s is damaged or of another version, it is measured again", path)
             return None
         return found
+
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in ("images", "cycles", "macs")}
+
+    def _facts(self, path: Path) -> dict[str, str]:
+        """What is kept beside the arrays, as texts; a point that was copied under another name is not this one."""
+        return {"counters": json.dumps(self.counters), "saturations": str(self.saturations), "key": path.stem}
 
     @classmethod
     def joined(cls, parts: list[Measured]) -> Measured:

@@ -23,7 +23,8 @@ def plot(frontier: Frontier, kind: str) -> bytes:
         left, right = figure.subplots(1, 2)
         _curves(left, frontier, "mse")
         _curves(right, frontier, "fd")
-        left.set_yscale("log")
+        if any(point.mse for point in frontier.points):
+            left.set_yscale("log")
         left.set_ylabel(f"mean squared error to the dense images of {frontier.reference_steps} steps")
         right.set_ylabel("Frechet distance to the real digits")
         figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=6, frameon=False, fontsize=8)

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 CPU_SECONDS = 20  # a call takes tenths of a second; more than this counts as no end
-WALL_SECONDS = 150  # on a machine that does other things as well; a call that waits is ended after QUIET_SECONDS
-QUIET_SECONDS = 20  # without using the processor
+WALL_SHARE = 8  # times as long it may take on a machine that does other things as well
+QUIET_SECONDS = 20  # without using the processor: it waits for what does not come
 MEMORY = 6 << 30  # address space beyond what is there when it starts, bytes
 RAISED = 70  # exit status of a call that raised
 PAUSE = 0.004  # seconds between two looks
@@ -93,7 +93,8 @@ def calls(
                 more = False
                 break
             function, folder, said = prepared(case)
-            running[_start(function, folder, said, cpu_seconds)] = (case, said, _Watch(time.monotonic()))
+            watch = _Watch(time.monotonic(), WALL_SHARE * cpu_seconds)
+            running[_start(function, folder, said, cpu_seconds)] = (case, said, watch)
         for pid in list(running):
             case, said, watch = running[pid]
             done, status = os.waitpid(pid, os.WNOHANG)
@@ -112,26 +113,38 @@ class _Watch:
     """When a process started, and when it was last seen using the processor."""
 
     started: float
+    most: float
     ticks: int = -1
     used: float = 0.0
     late: bool = False
 
     def is_over(self, pid: int) -> bool:
+        """Ask often; what a process has started is looked for only when it is quiet itself."""
         now = time.monotonic()
-        ticks = _ticks(pid)
+        ticks = _ticks(Path(f"/proc/{pid}"))
+        if now - self.used > QUIET_SECONDS / 2:
+            ticks = sum(_ticks(process) for process in Path("/proc").glob("[0-9]*") if _session(process) == pid)
         if ticks != self.ticks:
             self.ticks, self.used = ticks, now
-        self.late = now - self.started > WALL_SECONDS or now - self.used > QUIET_SECONDS
+        self.late = now - self.started > self.most or now - self.used > QUIET_SECONDS
         return self.late
 
 
-def _ticks(pid: int) -> int:
+def _ticks(process: Path) -> int:
     """Processor time of a process and its children that have ended; of Linux."""
+    return sum(int(field) for field in _status(process)[11:15])
+
+
+def _session(process: Path) -> int:
+    return int((_status(process)[3:4] or [0])[0])
+
+
+def _status(process: Path) -> list[bytes]:
+    """What the operating system says of a process, from its state on; nothing where it has ended."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return (process / "stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
-        return 0
-    return sum(int(field) for field in fields[11:15])
+        return []
 
 
 def _end(pid: int) -> None:

@@ -39,8 +39,8 @@ def make_template(folder: Path) -> None:
     (folder / TEMPORARY).mkdir()
     for command in (_make_files, *MAKING, _interrupt_training, _interrupt_run):
         ended = call(partial(_make, command), work, folder.parent / "said", MAKING_SECONDS)
-        if ended.status:
-            raise RuntimeError(f"{command} failed with status {ended.status}:\n{ended.out}{ended.err}")
+        if ended.status != 0:
+            raise RuntimeError(f"{command} failed, {ended.how}:\n{ended.out}{ended.err}")
     shutil.rmtree(folder / TEMPORARY)
     (folder / TEMPORARY).mkdir()
     shutil.copytree(work / "run", work / "used")

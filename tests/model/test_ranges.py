@@ -49,6 +49,13 @@ def test_texts_that_are_no_number_of_the_range(text: str) -> None:
         SHARE.parse("--share", text)
 
 
+def test_amounts_too_small_for_a_result_are_zero() -> None:
+    """The schemas of results hold 0 or more than 1e-60: whatever an option takes can be written."""
+    assert [SHARE.read(text) for text in ("5e-324", "1e-61", "-1e-61", "2e-60")] == [0.0, 0.0, 0.0, 2e-60]
+    with pytest.raises(UserError, match="x is '1e-61'"):
+        Range(0.0, 1.0, whole=False, above=True).parse("x", "1e-61")
+
+
 def test_limits() -> None:
     assert ABOVE.read("1.001") == 1.001 and ABOVE.read("6") == 6.0
     with pytest.raises(UserError, match="x is '1': give a number above 1, up to 6"):

@@ -150,3 +150,10 @@ def test_writers_and_readers_take_turns(tmp_path):
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
+
+
+def test_a_path_that_leads_nowhere_is_no_folder():
+    """What reads from it says so; here nobody waits and nothing is made."""
+    for path in (Path("x" * 5000), Path("a\0b"), Path("d/" * 3000)):
+        with open_results(path, NAMES) as found:
+            assert found.path == path

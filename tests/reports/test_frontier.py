@@ -102,11 +102,38 @@ def test_pieces_do_not_change_a_point(tmp_path, monkeypatch):
     assert whole.counters == cut.counters
 
 
-def test_a_damaged_point_is_measured_again(tmp_path):
+def rewritten(path, **changed):
+    with np.load(path) as stored:
+        np.savez(path, **dict(stored) | changed)
+
+
+def saved_as_another(path):
+    other = path.with_name("other.npz")
+    Measured.load(path).save(other)
+    return other
+
+
+DAMAGE = {
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:100]),
+    "no archive": lambda path: path.write_bytes(b"[]"),
+    "images of another type": lambda path: rewritten(path, images=np.load(path)["images"].astype(np.float64)),
+    "counters below zero": lambda path: rewritten(
+        path, counters=np.array(str(np.load(path)["counters"]).replace(": ", ": -"))
+    ),
+    "counters that are none": lambda path: rewritten(path, counters=np.array("[]")),
+    "another point": lambda path: saved_as_another(path).replace(path),
+    "as earlier versions": lambda path: rewritten(path, sha256=np.array("")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_point_is_measured_again(damage, tmp_path):
     one = Candidate("blockl1:threshold=0.3", 4)
     first = measure(SETTINGS, [one], tmp_path, 1)[one]
     (kept,) = tmp_path.iterdir()
-    kept.write_bytes(kept.read_bytes()[:100])
+    assert Measured.load(kept).counters == first.counters
+    DAMAGE[damage](kept)
+    assert Measured.load(kept) is None
     again = measure(SETTINGS, [one], tmp_path, 1)[one]
     assert np.array_equal(first.images, again.images) and first.counters == again.counters
     assert Measured.load(kept).counters == first.counters
