@@ -19,10 +19,10 @@ from pydantic import (
 )
 
 from radit.model.errors import UserError
-from radit.model.files import misfit
+from radit.model.reading import misfit, one_line
 
 MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
-MOST_BLOCKS = 1000  # published models have dozens; reports of thousands would take hours
+MOST_BLOCKS = 1000  # published models have dozens
 MOST_RATIO = float(1 << 20)
 PIXEL_CHANNELS = (1, 3)
 
@@ -62,7 +62,7 @@ class DiTConfig(BaseModel):
     patch_size: int = Field(default=1, ge=1, le=MOST)
     in_channels: int = Field(default=1, ge=1, le=MOST)
     hidden_size: int = Field(default=64, ge=4, le=MOST)
-    depth: int = Field(default=6, ge=1, le=MOST_BLOCKS)
+    depth: int = Field(default=6, ge=1)
     num_heads: int = Field(default=2, ge=1, le=MOST)
     mlp_ratio: float = Field(default=4.0, gt=0.0, le=MOST_RATIO, allow_inf_nan=False)
     num_classes: int = Field(default=10, ge=1, le=MOST)
@@ -86,6 +86,11 @@ class DiTConfig(BaseModel):
             raise ValueError(
                 f"patch_size {self.patch_size} does not divide input_size {self.input_size}: "
                 "choose a patch size that divides it."
+            )
+        if self.depth > MOST_BLOCKS:
+            raise ValueError(
+                f"depth is {one_line(self.depth)}, and more than {MOST_BLOCKS} blocks would take hours here: use a "
+                "model of fewer."
             )
         if self.hidden_size % 4:
             raise ValueError(
