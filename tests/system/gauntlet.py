@@ -6,7 +6,9 @@ find most come first.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -62,7 +64,15 @@ class Metered(Policy):
 
 @dataclass(frozen=True)
 class Obstacle:
-    """One run. ``latency``: of all ports, which deliver a word in every cycle; ``setup``: others."""
+    """One run.
+
+    Fields:
+        latency: of all ports, which deliver a word in every cycle.
+        setup: other ports.
+        change: what is changed in the task.
+        spoil: called before every timestep.
+        before: what the same machine ran before, without a reset since.
+    """
 
     shape: Shape
     policy: Policy
@@ -71,6 +81,7 @@ class Obstacle:
     images: int = 1
     change: Callable[[Task], Task] = field(default=lambda task: task)
     spoil: Callable[[Driver, int], None] = field(default=lambda driver, timestep: None)
+    before: str = ""
 
 
 def saturated(task: Task) -> Task:
@@ -121,6 +132,9 @@ OBSTACLES = {
     "an error meter": Obstacle(TWICE, Metered(**vars(SKIPPING) | {"limit": 3000})),
     "narrow heads": Obstacle(Shape(17, 12, 4, 20, seed=3, motion=("jd", "jj")), SKIPPING, latency=100),
     "one context": Obstacle(Shape(9, 20, 5, 12, seed=4, motion=("jssj",)), FORECASTING),
+    "one stream after two": Obstacle(
+        Shape(9, 20, 5, 12, seed=4, motion=("jssj",)), STREAM, latency=20, before="a stream"
+    ),
     "the smallest": Obstacle(Shape(1, 4, 1, 4, depth=1, seed=6, motion=("jsj", "jjs")), SKIPPING, latency=0),
     "the largest": Obstacle(Shape(32, 24, 2, 48, motion=("jj", "jj"), **FRAMES), dense(), setup=_uneven(3)),
 }
@@ -138,6 +152,8 @@ def ask(build: BuildConfig) -> list[str]:
             problems.append(f"{what} is {found} instead of {expected}.")
 
     with open_engine("verilator", build, Setup(MemoryTiming(0), max_cycles=MOST_CYCLES), OUT) as engine:
+        write = engine.write_register
+        engine.write_register = lambda name, value: write(name, value) if value else None  # reset has made it 0
         driver = Driver(engine, task.integer, tables, task.dims)
         driver.clear_counters()
         engine.read_register("status")  # the counters are clear after it
@@ -159,7 +175,15 @@ def ask(build: BuildConfig) -> list[str]:
 
 def meet(name: str, build: BuildConfig) -> list[str]:
     """What is wrong in an obstacle."""
-    return ask(build) if name == QUESTIONS else _run(OBSTACLES[name], build).problems
+    if name == QUESTIONS:
+        return ask(build)
+    obstacle = OBSTACLES[name]
+    if not obstacle.before:
+        return _run(obstacle, build).problems
+    setup = Setup(MemoryTiming(obstacle.latency), max_cycles=MOST_CYCLES)
+    with open_engine("verilator", build, setup, OUT) as engine:
+        with patch("tests.system.cosimulate.open_engine", lambda *_: nullcontext(engine)):
+            return _run(OBSTACLES[obstacle.before], build, obstacle.latency).problems or _run(obstacle, build).problems
 
 
 def prepare() -> None:
@@ -168,10 +192,11 @@ def prepare() -> None:
         make_task(obstacle.shape)
 
 
-def _run(obstacle: Obstacle, build: BuildConfig) -> Outcome:
-    """Run one obstacle; what is wrong is in ``problems``."""
+def _run(obstacle: Obstacle, build: BuildConfig, latency: int | None = None) -> Outcome:
+    """Run one obstacle, maybe with another latency; what is wrong is in ``problems``."""
+    latency = obstacle.latency if latency is None else latency
     task = obstacle.change(make_task(obstacle.shape, obstacle.images))
-    setup = obstacle.setup or Setup(MemoryTiming(obstacle.latency))
+    setup = obstacle.setup or Setup(MemoryTiming(latency))
     outcome = cosimulate(
         "verilator", build, task, obstacle.policy, replace(setup, max_cycles=MOST_CYCLES), spoil=obstacle.spoil
     )
@@ -183,7 +208,7 @@ def _run(obstacle: Obstacle, build: BuildConfig) -> Outcome:
             outcome.problems.append(f"{counter} saturations: {words} words for {values} values.")
     if obstacle.setup is None:
         tables = RunTables.of(obstacle.policy.tables(task.integer))
-        memory = MemoryModel(obstacle.latency)
+        memory = MemoryModel(latency)
         prediction = predict(task.dims, build, outcome.decisions(obstacle.images), tables, memory)
         shown = dict.fromkeys(prediction.phases, 0)
         for account, (phase, _) in ACCOUNTS.items():

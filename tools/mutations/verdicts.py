@@ -13,8 +13,6 @@ from tools.mutations.workshop import Fault, Workshop
 
 SAME, CAUGHT, SURVIVED = "same", "caught", "survived"
 STAGES = ("conversion", "elaboration", "gauntlet", "tests")
-# Tests of single blocks beside those of the units, by the file they test.
-TESTS = {"accel/control/cycle_accounts.py": "tests/system/test_accounts.py"}
 
 
 @dataclass(frozen=True)
@@ -100,10 +98,10 @@ def judge(mutant: Mutant, original: Original, shop: Workshop) -> Verdict:
 
 
 def tests_of(file: str) -> list[str]:
-    """The files of tests that a file has for itself."""
-    unit = ROOT / "tests" / "units" / f"test_{Path(file).name}"
-    found = [str(unit.relative_to(ROOT))] if file.startswith("accel/units/") and unit.exists() else []
-    return [*found, *([TESTS[file]] if file in TESTS else [])]
+    """The files of tests that a file has for itself: those of units, and those of other blocks."""
+    name = f"test_{Path(file).name}"
+    places = ["tests/units", "tests/blocks"] if file.startswith("accel/units/") else ["tests/blocks"]
+    return [f"{place}/{name}" for place in places if (ROOT / place / name).exists()]
 
 
 class Record:
@@ -142,6 +140,5 @@ class Record:
 
 def tests_digest() -> str:
     """Of the tests that may catch a mutant."""
-    tests = ROOT / "tests"
-    paths = sorted([*tests.glob("units/*.py"), *tests.glob("system/*.py"), *(ROOT / name for name in TESTS.values())])
+    paths = sorted(path for room in ("units", "blocks", "system") for path in (ROOT / "tests" / room).glob("*.py"))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:12]
