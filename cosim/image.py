@@ -7,9 +7,10 @@ timestep on the same x, the scoreboard compares each sub-block when the engine h
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -45,6 +46,7 @@ class ImageResult:
         seconds: by stage (engine, reference, compare, host); the reference may run beside the engine.
         timestep_seconds: the engine's, by timestep.
         problem: one sentence, empty when all is well.
+        saturated: values that the reference's 16-bit formats clamped, by place, and the host's conversions ("host").
     """
 
     image: int
@@ -57,6 +59,7 @@ class ImageResult:
     seconds: dict[str, float]
     timestep_seconds: list[float]
     problem: str = ""
+    saturated: dict[str, int] = field(default_factory=dict)
 
 
 def generate_image(
@@ -113,6 +116,7 @@ class _ImageRun:
         self.computed: list[np.ndarray] = []  # of every timestep, bool [image, sub_block, context]
         self.timestep_seconds: list[float] = []
         self.macs = 0
+        self.saturated: Counter[str] = Counter()
 
     def run(self) -> ImageResult:
         """The image, from the start or from where an interrupted run stood."""
@@ -142,6 +146,7 @@ class _ImageRun:
             seconds=self.watch.seconds,
             timestep_seconds=self.timestep_seconds,
             problem=problem,
+            saturated=dict(self.saturated) | {"host": self.twin.saturated},
         )
 
     def _resume(self) -> Standing:
@@ -160,7 +165,7 @@ class _ImageRun:
             x, record = self.reference.step(self.twin.enter(), index, self.twin.tables)
             self.host.leave(x, index)
             self.twin.leave(x, index)
-        self.computed.append(record.computed)
+        self._keep(record)
         for sub_block, computed in enumerate(record.computed[0]):
             self._count(sub_block, int(computed.sum()), is_simulated=False)
 
@@ -183,11 +188,16 @@ class _ImageRun:
                 problem = self._sub_block(index, capture, words)
             if not problem:
                 self._count(capture.sub_block, int(capture.computed.sum()), capture.sub_block >= done)
-        self.computed.append(record.computed)
+        self._keep(record)
         if not problem:
             for sub_block in range(capture.sub_block + 1, self.prepared.dims.sub_blocks):  # reused as a whole
                 self._count(sub_block, 0, is_simulated=True)
         return problem or self._finish(index, x_out)
+
+    def _keep(self, record: StepRecord) -> None:
+        """Keep what the reference says of a timestep."""
+        self.computed.append(record.computed)
+        self.saturated.update(record.saturated)
 
     def _expected(self, x: Tensor, index: int) -> Expected:
         """Every sub-block of the reference, and the words that the engine is to show; runs in a thread."""

@@ -34,7 +34,7 @@ def main() -> None:
         "src_valid": flag(), "acc": word(LANES * ACC_BITS), "bias": number(BIAS_BITS), "mult": word(MULT_BITS),
         "shift": word(SHIFT_BITS), "per_token": flag(), "token_mult": word(LANES * MULT_BITS),
         "token_shift": word(LANES * SHIFT_BITS), "dst_valid": flag(), "wide": word(LANES * WIDE_BITS),
-        "narrow": word(LANES * INT8_BITS),
+        "narrow": word(LANES * INT8_BITS), "saturated": word(LANES),
     }  # fmt: skip
     bench = Bench(requant_unit, ports, lanes=LANES)
 

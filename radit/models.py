@@ -48,10 +48,12 @@ class QuantizedModel:
     Fields:
         model: the float model.
         integer: int8 weights, integer scales and tables (`radit.model.integer.integer_dit`).
+        cfg: guidance scale of the images that its int8 ranges were taken from.
     """
 
     model: Model
     integer: IntegerDiT
+    cfg: float = DEFAULT_CFG
 
     @property
     def config(self) -> DiTConfig:
@@ -98,7 +100,8 @@ def quantize(
         model: from `load_model`, or what that takes.
         steps: timesteps of the DDIM sampler (count, 1 to 1000).
         timesteps: quantize for the first of them only (count); None: all.
-        cfg: guidance scale of the calibration's images (factor, 1: no guidance); the command line takes 1.5.
+        cfg: guidance scale of the calibration's images (factor, 1: no guidance); the command line and `cosimulate`
+            take 1.5, whatever a run's own scale is.
 
     Raises:
         UserError: see `load_model`; or steps or timesteps are out of range.
@@ -109,7 +112,7 @@ def quantize(
     given = model if isinstance(model, Model) else load_model(model)
     _check_memory(given, timesteps or steps, cfg)
     calibration = load_or_calibrate(given.dit, find_checkpoint(given.name), steps, cfg, first=timesteps)
-    return QuantizedModel(given, quantized_dit(given.dit, calibration, DDIM(steps, len(calibration.timesteps))))
+    return QuantizedModel(given, quantized_dit(given.dit, calibration, DDIM(steps, len(calibration.timesteps))), cfg)
 
 
 def _check_memory(model: Model, steps: int, cfg: float) -> None:

@@ -153,6 +153,7 @@ def core_events(inputs, writes, drained, events):
     def drive_units():
         events.requant_words.next = drained.valid or drained.gelu_valid
         events.gelu_words.next = drained.gelu_valid
+        events.gelu_saturations.next = drained.gelu_enters and drained.saturated > 0
 
     @always_comb
     def drive_accesses():

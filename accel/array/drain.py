@@ -55,7 +55,7 @@ def drain_unit(clk, aresetn, finish, columns, params, idle, header, scales, drai
     requantize = requant_unit(
         clk=clk, src_valid=src_valid, acc=columns.sums, bias=scale.bias, mult=scale.mult, shift=scale.shift,
         per_token=scale.per_token, token_mult=scale.token_mult, token_shift=scale.token_shift, dst_valid=requantized,
-        wide=drained.wide, narrow=drained.narrow, lanes=config.rows,
+        wide=drained.wide, narrow=drained.narrow, saturated=drained.saturated, lanes=config.rows,
     )  # fmt: skip
     valids = [column.active, src_valid, *(flag() for _ in range(REQUANT_LATENCY - 1))]
     tags = (
@@ -87,13 +87,13 @@ def drain_gelu(clk, valids, requantized, after, shift, drained, config):
     valids: of the requantizer's stages. requantized: a word leaves it. after, shift: of H after GELU; ``after`` belongs
     to the column that enters the requantizer.
     """
-    gelu_src, mult = flag(), word(AFTER_BITS)
-    gelu_valids = [gelu_src, *(flag() for _ in range(GELU_LATENCY - 1))]
+    mult = word(AFTER_BITS)
+    gelu_valids = [drained.gelu_enters, *(flag() for _ in range(GELU_LATENCY - 1))]
 
     @always_comb
     def drive_valids():
         drained.valid.next = requantized and drained.kind != KIND_H
-        gelu_src.next = requantized and drained.kind == KIND_H
+        drained.gelu_enters.next = requantized and drained.kind == KIND_H
 
     return (
         drive_valids,
@@ -101,8 +101,8 @@ def drain_gelu(clk, valids, requantized, after, shift, drained, config):
         gated_delay(clk=clk, valids=valids, src=after, dst=mult),
         gated_delay(clk=clk, valids=gelu_valids, src=drained.addr, dst=drained.gelu_addr),
         gelu_unit(
-            clk=clk, src_valid=gelu_src, u=drained.wide, mult=mult, shift=shift, dst_valid=drained.gelu_valid,
-            dst=drained.gelu, lanes=config.rows,
+            clk=clk, src_valid=drained.gelu_enters, u=drained.wide, mult=mult, shift=shift,
+            dst_valid=drained.gelu_valid, dst=drained.gelu, lanes=config.rows,
         ),
     )  # fmt: skip
 

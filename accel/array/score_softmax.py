@@ -20,6 +20,7 @@ def score_softmax(clk, aresetn, control, drained, numerators, scales, header, gr
     KEY_DEPTH = config.padded_tokens
     score_valid, dst_valid, dst_last, is_odd, busy, recip_op = (flag() for _ in range(6))
     mask, slot = word(config.rows), word(bits_for(KEY_DEPTH))
+    clamped = word(config.rows)
     dst = word(config.rows * INT8_BITS)
     masking = score_mask(key=drained.key, part=drained.part, group=group, mask=mask, config=config)
     softmax = softmax_unit(
@@ -34,6 +35,7 @@ def score_softmax(clk, aresetn, control, drained, numerators, scales, header, gr
     @always_comb
     def drive_source():
         score_valid.next = drained.valid and drained.kind == KIND_SCORE
+        clamped.next = drained.saturated & mask
 
     @always_comb
     def drive_numerators():
@@ -49,6 +51,7 @@ def score_softmax(clk, aresetn, control, drained, numerators, scales, header, gr
         events.exp_words.next = dst_valid
         events.prob_writes.next = dst_valid
         events.recip_ops.next = recip_op
+        events.score_saturations.next = score_valid and clamped > 0
 
     return masking, softmax, drive_source, drive_numerators, drive_events
 

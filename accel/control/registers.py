@@ -131,7 +131,10 @@ EVENTS: dict[str, str] = {
     "residual_saturations": "words in which a residual sum saturated",
     "norm_saturations": "words in which a LayerNorm output saturated",
     "modulate_saturations": "words in which a modulated value saturated 16 bit",
+    "score_saturations": "words in which a score that counts saturated 16 bit; masked ones do not",
+    "gelu_saturations": "words in which an input of GELU saturated 16 bit",
 }
+SATURATIONS = tuple(name for name in EVENTS if name.endswith("_saturations"))
 
 ADDRESS = {name: position for position, name in enumerate(REGISTERS)}
 

@@ -151,6 +151,8 @@ class DrainedWord:
         key: ``DIM_BITS``, of a score, its key slot.
         job_first, job_last: 1 bit, first and last score of a job.
         wide: R x ``WIDE_BITS``, scores. narrow: R x int8, everything else.
+        saturated: R x 1 bit, lanes of ``wide`` that were clamped.
+        gelu_enters: 1 bit; ``wide`` goes to GELU.
         gelu_valid: 1 bit; a word of H, after GELU. gelu_addr: ``ADDRESS_BITS``. gelu: R x int8.
     """
 
@@ -166,6 +168,8 @@ class DrainedWord:
         self.job_last = flag()
         self.wide = word(rows * WIDE_BITS)
         self.narrow = word(rows * INT8_BITS)
+        self.saturated = word(rows)
+        self.gelu_enters = flag()
         self.gelu_valid = flag()
         self.gelu_addr = address()
         self.gelu = word(rows * INT8_BITS)

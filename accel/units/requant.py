@@ -3,10 +3,11 @@
 ``acc Q31.0 -+bias-> 33 bit -*mult (unsigned 16 bit)-> 50 bit -half up >> shift-> Q15.0 saturated (wide)
 -> int8 saturated to -127 .. 127 (narrow)``.
 
-Shapes: acc R x 32 bit, wide R x 16 bit, narrow R x 8 bit, lane 0 lowest. ``per_token`` low: bias, mult and shift serve
+Shapes: acc R x 32 bit, wide R x 16 bit, narrow R x 8 bit, saturated R x 1 bit (the lane was clamped to 16 bit; clamping
+to int8 is not told), lane 0 lowest. ``per_token`` low: bias, mult and shift serve
 every lane of the word (per channel). High: bias counts as 0 and each lane has its own ``token_mult`` (R x 16 bit) and
 ``token_shift`` (R x 6 bit). All parameters are sampled together with ``src_valid``.
-Latency: ``LATENCY`` cycles for both outputs, one word per cycle, no back-pressure; a stage without a word rests.
+Latency: ``LATENCY`` cycles for all outputs, one word per cycle, no back-pressure; a stage without a word rests.
 Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``. Valid range: shift 1 .. 63 (0 acts as
 1), any acc, bias and mult. Source: golden ``model/ops/requant.py``.
 """
@@ -26,22 +27,26 @@ PRODUCT_BITS = TOTAL_BITS + FACTOR_BITS
 
 @block
 def requant_unit(
-    clk, src_valid, acc, bias, mult, shift, per_token, token_mult, token_shift, dst_valid, wide, narrow, lanes
+    clk, src_valid, acc, bias, mult, shift, per_token, token_mult, token_shift, dst_valid, wide, narrow, saturated,
+    lanes,
 ):  # fmt: skip
     """wide, narrow = saturate(round((acc + bias) * mult / 2**shift))."""
     valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     wides = signal_list(signed, WIDE_BITS, lanes)
     narrows = signal_list(signed, INT8_BITS, lanes)
+    clamped = [flag() for _ in range(lanes)]
     works = [
-        requant_lane(clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wides[i], narrows[i], i)
+        requant_lane(
+            clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wides[i], narrows[i], clamped[i], i
+        )
         for i in range(lanes)
     ]
-    return delay_chain(clk, valids), works, pack(wides, wide), pack(narrows, narrow)
+    return delay_chain(clk, valids), works, pack(wides, wide), pack(narrows, narrow), pack(clamped, saturated)
 
 
 @block
 def requant_lane(
-    clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wide, narrow, index
+    clk, valids, acc, bias, mult, shift, per_token, token_mult, token_shift, wide, narrow, clamped, index
 ):  # fmt: skip
     """Lane ``index``; stage k works when ``valids[k]`` is high."""
     HIGHEST = (1 << (WIDE_BITS - 1)) - 1
@@ -91,6 +96,7 @@ def requant_lane(
     @always(clk.posedge)
     def saturate():
         if valid_4:
+            clamped.next = (half >> 1) > HIGHEST or (half >> 1) < LOWEST
             if (half >> 1) > HIGHEST:
                 wide.next = HIGHEST
             elif (half >> 1) < LOWEST:

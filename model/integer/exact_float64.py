@@ -43,20 +43,25 @@ WIDE_VALUES = torch.arange(-(1 << (WIDE_BITS - 1)), 1 << (WIDE_BITS - 1))
 _GELU = gelu(WIDE_VALUES).float()  # at index u + 32768
 
 
+PLACES = ("residual", "layernorm", "modulate", "score", "u")  # where 16-bit formats clamp
+
+
 class Tally:
     """Counts, by name, of the values that a clamp changed."""
 
     def __init__(self, clips: bool = False) -> None:
         self.count_clips = clips
-        self.saturated: dict[str, int] = {"residual": 0, "layernorm": 0, "modulate": 0}
+        self.saturated: dict[str, int] = dict.fromkeys(PLACES, 0)
         self.clipped: dict[str, int] = {}
 
-    def saturate(self, name: str, value: Tensor, bits: int) -> Tensor:
-        """Clamp to a two's-complement format, in place, and count what changed."""
+    def saturate(self, name: str, value: Tensor, bits: int, counts: Tensor | None = None) -> Tensor:
+        """Clamp to a two's-complement format, in place, and count what changed, where ``counts`` is True."""
         low, high = float(-(1 << (bits - 1))), float((1 << (bits - 1)) - 1)
         least, most = torch.aminmax(value)
         if least < low or most > high:
-            self.saturated[name] = self.saturated.get(name, 0) + int(((value < low) | (value > high)).sum())
+            changed = (value < low) | (value > high)
+            changed = changed if counts is None else changed & counts
+            self.saturated[name] = self.saturated.get(name, 0) + int(changed.sum())
             value.clamp_(low, high)
         return value
 
@@ -183,7 +188,7 @@ def attend(
     `score_scale` is score_mult * 2**-score_shift; `gain` is (gain, gain_shift).
     """
     score = torch.matmul(q, (k * score_scale).transpose(-1, -2)).add_(HALF).floor_()
-    score = tally.saturate("score", score, WIDE_BITS)
+    score = tally.saturate("score", score, WIDE_BITS, valid)
     inside = score.clamp(min=MASKED + 1)
     if valid is not None:
         inside = inside.masked_fill(~valid, MASKED)

@@ -54,6 +54,11 @@ def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:
         f"{summary.sampler.noun}s {'identical' if check.images_identical else 'DIFFER'}, "
         f"counters {'equal' if check.counters_equal else 'DIFFER'}"
     )
+    for name, result in summary.results.items():
+        if result.saturated:
+            terminal.print(f"{name:8} saturated 16 bit: {result.saturated}")
+    if summary.other_ranges:
+        terminal.print(f"{summary.other_ranges}.")
     if summary.quality:
         terminal.print(f"quality: {summary.quality.origin}")
     terminal.print(f"{verdict(summary, equal)}; results in {out} ({seconds:.0f} s)")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ACCOUNTS, COUNTERS
+from radit.accel.control.registers import ACCOUNTS, COUNTERS, SATURATIONS
 from radit.accel.dims import Dims, check_fit
 from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.interfaces.top_ports import STREAM_WORDS
@@ -23,9 +23,15 @@ from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.forecasts import slopes
 from radit.reports.cost.run_tables import POLICY_OFF, RunTables
 
-UNCOUNTED = (
-    frozenset("cycles pass_cycles residual_saturations norm_saturations modulate_saturations".split()) | ACCOUNTS.keys()
-)
+UNCOUNTED = frozenset(("cycles", "pass_cycles", *SATURATIONS)) | ACCOUNTS.keys()
+
+SATURATED = {  # counter -> the place of the reference whose values it counts, in words
+    "residual_saturations": "residual",
+    "norm_saturations": "layernorm",
+    "modulate_saturations": "modulate",
+    "score_saturations": "score",
+    "gelu_saturations": "u",
+}
 
 
 @dataclass(frozen=True)

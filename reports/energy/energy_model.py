@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import COUNTERS
+from radit.accel.control.registers import COUNTERS, SATURATIONS
 from radit.model.errors import UserError
 from radit.reports.energy.energy_table import EnergyTable, Range
 from radit.reports.energy.host_work import HostWork
@@ -186,7 +186,7 @@ def energy(
     """Energy of a run.
 
     Args:
-        counters: every counter of ``accel/control/registers.py``, summed over the run.
+        counters: every counter of ``accel/control/registers.py`` but the saturations, summed over the run.
         memory: where branch cache and history live (``radit.reports.energy.memory_plan.plan_memory``).
         host_work: the host's share (``radit.reports.energy.host_work.host_work``); None leaves it out.
         idle_cycles: cycles outside ``cycles``, clock running, while the accelerator waits for the host.
@@ -194,7 +194,7 @@ def energy(
     Raises:
         UserError: a counter is missing.
     """
-    missing = COUNTERS.keys() - counters.keys()
+    missing = COUNTERS.keys() - counters.keys() - set(SATURATIONS)  # which cost nothing
     if missing:
         raise UserError(
             f"counter {min(missing)} is missing from the run's counters; read all of accel/control/registers.py."

@@ -11,12 +11,12 @@ from radit.cosim.prepare import Prepared
 from radit.cosim.run import PolicyRun
 from radit.cosim.scoreboard import Comparison
 from radit.model.dit.checkpoint import find_checkpoint
-from radit.model.integer.calibration import model_digest
+from radit.model.integer.calibration import DEFAULT_CFG, model_digest
 from radit.model.policy.skip_policy import POLICIES, Policy
 from radit.model.quality.quality_schema import Quality
 from radit.reports.common.files import file_hash
 from radit.reports.common.schema_parts import Array
-from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
+from radit.reports.cost.counts import SATURATED, UNCOUNTED, add_counts, expected_counts, model_macs
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cycles.cycle_model import MemoryModel
 from radit.reports.cycles.roofline import Run, roofline
@@ -58,6 +58,7 @@ def summary_of(
         ),
         blocks=request.blocks,
         timesteps=request.timesteps,
+        ranges_cfg=DEFAULT_CFG,
         sub_blocks=config.sub_block_kinds(),
         engine=request.engine,
         array=Array(rows=build.rows, cols=build.cols),
@@ -97,6 +98,7 @@ def _policy_result(prepared: Prepared, one: PolicyRun, table: EnergyTable) -> Po
         roofline=roofline(_run_of(prepared, one, one.results[0]), _memory(prepared)),
         gmac_per_second=one.gmac_per_second,
         cycle_model=_cycle_model(prepared, one),
+        host_saturations=sum(result.saturated["host"] for result in one.results),
     )
 
 
@@ -153,12 +155,29 @@ def unexpected_counters(prepared: Prepared, runs: list[PolicyRun]) -> list[str]:
         for result in one.results
         if not result.problem and _booked(result) != result.counters["cycles"]
     ]
-    return unbooked + [
+    unlike = [
+        f"{one.policy.name}: {sentence}."
+        for one in runs
+        for result in one.results
+        if not result.problem
+        for sentence in unlike_saturations(result.counters, result.saturated, prepared.build.rows)
+    ]
+    wrong = [
         f"{one.policy.name}: counter {name} is {found}, the integer model implies {count}."
         for one in runs
         for result in one.results
         if not result.problem
         for name, (found, count) in _wrong_counters(_run_of(prepared, one, result), result.counters).items()
+    ]
+    return unbooked + unlike + wrong
+
+
+def unlike_saturations(counters: dict[str, int], saturated: dict[str, int], rows: int) -> list[str]:
+    """Counters of saturated words that do not fit the values, R to a word, that the reference clamped."""
+    return [
+        f"counter {name} is {counters[name]} words of {rows} values, the integer model clamped {values} values"
+        for name, place in SATURATED.items()
+        if not counters[name] <= (values := saturated.get(place, 0)) <= counters[name] * rows
     ]
 
 

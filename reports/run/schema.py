@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from radit.accel.control.registers import CAUSES, PHASES
+from radit.accel.control.registers import CAUSES, PHASES, SATURATIONS
 from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.model.quality.quality_schema import Quality
@@ -148,6 +148,7 @@ class PolicyResult(Costs):
         gmac_per_second: simulated useful GMACs over the engine's seconds; of one engine, where several ran at a time.
         cycle_model: None: the run stopped at a mismatch, or its accounts of cycles are wrong.
         counters: every counter of accel/control/registers.py.
+        host_saturations: values that the host's conversions to 16 bit clamped.
     """
 
     text: str
@@ -157,6 +158,24 @@ class PolicyResult(Costs):
     gmac_per_second: Amount
     cycle_model: CycleModel | None
     counters: dict[str, Count]
+    host_saturations: Count = 0
+
+    @property
+    def saturated_words(self) -> dict[str, int]:
+        """Words in which the RTL clamped a value to 16 bit, by place; only where there are any."""
+        words = {name.removesuffix("_saturations"): self.counters.get(name, 0) for name in SATURATIONS}
+        return {place: count for place, count in words.items() if count}
+
+    @property
+    def saturated(self) -> str:
+        """What was clamped to 16 bit, in words; empty where nothing was."""
+        words, parts = self.saturated_words, []
+        if words:
+            places = ", ".join(f"{place} {count:,}" for place, count in words.items())
+            parts.append(f"{sum(words.values()):,} words in the RTL ({places})")
+        if self.host_saturations:
+            parts.append(f"{self.host_saturations:,} values at the host")
+        return ", ".join(parts)
 
 
 class Ratios(Part):
@@ -251,6 +270,7 @@ class Summary(Part):
     sampler: Sampler
     blocks: Annotated[int, Field(ge=1, le=MOST_SUB_BLOCKS)] | None = None  # the model's first ones; None: all
     timesteps: Steps | None = None  # the sampler's first ones; None: all
+    ranges_cfg: Amount | None = None  # guidance of the images that int8 ranges were taken from; None: not told
     sub_blocks: Annotated[list[str], AfterValidator(_known)]
     engine: str
     array: Array
@@ -293,6 +313,13 @@ class Summary(Part):
             for name, model in self.cycle_models.items()
             if 0 < memory.tolerance < abs(model.error)
         ]
+
+    @property
+    def other_ranges(self) -> str:
+        """That int8 ranges are those of another guidance scale; empty where they are not."""
+        if self.ranges_cfg is None or self.ranges_cfg == self.sampler.cfg:
+            return ""
+        return f"int8 ranges are those of guidance {self.ranges_cfg:g}, this run's guidance is {self.sampler.cfg:g}"
 
     def compared(self) -> Summary:
         """The same, known to hold a skipping run beside a dense one.

@@ -46,6 +46,7 @@ def policy_result(
     roofline: Roofline,
     gmac_per_second: float,
     cycle_model: CycleModel | None,
+    host_saturations: int = 0,
 ) -> PolicyResult:
     """Result of one run from its policy and where its memories live, its counters, its MACs
     (``radit.reports.cost.counts.model_macs``), its energy and its speed."""
@@ -56,7 +57,7 @@ def policy_result(
         memory_plan=plan,
         cycles=counters["cycles"],
         macs=macs,
-        mac_utilization=min(1.0, macs / peak) if peak else 0.0,
+        mac_utilization=macs / peak if peak else 0.0,
         mac_skip_rate=1 - macs / dense_macs,
         stalls=stalls_of(counters),
         gmac_per_second=gmac_per_second,
@@ -64,6 +65,7 @@ def policy_result(
         external_bytes=external_bytes(counters, build),
         roofline=roofline,
         counters=counters,
+        host_saturations=host_saturations,
         **energy.summary(),
     )
 

@@ -8,6 +8,8 @@ from radit.model.tuning.search import Point
 from radit.terminal.calibration import told_trials
 from radit.terminal.messages import asked_for, complain
 from radit.terminal.progress import MacBar
+from radit.terminal.run import show_run
+from tests.reports import made_up
 
 
 def test_trials_are_lines_without_a_terminal(capsys):
@@ -45,3 +47,18 @@ def test_complaints_name_the_program(capsys):
     assert capsys.readouterr().err == "radit: one thing.\nradit: another.\n"
     assert asked_for(["cosim", "--steps", "3"]) == "radit cosim --steps 3"
     assert asked_for(["cosim", "--out", "a b", "\x1b[31m\n"]) == "radit cosim --out 'a b' '\\x1b[31m\\n'"
+
+
+def test_what_saturates_and_other_ranges_are_told_beside_the_verdict(tmp_path, capsys, rng):
+    summary = made_up.summary(rng)
+    show_run(summary, True, tmp_path, 1.0)
+    told = capsys.readouterr().out
+    assert "saturated" not in told and "int8 ranges" not in told and "all equal" in told
+    summary.results["radit"].counters["score_saturations"] = 645
+    summary.results["radit"].host_saturations = 281
+    summary.ranges_cfg, summary.sampler.cfg = 1.5, 4.0
+    show_run(summary, True, tmp_path, 1.0)
+    *_, saturated, ranges, _, verdict = capsys.readouterr().out.splitlines()
+    assert saturated == "radit    saturated 16 bit: 645 words in the RTL (score 645), 281 values at the host"
+    assert ranges == "int8 ranges are those of guidance 1.5, this run's guidance is 4."
+    assert verdict.startswith("all equal; results in")

@@ -137,3 +137,15 @@ def test_names_are_escaped(rng):
     summary = made_up.summary(rng)
     summary.model = "<b>digits</b>"
     assert "<b>digits" not in render(summary, None)
+
+
+def test_the_first_screen_tells_what_saturates(rng):
+    summary = made_up.summary(rng)
+    arrays = made_up.arrays(rng)
+    assert "saturated to 16 bit" not in render(summary, arrays)
+    summary.results["radit"].counters["gelu_saturations"] = 1645
+    summary.ranges_cfg, summary.sampler.cfg = 1.5, 4.0
+    page = render(summary, arrays)
+    first = page[: page.index("<h3>")]
+    assert "saturated to 16 bit" in first and "1,645 words in the RTL (gelu 1,645)" in first
+    assert "The int8 ranges are those of guidance 1.5" in first

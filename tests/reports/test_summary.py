@@ -11,8 +11,9 @@ from radit.model.errors import UserError
 from radit.model.policy.skip_policy import POLICIES, Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.quality_schema import Quality
 from radit.reports.common.files import file_hash
+from radit.reports.cost.counts import SATURATED
 from radit.reports.run.arrays import RunArrays, load_arrays, load_decisions, write_arrays
-from radit.reports.run.run_results import unpredicted_cycles
+from radit.reports.run.run_results import unlike_saturations, unpredicted_cycles
 from radit.reports.run.schema import SCHEMA_VERSION, CycleModel
 from radit.reports.run.summary import all_ratios, load_summary, whole_run, write_summary
 from tests.reports import made_up
@@ -32,7 +33,7 @@ CONTRACT = {
 }
 RESULT = MEASURED | set(
     "text settings cycles macs mac_utilization mac_skip_rate energy_uj energy_breakdown_uj memory_plan external_bytes "
-    "roofline counters".split()
+    "roofline counters host_saturations".split()
 )
 QUALITY = {"fd", "accuracy", "mac_reduction", "mse_to_dense", "mse_spread"}
 
@@ -263,3 +264,40 @@ def test_hash_depends_on_content_and_order(tmp_path):
     a.write_text("1")
     b.write_text("2")
     assert file_hash(a, b) != file_hash(b, a) and len(file_hash(a)) == 16
+
+
+def test_saturated_words_are_told_by_place(summary):
+    result = summary.results["radit"]
+    assert result.saturated == "" and result.saturated_words == {}
+    result.counters |= {"residual_saturations": 1200, "score_saturations": 45}
+    assert result.saturated_words == {"residual": 1200, "score": 45}
+    assert result.saturated == "1,245 words in the RTL (residual 1,200, score 45)"
+    result.host_saturations = 281
+    assert result.saturated == "1,245 words in the RTL (residual 1,200, score 45), 281 values at the host"
+    result.counters |= dict.fromkeys(result.counters.keys() & SATURATED, 0)
+    assert result.saturated == "281 values at the host"
+
+
+def test_summaries_from_before_a_saturation_was_counted_are_read(tmp_path, summary):
+    for result in summary.results.values():
+        for name in ("score_saturations", "gelu_saturations"):
+            del result.counters[name]
+    write_summary(tmp_path / "summary.json", summary)
+    assert load_summary(tmp_path / "summary.json").results["radit"].saturated == ""
+
+
+def test_ranges_of_another_guidance_scale_are_told(summary):
+    assert summary.other_ranges == ""  # not known
+    summary.ranges_cfg = summary.sampler.cfg
+    assert summary.other_ranges == ""
+    summary.sampler.cfg = 4.0
+    assert summary.other_ranges == "int8 ranges are those of guidance 1.5, this run's guidance is 4"
+
+
+@pytest.mark.parametrize(
+    "words, values, fits", [(0, 0, True), (2, 2, True), (2, 32, True), (2, 1, False), (2, 33, False), (0, 1, False)]
+)
+def test_words_of_a_saturation_must_fit_the_clamped_values(words, values, fits):
+    """16 values to a word: each word has one of them at least, and no more than 16."""
+    counters = dict.fromkeys(SATURATED, 0) | {"score_saturations": words}
+    assert (unlike_saturations(counters, {"score": values}, rows=16) == []) == fits

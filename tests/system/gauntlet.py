@@ -22,6 +22,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.policy_tables import PolicyTables
 from radit.model.ops.meter import ERROR_MAX
 from radit.model.policy.skip_policy import Policy, dense
+from radit.reports.cost.counts import SATURATED
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cycles.cycle_model import MemoryModel, predict
 from tests.system.cosimulate import (
@@ -85,10 +86,13 @@ class Obstacle:
 
 
 def saturated(task: Task) -> Task:
-    """Residual sums and modulated values leave 16 bit."""
-    header = task.integer.header
-    shifts = {name: (header[name] - 4).clamp(min=1) for name in ("mod_shift", "gate_shift")}
-    return replace(task, integer=replace(task.integer, header=header | shifts))
+    """Residual sums, modulated values, scores and inputs of GELU leave 16 bit."""
+    header, sub_blocks = task.integer.header, []
+    shifts = {name: (header[name] - 4).clamp(min=1) for name in ("mod_shift", "gate_shift", "score_shift")}
+    for one in task.integer.sub_blocks:
+        larger = {name: replace(table, shift=table.shift - 5) for name, table in one.tables.items() if name == "fc1"}
+        sub_blocks.append(replace(one, tables=one.tables | larger))
+    return replace(task, integer=replace(task.integer, header=header | shifts, sub_blocks=sub_blocks))
 
 
 def _scramble(driver: Driver, timestep: int) -> None:
@@ -202,10 +206,10 @@ def _run(obstacle: Obstacle, build: BuildConfig, latency: int | None = None) -> 
     )
     if outcome.counted != outcome.expected:
         outcome.problems.append(f"counters: {_differences(outcome.counted, outcome.expected)}.")
-    for counter, place in (("residual", "residual"), ("norm", "layernorm"), ("modulate", "modulate")):
-        words, values = outcome.counters[f"{counter}_saturations"], outcome.saturated.get(place, 0)
+    for counter, place in SATURATED.items():
+        words, values = outcome.counters[counter], outcome.saturated.get(place, 0)
         if not -(-values // build.rows) <= words <= values:
-            outcome.problems.append(f"{counter} saturations: {words} words for {values} values.")
+            outcome.problems.append(f"{counter}: {words} words for {values} values.")
     if obstacle.setup is None:
         tables = RunTables.of(obstacle.policy.tables(task.integer))
         memory = MemoryModel(latency)

@@ -6,6 +6,7 @@ import torch
 from radit.accel.units.requant import LATENCY, requant_unit
 from radit.model.formats import ACC_BITS, BIAS_BITS, INT8_BITS, MULT_BITS, SHIFT_BITS, WIDE_BITS
 from radit.model.ops.requant import requant, requant_wide
+from radit.model.ops.rounding import round_shift
 from tests.units.bench import Bench, Vectors, flag, mixed, number, pack, run_everywhere, unpack, word
 
 TOP = (1 << (ACC_BITS - 1)) - 1
@@ -33,7 +34,7 @@ def make_bench(lanes):
     ports = dict(src_valid=flag(), acc=word(lanes * ACC_BITS), bias=number(BIAS_BITS), mult=word(MULT_BITS))
     ports |= dict(shift=word(SHIFT_BITS), per_token=flag())
     ports |= dict(token_mult=word(lanes * MULT_BITS), token_shift=word(lanes * SHIFT_BITS), dst_valid=flag())
-    ports |= dict(wide=word(lanes * WIDE_BITS), narrow=word(lanes * INT8_BITS))
+    ports |= dict(wide=word(lanes * WIDE_BITS), narrow=word(lanes * INT8_BITS), saturated=word(lanes))
     return Bench(requant_unit, ports, lanes=lanes)
 
 
@@ -57,7 +58,9 @@ def golden(acc, bias, mult, shift, per_token, token_mult, token_shift):
     if per_token:
         bias, mult, shift = 0, torch.tensor(token_mult), torch.tensor(token_shift)
     arguments = torch.tensor(acc), bias, mult, shift
-    return requant_wide(*arguments).tolist(), requant(*arguments).tolist()
+    wide = requant_wide(*arguments)
+    clamped = wide != round_shift((arguments[0] + bias) * mult, shift)
+    return wide.tolist(), requant(*arguments).tolist(), clamped.tolist()
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
@@ -74,8 +77,12 @@ def test_matches_golden(lanes, gaps, rng):
     bench.simulate(vectors)
     assert vectors.latency() == LATENCY
     found = [
-        (unpack(wide, WIDE_BITS, lanes), unpack(narrow, INT8_BITS, lanes))
-        for wide, narrow in vectors.results("wide", "narrow")
+        (
+            unpack(wide, WIDE_BITS, lanes),
+            unpack(narrow, INT8_BITS, lanes),
+            [bool(clamped >> i & 1) for i in range(lanes)],
+        )
+        for wide, narrow, clamped in vectors.results("wide", "narrow", "saturated")
     ]
     assert found == [golden(*values) for values in drawn]
     assert len(found) == 150 + 2 * len(CASES)
