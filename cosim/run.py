@@ -90,12 +90,14 @@ def run(
     state: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    keep_state: bool = False,
 ) -> list[PolicyRun]:
     """Generate the request's images under every policy.
 
     Args:
         state: folder that keeps the state of a single task on Verilator while it runs.
         resume: go on from what that folder holds.
+        keep_state: leave the state when the run is complete, for who writes its results to `forget`.
         progress: called when the simulation starts and after every sub-block, or image where images run side by side.
 
     Raises:
@@ -110,7 +112,7 @@ def run(
     with _told_where(saved):
         for name, result in _results(prepared, tasks, count.tick, saved):
             runs[name].results.append(result)
-    if saved is not None:
+    if saved is not None and not keep_state:
         saved.remove()
     for one in runs.values():
         one.results.sort(key=lambda result: result.image)

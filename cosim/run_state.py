@@ -7,8 +7,9 @@ start of the image, which takes a small share of the simulation's time, and simu
 from __future__ import annotations
 
 import json
-import shutil
+import re
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from radit.model.system.caches import read_sealed, write_sealed
 MOST_SHARE = 0.03  # of the time may go into saving
 SHORTEST_PAUSE = 2.0  # seconds between two saves
 RECORD = "run.json"
+OWN = re.compile(r"run\.json|[.]?\d+-(engine|memories\.npz)([.].*)?|[.]run\.json[.].*")  # names of its files
 REMEDY = "start anew without --resume"
 
 
@@ -113,7 +115,7 @@ class SavedRun:
         write_arrays(self._file("memories.npz", number), memories, compressed=False)
         record = {"facts": self.facts, "number": number, "standing": asdict(standing)}
         write_sealed(self.folder / RECORD, record)  # from here on the new files count
-        for path in self.folder.iterdir():
+        for path in _own(self.folder):
             if path.name != RECORD and not path.name.startswith(f"{number}-"):
                 path.unlink()
         self._number, self._last = number, time.perf_counter()
@@ -121,7 +123,20 @@ class SavedRun:
 
     def remove(self) -> None:
         """The run is complete: forget it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        forget(self.folder)
 
     def _file(self, name: str, number: int) -> Path:
         return self.folder / f"{number}-{name}"
+
+
+def forget(folder: Path) -> None:
+    """Remove the state of a run, and its folder if nothing else is in it."""
+    with suppress(OSError):
+        for path in _own(folder):
+            path.unlink()
+        folder.rmdir()
+
+
+def _own(folder: Path) -> list[Path]:
+    """The files that a run kept, half written ones too."""
+    return [path for path in folder.iterdir() if OWN.fullmatch(path.name) and not path.is_dir()]

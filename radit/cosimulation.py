@@ -138,6 +138,7 @@ def cosimulate(
     waves: Path | None = None,
     state: Path | None = None,
     resume: bool = False,
+    keep_state: bool = False,
     progress: Progress | None = None,
     command: str = "",
 ) -> Cosimulation:
@@ -165,6 +166,7 @@ def cosimulate(
         waves: file to write a waveform to (.vcd or .fst).
         state: folder that keeps the state of a single image under one policy while it runs.
         resume: go on from what that folder holds.
+        keep_state: leave the state there when the run is complete; it is removed otherwise.
         progress: called with the MACs simulated, and the MACs of everything not skipped so far.
         command: what the summary names as its origin.
 
@@ -188,8 +190,9 @@ def cosimulate(
         prepared = prepare(request)
         chosen = [_policy(prepared, one, max_error) for one in policies]
         outcome = run_policies(
-            prepared, chosen, with_quality=with_quality, state=state, resume=resume, progress=progress, command=command
-        )
+            prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
+            progress=progress, command=command,
+        )  # fmt: skip
     done = [one for one in outcome.runs if not one.problems]
     finished = {one.policy.name: _finished(prepared, one, outcome.summary.results[one.policy.name]) for one in done}
     return Cosimulation(finished, outcome.summary.check, tuple(outcome.problems), outcome, prepared)

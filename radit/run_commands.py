@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from radit.cosim.run_state import forget
 from radit.cosimulation import cosimulate
 from radit.model.dit.checkpoint import load_config
 from radit.model.errors import UserError
@@ -48,7 +49,9 @@ def run_cosim(*, policies: list[str], max_error: float | None, out: Path, with_w
     if max_error is not None and not any(text.startswith("forecast") for text in policies):
         raise UserError(f"--max-error is {max_error:g}: it limits policy forecast, run it with --policy forecast.")
     waves = out / UNFINISHED_WAVES if with_waves else None
-    return _told(out, policies=policies, max_error=max_error, waves=waves, state=out / STATE, **settings)
+    return _told(
+        out, policies=policies, max_error=max_error, waves=waves, state=out / STATE, keep_state=True, **settings
+    )
 
 
 def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> bool:
@@ -59,5 +62,7 @@ def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> 
         found = cosimulate(engine=engine, progress=bar, command=asked_for(), **settings)
     complain(*found.problems)
     found.save(out, verilog=verilog, waves=settings.get("waves"))
+    if state := settings.get("state"):
+        forget(state)  # not before: where its results cannot be written, the run can be resumed
     show_run(found.summary, found.passed, out, time.perf_counter() - started)
     return found.passed

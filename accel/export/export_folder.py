@@ -13,6 +13,9 @@ from radit.accel.export.interface_map import MAP_FILE, map_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
 from radit.model.outputs import output_folder
+from radit.model.result_folder import open_results
+
+EXPORTED = (f"{TOP}.v", f"{TOP}.vhd", "pck_*.vhd", WAIVERS_FILE, MAP_FILE)  # what an export may have
 
 log = logging.getLogger("radit")
 
@@ -25,7 +28,8 @@ def export(array: tuple[int, int], languages: Sequence[str], out: Path) -> list[
 def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> list[Path]:
     """Write a build in every language, the lint's waivers and the map of ports and registers into ``out``.
 
-    Everything is made in a folder beside it first: a failure leaves ``out`` as it was.
+    Everything is made in a folder beside it first: a failure leaves ``out`` as it was. Files of another build that an
+    earlier export left there are removed.
 
     Raises:
         UserError: an unknown language, or a folder that cannot be written.
@@ -37,8 +41,11 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> li
             _write_all(config, languages, Path(made))
             out.mkdir(exist_ok=True)
             files = [out / path.name for path in sorted(Path(made).iterdir())]
-            for path in files:
-                os.replace(Path(made) / path.name, path)
+            with open_results(out, EXPORTED, to_write=True) as folder:
+                same = (out / MAP_FILE).is_file() and (out / MAP_FILE).read_bytes() == map_text(config).encode()
+                with folder.replaced(keep=same) as part:
+                    for path in files:
+                        os.replace(Path(made) / path.name, part / path.name)
     except OSError as error:
         raise UserError(
             f"--out is '{out}', where nothing can be written ({error.strerror}): give another folder."

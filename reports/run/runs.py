@@ -67,6 +67,7 @@ def run_policies(
     with_quality: bool = False,
     state: Path | None = None,
     resume: bool = False,
+    keep_state: bool = False,
     progress: Progress | None = None,
     command: str = "",
 ) -> Outcome:
@@ -74,7 +75,7 @@ def run_policies(
 
     Args:
         with_quality: also with the stored quality of the model's samples, measured now where there is none.
-        state, resume, progress: see `radit.cosim.run.run`.
+        state, resume, keep_state, progress: see `radit.cosim.run.run`.
         command: what the summary names as its origin.
 
     Raises:
@@ -89,7 +90,7 @@ def run_policies(
         quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
         seconds["quality"] = time.perf_counter() - since
     since = time.perf_counter()
-    runs = run(prepared, policies, state, resume, progress)
+    runs = run(prepared, policies, state, resume, progress, keep_state)
     seconds["cosim"] = time.perf_counter() - since
     for one in runs:
         seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}

@@ -230,6 +230,23 @@ def test_a_failure_leaves_earlier_results(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_files_of_another_build_do_not_stay(tmp_path, monkeypatch):
+    """Files of the same build in another language do; the user's own always do."""
+    endings = {"verilog": "v", "vhdl": "vhd"}
+
+    def write(config, language, folder):
+        (folder / f"{TOP}.{endings[language]}").write_text(f"{config.rows}")
+
+    monkeypatch.setattr("radit.accel.export.export_folder.convert", write)
+    out = tmp_path / "rtl"
+    for config, language in (("4x4", "verilog"), ("4x4", "vhdl"), ("8x4", "vhdl")):
+        assert all(path.exists() for path in export_build(BUILDS[config], [language], out))
+        (out / "notes.v").write_text("mine")
+        found = {path.name: path.read_text() for path in out.iterdir()}
+        assert found[f"{TOP}.{endings[language]}"] == config[0] and found["notes.v"] == "mine"
+        assert (f"{TOP}.v" in found) is (config == "4x4")
+
+
 def test_bad_input_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="file.*give a folder"):

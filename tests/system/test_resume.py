@@ -119,3 +119,18 @@ def test_a_damaged_state_is_refused(tmp_path, monkeypatch, capsys, name):
     assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert str(path) in said[-1]
+
+
+def test_a_run_whose_results_cannot_be_written_can_be_resumed(whole, tmp_path, monkeypatch, capsys):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "mine.txt").write_text("of the user")
+    with monkeypatch.context() as patch:
+        patch.setattr("radit.reports.run.runs.write_arrays", fail)
+        assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path)]) == 2
+    assert "No space left on device" in capsys.readouterr().err and {p.name for p in tmp_path.iterdir()} == {"state"}
+    assert cli.main([*RUN, *SKIPPING, "--out", str(tmp_path), "--resume"]) == 0
+    assert summary_in(tmp_path) == whole
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["mine.txt"], "what is not the run's stays"
