@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radit.reports.ablation.schema import AblationPoint, Ablations
-from radit.reports.common.markdown import paragraph, table
+from radit.reports.common.markdown import code, paragraph, table
 
 SMALL = 1e-4  # unit of the errors
 
@@ -13,7 +13,7 @@ def ablation_table(result: Ablations) -> str:
     reductions = sorted({point.wanted for point in result.points})
     heads = [f"error at {reduction:g}x" for reduction in reductions]
     setting = (
-        f"{result.samples} images of seed {result.seed}, model `{result.model}`, {result.steps} steps, guidance "
+        f"{result.samples} images of seed {result.seed}, model {code(result.model)}, {result.steps} steps, guidance "
         f"{result.cfg:g}; thresholds from {result.tuning_images} images of another seed. Errors in 1e-4, in brackets "
         "over ours +- standard error; cycles modelled; bits, operations and bit operations per value of the watched "
         "input; bytes per timestep, sub-block and context, at the largest reduction."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from radit.reports.area.parts import PARTS, Group
 from radit.reports.area.schema import Area, ArrayArea, Logic
-from radit.reports.common.markdown import paragraph, table
+from radit.reports.common.markdown import literal, paragraph, table
 
 SUMS: tuple[tuple[str, tuple[Group, ...]], ...] = (
     ("what decides", ("detection",)),
@@ -66,5 +66,6 @@ def area_tables(area: Area) -> str:
     for one in area.arrays:
         rows = ([title, *(texts[k] for k in kept)] for title, texts in part_rows(one))
         parts.append(table([f"{one.array.rows}x{one.array.cols}, synthesized", *(COLUMNS[k] for k in kept)], rows))
-    parts.append(table(["modelled, per image", *COST_COLUMNS], cost_rows(area)))
-    return "\n\n".join([*parts, *(paragraph(said) for said in sentences(area))])
+    costs = ([literal(name), *texts] for name, *texts in cost_rows(area))
+    parts.append(table(["modelled, per image", *COST_COLUMNS], costs))
+    return "\n\n".join([*parts, *(paragraph(literal(said)) for said in sentences(area))])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from radit.model.plain_text import visible
 from radit.model.reading import one_line
 
 WIDTH = 120  # characters of a line
@@ -31,6 +33,19 @@ def _row(cells: Sequence[str]) -> str:
 def _cell(text: str) -> str:
     """A text that ends neither its cell nor its row."""
     return (text if text.isprintable() else one_line(text, len(text))).replace("|", "\\|")
+
+
+def code(text: str) -> str:
+    """A text of somebody else as code: on one line, and neither the end of the code, of a cell nor of a comment."""
+    plain = visible(text).replace("<!--", "<! --").replace("-->", "-- >").replace("|", "\\|")
+    ticks = max((len(run) for run in re.findall("`+", plain)), default=0)
+    fence = "`" * (ticks + 1)
+    return f"{fence} {plain} {fence}" if ticks else f"{fence}{plain}{fence}"
+
+
+def literal(text: str) -> str:
+    """A text with words of somebody else, on one line: no markup of HTML, and not the end of a cell."""
+    return visible(text).replace("<", "&lt;").replace("|", "\\|")
 
 
 def power_text(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radit.reports.common.markdown import paragraph, power_text, table
+from radit.reports.common.markdown import code, paragraph, power_text, table
 from radit.reports.frontier.schema import OURS, Frontier, FrontierPoint, Winner
 
 HEADS = ("policy", "base steps", "cycles /", "MACs /", "energy /", "bytes /", "error", "Frechet distance", "accuracy")
@@ -12,7 +12,7 @@ def frontier_tables(result: Frontier) -> str:
     """Who errs least at each reduction of cycles, and every point, with what was run above."""
     noise = f"; Frechet distances within {result.fd_noise:.2g} of each other say nothing" if result.fd_noise else ""
     setting = (
-        f"{result.samples:,} images of seed {result.seed}, model `{result.model}`, guidance {result.cfg:g}. "
+        f"{result.samples:,} images of seed {result.seed}, model {code(result.model)}, guidance {result.cfg:g}. "
         f"Reductions are the dense run of {result.reference_steps} steps over the policy; the error is the mean "
         f"squared difference to its images{noise}. Images and decisions are measured on the bit-exact integer model; "
         "cycles, bytes and energy are modelled."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from radit.model.files import read_model
-from radit.reports.common.markdown import paragraph, table
+from radit.reports.common.markdown import code, paragraph, table
 from radit.reports.common.schema_parts import Amount, Array, Bounds, ExternalMemory, Number, Part, Positive, Share
 
 Basis = Literal["measured", "modelled"]
@@ -91,8 +91,8 @@ def full_size_tables(found: FullSize) -> str:
     commands = list(dict.fromkeys(figure.command for figure in f.figures))
     parts = [
         paragraph(
-            f"`{f.model}`, all blocks, both contexts of guidance, seeded weights; {f.array.rows}x{f.array.cols} array, "
-            f"memory of {limit} at a latency of {f.memory.latency} cycles. Simulated on "
+            f"{code(f.model)}, all blocks, both contexts of guidance, seeded weights; {f.array.rows}x{f.array.cols} "
+            f"array, memory of {limit} at a latency of {f.memory.latency} cycles. Simulated on "
             f"{f.machine}; energy by the table `{f.energy_table}`."
         )
     ]

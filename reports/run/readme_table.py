@@ -14,7 +14,7 @@ from radit.model.plain_text import quoted
 from radit.model.policy.skip_policy import kind_of
 from radit.model.reading import read_text
 from radit.reports.common.generated_section import put_between
-from radit.reports.common.markdown import paragraph, power_text, table
+from radit.reports.common.markdown import code, paragraph, power_text, table
 from radit.reports.run.schema import PolicyResult, Summary
 from radit.reports.run.summary import load_summary
 
@@ -26,7 +26,7 @@ def setting(s: Summary) -> str:
     limit = f"{s.memory.bandwidth:g} bytes per cycle" if s.memory.bandwidth else "no limit"
     return (
         f"{s.sampler.images} {s.sampler.noun}s x {s.sampler.steps} DDIM steps, guidance {s.sampler.cfg:g}, "
-        f"model `{s.model}`, {s.array.rows}x{s.array.cols} array, memory of {limit} at a latency of "
+        f"model {code(s.model)}, {s.array.rows}x{s.array.cols} array, memory of {limit} at a latency of "
         f"{s.memory.latency} cycles."
     )
 

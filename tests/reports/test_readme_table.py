@@ -1,5 +1,7 @@
 """The README's result table: five rows between two comment markers."""
 
+import re
+
 import pytest
 
 from radit.model.errors import UserError
@@ -61,3 +63,17 @@ def test_missing_markers_are_named(text, rng):
 
 def test_clips_have_the_same_table(rng):
     assert "3 clips x 50" in results_table(made_up.clip_summary(rng))
+
+
+@pytest.mark.parametrize(
+    "model", [f"x{END}y", f"`{BEGIN}`", "a|b", "```", "two\nlines", "<script>alert(1)</script>", "\x1b[31m"]
+)
+def test_a_models_name_is_code_whatever_it_is(model, rng):
+    """It ends neither the code nor the table, and the README can be brought up to date again."""
+    summary = made_up.summary(rng)
+    summary.model = model
+    text = updated(updated(f"head\n{BEGIN}\n{END}\ntail", summary), summary)
+    assert text.startswith("head\n") and text.endswith("\ntail") and (text.count(BEGIN), text.count(END)) == (1, 1)
+    found = re.search(r"model (`+)(.*?)(?<!`)\1(?!`), 16x16 array", " ".join(text.split()))
+    assert found and found[2].strip().isprintable() and found[1] not in found[2]
+    assert "<script>" not in text or "<script>alert(1)</script>" in found[2]

@@ -2,18 +2,22 @@
 
 import base64
 import io
+import json
 import re
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
 from radit.model.errors import UserError
+from radit.reports.run import plots
 from radit.reports.run.arrays import write_arrays
 from radit.reports.run.pictures import pixels
 from radit.reports.run.plots import ENERGY_GROUPS
 from radit.reports.run.render import quality_rows, render
 from radit.reports.run.runs import rerun_report
+from radit.reports.run.schema import Summary
 from radit.reports.run.summary import write_summary
 from tests.reports import made_up
 
@@ -133,12 +137,6 @@ def test_every_component_belongs_to_a_group(rng):
     assert made_up.summary(rng).results["radit"].energy_breakdown_uj.keys() == named
 
 
-def test_names_are_escaped(rng):
-    summary = made_up.summary(rng)
-    summary.model = "<b>digits</b>"
-    assert "<b>digits" not in render(summary, None)
-
-
 def test_the_first_screen_tells_what_saturates(rng):
     summary = made_up.summary(rng)
     arrays = made_up.arrays(rng)
@@ -149,3 +147,61 @@ def test_the_first_screen_tells_what_saturates(rng):
     first = page[: page.index("<h3>")]
     assert "saturated to 16 bit" in first and "1,645 words in the RTL (gelu 1,645)" in first
     assert "The int8 ranges are those of guidance 1.5" in first
+
+
+SCRIPT = "\"'></td><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}{% raw %}"
+
+
+def texts_in(content, path=()):
+    """Places of all texts in JSON, as the names of fields and numbers of items on the way."""
+    if isinstance(content, str):
+        yield path
+    inside = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in inside:
+        yield from texts_in(value, (*path, key))
+
+
+def replaced(content, path, text):
+    """A copy with another text in one place."""
+    copy = json.loads(json.dumps(content))
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = text
+    return copy
+
+
+class Elements(HTMLParser):
+    """Which elements and attributes are in a page; only our own may be."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.found |= {tag, *(f"{tag} {name}" for name, _ in attributes)}
+
+
+def test_every_text_is_escaped(rng, monkeypatch):
+    """Every text of a summary that its schema accepts: models, policies, tables and their sources, origins."""
+    monkeypatch.setattr(plots, "_svg", lambda *figure: "data:,")  # where texts are drawn, labels are our own
+    content = made_up.summary(rng, forecast=True).model_dump(mode="json")
+    content["provenance"]["command"] = "radit demo"
+    content["provenance"]["energy_sources"] = content["provenance"]["energy_sources"][:1]
+    usual = Elements(render(Summary.model_validate(content), None)).found
+    assert "script" not in usual and {"td", "code"} <= usual
+    hostile = set()
+    for path in list(texts_in(content)):
+        changed = replaced(content, path, SCRIPT)
+        try:
+            Summary.model_validate(changed)
+        except ValueError:
+            continue  # the schema takes a few words only
+        content = changed
+        hostile |= {path[0], path[-1]}
+    page = render(Summary.model_validate(content), None)
+    assert Elements(page).found <= usual
+    assert page.count("&lt;script&gt;alert(1)") >= 10 and "{{ 7 * 7 }}" in page
+    named = "model engine command created energy_table source entry unit per origin text"
+    assert set(named.split()) <= hostile
