@@ -48,6 +48,7 @@ from radit.terminal.console import OutputClosed, closed_status, console, encodab
 from radit.terminal.messages import asked_for, complain, told
 
 MOST_SAID = 300  # characters of what the terminal library says
+NO_MEMORY = "can't allocate memory"  # what torch says where Python says MemoryError
 SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
@@ -330,6 +331,10 @@ def run(arguments: list[str] | None) -> int:
         raise OutputClosed from error
     except UserError as error:
         return refuse(str(error.__cause__ if isinstance(error.__cause__, UserError) else error))
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or NO_MEMORY in str(error):
+            return refuse("This machine has no memory left: use a smaller model, fewer images, timesteps or processes.")
+        raise
     except typer.TyperException as error:  # an option that does not exist or does not parse
         if not (arguments if arguments is not None else sys.argv[1:]):
             show_help(error.format_message())

@@ -150,6 +150,27 @@ def test_every_command_refuses_what_does_not_fit(
     assert "of memory (" in told and "this machine has 2.0 MB, of which 1.0 MB are free; " in told
 
 
+MANY = [
+    ["cosim", "--images", "1000000"],
+    ["quality", "--samples", "1000000"],
+    ["calibrate", "--target", "speedup=3", "--images", "1000000"],
+    ["frontier", "--samples", "1000000"],
+    ["ablate", "--samples", "1000000"],
+]
+
+
+@pytest.mark.parametrize("command", MANY, ids=" ".join)
+def test_a_small_model_on_many_images_is_refused_before_it_is_loaded(
+    command: list[str], capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(limits, "machine_memory", lambda: MachineMemory(2 * 10**8, 10**8))
+    monkeypatch.setattr("radit.model.dit.checkpoint.load_checkpoint", None)
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "of memory (" in told and "fewer images" in told
+
+
 def test_images_in_python_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model = radit.quantize("digits")
     monkeypatch.setattr(limits, "machine_memory", lambda: MachineMemory(2 * 10**9, 10**9))

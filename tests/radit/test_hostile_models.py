@@ -89,3 +89,20 @@ def test_any_text_is_a_model_or_a_sentence(text: str) -> None:
         assert load_config(text) == NAMED_MODELS[text]
     except UserError as error:
         assert str(error) == visible(str(error)) and len(str(error)) < 1000
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] can't allocate memory: you tried ..")])
+def test_memory_that_ends_is_one_sentence(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Estimates are from below."""
+
+    def burst(*_: object) -> None:
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("radit.reports.project.project.fitted", burst)
+    assert main(["project"]) == 2
+    assert capsys.readouterr().err == (
+        "radit: This machine has no memory left: use a smaller model, fewer images, timesteps or processes.\n"
+    )

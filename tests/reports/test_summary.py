@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.model.policy.skip_policy import POLICIES, Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.quality_schema import Quality
@@ -165,6 +166,19 @@ def test_another_schema_is_named(tmp_path, summary):
 def test_survives_a_round_trip(tmp_path, summary):
     write_summary(tmp_path / "summary.json", summary)
     assert load_summary(tmp_path / "summary.json") == summary
+
+
+def test_the_models_dimensions_are_kept(tmp_path, summary):
+    """Those of a checkpoint that may be gone by then; an earlier summary has none."""
+    assert summary.config is None
+    for config in (DiTConfig(), DiTConfig(frames=4, attention="joint", samples="latents")):
+        write_summary(tmp_path / "summary.json", summary.model_copy(update={"config": config}))
+        assert load_summary(tmp_path / "summary.json").config == config
+    stored = json.loads((tmp_path / "summary.json").read_text())
+    stored["config"]["depth"] = 0
+    (tmp_path / "summary.json").write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="depth is 0"):
+        load_summary(tmp_path / "summary.json")
 
 
 def test_quality_may_be_absent(tmp_path, summary):
