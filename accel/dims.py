@@ -176,7 +176,7 @@ def _check_temporal(which: str, frames: int, dims: Dims, build: BuildConfig) -> 
     if dims.tokens % (frames * build.wide):
         raise UserError(
             f"model dimension tokens is {dims.tokens}; temporal attention over {frames} frames on {build.wide} lanes "
-            f"needs a multiple of {frames * build.wide}, frames of whole supertiles."
+            f"needs a multiple of {frames * build.wide}, frames of whole supertiles: use an array of fewer lanes."
         )
     if build.bank > build.wide // frames:
         raise UserError(

@@ -42,6 +42,7 @@ from radit.options import (
     number,
     parse_array,
     parse_policies,
+    path_to_read,
     split_list,
 )
 from radit.terminal.console import OutputClosed, closed_status, console, encodable, flushed, say, show_help
@@ -227,7 +228,11 @@ def project(
     ] = None,
     trace: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Also project the decisions of this run of radit cosim or radit demo."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Also project the decisions of this run of radit cosim or radit demo.",
+            **path_to_read("give the folder of a run"),
+        ),
     ] = None,
     forecast: Annotated[
         bool,
@@ -292,10 +297,21 @@ def area(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(metavar="FOLDER", help="A finished run, with its summary.json.")] = BUILD
-    / "demo",
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="A finished run, with its summary.json.",
+            **path_to_read("give the folder of a run"),
+        ),
+    ] = BUILD / "demo",
     table: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Energy table (TOML; pJ per action with unit, node and source).")
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Energy table (TOML; pJ per action with unit, node and source).",
+            callback=filled("give default or the path of a .toml file"),
+        ),
     ] = "default",
     readme: Annotated[
         Path | None, file_to_write("--readme", "Also bring the result table of this README up to date.")

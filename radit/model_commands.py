@@ -19,10 +19,12 @@ from radit.options import (
     SeedOption,
     StepsOption,
     file_to_write,
+    filled,
     folder_to_write,
     number,
     parse_reductions,
     parse_steps,
+    path_to_read,
     split_list,
 )
 from radit.terminal.console import console, say, say_json
@@ -32,7 +34,14 @@ app = typer.Typer()
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="What to train: digits or moving-digits.")] = "digits",
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            callback=filled("use 'digits' or 'moving-digits'"),
+            help="What to train: digits or moving-digits.",
+        ),
+    ] = "digits",
     steps: Annotated[
         int | None,
         number(
@@ -51,6 +60,7 @@ def train(
         Path | None,
         typer.Option(
             metavar="FOLDER",
+            **path_to_read("give a folder of clips"),
             help="Train moving-digits on these clips instead: GIF, APNG or MP4 files, or folders of frame images; "
             "sub-folders are labels.",
         ),

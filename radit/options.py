@@ -69,7 +69,8 @@ def filled(remedy: str) -> Callable[..., Any]:
     def check(param: typer.CallbackParam, value: str | list[str] | None) -> str | list[str] | None:
         for text in [value] if isinstance(value, str) else value or ():
             if not text.strip():
-                raise UserError(f"{param.opts[0]} is {shown(text)}: {remedy}.")
+                name = param.opts[0] if param.opts[0].startswith("-") else param.metavar  # of an option, an argument
+                raise UserError(f"{name} is {shown(text)}: {remedy}.")
         return value
 
     return check
@@ -97,6 +98,16 @@ def file_to_write(name: str, text: str, default: str | bool = True) -> Any:
         return None if value is None else output_file(value, name)
 
     return typer.Option(name, metavar="FILE", parser=str, callback=check, help=text, show_default=default)
+
+
+def path_to_read(remedy: str) -> dict[str, Any]:
+    """How an option that names a file or folder to read is read; the path itself is looked at where it is used."""
+    check = filled(remedy)
+
+    def path_of(param: typer.CallbackParam, value: Path | str | None) -> Path | None:
+        return None if value is None else Path(check(param, str(value)))
+
+    return {"parser": lambda value: value, "callback": path_of}
 
 
 ModelOption = Annotated[
@@ -130,6 +141,7 @@ LibertyOption = Annotated[
         "--liberty",
         metavar="FILE",
         help="Standard cells to map to (Liberty).",
+        **path_to_read("give a Liberty file"),
         show_default="Debian's qflow-tech-osu018 where it is installed, else gates counted in transistors",
     ),
 ]

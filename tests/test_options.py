@@ -24,7 +24,14 @@ WORDS = [
     for option in command.params
     if re.fullmatch(r"[a-z]+(\|[a-z]+)+", option.metavar or "")
 ]
-# Of texts that several commands take.
+TEXTS = [
+    (name, option.opts[0] if option.opts[0].startswith("-") else option.metavar)
+    for name, command in COMMANDS.items()
+    for option in command.params
+    if not getattr(option, "is_flag", False)
+    and (name, option.opts[0]) not in NUMBERS
+    and (name, option.opts[0], option.metavar) not in WORDS
+]
 REQUIRED = {"calibrate": ["--target", "speedup=2"]}
 HOSTILE = [
     "", " ", "-1", "nan", "-inf", "Infinity", "0x16", "1_0", "+5", "5 ", "\u0665", "1e400", "five", "1,5", "None",
@@ -93,6 +100,21 @@ def test_a_word_that_is_none_is_refused(command, option, words, idle, capsys):
         assert f"{option} is '" in said and words.replace("|", " or ") in said
     for word in words.split("|"):
         assert cli.main([command, option, word]) == 0 and idle.pop()[option.removeprefix("--")] == word
+
+
+TO_WRITE = ("--out", "--readme")  # a blank is a name
+EMPTY = [(*one, text) for one in TEXTS for text in ("", " ") if text == "" or one[1] not in TO_WRITE]
+
+
+@pytest.mark.parametrize("command, option, text", EMPTY)
+def test_a_text_that_is_empty_is_refused(command, option, text, tmp_path, monkeypatch, capsys):
+    """By the command itself, before its work."""
+    monkeypatch.chdir(tmp_path)
+    required = [] if option == "--target" else REQUIRED.get(command, [])
+    model = ["moving-digits"] if option in ("--data", "--motion") else []
+    said = refused([command, *model, *required, *([text] if option.isupper() else [f"{option}={text}"])], capsys)
+    assert option in said and ("''" in said or "' '" in said), said
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["--" + "x" * 5000], ["demo", "\x1b[31m"], ["demo", "--a\nb"], ["x" * 5000]])

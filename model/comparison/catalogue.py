@@ -28,14 +28,17 @@ DETECTORS: dict[str, type[Detector]] = {
 METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (*PUBLISHED, *DETECTORS.values())}
 
 
-def parse_method(text: str) -> Method:
+def parse_method(text: str, option: str = "policy") -> Method:
     """Return the policy of a text such as "fora:interval=3"; numbers that are not given are the defaults.
+
+    Args:
+        option: where the text was given, for the sentence.
 
     Raises:
         UserError: the name or a number's name is unknown, or a number does not parse or fit.
     """
     name, settings = split_text(text)
     if name not in METHODS:
-        raise UserError(f"Policy is {shown(name)}: choose {', '.join(METHODS)}.")
+        raise UserError(f"{option} is {shown(name)}: choose {', '.join(METHODS)}.")
     kind = METHODS[name]
-    return kind(**read_settings(settings, kind, f"Policy {name}", ranges=kind.ranges()))
+    return kind(**read_settings(settings, kind, f"{option} {name}", ranges=kind.ranges()))

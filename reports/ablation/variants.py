@@ -13,7 +13,7 @@ from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
 from radit.model.comparison.catalogue import parse_method
 from radit.model.detectors.detector import Detector
 from radit.model.detectors.rehearsal import rounded_up, threshold_for, translated
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.reports.frontier.candidates import Candidate
 from radit.reports.frontier.measure import Settings, integer_of, measure
 
@@ -86,7 +86,7 @@ def chosen(texts: list[str]) -> list[Variant]:
     known = dict.fromkeys(variant.text for variant in VARIANTS)
     for text in texts:
         if text not in ("all", *known):
-            raise UserError(f"--variants is '{text}': choose all, or of {', '.join(known)}.")
+            raise UserError(f"--variants is {shown(text)}: choose all, or of {', '.join(known)}.")
     return [one for one in VARIANTS if one is OURS or one.text in texts or "all" in texts]
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from radit.model.baselines.base import Method
 from radit.model.baselines.fewer_steps import FewerSteps
 from radit.model.comparison.catalogue import DETECTORS, METHODS, parse_method
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.reference import Reference
 from radit.model.policy.skip_policy import Policy, parse_policy
@@ -54,7 +54,9 @@ class Candidate:
 
     @cached_property
     def policy(self) -> Method | Policy:
-        return parse_method(self.text) if self.name in METHODS else parse_policy(self.text, self.ours)
+        if self.name in METHODS:
+            return parse_method(self.text, "--policies")
+        return parse_policy(self.text, self.ours, "--policies")
 
     @cached_property
     def costs(self) -> PolicyCosts:
@@ -98,7 +100,7 @@ def _texts(policy: str, base: int, largest: int) -> list[str]:
     name, _, settings = policy.partition(":")
     if name not in ("all", *SWEEPS, *DETECTORS):
         names = ", ".join((*SWEEPS, *DETECTORS))
-        raise UserError(f"--policies is '{policy}': choose all, {names}, or one of them with settings.")
+        raise UserError(f"--policies is {shown(policy)}: choose all, {names}, or one of them with settings.")
     if settings or name in DETECTORS:
         return [policy]
     swept, every = SWEEPS if name == "all" else [name], 1 if base == largest else 2
