@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,14 +19,16 @@ from radit.cosim.driver import Driver
 from radit.cosim.engines import Engine
 from radit.cosim.scoreboard import Comparison
 from radit.model.errors import UserError
-from radit.model.files import read_arrays, write_arrays
+from radit.model.files import write_arrays
+from radit.model.reading import Header, fitting, one_line, path_text, read_arrays
+from radit.model.schema import Count, Part
 from radit.model.system.caches import read_sealed, write_sealed
 
 MOST_SHARE = 0.03  # of the time may go into saving
 SHORTEST_PAUSE = 2.0  # seconds between two saves
 RECORD = "run.json"
 OWN = re.compile(r"run\.json|[.]?\d+-(engine|memories\.npz)([.].*)?|[.]run\.json[.].*")  # names of its files
-REMEDY = "start anew without --resume"
+NOUN, REMEDY = "record of an interrupted run", "start anew without --resume"
 
 
 @dataclass
@@ -37,11 +40,19 @@ class Standing:
         seconds, timestep_seconds: spent, as in ``ImageResult``.
     """
 
-    timestep: int = 0
-    sub_blocks: int = 0
+    timestep: Count = 0
+    sub_blocks: Count = 0
     check: Comparison = field(default_factory=Comparison)
     seconds: dict[str, float] = field(default_factory=dict)
     timestep_seconds: list[float] = field(default_factory=list)
+
+
+class RunRecord(Part):
+    """What run.json holds: what determines the run, the number of the newest files, and how far it had come."""
+
+    facts: dict[str, Any]
+    number: Count
+    standing: Standing
 
 
 class SavedRun:
@@ -60,29 +71,33 @@ class SavedRun:
         self.folder, self.facts = folder, json.loads(json.dumps(facts))
         self._record = self._read() if resume else None
         self._cost, self._last = 0.0, time.perf_counter()
-        self._number = self._record["number"] if self._record else 0
+        self._number = self._record.number if self._record else 0
 
     @property
     def place(self) -> str:
         """Where a run would go on from now, in words; empty if nowhere."""
-        record = read_sealed(self.folder / RECORD)
-        if record is None:
-            return ""
-        standing = record["standing"]
-        return f"timestep {standing['timestep']}, block {standing['sub_blocks'] // 2}"
+        path = self.folder / RECORD
+        found = read_sealed(path)
+        try:
+            record = None if found is None else fitting(RunRecord, found, path, NOUN, REMEDY)
+        except UserError:
+            record = None
+        return f"timestep {record.standing.timestep}, block {record.standing.sub_blocks // 2}" if record else ""
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> RunRecord:
         path = self.folder / RECORD
         if not path.is_file():
             raise UserError(f"--resume finds no interrupted run in {self.folder}: start anew without it.")
-        record = read_sealed(path)
-        if record is None:
-            raise UserError(f"record of an interrupted run {path} is damaged or of another version: {REMEDY}.")
-        known = record["facts"]
+        found = read_sealed(path)
+        if found is None:
+            raise UserError(f"{NOUN} {path_text(path)} is damaged or of another version: {REMEDY}.")
+        record = fitting(RunRecord, found, path, NOUN, REMEDY)
+        known = record.facts
         for name, value in self.facts.items():
             if known.get(name) != value:
                 raise UserError(
-                    f"--resume finds an interrupted run of {name} {known.get(name)} in {self.folder}, not {value}: "
+                    f"--resume finds an interrupted run of {name} {one_line(known.get(name))} in {self.folder}, not "
+                    f"{value}: "
                     "give the same settings, or start anew without it."
                 )
         return record
@@ -96,12 +111,17 @@ class SavedRun:
         if self._record is None:
             return None
         path = self._file("memories.npz", self._number)
-        kept = read_arrays(path, "saved memories", REMEDY)
-        for name, words in (("cache", driver.cache), ("history", driver.history)):
+        memories = {"cache": driver.cache, "history": driver.history}
+
+        def check(headers: Mapping[str, Header]) -> None:
+            if {name: (words.shape, words.dtype) for name, words in memories.items()} != headers:
+                raise ValueError("they are of another build")
+
+        kept = read_arrays(path, "saved memories", REMEDY, check)
+        for name, words in memories.items():
             words[...] = kept[name]
         engine.restore(self._file("engine", self._number))
-        standing = self._record["standing"]
-        return Standing(**standing | {"check": Comparison(**standing["check"])})
+        return self._record.standing
 
     def save_if_due(self, engine: Engine, driver: Driver, standing: Standing) -> None:
         """Save, unless the last time was not long ago."""

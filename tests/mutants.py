@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -85,3 +86,51 @@ def flipped(data: bytes, rng: np.random.Generator) -> bytes:
     for place in rng.integers(len(found), size=rng.integers(1, 5)):
         found[place] = rng.integers(256)
     return bytes(found)
+
+
+def toml(content: dict[str, Any]) -> str:
+    """A table as TOML: what TOML cannot state (None) is left out."""
+    return "\n".join(f"{_key(name)} = {_toml(value)}" for name, value in content.items() if value is not None)
+
+
+def _key(name: str) -> str:
+    return json.dumps(name)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        inside = (f"{_key(name)} = {_toml(part)}" for name, part in value.items() if part is not None)
+        return "{" + ", ".join(inside) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(part) for part in value if part is not None) + "]"
+    return json.dumps(value)
+
+
+def mutated_arrays(arrays: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file with one of them gone, renamed, or of another shape, type or content."""
+    found, names = dict(arrays), list(arrays)
+    name, other = names[rng.integers(len(names))], names[rng.integers(len(names))]
+    array = found[name]
+    kind = rng.integers(10)
+    if kind == 0:
+        del found[name]
+    elif kind == 1:
+        found[f"{name}2"] = found.pop(name)
+    elif kind == 2:
+        found[name] = found[other]
+    elif kind == 3:
+        found[name] = array[()].reshape(-1)[: rng.integers(4)]
+    elif kind == 4 and array.ndim:
+        found[name] = array.take(range(rng.integers(array.shape[-1] + 1)), axis=-1)
+    elif kind == 5 and array.ndim:
+        found[name] = array[: rng.integers(len(array))]
+    elif kind == 6 and array.dtype.kind != "U":
+        found[name] = array.astype([np.float16, np.int8, np.uint64, np.float64, bool, "U3"][rng.integers(6)])
+    elif kind == 7 and array.dtype.kind == "f":
+        found[name] = array.copy()
+        found[name].flat[0] = [np.nan, np.inf, -np.inf, np.finfo(array.dtype).max, -5.0, 1e20][rng.integers(6)]
+    elif kind == 8:
+        found[name] = np.swapaxes(array, 0, -1) if array.ndim > 1 else array[None]
+    else:
+        found[name] = np.array([0, -1, 2**62, 0.5][rng.integers(4)])
+    return found

@@ -198,11 +198,13 @@ class VerilatorEngine(Engine):
         write_state(path, **self._origin(), state=state, x_in=x_in, x_out=x_out, is_running=self._is_running)
 
     def restore(self, path: Path) -> None:
-        parts = read_state(path)
+        parts = read_state(path, state=np.uint8, x_in=np.int16, x_out=np.int16, is_running=np.bool_)
         for name, mine in self._origin().items():
             if str(parts.get(name)) != str(mine):
                 raise UserError(f"simulation state {path} is of another {name}: {REMEDY}")
         state, x_in, x_out = (parts[name] for name in ("state", "x_in", "x_out"))
+        if x_in.shape != x_out.shape or parts["is_running"].shape:
+            raise UserError(f"simulation state {path} is damaged: {REMEDY}.")
         if not self._c.restore(self._handle, state.ctypes.data, state.nbytes, x_in.ctypes.data, x_out.ctypes.data):
             raise UserError(f"simulation state {path} is of another build: {REMEDY}")
         self._x = x_in, x_out

@@ -69,6 +69,21 @@ class Calibration:
     x: Tensor
     digest: str
 
+    def fits(self, config: DiTConfig, steps: int) -> bool:
+        """Whether the ranges are numbers of a model's shapes, 0 or more, at so many timesteps."""
+        blocks, hidden = config.depth, config.hidden_size
+        per_block, per_sub_block = (steps, blocks, hidden), (steps, 2 * blocks, hidden)
+        shapes: dict[str, tuple[int, ...]] = {"act": per_sub_block, "act_rms": per_sub_block}
+        shapes |= {"branch": (2 * blocks, hidden), **dict.fromkeys("qkvo", per_block)}
+        shapes |= {"h": (steps, blocks, config.mlp_hidden), "u": (steps, blocks), "x": (steps,)}
+        tensors = {name: getattr(self, name) for name in shapes}
+        return self.timesteps.shape == (steps,) and all(
+            tensor.shape == shapes[name]
+            and tensor.dtype == torch.float32
+            and bool((tensor >= 0).all() & tensor.isfinite().all())
+            for name, tensor in tensors.items()
+        )
+
 
 def model_digest(dit: DiT) -> str:
     """Return the SHA-256 (hex) of a model's config and weights."""
@@ -148,7 +163,7 @@ def load_or_calibrate(
     cfg = cfg if dit.config.has_null_class else 1.0
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
     whole = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
-    if stored is not None and stored.digest.partition("+")[0] == whole:
+    if stored is not None and stored.digest.partition("+")[0] == whole and stored.fits(dit.config, steps):
         return stored
     count = first or steps
     images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
@@ -156,7 +171,7 @@ def load_or_calibrate(
 
     def read(path: Path) -> Calibration | None:
         found = load_calibration(path)
-        return found if found is not None and found.digest == digest else None
+        return found if found is not None and found.digest == digest and found.fits(dit.config, count) else None
 
     def make() -> Calibration:
         log.info("calibrating on %d image(s), %d timestep(s) each ...", images, count)

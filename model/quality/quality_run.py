@@ -36,7 +36,7 @@ from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import DDIM, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
-from radit.model.files import read_json, write_json
+from radit.model.files import write_json
 from radit.model.integer.calibration import load_or_calibrate, model_digest
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import generate
@@ -49,6 +49,8 @@ from radit.model.policy.skip_policy import POLICIES, Policy
 from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
 from radit.model.quality.measures import mse, squared_errors
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
+from radit.model.quality.quality_schema import Quality
+from radit.model.reading import fitting, read_json
 from radit.model.source_code import code_digest
 from radit.model.system.caches import content_digest, kept
 from radit.model.system.processes import over_processes
@@ -146,15 +148,16 @@ def stored_path(model: str) -> Path:
 
 
 def stored_result(path: Path) -> dict[str, Any] | None:
-    """Return what a file holds, ``result`` and ``hash`` among it; None where it is missing, damaged or another one."""
-    if not path.exists():
+    """Return what a file holds, ``result``, a `Quality`, and ``hash``; None where it is missing, damaged or another."""
+    if not os.path.lexists(path):
         return None
     try:
         found = read_json(path, "quality result", "delete it")
+        if isinstance(found, dict) and content_digest(found.get("result")) == found.get("result_hash"):
+            fitting(Quality, found["result"], path, "quality result", "delete it")
+            return found
     except UserError:
-        found = None
-    if isinstance(found, dict) and content_digest(found.get("result")) == found.get("result_hash"):
-        return found
+        pass
     log.info("quality result %s is damaged or of another version, it counts for nothing", path)
     return None
 

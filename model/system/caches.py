@@ -20,7 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from radit.model.errors import UserError
-from radit.model.files import read_json, write_file, write_json
+from radit.model.files import write_file, write_json
+from radit.model.reading import opened, read_json
 from radit.model.system.processes import taking_turns
 
 DIGESTS = "digests.json"  # in a finished folder: SHA-256 of each of its files
@@ -166,10 +167,10 @@ def read_tensors(path: Path, *, sealed: bool = True) -> tuple[dict[str, np.ndarr
         sealed: refuse a file without a hash, as earlier versions wrote it.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
+        with opened(path, "cache", "delete it"), safe_open(path, framework="numpy") as file:
             facts = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError):
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError):  # UserError is a ValueError
         return None
     seal = facts.pop(SEAL, None)
     if seal is None:

@@ -15,6 +15,7 @@ import torch
 
 from radit.model.errors import UserError
 from radit.model.files import write_file
+from radit.model.reading import opened
 
 KIND = b"RADIT training state 1\n"
 DIGEST_BYTES = 32
@@ -43,14 +44,15 @@ def read_state(path: Path, key: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: the file is missing or damaged, or belongs to other settings than `key`.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"There is no interrupted training {path}: leave --resume out to start one.")
+    with opened(path, "Training state", "delete it and train anew") as file:
+        kind, data = _parts(file.read())
     try:
-        kind, data = _parts(path.read_bytes())
         if kind != KIND + hashlib.sha256(data).digest():
             raise ValueError("another kind of file, or a damaged one")
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        found, state = content["key"], content["state"]
+        found, state = dict(content["key"]), dict(content["state"])
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
         raise UserError(f"Training state {path} is damaged or of another version: delete it and train anew.") from None
     for name, value in key.items():

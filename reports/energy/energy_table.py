@@ -152,13 +152,19 @@ class Sram(_Entry):
         return self
 
 
+def _none_or_some(capacity: float) -> float:
+    if 0 < capacity < LEAST:
+        raise ValueError(f"give 0, or {LEAST:g} or more")
+    return capacity
+
+
 class ReuseSram(_Entry):
     """On-chip memory for the history and the cache of results; what does not fit lives in external memory."""
 
     unit: Literal["KiB"]
     per: Text
     source: Source
-    capacity: Annotated[float, Field(ge=0, le=MOST)]
+    capacity: Annotated[float, Field(ge=0, le=MOST), AfterValidator(_none_or_some)]
 
 
 class EnergyTable(_Entry):

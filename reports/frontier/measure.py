@@ -107,8 +107,8 @@ class Measured:
             counters = json.loads(str(kept["counters"]))
             found = cls(kept["images"], kept["cycles"], kept["macs"], counters, int(str(kept["saturations"])))
             whole = str(kept[SEAL]) == arrays_digest(found._arrays, found._facts(path))
-            whole = whole and set(counters) >= set(COUNTERS)
-        except (UserError, ValueError, KeyError, TypeError):
+            whole = whole and found.is_whole
+        except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             whole = False
         if not whole:
             log.info("point %s is damaged or of another version, it is measured again", path)
@@ -122,6 +122,21 @@ class Measured:
     def _facts(self, path: Path) -> dict[str, str]:
         """What is kept beside the arrays, as texts; a point that was copied under another name is not this one."""
         return {"counters": json.dumps(self.counters), "saturations": str(self.saturations), "key": path.stem}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are numbers of images, each with its cycles and MACs, and all counters."""
+        images, counts = self.images, (self.cycles, self.macs)
+        return (
+            images.dtype == np.float32
+            and images.ndim == 4
+            and images.size > 0
+            and bool(np.isfinite(images).all())
+            and all(each.dtype == np.int64 and each.shape == images.shape[:1] and (each > 0).all() for each in counts)
+            and self.saturations >= 0
+            and self.counters.keys() >= COUNTERS.keys()
+            and all(type(count) is int and count >= 0 for count in self.counters.values())
+        )
 
     @classmethod
     def joined(cls, parts: list[Measured]) -> Measured:

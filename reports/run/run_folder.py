@@ -34,7 +34,10 @@ RUN_FILES = (
 
 def arrays_digest(path: Path) -> str:
     """SHA-256 (hex) of an arrays.npz; empty where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_run(folder: Path) -> tuple[Summary, RunArrays]:
@@ -44,8 +47,8 @@ def read_run(folder: Path) -> tuple[Summary, RunArrays]:
         UserError: a file is missing or bad, or they are of different runs.
     """
     summary = load_summary(folder / SUMMARY_FILE).compared()
-    _check_same_run(folder, summary)
     arrays = load_arrays(folder / ARRAYS_FILE)
+    _check_same_run(folder, summary)
     check_arrays(summary, arrays, folder / ARRAYS_FILE)
     return summary, arrays
 
@@ -68,10 +71,9 @@ def load_trace(folder: Path, policy: str) -> DecisionRecord:
     """
     with open_results(folder, RUN_FILES):
         summary = load_summary(folder / SUMMARY_FILE) if (folder / SUMMARY_FILE).exists() else None
-        if summary is not None:
-            _check_same_run(folder, summary)
         record = load_decisions(folder / ARRAYS_FILE, policy)
         if summary is not None:
+            _check_same_run(folder, summary)
             check_decisions(summary, {policy: record}, folder / ARRAYS_FILE)
         return record
 

@@ -134,7 +134,7 @@ def test_a_damaged_state_is_refused(tmp_path):
             with pytest.raises(UserError, match="cannot be read, it may be cut off .*: delete it and start the run"):
                 engine.restore(path)
         path.unlink()
-        with pytest.raises(UserError, match="simulation state .* cannot be read .no such file"):
+        with pytest.raises(UserError, match="simulation state .* cannot be read .No such file"):
             engine.restore(path)
 
 

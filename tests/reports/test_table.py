@@ -65,6 +65,7 @@ def test_range_arithmetic():
         ("node_nm = 40\n", "node_nm = 41\n", ("primitive.register_bit", "node_nm", "41")),
         ("capacity_kib = 8\n", "", ("sram.point.0", "capacity_kib", "missing")),
         ("capacity = 512", "capacity = -1", ("reuse_sram", "capacity", "-1")),
+        ("capacity = 512", "capacity = 5e-324", ("reuse_sram.capacity", "5e-324")),
         ("[reuse_sram]", "[cache_sram]", ("reuse_sram", "missing")),
         ("[sram]", "[sram", ("not valid TOML",)),
         ("low = 0.153", "low = nan", ("primitive.mac_int8", "low", "nan")),
