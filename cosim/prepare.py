@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from radit.cosim.support.stopwatch import Stopwatch
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.config import DiTConfig, check_guidance
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.sampler import Sampler
+from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.dit.transformer import DiT
 from radit.model.integer.calibration import affordable_images, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
@@ -33,6 +34,7 @@ class Request:
 
     Fields:
         steps: of the sampler, from noise to image.
+        solver, spacing: of the sampler.
         timesteps: how many of them to run; None: all.
         blocks: how many of the model's blocks to keep; None: all.
         latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
@@ -53,6 +55,8 @@ class Request:
     bandwidth: float | None = 32.0
     stall: float = 0.0
     memory_seed: int = 1
+    solver: Solver = DDIM
+    spacing: Spacing = UNIFORM
 
     def setup(self) -> Setup:
         """How the engine is to run.
@@ -62,6 +66,15 @@ class Request:
         """
         timing = MemoryTiming(self.latency, self.stall, self.memory_seed)
         return Setup(timing, bandwidth=self.bandwidth, waves=self.waves)
+
+    @property
+    def sampler(self) -> Sampler:
+        """The timesteps to run.
+
+        Raises:
+            UserError: a sampler that cannot be.
+        """
+        return Sampler(self.steps, self.timesteps, self.solver, self.spacing)
 
     @property
     def count(self) -> int:
@@ -77,10 +90,11 @@ class Request:
         """The command that runs ``image`` again, with a waveform."""
         rows, cols = self.array
         parts = {"blocks": self.blocks, "timesteps": self.timesteps}
+        solver = "" if self.sampler.is_ddim else f" --sampler {self.solver} --spacing {self.spacing}"
         kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
         return (
             f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {rows}x{cols} "
-            f"--steps {self.steps}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
+            f"--steps {self.steps}{solver}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
             f"--latency {self.latency} --bandwidth {'inf' if self.bandwidth is None else f'{self.bandwidth:g}'} "
             f"--stall {self.stall:g} --memory-seed {self.memory_seed} --waves"
         )
@@ -146,7 +160,7 @@ def prepare(request: Request) -> Prepared:
         UserError: an unknown model, a broken checkpoint, blocks or timesteps that it has not, an array that cannot be
             built, a model that does not fit, a memory that cannot be.
     """
-    DDIM(request.steps, request.timesteps)
+    sampler = request.sampler
     request.setup()
     watch = Stopwatch()
     whole = load_config(request.model)
@@ -157,9 +171,9 @@ def prepare(request: Request) -> Prepared:
     with watch("load"):
         dit = load_model(request.model, request.blocks)
     with watch("calibrate"):
-        calibration = load_or_calibrate(dit, find_checkpoint(request.model), request.steps, first=request.timesteps)
+        calibration = load_or_calibrate(dit, find_checkpoint(request.model), sampler)
     with watch("quantize"):
-        integer = quantize(dit, calibration, DDIM(request.steps, len(calibration.timesteps)))
+        integer = quantize(dit, calibration, replace(sampler, first=len(calibration.timesteps)))
     return Prepared(request, dit, integer, dims, build, watch.seconds, whole)
 
 

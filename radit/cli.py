@@ -13,6 +13,7 @@ import typer
 
 from radit import model_commands
 from radit.machine import Memory
+from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
 from radit.model.policy.skip_policy import POLICIES
 from radit.options import (
@@ -31,7 +32,9 @@ from radit.options import (
     MaxErrorOption,
     MemorySeedOption,
     ModelOption,
+    SamplerOption,
     SeedOption,
+    SpacingOption,
     StallOption,
     StepsOption,
     choice,
@@ -67,6 +70,8 @@ def demo(
     model: ModelOption = "digits",
     images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4")] = None,
     steps: StepsOption = 50,
+    sampler: SamplerOption = DDIM,
+    spacing: SpacingOption = UNIFORM,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     array: ArrayOption = "16x16",
@@ -92,8 +97,8 @@ def demo(
     from radit.run_commands import run_demo
 
     equal = run_demo(
-        model=model, array=shape, images=images, steps=steps, seed=seed, cfg=cfg, engine=engine.value,
-        memory=Memory(latency, bandwidth, stall, memory_seed), max_error=max_error, out=out,
+        model=model, array=shape, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
+        engine=engine.value,        memory=Memory(latency, bandwidth, stall, memory_seed), max_error=max_error, out=out,
     )  # fmt: skip
     return 0 if equal else 1
 
@@ -115,6 +120,8 @@ def cosim(
     engine: EngineOption = Engine.verilator,
     array: ArrayOption = "16x16",
     steps: StepsOption = 50,
+    sampler: SamplerOption = DDIM,
+    spacing: SpacingOption = UNIFORM,
     timesteps: Annotated[
         int | None, number("--timesteps", "Run only the first of the sampler's steps (count).", "all")
     ] = None,
@@ -145,9 +152,10 @@ def cosim(
     from radit.run_commands import run_cosim
 
     equal = run_cosim(
-        model=model, blocks=blocks, policies=policies, array=shape, images=images, steps=steps, timesteps=timesteps,
-        seed=seed, cfg=cfg, engine=engine.value, memory=Memory(latency, bandwidth, stall, memory_seed),
-        max_error=max_error, out=out, with_waves=waves, resume=resume,
+        model=model, blocks=blocks, policies=policies, array=shape, images=images, steps=steps, sampler=sampler,
+        spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, engine=engine.value,
+        memory=Memory(latency, bandwidth, stall, memory_seed), max_error=max_error, out=out, with_waves=waves,
+        resume=resume,
     )  # fmt: skip
     return 0 if equal else 1
 

@@ -15,6 +15,7 @@ from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
 from radit.generation import Progress, decisions_of
 from radit.machine import Array, Memory, parse_array
+from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.policy_file import limited
@@ -134,6 +135,8 @@ def cosimulate(
     memory: Memory | None = None,
     engine: str = "verilator",
     max_error: float | None = None,
+    sampler: Solver = DDIM,
+    spacing: Spacing = UNIFORM,
     with_quality: bool = False,
     waves: Path | None = None,
     state: Path | None = None,
@@ -154,7 +157,8 @@ def cosimulate(
         array: rows and columns of the MAC array, powers of two from 4 to 128.
         blocks: keep only the first of a named model's blocks (count); None: all.
         images: how many (count).
-        steps: timesteps of the DDIM sampler (count).
+        steps: timesteps of the sampler, that is evaluations of the network (count).
+        sampler, spacing: see `quantize`.
         timesteps: run only the first of them (count); None: all.
         seed: of the starting noise.
         cfg: guidance scale (factor); 1 is no guidance.
@@ -185,7 +189,7 @@ def cosimulate(
         _refuse(policies)
         request = Request(
             name, steps, images, seed, cfg, shape, engine, waves, timesteps, blocks,
-            charge.latency, charge.bandwidth, charge.stall, charge.seed,
+            charge.latency, charge.bandwidth, charge.stall, charge.seed, sampler, spacing,
         )  # fmt: skip
         prepared = prepare(request)
         chosen = [_policy(prepared, one, max_error) for one in policies]

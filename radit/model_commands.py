@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.ranges import RANGES
 from radit.options import (
     BUILD,
@@ -16,7 +17,9 @@ from radit.options import (
     ImagesOption,
     JobsOption,
     ModelOption,
+    SamplerOption,
     SeedOption,
+    SpacingOption,
     StepsOption,
     file_to_write,
     filled,
@@ -106,6 +109,8 @@ def quality(
         ),
     ] = None,
     steps: StepsOption = 50,
+    sampler: SamplerOption = DDIM,
+    spacing: SpacingOption = UNIFORM,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
@@ -116,7 +121,9 @@ def quality(
     """
     from radit.model.quality.quality_run import run_quality
 
-    found = run_quality(model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force)
+    found = run_quality(
+        model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force, solver=sampler, spacing=spacing
+    )
     say_json(found)
     return 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radit.arguments import as_arguments
@@ -10,7 +10,8 @@ from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.dit.checkpoint import load_model as load_dit
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_integers
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.sampler import Sampler
+from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.integer.calibration import DEFAULT_CFG, affordable_images, load_or_calibrate
@@ -89,7 +90,13 @@ def load_model(name: str | Path, blocks: int | None = None) -> Model:
 
 
 def quantize(
-    model: Model | str | Path, steps: int = 50, *, timesteps: int | None = None, cfg: float = DEFAULT_CFG
+    model: Model | str | Path,
+    steps: int = 50,
+    *,
+    timesteps: int | None = None,
+    cfg: float = DEFAULT_CFG,
+    sampler: Solver = DDIM,
+    spacing: Spacing = UNIFORM,
 ) -> QuantizedModel:
     """Calibrate a model for a sampler and make integers of it.
 
@@ -98,21 +105,24 @@ def quantize(
 
     Args:
         model: from `load_model`, or what that takes.
-        steps: timesteps of the DDIM sampler (count, 1 to 1000).
+        steps: timesteps of the sampler, that is evaluations of the network (count, 1 to 1000).
         timesteps: quantize for the first of them only (count); None: all.
         cfg: guidance scale of the calibration's images (factor, 1: no guidance); the command line and `cosimulate`
             take 1.5, whatever a run's own scale is.
+        sampler: solver, one of "ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "euler", "heun".
+        spacing: of its timesteps: "uniform" in time, "quadratic" or "log-snr".
 
     Raises:
         UserError: see `load_model`; or steps or timesteps are out of range.
     """
     (steps, cfg), timesteps = checked(steps=steps, cfg=cfg), checked_or_none(timesteps=timesteps)
     with as_arguments():
-        DDIM(steps, timesteps)  # refuses what a sampler cannot be
+        way = Sampler(steps, timesteps, sampler, spacing)
     given = model if isinstance(model, Model) else load_model(model)
     _check_memory(given, timesteps or steps, cfg)
-    calibration = load_or_calibrate(given.dit, find_checkpoint(given.name), steps, cfg, first=timesteps)
-    return QuantizedModel(given, quantized_dit(given.dit, calibration, DDIM(steps, len(calibration.timesteps))), cfg)
+    calibration = load_or_calibrate(given.dit, find_checkpoint(given.name), way, cfg)
+    way = replace(way, first=len(calibration.timesteps))
+    return QuantizedModel(given, quantized_dit(given.dit, calibration, way), cfg)
 
 
 def _check_memory(model: Model, steps: int, cfg: float) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radit.machine import parse_array as array_of
+from radit.model.dit.sampler_names import SOLVERS, SPACINGS
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
@@ -122,7 +123,15 @@ ModelOption = Annotated[
     ),
 ]
 ImagesOption = Annotated[int, number("--images", "Images or clips to generate (count).")]
-StepsOption = Annotated[int, number("--steps", "Timesteps of the DDIM sampler per image or clip (count).")]
+StepsOption = Annotated[
+    int, number("--steps", "Timesteps of the sampler: evaluations of the network per image or clip (count).")
+]
+SamplerOption = Annotated[
+    str, typer.Option("--sampler", metavar="NAME", help=f"Solver of the sampler: {', '.join(SOLVERS)}.")
+]
+SpacingOption = Annotated[
+    str, typer.Option("--spacing", metavar="NAME", help=f"How its timesteps are spaced: {', '.join(SPACINGS)}.")
+]
 CfgOption = Annotated[float, number("--cfg", "Classifier-free guidance scale (factor; 1 is no guidance).")]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]

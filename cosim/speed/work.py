@@ -22,7 +22,7 @@ from radit.cosim.speed.watch import ReplayError
 from radit.cosim.support.sizes import dims_of, fitted
 from radit.model.dit.checkpoint import load_config
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_integers
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.transformer import DiT
 from radit.model.integer.calibration import calibrate
@@ -130,7 +130,7 @@ def make_work(model: str, build: BuildConfig, seed: int) -> Work:
     check_fit(dims, build)
     check_memory(f"Model {one_line(model)}", joined(of_integers(config, 1), of_calibration(config, 1, 2)), SMALLER)
     dit = seeded_dit(config, seed)
-    integer = quantize(dit, calibrate(dit, steps=1, images=1), DDIM(1))
+    integer = quantize(dit, calibrate(dit, Sampler(1), images=1), Sampler(1))
     noise = make_noise(config, 1, seed)
     host = Host(dit, integer, torch.zeros(1, dtype=torch.int64), noise, CFG, dims.padded_tokens(build))
     return Work(model, build, dims, dit, integer, host)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.threads import one_thread
@@ -27,14 +28,15 @@ def channel_weights(integer: IntegerDiT, s: int, power: float) -> Tensor:
 def _effects(key: ByIdentity) -> Tensor:
     """Root mean square (S, D) of the prediction's gradient, over images, tokens and timesteps of dense runs."""
     integer, dit = key.integer, key.integer.dit
-    sampler, labels = DDIM(integer.sampler_steps), torch.arange(IMAGES) % dit.config.num_classes
+    sampler = replace(integer.sampler, first=None)
+    walk, labels = sampler.start(), torch.arange(IMAGES) % dit.config.num_classes
     image, squares = make_noise(dit.config, IMAGES, CALIBRATION_SEED), []
     for index, timestep in enumerate(sampler.timesteps):
         t = torch.full((IMAGES,), timestep)
         if index % EVERY == 0:
             squares += [gradients(dit, image, t, labels, seed=index * PROBES + probe) for probe in range(PROBES)]
         with torch.no_grad():
-            image = sampler.step(image, dit(image, t, labels), index)
+            image = walk.step(image, dit(image, t, labels), index)
     return torch.stack(squares).mean(0).sqrt()
 
 

@@ -1,8 +1,7 @@
-"""Noise schedule, DDIM sampler and classifier-free guidance.
+"""Samplers, from noise to image, and classifier-free guidance. The noise schedule is in `schedule.py`.
 
-Schedule: 1000 steps, beta linear from 1e-4 to 0.02, the network predicts the noise (J. Ho et al., "Denoising
-Diffusion Probabilistic Models", 2020). Sampler: J. Song et al., "Denoising Diffusion Implicit Models", 2020,
-equation 12 with eta = 0. Guidance: J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022.
+DDIM: J. Song et al., "Denoising Diffusion Implicit Models", 2020, equation 12 with eta = 0. The other solvers are those
+of diffusers (`solvers.py`). Guidance: J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022.
 
 With ab = prod(1 - beta) up to t, and ab' the same at the next timestep (1 after the last one):
 
@@ -10,6 +9,7 @@ With ab = prod(1 - beta) up to t, and ab' the same at the next timestep (1 after
 
 Pixels are known to lie in -1 .. 1: there x0 is clipped to that range, and eps follows it, as in the published code.
 Without, noise beyond 4 sigma, one image in a hundred, ends in pixels far outside. Latent images have no such range.
+All solvers are given the eps that follows, so that they converge to one image.
 
 Clips have a frame axis before their channels, (N, F, C, H, W), wherever an image is (N, C, H, W).
 
@@ -21,82 +21,134 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig, check_guidance
+from radit.model.dit.sampler_names import DDIM, HEUN, SOLVERS, SPACINGS, UNIFORM
+from radit.model.dit.schedule import alpha_bars, spaced, with_the_last
 from radit.model.errors import UserError
 from radit.model.ranges import RANGES
 from radit.model.threads import one_thread
 
-DIFFUSION_STEPS = 1000
-BETA_START, BETA_END = 1e-4, 0.02
 NOISE_BLOCK = 16
 PIXEL_LIMIT = 1.0
 
 ModelFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def alpha_bars() -> Tensor:
-    """Return the cumulative products of 1 - beta over the diffusion steps: (1000,) float64, unitless."""
-    betas = torch.linspace(BETA_START, BETA_END, DIFFUSION_STEPS, dtype=torch.float64)
-    return torch.cumprod(1.0 - betas, dim=0)
+class Walk(Protocol):
+    """One run of a sampler: given the timesteps in turn, from the noise on, it remembers what its solver needs."""
+
+    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+        """Return x of the next timestep, of x (N, C, H, W) and the predicted noise eps (N, C, H, W) at `index`.
+
+        Raises:
+            UserError: `index` is not one of the sampler's timesteps, or not the next one of a solver that remembers.
+        """
 
 
-def add_noise(x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-    """Return x_t (N, C, H, W) of clean images x0 and noise eps (N, C, H, W) at timesteps t (N,), in diffusion steps."""
-    bars = alpha_bars()[t.cpu()].to(x0.device).reshape(-1, *[1] * (x0.dim() - 1))
-    return bars.sqrt().to(x0.dtype) * x0 + (1.0 - bars).sqrt().to(x0.dtype) * eps
+@dataclass(frozen=True)
+class Sampler:
+    """The way from noise to image: at which timesteps the network is evaluated, and how x goes from one to the next.
+
+    Fields:
+        steps: evaluations of the network on the whole way (count).
+        first: how many of them to take, from the noise on; None: all.
+        solver: one of `SOLVERS`.
+        spacing: of the timesteps, one of `SPACINGS`.
+
+    Raises:
+        UserError: `steps` is not an integer in 1 .. 1000, or `first` not in 1 .. steps; there is no such solver or
+            spacing; or the solver takes another number of steps.
+    """
+
+    steps: int = 50
+    first: int | None = None
+    solver: str = DDIM
+    spacing: str = UNIFORM
+
+    def __post_init__(self) -> None:
+        steps, first = RANGES["steps"].check("--steps", self.steps), self.first
+        if first is not None and not 1 <= first <= steps:
+            raise UserError(f"--timesteps is {first}: give a whole number from 1 to {steps}, the sampler's steps.")
+        if self.solver not in SOLVERS:
+            raise UserError(f"--sampler is '{self.solver}': choose from {', '.join(SOLVERS)}.")
+        if self.spacing not in SPACINGS:
+            raise UserError(f"--spacing is '{self.spacing}': choose from {', '.join(SPACINGS)}.")
+        if self.solver == HEUN and self.steps % 2 == 0:
+            raise UserError(
+                f"--steps is {self.steps}: heun evaluates the network twice per step and once in the last, "
+                f"give an odd number such as {self.steps - 1}."
+            )
+
+    @property
+    def is_ddim(self) -> bool:
+        """It is DDIM at evenly spaced timesteps, as published with DiT."""
+        return self.solver == DDIM and self.spacing == UNIFORM
+
+    @cached_property
+    def timesteps(self) -> list[int]:
+        """Of the evaluations to take, in diffusion steps, descending from 999; Heun's come twice, but for the first."""
+        if self.is_ddim:
+            found = with_the_last(self.steps)
+        elif self.solver == HEUN:
+            found = [t for t in spaced(self.spacing, self.steps // 2 + 1) for _ in range(2)][1:]
+        else:
+            found = spaced(self.spacing, self.steps)
+        return found[: self.first]
+
+    def start(self, pixels: bool | None = None) -> Walk:
+        """Return a run of it, at the noise.
+
+        Args:
+            pixels: whether x holds pixels, -1 .. 1, and is held to that range; by default where it has 1 or 3 channels.
+        """
+        if self.solver == DDIM:
+            return DDIMWalk(self, pixels)
+        from radit.model.dit.solvers import LibraryWalk  # diffusers takes seconds to load
+
+        return LibraryWalk(self, pixels)
+
+
+def held_to_range(x: Tensor, eps: Tensor, bar: float, pixels: bool | None) -> tuple[Tensor, Tensor]:
+    """Return the clean image x0 (N, C, H, W) that x and the noise eps tell, and the noise that fits it.
+
+    Args:
+        bar: ab at the timestep of x.
+        pixels: see `Sampler.start`.
+    """
+    x0 = (x - (1.0 - bar) ** 0.5 * eps) / bar**0.5
+    if x.shape[-3] in PIXEL_CHANNELS if pixels is None else pixels:
+        x0 = x0.clamp(-PIXEL_LIMIT, PIXEL_LIMIT)
+        eps = (x - bar**0.5 * x0) / (1.0 - bar) ** 0.5
+    return x0, eps
+
+
+class DDIMWalk:
+    """Remembers nothing, so that timesteps may come in any order."""
+
+    def __init__(self, sampler: Sampler, pixels: bool | None) -> None:
+        whole = replace(sampler, first=None)
+        self._count, self._bars = len(sampler.timesteps), [*alpha_bars()[whole.timesteps].tolist(), 1.0]
+        self._pixels = pixels
+
+    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+        """See `Walk`."""
+        if not 0 <= index < self._count:
+            raise UserError(f"step index is {index}: choose one from 0 to {self._count - 1}.")
+        bar, bar_prev = self._bars[index], self._bars[index + 1]
+        x0, eps = held_to_range(x, eps, bar, self._pixels)
+        return bar_prev**0.5 * x0 + (1.0 - bar_prev) ** 0.5 * eps
 
 
 def guided(eps_cond: Tensor, eps_uncond: Tensor, cfg: float) -> Tensor:
     """Return eps_uncond + cfg * (eps_cond - eps_uncond), the shape of both; cfg is unitless, 1 means no guidance."""
     return eps_uncond + cfg * (eps_cond - eps_uncond)
-
-
-class DDIM:
-    """Deterministic sampler over `steps` timesteps, respaced evenly over the 1000 diffusion steps.
-
-    Args:
-        steps: timesteps of the whole way from noise to image.
-        first: how many of them to take, from the noise on; by default all.
-
-    Attributes:
-        steps: as given.
-        timesteps: descending list of `first` integers, in diffusion steps; the first is 999, the last of all 0 (one
-            step: 999 alone).
-
-    Raises:
-        UserError: `steps` is not an integer in 1 .. 1000, or `first` not in 1 .. steps.
-    """
-
-    def __init__(self, steps: int, first: int | None = None) -> None:
-        steps = RANGES["steps"].check("--steps", steps)
-        if first is not None and not 1 <= first <= steps:
-            raise UserError(f"--timesteps is {first}: give a whole number from 1 to {steps}, the sampler's steps.")
-        last = DIFFUSION_STEPS - 1
-        timesteps = [round(index * last / (steps - 1)) for index in reversed(range(steps))] if steps > 1 else [last]
-        self.steps, self.timesteps = steps, timesteps[:first]
-        self._bars = [*alpha_bars()[timesteps].tolist(), 1.0]
-
-    def step(self, x: Tensor, eps: Tensor, index: int, pixels: bool | None = None) -> Tensor:
-        """Return x_prev (N, C, H, W) of x and the predicted noise eps (N, C, H, W) at `timesteps[index]`.
-
-        Args:
-            pixels: whether x holds pixels, -1 .. 1, and is held to that range; by default where it has 1 or 3 channels.
-
-        Raises:
-            UserError: `index` is outside 0 .. steps - 1.
-        """
-        if not 0 <= index < len(self.timesteps):
-            raise UserError(f"step index is {index}: choose one from 0 to {len(self.timesteps) - 1}.")
-        bar, bar_prev = self._bars[index], self._bars[index + 1]
-        x0 = (x - (1.0 - bar) ** 0.5 * eps) / bar**0.5
-        if x.shape[-3] in PIXEL_CHANNELS if pixels is None else pixels:
-            x0 = x0.clamp(-PIXEL_LIMIT, PIXEL_LIMIT)
-            eps = (x - bar**0.5 * x0) / (1.0 - bar) ** 0.5
-        return bar_prev**0.5 * x0 + (1.0 - bar_prev) ** 0.5 * eps
 
 
 def make_noise(config: DiTConfig, images: int, seed: int) -> Tensor:
@@ -138,7 +190,7 @@ def predict_noise(model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, n
 @one_thread()
 @torch.no_grad()
 def sample(
-    model_fn: ModelFn, noise: Tensor, y: Tensor, steps: int = 50, cfg: float = 1.5, null_class: int | None = None
+    model_fn: ModelFn, noise: Tensor, y: Tensor, sampler: Sampler, cfg: float = 1.5, null_class: int | None = None
 ) -> Tensor:
     """Return images (N, C, H, W), float32, about -1 .. 1, grown from noise (N, C, H, W) for labels y (N,) int64.
 
@@ -146,12 +198,12 @@ def sample(
         model_fn: network (x (M, C, H, W), t (M,), y (M,)) -> (M, >= C, H, W), where M is 2N, or N where cfg is 1.
         noise: standard normal, see `make_noise`.
         y: labels, 0 .. num_classes - 1.
-        steps: sampler steps, 1 .. 1000.
+        sampler: all of its timesteps are taken.
         cfg: guidance scale, unitless; 1 means none.
         null_class: label of the unconditional branch; by default `model_fn.config.num_classes`.
 
     Raises:
-        UserError: `steps` is out of range, noise and labels differ in number, or guidance lacks a null class.
+        UserError: noise and labels differ in number, or guidance lacks a null class.
     """
     if noise.shape[0] != y.shape[0]:
         raise UserError(f"Labels y number {y.shape[0]} for {noise.shape[0]} noise images: give one label per image.")
@@ -163,8 +215,8 @@ def sample(
         if config is not None:
             check_guidance(config, cfg)
         null_class = config.null_class if config is not None else 0
-    sampler, x = DDIM(steps), noise
+    walk, x = sampler.start(config.has_pixels if config is not None else None), noise
     for index, t in enumerate(sampler.timesteps):
         eps = predict_noise(model_fn, x, t, y, cfg, null_class)
-        x = sampler.step(x, eps, index, config.has_pixels if config is not None else None)
+        x = walk.step(x, eps, index)
     return x

@@ -14,7 +14,7 @@ import hashlib
 import json
 import logging
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from radit.model.dit.config import DiTConfig, check_guidance
-from radit.model.dit.sampler import DDIM, make_noise, predict_noise
+from radit.model.dit.sampler import Sampler, make_noise, predict_noise
+from radit.model.dit.sampler_names import DDIM
 from radit.model.dit.transformer import Block, DiT
 from radit.model.errors import UserError
 from radit.model.system.caches import kept, read_tensors, write_tensors
@@ -94,13 +95,12 @@ def model_digest(dit: DiT) -> str:
     return state.hexdigest()
 
 
-def calibration_digest(
-    dit: DiT, steps: int, cfg: float, images: int, tail: float, seed: int, first: int | None = None
-) -> str:
+def calibration_digest(dit: DiT, sampler: Sampler, cfg: float, images: int, tail: float, seed: int) -> str:
     """Return the hash (hex) of everything that determines a calibration."""
-    sampler, probe = DDIM(steps, first), torch.linspace(-2.0, 2.0, 5).expand(1, dit.config.in_channels, 1, 5)
-    ends, pixels = (0, len(sampler.timesteps) - 1), dit.config.has_pixels
-    moves = [[round(value, 4) for value in sampler.step(probe, probe, i, pixels).flatten().tolist()] for i in ends]
+    walk, probe = sampler.start(dit.config.has_pixels), torch.linspace(-2.0, 2.0, 5)
+    probe = probe.expand(1, dit.config.in_channels, 1, 5)
+    places = range(len(sampler.timesteps)) if sampler.solver != DDIM else (0, len(sampler.timesteps) - 1)
+    moves = [[round(value, 4) for value in walk.step(probe, probe, i).flatten().tolist()] for i in places]
     facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
@@ -109,26 +109,24 @@ def calibration_digest(
 @torch.no_grad()
 def calibrate(
     dit: DiT,
-    steps: int = 50,
+    sampler: Sampler,
     cfg: float = DEFAULT_CFG,
     images: int = DEFAULT_IMAGES,
     tail: float = DEFAULT_TAIL,
     seed: int = DEFAULT_SEED,
-    first: int | None = None,
 ) -> Calibration:
     """Return the ranges of `images` generated images, labels 0, 1, 2, .. in turn.
 
     Args:
         dit: float model.
-        steps: sampler steps; the sampler is DDIM.
+        sampler: the way of the images.
         cfg: guidance scale, unitless; 1 runs the conditional context alone.
         images: generated images.
         tail: share of the values that an int8 range may leave out, 0 .. 0.1.
         seed: of the starting noise.
-        first: of the sampler's timesteps, how many to run; by default all.
     """
     check_guidance(dit.config, cfg)
-    sampler = DDIM(steps, first)
+    walk = sampler.start(dit.config.has_pixels)
     y = torch.arange(images) % dit.config.num_classes
     noise = make_noise(dit.config, images, seed)
     x = noise.to(dit.pos_embed.device)
@@ -142,32 +140,32 @@ def calibrate(
 
     for index, t in enumerate(sampler.timesteps):
         eps = predict_noise(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
-        x = sampler.step(x, eps, index, dit.config.has_pixels)
+        x = walk.step(x, eps, index)
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
     if not all(bool(torch.isfinite(values).all()) for values in table.values()):
         raise UserError("The model's values are not finite in float32: use a model whose weights are not as large.")
     table["branch"] = table["branch"].amax(0)
-    digest = calibration_digest(dit, steps, cfg, images, tail, seed, first)
+    digest = calibration_digest(dit, sampler, cfg, images, tail, seed)
     return Calibration(timesteps=torch.tensor(sampler.timesteps), digest=digest, **table)
 
 
 def load_or_calibrate(
-    dit: DiT, checkpoint: str | Path | None, steps: int = 50, cfg: float = DEFAULT_CFG, first: int | None = None
+    dit: DiT, checkpoint: str | Path | None, sampler: Sampler, cfg: float = DEFAULT_CFG
 ) -> Calibration:
     """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
 
     It may have been widened (`model/tuning/skipping_ranges.py`): its hash then goes on after a "+".
-    Else one of the `first` timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one. A model
+    Else one of the sampler's timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one. A model
     that cannot be guided is calibrated without.
     """
     cfg = cfg if dit.config.has_null_class else 1.0
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
-    whole = calibration_digest(dit, steps, cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
-    if stored is not None and stored.digest.partition("+")[0] == whole and stored.fits(dit.config, steps):
+    whole = calibration_digest(dit, replace(sampler, first=None), cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
+    if stored is not None and stored.digest.partition("+")[0] == whole and stored.fits(dit.config, sampler.steps):
         return stored
-    count = first or steps
+    count = len(sampler.timesteps)
     images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
-    digest = calibration_digest(dit, steps, cfg, images, DEFAULT_TAIL, DEFAULT_SEED, first)
+    digest = calibration_digest(dit, sampler, cfg, images, DEFAULT_TAIL, DEFAULT_SEED)
 
     def read(path: Path) -> Calibration | None:
         found = load_calibration(path)
@@ -175,7 +173,7 @@ def load_or_calibrate(
 
     def make() -> Calibration:
         log.info("calibrating on %d image(s), %d timestep(s) each ...", images, count)
-        return calibrate(dit, steps, cfg, images, first=first)
+        return calibrate(dit, sampler, cfg, images)
 
     return kept(CACHE / f"{digest[:16]}.safetensors", read, make, save_calibration)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import check_guidance
-from radit.model.dit.sampler import DDIM, guided
+from radit.model.dit.sampler import guided
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.formats import X_BITS
@@ -90,7 +90,7 @@ class Host:
         self.dit, self.integer, self.cfg, self.padded = dit, integer, cfg, padded
         self.contexts = 1 if cfg == 1.0 else 2
         self.tables: Conditioning = integer.conditioning_tables(y, guidance=self.contexts == 2)
-        self.sampler, self.image = DDIM(integer.sampler_steps), noise
+        self.walk, self.image = integer.sampler.start(dit.config.has_pixels), noise
         self.saturated = self.tables.saturated
 
     @one_thread()
@@ -111,7 +111,7 @@ class Host:
         pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
         eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
         guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
-        self.image = self.sampler.step(self.image, guided_eps, index, config.has_pixels)
+        self.image = self.walk.step(self.image, guided_eps, index)
         return self.image
 
 

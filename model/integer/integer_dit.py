@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.transformer import DiT
 from radit.model.formats import ACT_FRAC, GATE_BITS, LN_FRAC, MOD_BITS
 from radit.model.integer.calibration import model_digest
@@ -82,7 +83,7 @@ class IntegerDiT:
     Fields:
         config: dimensions.
         timesteps: diffusion steps in the order of the run, the sampler's first ones.
-        sampler_steps: steps of the sampler's whole way.
+        sampler: the way that they are on.
         sub_blocks: S = 2 L sub-blocks.
         header: (steps, S) int64 by the names of `HEADER_FIELDS`; 0 where a kind has no use for it. gate_shift[s]
             belongs to the branch of s.
@@ -97,7 +98,7 @@ class IntegerDiT:
 
     config: DiTConfig
     timesteps: tuple[int, ...]
-    sampler_steps: int
+    sampler: Sampler
     sub_blocks: tuple[SubBlock, ...]
     header: dict[str, Tensor]
     x_frac: int
@@ -107,6 +108,11 @@ class IntegerDiT:
     act_rms: Tensor
     branch_scale: Tensor
     dit: DiT = field(repr=False, compare=False)
+
+    @property
+    def sampler_steps(self) -> int:
+        """Timesteps of the sampler's whole way."""
+        return self.sampler.steps
 
     @property
     def steps(self) -> int:
@@ -148,6 +154,7 @@ class IntegerDiT:
     def digest(self) -> str:
         """Return the SHA-256 (hex) of every constant and of the float model behind it."""
         facts = [self.timesteps, self.sampler_steps, self.x_frac, self.eps]
+        facts += [] if self.sampler.is_ddim else [self.sampler.solver, self.sampler.spacing]
         facts += [self.config.model_dump(), model_digest(self.dit)]
         state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         tensors = [self.header[name] for name in HEADER_FIELDS]

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import DiTConfig
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.transformer import LAYER_NORM_EPS, Block, DiT
 from radit.model.errors import UserError
 from radit.model.formats import (
@@ -85,7 +85,7 @@ def normalize(real: Tensor) -> tuple[Tensor, Tensor]:
 
 @one_thread()
 @torch.no_grad()
-def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
+def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT:
     """Return the integer model at the sampler's timesteps.
 
     Raises:
@@ -112,7 +112,7 @@ def quantize(dit: DiT, calibration: Calibration, sampler: DDIM) -> IntegerDiT:
     return IntegerDiT(
         config=dit.config,
         timesteps=timesteps,
-        sampler_steps=sampler.steps,
+        sampler=sampler,
         sub_blocks=tuple(sub_blocks),
         header=header,
         x_frac=x_frac,

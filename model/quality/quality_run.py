@@ -33,7 +33,8 @@ from torch import Tensor
 from radit.model.console import progress_bar
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
-from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
+from radit.model.dit.sampler_names import DDIM, HEUN, UNIFORM
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.files import write_json
@@ -82,15 +83,32 @@ class Settings:
     steps: int = 50
     cfg: float = 1.5
     seed: int = SEED
+    solver: str = DDIM
+    spacing: str = UNIFORM
+
+    @property
+    def sampler(self) -> Sampler:
+        """All of its timesteps."""
+        return Sampler(self.steps, solver=self.solver, spacing=self.spacing)
 
 
-def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed: int, force: bool) -> dict[str, Any]:
+def run_quality(
+    *,
+    model: str,
+    samples: int | None,
+    steps: int,
+    cfg: float,
+    seed: int,
+    force: bool,
+    solver: str = DDIM,
+    spacing: str = UNIFORM,
+) -> dict[str, Any]:
     """Measure and store beside the checkpoint; a stored result that is current is taken as it is.
 
     Raises:
         UserError: the model is unknown, or nobody judges what it generates.
     """
-    settings = _checked(Settings(model, samples or judge_of(model).samples, steps, cfg, seed))
+    settings = _checked(Settings(model, samples or judge_of(model).samples, steps, cfg, seed, solver, spacing))
     path = output_file(stored_path(model), "The file of the result of --model")
     found = None if force else _load(path, settings)
     if found is None:
@@ -99,9 +117,11 @@ def run_quality(*, model: str, samples: int | None, steps: int, cfg: float, seed
     return found["result"]
 
 
-def stored_or_measured(model: str, steps: int, cfg: float) -> dict[str, Any]:
+def stored_or_measured(
+    model: str, steps: int, cfg: float, solver: str = DDIM, spacing: str = UNIFORM
+) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
-    settings = _checked(Settings(model, judge_of(model).samples, steps, cfg))
+    settings = _checked(Settings(model, judge_of(model).samples, steps, cfg, solver=solver, spacing=spacing))
     digest, origin = settings_digest(settings), "measured before"
     found = _load(stored_path(model), settings)
     if found is not None:
@@ -170,8 +190,9 @@ def _load(path: Path, settings: Settings) -> dict[str, Any] | None:
 def settings_digest(settings: Settings) -> str:
     """SHA-256 (hex) of everything that determines the result."""
     dit = load_model(settings.model)
-    integer = _integer(dit, settings.model, settings.steps)
+    integer = _integer(dit, settings.model, settings.sampler)
     facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
+    facts += [] if settings.sampler.is_ddim else [settings.solver, settings.spacing]
     facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer).values())]
     facts.append(code_digest(*BEHIND, *judge_of(settings.model).modules))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -182,14 +203,14 @@ def _policies(model: str, integer: IntegerDiT) -> dict[str, Policy]:
     return {name: policy_of(name, model, integer) for name in POLICIES if name != DENSE}
 
 
-def _integer(dit: DiT, model: str, steps: int) -> IntegerDiT:
-    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
+def _integer(dit: DiT, model: str, sampler: Sampler) -> IntegerDiT:
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), sampler), sampler)
 
 
 def measure(settings: Settings) -> dict[str, Any]:
     """Generate every variant and compare; the model's samples are those of a judge, see `judge_of`."""
     dit = load_model(settings.model)
-    integer = _integer(dit, settings.model, settings.steps)
+    integer = _integer(dit, settings.model, settings.sampler)
     started = time.perf_counter()
     with progress_bar(TaskProgressColumn(), TimeRemainingColumn()) as progress:
         result = _measure(settings, dit, progress)
@@ -206,7 +227,7 @@ def measure(settings: Settings) -> dict[str, Any]:
 def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]:
     judge = judge_of(settings.model)(CACHE)
     labels = torch.arange(settings.samples) % dit.config.num_classes
-    integer = _integer(dit, settings.model, settings.steps)
+    integer = _integer(dit, settings.model, settings.sampler)
     seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
     ours = _policies(settings.model, integer)
     first = _generate(settings, [*seeds, DENSE, *ours], progress)
@@ -215,6 +236,8 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
         FEWER: max(1, math.ceil(settings.steps / reductions[MATCHED])),
         BAR: max(1, round(BAR_SHARE * settings.steps)),
     }
+    if settings.solver == HEUN:
+        shorter = {name: steps | 1 for name, steps in shorter.items()}  # it takes odd numbers
     images = {name: _joined(parts) for name, parts in first.items()}
     images |= {
         name: _joined(_generate(replace(settings, steps=steps), [DENSE], progress)[DENSE])
@@ -280,11 +303,11 @@ def _generate(settings: Settings, variants: list[str], progress: Progress) -> di
 def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
     """A few images or clips of one variant, on one thread."""
     kind, _, seed = variant.partition(" ")
-    dit, reference = _model_and_reference(settings.model, settings.steps, kind)
+    dit, reference = _model_and_reference(settings.model, settings.sampler, kind)
     labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + count]
     if reference is None:
-        return sample(dit, noise, labels, settings.steps, settings.cfg), None
+        return sample(dit, noise, labels, settings.sampler, settings.cfg), None
     images, record = generate(reference, dit, labels, noise, cfg=settings.cfg)
     if record.saturations:
         raise RuntimeError(f"{record.saturations} values saturated a 16-bit format: {record.saturated}")
@@ -292,10 +315,10 @@ def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
 
 
 @cache
-def _model_and_reference(model: str, steps: int, kind: str) -> tuple[DiT, Reference | None]:
+def _model_and_reference(model: str, sampler: Sampler, kind: str) -> tuple[DiT, Reference | None]:
     """Model and, for integer variants, reference of a process."""
     dit = load_model(model)
     if kind == "float":
         return dit, None
-    integer = _integer(dit, model, steps)
+    integer = _integer(dit, model, sampler)
     return dit, Reference(integer, policy_of(kind, model, integer).tables(integer))

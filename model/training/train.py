@@ -24,7 +24,7 @@ from radit.model.console import PlainConsole, figures, progress_bar
 from radit.model.dit.checkpoint import check_target, save_checkpoint
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.memory_needs import of_training
-from radit.model.dit.sampler import DIFFUSION_STEPS, add_noise
+from radit.model.dit.schedule import DIFFUSION_STEPS, add_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError, shown
 from radit.model.limits import check_memory

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError, shown
 from radit.model.files import write_json
@@ -198,7 +198,7 @@ def loaded_model(images: Images) -> LoadedModel:
 def _load_once(images: Images) -> LoadedModel:
     dit = load_model(images.model)
     ranges = _ranges(dit, images)
-    integer = quantize(dit, ranges, DDIM(images.steps))
+    integer = quantize(dit, ranges, Sampler(images.steps))
     y = torch.arange(images.count) % dit.config.num_classes
     return LoadedModel(dit, integer, y, make_noise(dit.config, images.count, images.seed))
 
@@ -206,7 +206,7 @@ def _load_once(images: Images) -> LoadedModel:
 def _ranges(dit: DiT, images: Images) -> Calibration:
     """The ranges to quantize with."""
     if images.ranges is None:
-        return load_or_calibrate(dit, find_checkpoint(images.model), images.steps)
+        return load_or_calibrate(dit, find_checkpoint(images.model), Sampler(images.steps))
     return _read_ranges(images.ranges)
 
 

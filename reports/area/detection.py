@@ -55,7 +55,7 @@ def generated(policy: str, images: int = IMAGES, seed: int = 0) -> PricedDecisio
     import torch
 
     from radit.model.dit.checkpoint import find_checkpoint, load_model
-    from radit.model.dit.sampler import DDIM, make_noise
+    from radit.model.dit.sampler import Sampler, make_noise
     from radit.model.integer.calibration import load_or_calibrate
     from radit.model.integer.generate import generate
     from radit.model.integer.quantize import quantize
@@ -63,7 +63,8 @@ def generated(policy: str, images: int = IMAGES, seed: int = 0) -> PricedDecisio
     from radit.model.policy.policy_file import policy_of
 
     dit = load_model(TRAINED)
-    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(TRAINED), STEPS), DDIM(STEPS))
+    sampler = Sampler(STEPS)
+    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(TRAINED), sampler), sampler)
     tables = policy_of(policy, TRAINED, integer).tables(integer)
     labels = torch.arange(images) % dit.config.num_classes
     noise = make_noise(dit.config, images, seed)

@@ -24,7 +24,7 @@ from radit.cosim.support.sizes import fitted
 from radit.model.console import progress_bar
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.files import read_arrays, write_arrays
@@ -198,7 +198,7 @@ def calibrated(name: str, steps: int) -> Policy | None:
 @cache
 def integer_of(name: str, steps: int) -> IntegerDiT:
     dit = _dit(name)
-    return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), steps), DDIM(steps))
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), Sampler(steps)), Sampler(steps))
 
 
 @one_thread()

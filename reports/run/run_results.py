@@ -54,7 +54,13 @@ def summary_of(
         model=request.model,
         config=prepared.whole,
         sampler=Sampler(
-            steps=request.steps, cfg=request.cfg, images=request.images, frames=config.frames, seed=request.seed
+            steps=request.steps,
+            cfg=request.cfg,
+            images=request.images,
+            frames=config.frames,
+            seed=request.seed,
+            solver=request.solver,
+            spacing=request.spacing,
         ),
         blocks=request.blocks,
         timesteps=request.timesteps,

@@ -87,7 +87,9 @@ def run_policies(
     table = load_table()  # a broken table stops the run before it starts
     since = time.perf_counter()
     if with_quality:
-        quality = Quality(**stored_or_measured(request.model, steps=request.steps, cfg=request.cfg))
+        quality = Quality(
+            **stored_or_measured(request.model, request.steps, request.cfg, request.solver, request.spacing)
+        )
         seconds["quality"] = time.perf_counter() - since
     since = time.perf_counter()
     runs = run(prepared, policies, state, resume, progress, keep_state)

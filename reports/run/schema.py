@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from radit.accel.control.registers import CAUSES, PHASES, SATURATIONS
 from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError
 from radit.model.quality.quality_schema import Quality
 from radit.model.schema import Whole
@@ -47,7 +48,7 @@ Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 
 
 class Sampler(Part):
-    """Sampler settings: steps of DDIM, guidance factor, images, seed of the noise.
+    """Sampler settings: evaluations of the network, guidance factor, images, seed of the noise, solver and spacing.
 
     Fields:
         images: or clips.
@@ -59,6 +60,15 @@ class Sampler(Part):
     images: Annotated[int, Field(ge=1, le=MOST_IMAGES)]
     frames: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 1
     seed: Whole
+    solver: Solver = DDIM
+    spacing: Spacing = UNIFORM
+
+    @property
+    def way(self) -> str:
+        """Timesteps and solver in words."""
+        if self.solver == DDIM and self.spacing == UNIFORM:
+            return f"{self.steps} DDIM steps"
+        return f"{self.steps} steps of {self.solver}, {self.spacing} spacing"
 
     @property
     def noun(self) -> str:

@@ -60,6 +60,7 @@ def _make_files() -> None:
     """Model, clips, and copies of the tables."""
     from radit.model.dit.checkpoint import CHECKPOINT_DIR, save_checkpoint
     from radit.model.dit.config import DiTConfig
+    from radit.model.dit.sampler import Sampler
     from radit.model.dit.transformer import DiT
     from radit.model.integer.calibration import calibrate, calibration_path, save_calibration
     from radit.reports.area.synthesis import SHIPPED_LIBERTY
@@ -71,7 +72,7 @@ def _make_files() -> None:
         if parameter.requires_grad:
             parameter.data = 0.2 * torch.randn_like(parameter)
     save_checkpoint(MODEL, model)
-    save_calibration(calibration_path(MODEL), calibrate(model.eval(), steps=2))
+    save_calibration(calibration_path(MODEL), calibrate(model.eval(), Sampler(2)))
     torch.save({"ema": model.state_dict()}, "tiny.pt")
     shutil.copy(DEFAULT_TABLE, "table.toml")
     shutil.copy(SHIPPED_LIBERTY, "cells.lib")

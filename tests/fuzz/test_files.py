@@ -39,9 +39,10 @@ def checkpoint(path: Path) -> None:
 
 def calibration(path: Path) -> None:
     from radit.model.dit.checkpoint import load_model
+    from radit.model.dit.sampler import Sampler
     from radit.model.integer.calibration import load_or_calibrate
 
-    load_or_calibrate(load_model("tiny.safetensors"), "tiny.safetensors", steps=2)
+    load_or_calibrate(load_model("tiny.safetensors"), "tiny.safetensors", Sampler(2))
 
 
 def policy(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from radit.model.dit.checkpoint import find_checkpoint, load_model, save_checkpoint
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.integer.calibration import calibration_path, load_calibration, load_or_calibrate, observe
@@ -67,7 +67,7 @@ def integer(checkpoint: str) -> IntegerDiT:
 
 def quantized(model: str, steps: int) -> IntegerDiT:
     dit = load_model(model)
-    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), steps), DDIM(steps))
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), Sampler(steps)), Sampler(steps))
 
 
 def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
@@ -335,7 +335,7 @@ def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, 
     dit, y = load_model(checkpoint), torch.tensor([0, 1])
     noise = make_noise(integer.config, 2, 1000)
     crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0, scope="timestep")
-    before = load_or_calibrate(dit, find_checkpoint(checkpoint), STEPS)
+    before = load_or_calibrate(dit, find_checkpoint(checkpoint), Sampler(STEPS))
     ranges = skipping_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
     monkeypatch.setattr(ranges_module, "observe", lambda dit, x, modulation, streams=None: observe(dit, x, modulation))
     images_alone = skipping_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)

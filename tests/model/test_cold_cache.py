@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.seeded import seeded_dit
 from radit.model.integer.calibration import load_or_calibrate
 from radit.model.quality import classifier, quality_run
@@ -18,7 +19,7 @@ def calibrate(cache: Path) -> str:
     os.chdir(cache)
     torch.set_num_threads(1)
     config = DiTConfig(input_size=4, hidden_size=8, depth=1, num_heads=1, mlp_ratio=1.0, num_classes=2)
-    found = load_or_calibrate(seeded_dit(config, 0), None, steps=2)
+    found = load_or_calibrate(seeded_dit(config, 0), None, Sampler(2))
     return WHOLE if found.x.shape == (2,) else repr(found)
 
 

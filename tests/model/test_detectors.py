@@ -17,7 +17,7 @@ from radit.model.detectors.rehearsal import dense_inputs, reduction, rehearsed, 
 from radit.model.detectors.sensitivity import channel_weights, gradients
 from radit.model.detectors.signatures import random_signs
 from radit.model.detectors.static import MeanRule
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.errors import UserError
 from radit.model.integer.calibration import calibrate
@@ -40,7 +40,7 @@ def dit():
 
 @pytest.fixture(scope="module")
 def integer(dit) -> IntegerDiT:
-    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+    return quantize(dit, calibrate(dit, Sampler(STEPS), images=8), Sampler(STEPS))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from torch import Tensor
 from radit.model.dit.checkpoint import load_config, load_model, read_metadata, save_checkpoint
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.facts import Facts, infer_config
-from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.shapes import tensor_shapes, weight_count
 from radit.model.dit.transformer import DiT, blank_model
 from radit.model.errors import UserError
@@ -139,8 +139,8 @@ def test_a_model_without_null_class_is_not_guided(tmp_path: Path) -> None:
     assert not dit.config.has_null_class
     noise, y = make_noise(dit.config, 2, 0), torch.tensor([3, 4])
     with pytest.raises(UserError, match="cfg is 1.5, but the model has no null class, which guidance needs: give 1"):
-        sample(dit, noise, y, 2, cfg=1.5)
-    integer = quantize(dit, calibrate(dit, 2, 1.0, images=2), DDIM(2))
+        sample(dit, noise, y, Sampler(2), cfg=1.5)
+    integer = quantize(dit, calibrate(dit, Sampler(2), 1.0, images=2), Sampler(2))
     reference = Reference(integer, dense().tables(integer))
     with pytest.raises(UserError, match="no null class"):
         generate(reference, dit, y, noise, cfg=1.5)
@@ -153,7 +153,8 @@ def test_latents_of_three_channels_are_not_clipped() -> None:
     latents = DiTConfig(**pixels.model_dump(), samples="latents")
     torch.manual_seed(1)
     images = [
-        sample(DiT(config), 3 * make_noise(config, 2, 5), torch.tensor([0, 1]), 3) for config in (pixels, latents)
+        sample(DiT(config), 3 * make_noise(config, 2, 5), torch.tensor([0, 1]), Sampler(3))
+        for config in (pixels, latents)
     ]
     assert float(images[0].abs().max()) <= 1.0 < float(images[1].abs().max())
     assert "samples" not in pixels.model_dump() and latents.model_dump()["samples"] == "latents"

@@ -14,7 +14,7 @@ from radit.cosim.support.sizes import fitted
 from radit.model import limits
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.memory_needs import of_generation, of_integers
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.shapes import BLOCK_OVERHEAD, float_bytes
 from radit.model.errors import UserError
@@ -98,8 +98,8 @@ def size(*tensors: torch.Tensor) -> int:
 
 def test_estimates_are_what_is_there() -> None:
     dit = seeded_dit(SMALL)
-    ranges = calibrate(dit, STEPS, images=1)
-    integer = quantize(dit, ranges, DDIM(STEPS))
+    ranges = calibrate(dit, Sampler(STEPS), images=1)
+    integer = quantize(dit, ranges, Sampler(STEPS))
     parts = of_integers(SMALL, STEPS)
     assert parts["weights"] == size(*dit.state_dict().values()) + SMALL.depth * BLOCK_OVERHEAD
     assert parts["int8 weights"] == sum(size(*part.weights.values()) for part in integer.sub_blocks)
@@ -112,7 +112,7 @@ def test_estimates_are_what_is_there() -> None:
 @pytest.mark.parametrize(("policy", "kept"), [(skipping(0.5), 4), (forecast(), 1)])
 def test_the_estimate_of_what_is_kept_is_what_is_there(policy: Policy, kept: int) -> None:
     dit = seeded_dit(SMALL)
-    integer = quantize(dit, calibrate(dit, STEPS, images=1), DDIM(STEPS))
+    integer = quantize(dit, calibrate(dit, Sampler(STEPS), images=1), Sampler(STEPS))
     reference = Reference(integer, policy.tables(integer))
     reference.start(2, 2)
     tables = integer.conditioning_tables(torch.tensor([0, 1]))

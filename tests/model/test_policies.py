@@ -9,7 +9,7 @@ from radit.model.baselines.base import Method, Rule
 from radit.model.baselines.smoothcache import branch_errors, calibration_branches, reuse_table
 from radit.model.comparison.catalogue import METHODS, parse_method
 from radit.model.comparison.compared_reference import MethodReference
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
@@ -38,7 +38,7 @@ def dit() -> DiT:
 
 @pytest.fixture(scope="module")
 def integer(dit: DiT) -> IntegerDiT:
-    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+    return quantize(dit, calibrate(dit, Sampler(STEPS), images=8), Sampler(STEPS))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from radit.model.dit.checkpoint import load_model
-from radit.model.dit.sampler import make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.errors import UserError
 from radit.model.quality.classifier import CACHE_FILE, DigitClassifier, load_or_train_classifier
 from radit.model.quality.measures import accuracy, frechet, frechet_to_digits, mse, psnr, squared_errors, ssim
@@ -74,7 +74,7 @@ def test_frechet_orders_images_by_damage(classifier: DigitClassifier) -> None:
 
 def test_shipped_model_draws_digits(classifier: DigitClassifier) -> None:
     model, labels = load_model("digits"), torch.arange(20) % 10
-    images = sample(model, make_noise(model.config, 20, 3), labels, steps=20)
+    images = sample(model, make_noise(model.config, 20, 3), labels, Sampler(20))
     assert accuracy(images, labels, classifier) > 0.9
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from radit.model.dit.config import NAMED_MODELS
-from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
@@ -41,12 +41,12 @@ def dit() -> DiT:
 
 @pytest.fixture(scope="module")
 def calibration(dit: DiT) -> Calibration:
-    return calibrate(dit, steps=STEPS, images=16)
+    return calibrate(dit, Sampler(STEPS), images=16)
 
 
 @pytest.fixture(scope="module")
 def integer(dit: DiT, calibration: Calibration) -> IntegerDiT:
-    return quantize(dit, calibration, DDIM(STEPS))
+    return quantize(dit, calibration, Sampler(STEPS))
 
 
 def test_normalize():
@@ -84,7 +84,7 @@ def images(dit: DiT) -> list[torch.Tensor]:
         seen.append(x[::2])
         return dit(x, t, y)
 
-    sample(watch, make_noise(SMALL, 3, seed=77), torch.arange(3), STEPS, 1.5, SMALL.null_class)
+    sample(watch, make_noise(SMALL, 3, seed=77), torch.arange(3), Sampler(STEPS), 1.5, SMALL.null_class)
     return seen
 
 
@@ -118,7 +118,7 @@ def test_channels_of_an_input_are_equalized(dit: DiT, calibration: Calibration):
     act = calibration.act.clone()
     act[:, 0, 3] *= 6.0
     act[:, 0, 4] *= 1e-6
-    other = quantize(dit, replace(calibration, act=act), DDIM(STEPS))
+    other = quantize(dit, replace(calibration, act=act), Sampler(STEPS))
     filled = act.double() / (127 * other.act_scale.unsqueeze(-1) * other.act_share)
     assert float(filled.max()) <= 1.0 + 1e-9
     others = torch.ones(act.shape[1:], dtype=torch.bool)
@@ -131,7 +131,7 @@ def test_channels_after_gelu_are_equalized(dit: DiT, calibration: Calibration, i
     """One multiplier for the largest channel, four times as much for those below a quarter of it; weights follow."""
     h = torch.full_like(calibration.h, 0.1)
     h[:, 0, 5] = 2.0
-    other = quantize(dit, replace(calibration, h=h), DDIM(STEPS))
+    other = quantize(dit, replace(calibration, h=h), Sampler(STEPS))
     after = other.sub_blocks[1].tables["fc1"].after
     assert bool((after[:, 5] < after[:, 6]).all()) and bool(((after[:, 6] / after[:, 5] - 4.0).abs() < 0.02).all())
     real = after[:, 5] * 2.0 ** -other.header["h_shift"][:, 1].double() * 2.0 * 2**GELU_FRAC
@@ -144,7 +144,7 @@ def test_values_and_projection_keep_an_exact_bias(dit: DiT, calibration: Calibra
     """V's bias reaches the branch through the projection's bias."""
     moved = seeded_dit()
     moved.blocks[0].attn.qkv.bias[2 * SMALL.hidden_size :] += 3.0
-    one, two = (quantize(model, calibration, DDIM(STEPS)).sub_blocks[0] for model in (dit, moved))
+    one, two = (quantize(model, calibration, Sampler(STEPS)).sub_blocks[0] for model in (dit, moved))
     assert all(torch.equal(one.weights[name], two.weights[name]) for name in "qkvo")
     assert not torch.equal(one.tables["o"].bias, two.tables["o"].bias)
 
@@ -153,14 +153,14 @@ def test_an_empty_channel_is_quantized(calibration: Calibration):
     dit = seeded_dit()
     dit.blocks[0].mlp.fc2.weight[3] = 0.0
     dit.blocks[0].attn.qkv.weight[5] = 0.0
-    integer = quantize(dit, calibration, DDIM(STEPS))
+    integer = quantize(dit, calibration, Sampler(STEPS))
     assert int(integer.sub_blocks[1].weights["fc2"][3].abs().max()) == 0
 
 
 def test_deterministic(dit: DiT, integer: IntegerDiT):
-    again = quantize(dit, calibrate(dit, steps=STEPS, images=16), DDIM(STEPS))
+    again = quantize(dit, calibrate(dit, Sampler(STEPS), images=16), Sampler(STEPS))
     assert again.digest() == integer.digest()
-    other = quantize(dit, calibrate(dit, steps=STEPS, images=16, seed=1), DDIM(STEPS))
+    other = quantize(dit, calibrate(dit, Sampler(STEPS), images=16, seed=1), Sampler(STEPS))
     assert other.digest() != integer.digest()
 
 
@@ -177,27 +177,27 @@ def test_storage(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A stored calibration is used while its hash fits, and computed anew otherwise."""
     monkeypatch.setattr("radit.model.integer.calibration.CACHE", tmp_path / "cache")
     checkpoint = tmp_path / "small.safetensors"
-    fresh = load_or_calibrate(dit, checkpoint, steps=2)
+    fresh = load_or_calibrate(dit, checkpoint, Sampler(2))
     save_calibration(calibration_path(checkpoint), replace(fresh, x=fresh.x + 1.0))
-    used = load_or_calibrate(dit, checkpoint, steps=2)
+    used = load_or_calibrate(dit, checkpoint, Sampler(2))
     assert torch.equal(used.x, fresh.x + 1.0) and used.digest == fresh.digest
-    assert torch.equal(load_or_calibrate(dit, checkpoint, steps=3).timesteps, torch.tensor(DDIM(3).timesteps))
+    assert torch.equal(load_or_calibrate(dit, checkpoint, Sampler(3)).timesteps, torch.tensor(Sampler(3).timesteps))
     calibration_path(checkpoint).write_bytes(b"damaged")
     assert load_calibration(calibration_path(checkpoint)) is None
-    assert torch.equal(load_or_calibrate(dit, checkpoint, steps=2).x, fresh.x)
+    assert torch.equal(load_or_calibrate(dit, checkpoint, Sampler(2)).x, fresh.x)
 
 
 def test_a_fresh_calibration_is_cached(dit: DiT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Of the first timesteps only, where that is asked for."""
     monkeypatch.setattr("radit.model.integer.calibration.CACHE", tmp_path)
-    fresh = load_or_calibrate(dit, None, steps=6, first=2)
-    assert fresh.timesteps.tolist() == DDIM(6).timesteps[:2]
-    whole = load_or_calibrate(dit, None, steps=6)
+    fresh = load_or_calibrate(dit, None, Sampler(6, 2))
+    assert fresh.timesteps.tolist() == Sampler(6).timesteps[:2]
+    whole = load_or_calibrate(dit, None, Sampler(6))
     for name in ("act", "q", "x"):
         assert torch.equal(getattr(fresh, name), getattr(whole, name)[:2]), "other ranges than in a whole run"
     assert len(list(tmp_path.iterdir())) == 2
     monkeypatch.setattr("radit.model.integer.calibration.calibrate", None)
-    assert torch.equal(load_or_calibrate(dit, None, steps=6, first=2).x, fresh.x)
+    assert torch.equal(load_or_calibrate(dit, None, Sampler(6, 2)).x, fresh.x)
 
 
 def test_large_models_are_calibrated_on_few_images():
@@ -207,9 +207,9 @@ def test_large_models_are_calibrated_on_few_images():
 
 def test_the_first_timesteps_of_a_run_are_those_of_the_whole_run(dit: DiT):
     """Constants, decisions and images: quantized for two of six timesteps, or for all."""
-    calibration = calibrate(dit, steps=6, images=4)
+    calibration = calibrate(dit, Sampler(6), images=4)
     part = Calibration(**{**vars(calibration), **{name: vars(calibration)[name][:2] for name in STEPWISE}})
-    few, all_ = quantize(dit, part, DDIM(6, 2)), quantize(dit, calibration, DDIM(6))
+    few, all_ = quantize(dit, part, Sampler(6, 2)), quantize(dit, calibration, Sampler(6))
     assert few.timesteps == all_.timesteps[:2] and few.sampler_steps == all_.sampler_steps == 6
     policies = [radit(0.5, last_dense=5).tables(integer) for integer in (few, all_)]
     assert torch.equal(policies[0].thresholds, policies[1].thresholds[:2])
@@ -223,7 +223,7 @@ def test_the_first_timesteps_of_a_run_are_those_of_the_whole_run(dit: DiT):
 
 def test_a_calibration_of_other_timesteps_is_refused(dit: DiT, calibration: Calibration):
     with pytest.raises(UserError, match="steps = 7"):
-        quantize(dit, calibration, DDIM(7))
+        quantize(dit, calibration, Sampler(7))
 
 
 @pytest.mark.parametrize(("value", "words"), [(1e38, "not finite in float32"), (1e10, "dwarf all others")])
@@ -232,4 +232,4 @@ def test_weights_that_are_too_large_are_named(value: float, words: str) -> None:
     dit = seeded_dit(SMALL)
     dit.blocks[0].mlp.fc1.weight[0, :] = value
     with pytest.raises(UserError, match=words):
-        quantize(dit, calibrate(dit, 2, images=2), DDIM(2))
+        quantize(dit, calibrate(dit, Sampler(2), images=2), Sampler(2))

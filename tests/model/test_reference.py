@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.groups import Groups
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.dit.transformer import DiT
 from radit.model.integer.calibration import calibrate
@@ -45,7 +45,7 @@ def dit() -> DiT:
 
 @pytest.fixture(scope="module")
 def integer(dit: DiT) -> IntegerDiT:
-    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+    return quantize(dit, calibrate(dit, Sampler(STEPS), images=8), Sampler(STEPS))
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,8 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
-from radit.model.dit.sampler import (
-    DDIM,
-    DIFFUSION_STEPS,
-    add_noise,
-    alpha_bars,
-    guided,
-    make_noise,
-    make_pairs,
-    sample,
-    split_pairs,
-)
+from radit.model.dit.sampler import Sampler, guided, make_noise, make_pairs, sample, split_pairs
+from radit.model.dit.schedule import DIFFUSION_STEPS, add_noise, alpha_bars
 from radit.model.errors import UserError
 
 DIGITS = NAMED_MODELS["digits"]
@@ -46,7 +37,7 @@ def test_schedule_is_the_published_one() -> None:
 
 @pytest.mark.parametrize("steps", STEP_COUNTS)
 def test_timesteps_descend_over_the_whole_chain(steps: int) -> None:
-    timesteps = DDIM(steps).timesteps
+    timesteps = Sampler(steps).timesteps
     assert len(timesteps) == steps and timesteps[0] == DIFFUSION_STEPS - 1
     assert steps == 1 or timesteps[-1] == 0
     assert all(earlier > later for earlier, later in zip(timesteps, timesteps[1:], strict=False))
@@ -54,54 +45,55 @@ def test_timesteps_descend_over_the_whole_chain(steps: int) -> None:
 
 def test_every_step_count_is_possible() -> None:
     for steps in range(1, DIFFUSION_STEPS + 1):
-        assert len(set(DDIM(steps).timesteps)) == steps
+        assert len(set(Sampler(steps).timesteps)) == steps
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1001, 2.5, True, "50"])
 def test_a_bad_step_count_is_named(steps: object) -> None:
     with pytest.raises(UserError, match="^--steps is .*: give a whole number from 1 to 1000"):
-        DDIM(steps)  # type: ignore[arg-type]
+        Sampler(steps)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("steps", STEP_COUNTS)
 def test_perfect_network_gives_the_clean_image_back(steps: int) -> None:
     clean = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(5)) * 2 - 1
-    images = sample(make_oracle(clean), make_noise(DIGITS, 3, 6), LABELS, steps, cfg=1.5, null_class=10)
+    images = sample(make_oracle(clean), make_noise(DIGITS, 3, 6), LABELS, Sampler(steps), cfg=1.5, null_class=10)
     torch.testing.assert_close(images, clean, atol=2e-4, rtol=0)
 
 
 def test_step_moves_along_the_chain_at_constant_noise() -> None:
     clean, eps = torch.full((2, 1, 8, 8), 0.3), make_noise(DIGITS, 2, 7)
-    sampler = DDIM(20)
+    sampler = Sampler(20)
+    walk = sampler.start()
     for index, (t, t_prev) in enumerate(zip(sampler.timesteps, sampler.timesteps[1:], strict=False)):
         x = add_noise(clean, eps, torch.full((2,), t))
         wanted = add_noise(clean, eps, torch.full((2,), t_prev))
-        torch.testing.assert_close(sampler.step(x, eps, index), wanted, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(walk.step(x, eps, index), wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_pixels_stay_in_range_and_latents_are_free() -> None:
     x, eps = torch.full((1, 1, 8, 8), 5.0), torch.zeros(1, 1, 8, 8)
-    sampler = DDIM(2)
-    assert sampler.step(x, eps, 1).max() == 1.0
+    walk = Sampler(2).start()
+    assert walk.step(x, eps, 1).max() == 1.0
     bar, bar_prev = alpha_bars()[999].item(), alpha_bars()[0].item()
     rest = (5.0 - bar**0.5) / (1.0 - bar) ** 0.5
     wanted = bar_prev**0.5 + (1.0 - bar_prev) ** 0.5 * rest
-    assert sampler.step(x, eps, 0).max().item() == pytest.approx(wanted, rel=1e-5)
-    latent = sampler.step(x.expand(1, 4, 8, 8), eps.expand(1, 4, 8, 8), 1)
+    assert walk.step(x, eps, 0).max().item() == pytest.approx(wanted, rel=1e-5)
+    latent = walk.step(x.expand(1, 4, 8, 8), eps.expand(1, 4, 8, 8), 1)
     assert latent.max().item() == pytest.approx(5.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("index", [-1, 20])
 def test_a_bad_step_index_is_named(index: int) -> None:
     with pytest.raises(UserError, match=f"step index is {index}: choose one from 0 to 19"):
-        DDIM(20).step(torch.zeros(1), torch.zeros(1), index)
+        Sampler(20).start().step(torch.zeros(1), torch.zeros(1), index)
 
 
 def test_noise_and_samples_are_the_same_for_the_same_seed() -> None:
     def network(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         return torch.tanh(x + 0.1 * y.reshape(-1, 1, 1, 1))
 
-    first, again = (sample(network, make_noise(DIGITS, 3, 8), LABELS, 10, 1.5, 10) for _ in range(2))
+    first, again = (sample(network, make_noise(DIGITS, 3, 8), LABELS, Sampler(10), 1.5, 10) for _ in range(2))
     assert torch.equal(first, again) and first.dtype == torch.float32
     assert not torch.equal(make_noise(DIGITS, 3, 8), make_noise(DIGITS, 3, 9))
 
@@ -127,19 +119,19 @@ def test_network_sees_pairs_only_under_guidance(cfg: float, contexts: int) -> No
         seen.append((len(x), t.unique().tolist(), y.tolist()))
         return torch.cat([x, x], dim=1)
 
-    images = sample(network, make_noise(DIGITS, 3, 11), LABELS, 2, cfg, null_class=10)
+    images = sample(network, make_noise(DIGITS, 3, 11), LABELS, Sampler(2), cfg, null_class=10)
     assert images.shape == (3, 1, 8, 8)
     assert [(count, t) for count, t, _ in seen] == [(contexts, [999]), (contexts, [0])]
 
 
 def test_guidance_without_null_class_is_named() -> None:
     with pytest.raises(UserError, match="cfg is 1.5 but null_class is None: pass the number of classes"):
-        sample(lambda x, t, y: x, make_noise(DIGITS, 3, 0), LABELS)
+        sample(lambda x, t, y: x, make_noise(DIGITS, 3, 0), LABELS, Sampler())
 
 
 def test_label_count_is_checked() -> None:
     with pytest.raises(UserError, match="Labels y number 2 for 3 noise images: give one label per image"):
-        sample(lambda x, t, y: x, make_noise(DIGITS, 3, 0), LABELS[:2], cfg=1.0)
+        sample(lambda x, t, y: x, make_noise(DIGITS, 3, 0), LABELS[:2], Sampler(), cfg=1.0)
 
 
 @pytest.mark.parametrize("size, channels, frames", [(8, 1, 1), (6, 1, 1), (5, 3, 1), (3, 1, 1), (2, 1, 3), (1, 1, 1)])

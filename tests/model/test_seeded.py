@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from radit.model.dit.config import NAMED_MODELS
-from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.dit.transformer import DiT, first_blocks
 from radit.model.errors import UserError
@@ -75,14 +75,14 @@ def test_neighbouring_timesteps_are_alike_and_distant_ones_are_not(dit: DiT):
 
 def test_sampling_stays_in_range():
     noise = make_noise(CONFIG, 1, 3)
-    image = sample(seeded_dit(CONFIG, blocks=2), noise, torch.tensor([5]), steps=20)
+    image = sample(seeded_dit(CONFIG, blocks=2), noise, torch.tensor([5]), Sampler(20))
     assert torch.isfinite(image).all() and 0.1 < float(image.std()) < 20
 
 
 def test_quantization_copes(dit: DiT):
     """Nothing saturates 16 bit and hardly anything clips, on an image that calibration has not seen."""
     part = first_blocks(dit, 2)
-    integer = quantize(part, calibrate(part, steps=2, images=1), DDIM(2))
+    integer = quantize(part, calibrate(part, Sampler(2), images=1), Sampler(2))
     reference = Reference(integer, dense().tables(integer), count_clips=True)
     reference.start(1)
     x, saturated = to_integer(part.embed(make_noise(CONFIG, 1, 8)), integer.x_frac, CONFIG.tokens)
@@ -95,7 +95,7 @@ def test_quantization_copes(dit: DiT):
 def test_images_change_little_between_timesteps(dit: DiT):
     """As those of trained models do, which is what skipping lives on."""
     for model in (dit, seeded_dit(CONFIG, blocks=2)):
-        integer = quantize(model, calibrate(model, steps=50, images=1, first=2), DDIM(50, 2))
+        integer = quantize(model, calibrate(model, Sampler(50, 2), images=1), Sampler(50, 2))
         noise = make_noise(CONFIG, 1, 4)
         _, record = generate(Reference(integer, radit().tables(integer)), model, torch.tensor([1]), noise)
         changed = record.counts[:, 1] / (CONFIG.tokens * CONFIG.hidden_size)

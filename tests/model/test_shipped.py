@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from radit.model.dit.checkpoint import find_checkpoint, load_model
-from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.integer.calibration import calibration_path, load_calibration, load_or_calibrate
 from radit.model.integer.generate import generate
@@ -28,7 +28,7 @@ def dit() -> DiT:
 
 @pytest.fixture(scope="module")
 def integer(dit: DiT) -> IntegerDiT:
-    return quantize(dit, load_or_calibrate(dit, find_checkpoint("digits"), STEPS), DDIM(STEPS))
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint("digits"), Sampler(STEPS)), Sampler(STEPS))
 
 
 @pytest.mark.parametrize("model", ["digits", "moving-digits"])
@@ -37,9 +37,9 @@ def test_the_stored_calibration_and_policies_are_current(model: str):
     path, dit = find_checkpoint(model), load_model(model)
     stored = load_calibration(calibration_path(path))
     assert stored is not None
-    used = load_or_calibrate(dit, path, STEPS)
+    used = load_or_calibrate(dit, path, Sampler(STEPS))
     assert used.digest == stored.digest
-    policies = load_policy(model, quantize(dit, used, DDIM(STEPS)))
+    policies = load_policy(model, quantize(dit, used, Sampler(STEPS)))
     assert policies is not None and policies.policy.scope is Scope.STREAM and policies.meter is not None
 
 
@@ -48,9 +48,9 @@ def test_images(dit: DiT, integer: IntegerDiT):
     noise = make_noise(dit.config, IMAGES, seed=9)
     dense_images, record = generate(Reference(integer, dense().tables(integer)), dit, Y, noise)
     assert record.saturations == 0
-    assert mse(dense_images, sample(dit, noise, Y, STEPS)) < 5e-4
+    assert mse(dense_images, sample(dit, noise, Y, Sampler(STEPS))) < 5e-4
     skipping, record = generate(Reference(integer, radit().tables(integer)), dit, Y, noise)
     assert record.saturations == 0
     assert record.mac_reduction(integer) > 1.85
-    half = sample(dit, noise, Y, STEPS // 2)
-    assert mse(skipping, dense_images) < mse(half, sample(dit, noise, Y, STEPS))
+    half = sample(dit, noise, Y, Sampler(STEPS // 2))
+    assert mse(skipping, dense_images) < mse(half, sample(dit, noise, Y, Sampler(STEPS)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
@@ -29,7 +29,7 @@ def dit() -> DiT:
 
 @pytest.fixture(scope="module")
 def integer(dit: DiT) -> IntegerDiT:
-    return quantize(dit, calibrate(dit, steps=STEPS, images=8), DDIM(STEPS))
+    return quantize(dit, calibrate(dit, Sampler(STEPS), images=8), Sampler(STEPS))
 
 
 def test_schedules():

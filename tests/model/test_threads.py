@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from radit.model.dit.checkpoint import load_model
-from radit.model.dit.sampler import DDIM, make_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.integer.calibration import Calibration, calibrate
 from radit.model.integer.generate import generate
 from radit.model.integer.quantize import quantize
@@ -32,7 +32,7 @@ def dit():
 
 @pytest.fixture(scope="module")
 def calibration(dit):
-    return calibrate(dit, STEPS, images=IMAGES)
+    return calibrate(dit, Sampler(STEPS), images=IMAGES)
 
 
 def on_threads(work):
@@ -50,7 +50,7 @@ def test_images_and_decisions(dit):
     noise, y = make_noise(dit.config, IMAGES, 4), torch.arange(IMAGES)
 
     def run():
-        integer = quantize(dit, calibrate(dit, STEPS, images=IMAGES), DDIM(STEPS))
+        integer = quantize(dit, calibrate(dit, Sampler(STEPS), images=IMAGES), Sampler(STEPS))
         reference = Reference(integer, radit(0.5, first_dense=1, last_dense=0).tables(integer))
         images, record = generate(reference, dit, y, noise)
         return images, record.counts
@@ -61,19 +61,21 @@ def test_images_and_decisions(dit):
 
 
 def test_images_of_the_float_model(dit):
-    first, *others = on_threads(lambda: sample(dit, make_noise(dit.config, IMAGES, 4), torch.arange(IMAGES), STEPS))
+    first, *others = on_threads(
+        lambda: sample(dit, make_noise(dit.config, IMAGES, 4), torch.arange(IMAGES), Sampler(STEPS))
+    )
     assert all(torch.equal(first, other) for other in others)
 
 
 def test_calibration(dit):
-    first, *others = on_threads(lambda: calibrate(dit, STEPS, images=IMAGES))
+    first, *others = on_threads(lambda: calibrate(dit, Sampler(STEPS), images=IMAGES))
     names = [name for name in Calibration.__dataclass_fields__ if name != "digest"]
     for other in others:
         assert all(torch.equal(getattr(first, name), getattr(other, name)) for name in names)
 
 
 def test_the_integer_model(dit, calibration):
-    first, *others = on_threads(lambda: quantize(dit, calibration, DDIM(STEPS)).digest())
+    first, *others = on_threads(lambda: quantize(dit, calibration, Sampler(STEPS)).digest())
     assert [first] * len(others) == others
 
 

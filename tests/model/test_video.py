@@ -12,7 +12,8 @@ from radit.model.dit.checkpoint import load_checkpoint, save_checkpoint
 from radit.model.dit.config import CLIP_FIELDS, LATER_FIELDS, NAMED_MODELS, DiTConfig
 from radit.model.dit.facts import Facts, infer_config
 from radit.model.dit.groups import Groups, attention_groups
-from radit.model.dit.sampler import DDIM, add_noise, make_noise, predict_noise, sample
+from radit.model.dit.sampler import Sampler, make_noise, predict_noise, sample
+from radit.model.dit.schedule import add_noise
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.transformer import DiT, blank_model
 from radit.model.errors import UserError
@@ -54,7 +55,7 @@ def dit() -> DiT:
 
 @pytest.fixture(scope="module")
 def integer(dit: DiT) -> IntegerDiT:
-    return quantize(dit, calibrate(dit, steps=STEPS, images=4), DDIM(STEPS))
+    return quantize(dit, calibrate(dit, Sampler(STEPS), images=4), Sampler(STEPS))
 
 
 def clips(count: int = 2, config: DiTConfig = CLIP, seed: int = 2) -> Tensor:
@@ -219,14 +220,14 @@ def test_the_sampler_takes_clips() -> None:
             assert torch.equal(noisy[index, frame], alone[0])
     model, y = random_model(CLIP), torch.tensor([1, 2])
     assert predict_noise(model, x, 10, y, 1.5, CLIP.null_class).shape == x.shape, "the variance was not dropped"
-    images = sample(model, make_noise(CLIP, 2, 0), y, steps=3)
+    images = sample(model, make_noise(CLIP, 2, 0), y, Sampler(3))
     assert images.shape == x.shape and float(images.abs().max()) <= 1.0, "pixels must be held to their range"
 
 
 def test_the_integer_model_follows_the_float_one(dit: DiT, integer: IntegerDiT) -> None:
     """And not with the groups of another model."""
     y, noise = torch.tensor([0, 1, 2]), make_noise(SEEDED, 3, seed=7)
-    wanted = sample(dit, noise, y, steps=STEPS)
+    wanted = sample(dit, noise, y, Sampler(STEPS))
     reference = Reference(integer, dense().tables(integer))
     found, record = generate(reference, dit, y, noise)
     assert record.saturations == 0 and found.shape == noise.shape

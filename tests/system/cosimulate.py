@@ -17,7 +17,7 @@ from radit.cosim.scoreboard import Comparison, Scoreboard, Words
 from radit.cosim.support.sizes import dims_of
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.groups import Groups
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.seeded import seeded_dit
 from radit.model.integer.calibration import calibrate
 from radit.model.integer.decision_record import DecisionRecord
@@ -101,7 +101,7 @@ class Task:
 def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
     torch.set_num_threads(1)
     dit = seeded_dit(config, seed)
-    return quantize(dit, calibrate(dit, steps, images=2), DDIM(steps))
+    return quantize(dit, calibrate(dit, Sampler(steps), images=2), Sampler(steps))
 
 
 def make_task(shape: Shape, images: int = 1) -> Task:

@@ -29,7 +29,7 @@ from radit.cosim.engines.open import exported_verilog
 from radit.cosim.engines.toolchain import find_verilator
 from radit.cosim.support.sizes import dims_of
 from radit.model.dit.config import DiTConfig
-from radit.model.dit.sampler import DDIM
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.integer.calibration import calibrate
@@ -173,7 +173,7 @@ def test_vhdl_computes_what_myhdl_does(converted, tmp_path):
 def small_video() -> tuple[IntegerDiT, Dims]:
     """A random model of one block; attention runs over two frames."""
     dit = seeded_dit(DiTConfig(input_size=4, hidden_size=8, depth=1, num_heads=2, mlp_ratio=1, num_classes=3))
-    integer = quantize(dit, calibrate(dit, STEPS, images=2), DDIM(STEPS))
+    integer = quantize(dit, calibrate(dit, Sampler(STEPS), images=2), Sampler(STEPS))
     return integer, replace(dims_of(integer.config, contexts=2), tokens=16, even=Group(frames=2))
 
 

@@ -8,7 +8,7 @@ import torch
 from radit.accel.config import BuildConfig
 from radit.cosim.support.sizes import dims_of
 from radit.model.dit.checkpoint import find_checkpoint, load_model
-from radit.model.dit.sampler import DDIM, make_noise
+from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.integer.calibration import load_or_calibrate
 from radit.model.integer.generate import Host
 from radit.model.integer.integer_dit import IntegerDiT
@@ -38,7 +38,7 @@ def first_blocks(integer: IntegerDiT, depth: int) -> IntegerDiT:
 def digit_block(timesteps: int) -> Task:
     """The shipped model's first block on a noisy image that stays the same."""
     dit = load_model("digits")
-    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint("digits"), STEPS), DDIM(STEPS))
+    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint("digits"), Sampler(STEPS)), Sampler(STEPS))
     host = Host(dit, integer, torch.tensor([3]), make_noise(dit.config, 1, seed=0), 1.5, dit.config.tokens)
     vectors = {name: getattr(host.tables, name)[:, :, :, :2] for name in ("scale", "shift", "gate")}
     block = first_blocks(integer, 1)
