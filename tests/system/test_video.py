@@ -59,7 +59,7 @@ def test_small_clips_share_a_build_and_images_do_not_use_it():
     [
         ({"input_size": 12}, "group keys of the even blocks is 36 on 16 lanes"),
         ({"input_size": 6}, "group keys of the even blocks is 9 on 16 lanes"),
-        ({"frames": 6}, "group frames is 6; give a power of two"),
+        ({"frames": 6}, "frames is 6: the machine attends over a power of two of frames"),
         ({"frames": 32}, "group frames of the odd blocks is 32, above the 16 lanes"),
     ],
 )
