@@ -251,9 +251,9 @@ def _other_tensor(one: Any, rng: random.Random) -> Any:
 
 NUMBER = re.compile(rb"(?<![\w.])-?\d+(\.\d+)?([eE][+-]?\d+)?")
 TOKENS = (
-    b"nan", b"inf", b"-1", b"0", b"1e400", b"'x'", b'""', b"[]", b"{}", b"true", b"1979-05-27",
-    LONG_NUMBER.encode(), b"-",
-    b"[" * 5000, b"{a=" * 3000, b"1e-320", b"1e308", b".", b"1..2", b"\xff", b"\0", b'"<script>"', b'"[/red]"', b"",
+    b"nan", b"inf", b"-1", b"0", b"1e400", b"'x'", b'""', b"[]", b"{}", b"true", b"1979-05-27", b"-",
+    LONG_NUMBER.encode(), b"[" * 5000, b"{a=" * 3000,
+    b"1e-320", b"1e308", b".", b"1..2", b"\xff", b"\0", b'"<script>"', b'"[/red]"', b"",
 )  # fmt: skip
 
 

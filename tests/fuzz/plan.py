@@ -17,9 +17,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import typer
 
 from radit.cli import app
+from radit.model.dit.sampler_names import SOLVERS, SPACINGS
 from tests.fuzz.pools import SUFFIXES, hostile
 
-SHARE = {"cosim": 3, "demo": 1, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
+SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
          "calibrate": 2, "frontier": 2, "ablate": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
@@ -31,8 +32,8 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "report": {"run": "run"},
     "train": {"model": "digits", "steps": "2", "batch_size": "2", "out": "out.safetensors"},
     "quality": {"model": "tiny.safetensors", "samples": "2", "steps": "2"},
-    "calibrate": {"target": "error=0.1", "model": "tiny.safetensors", "images": "1", "steps": "3", "jobs": "1",
-                  "threshold_only": "", "out": "out.policy.json"},
+    "calibrate": {"target": "error=1", "model": "tiny.safetensors", "images": "1", "steps": "3", "jobs": "1",
+                  "threshold_only": "", "radit": "radit:threshold=0.5", "out": "out.policy.json"},
     "frontier": {"model": "tiny.safetensors", "samples": "2", "steps": "3", "policies": "fora:interval=2", "jobs": "1",
                  "out": "frontier"},
     "ablate": {"model": "tiny.safetensors", "samples": "2", "steps": "4", "variants": "codes:gain=0",
@@ -49,6 +50,7 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "seconds": ("0.02",), "max_error": ("1", "1e-3"), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
+    "sampler": SOLVERS, "spacing": SPACINGS,
     "ablate.reductions": ("1.05",), "language": ("verilog", "vhdl"), "engine": ("verilator",),
     "calibrate.steps": ("3",),
     "model": ("./tiny.safetensors", "tiny.pt"), "array": ("4x4",), "engines": ("verilator",), "reductions": ("1.2",),
@@ -60,7 +62,7 @@ ROLE_OF = {
     "table": "table", "array": "array", "policy": "policy", "policies": "policies", "variants": "variants",
     "engines": "engines", "target": "target", "motion": "motion", "start": "start", "radit": "radit",
     "reductions": "reductions", "train.model": "recipe", "bench.model": "models", "frontier.steps": "steps-list",
-    "area.array": "arrays",
+    "area.array": "arrays", "sampler": "sampler", "spacing": "spacing",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint
@@ -143,22 +145,23 @@ def _plain(hint: Any) -> Any:
 def invocations(count: int, seed: int) -> list[Invocation]:
     """The first so many; the number and the seed determine each."""
     turns = [command for command in COMMANDS for _ in range(SHARE.get(command, 1))]
-    return [invocation(number, turns[number % len(turns)], seed) for number in range(count)]
+    return [invocation(number, turns[number % len(turns)], number // len(turns), seed) for number in range(count)]
 
 
-def invocation(number: int, command: str, seed: int) -> Invocation:
-    """One of a command."""
+def invocation(number: int, command: str, turn: int, seed: int) -> Invocation:
+    """One of a command. In every second turn the options have a hostile value one after the other, so that all do."""
     rng = random.Random(f"{seed}/{number}")
-    known, values = options_of(command), dict(CHEAP[command])
-    file = ""
-    if rng.random() < 0.3:
+    known, values, file = options_of(command), dict(CHEAP[command]), ""
+    names = sorted(known)
+    if turn % 2 and rng.random() < 0.6:
         file, also = _file(command, rng)
         values |= also
     else:
-        for name in rng.sample(sorted(known), k=min(rng.choice((0, 1, 1, 1, 1, 2, 2, 3)), len(known))):
+        due = [] if turn % 2 else [names[turn // 2 % len(names)]]
+        for name in [*due, *rng.sample(names, k=rng.choice((0, 0, 1, 1, 2)))]:
             values[name] = _value(command, known[name], rng)
-        if rng.random() < 0.25:
-            name = rng.choice(sorted(known))
+        if rng.random() < 0.4:
+            name = rng.choice(names)
             values[name] = _good(command, name, rng) or values.get(name, "")
     arguments = _arguments(known, values, rng)
     if rng.random() < 0.05:

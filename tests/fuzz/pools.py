@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
+from radit.model.dit.sampler_names import SOLVERS, SPACINGS
+
 LONG = "9" * 5000
 STRANGE = (
     "", " ", "-", "--", "-1", "[/red]", "[red]x[/red]", "\x1b[31mred\x1b[0m", "a\0b", "\udcff", "new\nline", "tab\t",
@@ -38,9 +40,8 @@ MODELS = (
     "pipe.safetensors", "empty.safetensors", "folder.safetensors", "full.safetensors", "nothing.safetensors",
     "pipe.pt", "empty.pt", "folder.pt", "a\0b.safetensors", "\udcff.safetensors", "[/red].safetensors",
     f"{'a' * 5000}.safetensors", f"{'a' * 5000}", f"{DEEP}.pt", "loop.safetensors", "tiny.pt", "./tiny.safetensors",
-    "tiny", "tiny.safetensors/", "DIGITS", "digits ", "dit-xl-3", "table.toml", "run", "clips/a.gif",
-    "tiny.policy.json",
-    "\x1b[31m.pt", "new\nline.pt", "/sys/none.safetensors", "/proc/self/mem", "",
+    "tiny", "tiny.safetensors/", "DIGITS", "digits ", "dit-xl-3", "table.toml", "run", "clips/a.gif", "",
+    "tiny.policy.json", "\x1b[31m.pt", "new\nline.pt", "/sys/none.safetensors", "/proc/self/mem",
 )  # fmt: skip
 ARRAYS = (
     "0x0", "0x4", "4x0", "4", "x", "4x", "x4", "4X4", "4x4x4", "-4x4", "3x4", "4x5", "1x1", "2x2", "256x256", "4x256",
@@ -67,10 +68,9 @@ NAMES = {
     "radit": ("radit", "forecast"),
 }  # fmt: skip
 TEXTS = (
-    ",", ":", "=", "radit:", "radit:=", "radit:threshold", "radit:threshold=", "radit,radit", "RADIT",
-    "dense:threshold=1",
-    "radit:threshold=0.3:threshold=0.4", "radit:threshold=0.3:", "radit::", "all,all", "radit=1", "radit:" * 2000,
-    "none", "dense,", ",dense",
+    ",", ":", "=", "radit:", "radit:=", "radit:threshold", "radit:threshold=", "radit,radit", "RADIT", "radit::",
+    "dense:threshold=1", "radit:threshold=0.3:threshold=0.4", "radit:threshold=0.3:", "all,all", "radit=1",
+    "radit:" * 2000, "none", "dense,", ",dense",
 )  # fmt: skip
 TARGETS = (
     "speedup", "speedup=", "speedup=nan", "speedup=inf", "speedup=0", "speedup=1", "speedup=0.5", "speedup=1e300",
@@ -111,6 +111,8 @@ ROLES: Mapping[str, Sequence[str]] = {
     "motion": MOTIONS,
     "engines": ENGINES,
     "table": (*TABLES, *PATHS_TO_READ),
+    "sampler": (*SOLVERS, "DDIM", "ddim,heun", "dpm", "euler ", "unipc:order=2"),
+    "spacing": (*SPACINGS, "Uniform", "log", "log-snr,uniform", "quadratic "),
     "recipe": ("digits", "moving-digits", "cats", "Digits", "digits ", "tiny.safetensors", "dit-xl-2"),
     **LISTS,
 }

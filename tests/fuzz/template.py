@@ -24,7 +24,7 @@ SHIPPED = "shipped"  # links to the shipped checkpoints: what is written beside 
 MAKING = (
     f"demo --model {MODEL} --array 4x4 --steps 3 --images 1 --out run",
     f"quality --model {MODEL} --samples 2 --steps 2",
-    f"calibrate --model {MODEL} --target error=0.1 --images 1 --steps 3 --jobs 1",
+    f"calibrate --model {MODEL} --target error=1 --images 1 --steps 3 --jobs 1",
     f"frontier --model {MODEL} --samples 2 --steps 3 --policies fora:interval=2,radit --jobs 1 --out frontier",
     f"ablate --model {MODEL} --samples 2 --steps 4 --variants codes:gain=0 --reductions 1.1 --jobs 1 --out ablation",
     f"project --model {MODEL} --array 4x4 --steps 3 --out project",
@@ -70,7 +70,7 @@ def _make_files() -> None:
     model = DiT(DiTConfig(hidden_size=16, depth=2, num_heads=1, mlp_ratio=2))
     for parameter in model.parameters():
         if parameter.requires_grad:
-            parameter.data = 0.2 * torch.randn_like(parameter)
+            parameter.data = 0.05 * torch.randn_like(parameter)
     save_checkpoint(MODEL, model)
     save_calibration(calibration_path(MODEL), calibrate(model.eval(), Sampler(2)))
     torch.save({"ema": model.state_dict()}, "tiny.pt")
@@ -125,7 +125,7 @@ def _interrupt_run() -> int:
     cheapen(Path.cwd(), stand_ins=False)
     replace("radit.cosim.run_state", "SHORTEST_PAUSE", 0.0)
     replace("radit.cosim.run_state", "MOST_SHARE", 1e9)
-    replace("radit.cosim.run_state", "SavedRun.remove", lambda self: None)
+    replace("radit.run_commands", "forget", lambda folder: None)
     status = main(f"cosim --model {MODEL} --array 4x4 --steps 2 --out interrupted".split())
     assert list(Path("interrupted/state").iterdir())
     for path in Path("interrupted").iterdir():
