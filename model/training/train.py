@@ -91,6 +91,18 @@ class TrainingData:
         return state.hexdigest()
 
 
+def recipe_of(model: str) -> Recipe:
+    """Return how a model is trained.
+
+    Raises:
+        UserError: there is no recipe.
+    """
+    if model not in RECIPES:
+        names = " or ".join(map(repr, RECIPES))
+        raise UserError(f"MODEL is {shown(model)}, which cannot be trained here: use {names}.")
+    return RECIPES[model]
+
+
 def training_data(model: str, folder: Path | None = None, motion: Motion | None = None) -> TrainingData:
     """Return the train split of the digits, standing or moving as `motion` says, or the user's own clips of `folder`.
 
@@ -98,9 +110,7 @@ def training_data(model: str, folder: Path | None = None, motion: Motion | None 
         UserError: there is no recipe for `model`, it does not learn from clips or these do not move that way, or a bad
             folder (see `load_clips`).
     """
-    if model not in RECIPES:
-        names = " or ".join(map(repr, RECIPES))
-        raise UserError(f"MODEL is {shown(model)}, which cannot be trained here: use {names}.")
+    recipe_of(model)
     config, digits = NAMED_MODELS[model], split_digits()[0]
     if motion is not None and (config.frames == 1 or folder is not None):
         learnt = f"the clips of {path_text(folder)}" if folder else f"what {model} learns from"
@@ -263,10 +273,9 @@ def train_model(
         UserError: a field is out of range, the data is bad, `out` cannot be written, there is nothing to resume, or
             loss or weights are no longer finite; then `out` and the state kept last stay as they are.
     """
-    out = output_file(check_target(out))
+    usual, out = recipe_of(model), output_file(check_target(out))
     output_file(state_path(out))
     source = training_data(model, data, motion)
-    usual = RECIPES[model]
     recipe = Recipe(
         usual.steps if steps is None else steps,
         min(usual.batch_size, len(source.labels)) if batch_size is None else batch_size,

@@ -83,6 +83,17 @@ def test_every_command_refuses_a_bad_model(
         assert sorted(tmp_path.rglob("*")) == before, command
 
 
+@pytest.mark.parametrize("model", ["a" * 5000, "a\0b", "", "\x1b[31m", "[/red]"])
+def test_a_model_that_cannot_be_trained(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", model]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("radit: MODEL is '") and said.count("\n") == 1 and len(said) < 1000
+    assert not list(tmp_path.iterdir())
+
+
 @given(st.one_of(st.text(max_size=30), st.text(alphabet="digts:=_-./ptsafenor0123456789", max_size=40)))
 def test_any_text_is_a_model_or_a_sentence(text: str) -> None:
     try:
