@@ -5,6 +5,7 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -140,7 +141,7 @@ def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:
         UserError: the file is damaged, or another model's.
     """
     path = policy_path(model)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     stored = read_policy(path)
     stored.check(path, integer)

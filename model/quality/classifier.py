@@ -147,7 +147,10 @@ def load_or_train(path: Path, kind: Callable[[], AnyClassifier], train: Callable
         found = read_tensors(path)
         if found is None or found[1] != facts:
             return None
-        classifier.load_state_dict({name: torch.from_numpy(array) for name, array in found[0].items()})
+        try:
+            classifier.load_state_dict({name: torch.from_numpy(array) for name, array in found[0].items()})
+        except RuntimeError:  # other weights than its own
+            return None
         return classifier
 
     def write(path: Path, classifier: AnyClassifier) -> None:

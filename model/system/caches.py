@@ -100,7 +100,7 @@ def _is_whole(folder: Path) -> bool:
         if _checked.get(folder) == signature:
             return True
         whole = json.loads(record.read_text()) == {name: _file_digest(path) for name, path in files.items()}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     if whole:
         _checked[folder] = signature

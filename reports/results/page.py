@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radit.model.errors import UserError
-from radit.model.files import read_model, write_file
+from radit.model.files import write_file
+from radit.model.reading import read_bytes, read_model, read_text
 from radit.reports.ablation.schema import Ablations
 from radit.reports.ablation.table import ablation_table
 from radit.reports.area.schema import load_area
@@ -108,7 +109,7 @@ def results_page(stored: Path = DOCS / STORED) -> str:
 def written(docs: Path, readme: Path) -> dict[Path, str]:
     """Texts of the page and of the README as they should be."""
     stored = docs / STORED
-    table = updated(readme.read_text(encoding="utf-8"), load_summary(stored / SECTIONS[0].file).compared())
+    table = updated(read_text(readme, "README", "restore it"), load_summary(stored / SECTIONS[0].file).compared())
     return {docs / PAGE: results_page(stored), readme: table}
 
 
@@ -132,11 +133,12 @@ def keep(result: Path, stored: Path) -> None:
         known = ", ".join(one.file for one in SECTIONS)
         raise UserError(f"result {result} has the name of none that the page shows: give one of {known}.")
     section.shown(result)
-    write_file(stored / name, result.read_bytes())
+    write_file(stored / name, read_bytes(result, "result", "run its command again"))
     for kind in KINDS:
         beside = result.with_suffix(f".{kind}")
         if beside.is_file():
-            write_file((stored / name).with_suffix(f".{kind}"), beside.read_bytes())
+            data = read_bytes(beside, "file beside the result", "remove it, or run the command again")
+            write_file((stored / name).with_suffix(f".{kind}"), data)
 
 
 def main(results: list[Path], docs: Path = DOCS, readme: Path = README) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tomllib
 import warnings
 from collections.abc import Callable
@@ -15,18 +17,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from radit import cli
 from radit.model.errors import UserError
 from radit.model.files import write_arrays
 from radit.model.policy.skip_policy import radit
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, LEAST, MOST, load_table
 from radit.reports.energy.memory_plan import plan_memory
-from radit.reports.results.page import DOCS, SECTIONS, STORED
+from radit.reports.results.page import DOCS, SECTIONS, STORED, keep
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run import arrays as run_arrays
 from radit.reports.run.arrays import load_arrays, load_decisions
 from radit.reports.run.consistency import check_arrays
-from radit.reports.run.readme_table import results_table
+from radit.reports.run.readme_table import MARKERS, results_table
 from radit.reports.run.render import render
 from radit.reports.run.schema import Bounds, Summary
 from radit.reports.run.summary import load_summary, write_summary
@@ -171,3 +174,53 @@ def test_any_table_within_its_ranges_has_a_bill(tmp_path_factory, values, factor
     path.write_text(toml(content))
     found = bill(path)
     assert 0 < found.low <= found.nominal * (1 + 1e-9) and found.nominal <= found.high * (1 + 1e-9)
+
+
+def place(path: Path, kind: str) -> None:
+    """Put something that is no such file in the place of one."""
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "endless":
+        with open(path, "wb") as file:
+            file.truncate(1 << 42)
+    else:
+        path.write_bytes({"empty": b"", "binary": b"\x80\x04\x95\xff", "deep": b"[" * 100_000, "list": b"[]"}[kind])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A folder with a file of each kind."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("results")
+    write_summary(folder / "summary.json", made_up.summary(rng))
+    run_arrays.write_arrays(folder / "arrays.npz", made_up.arrays(rng))
+    (folder / "mine.toml").write_bytes(DEFAULT_TABLE.read_bytes())
+    (folder / "README.md").write_text("\n".join(MARKERS))
+    (folder / "frontier.json").write_bytes((DOCS / STORED / "frontier.json").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "endless", "empty", "binary", "deep", "list"])
+@pytest.mark.parametrize("name", ["summary.json", "arrays.npz", "mine.toml", "README.md", "frontier.json"])
+def test_commands_say_what_is_no_file(results, tmp_path, capsys, name, kind):
+    """Exit status 2 and one line, at once, and nothing is written."""
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    place(tmp_path / name, kind)
+    before = sorted(os.listdir(tmp_path))
+    if name == "frontier.json":
+        with pytest.raises(UserError) as caught:
+            keep(tmp_path / name, tmp_path / "stored")
+        told = f"{caught.value}\n"
+    else:
+        options = ["--table", str(tmp_path / "mine.toml"), "--readme", str(tmp_path / "README.md")]
+        assert cli.main(["report", str(tmp_path), *options]) == 2
+        told = capsys.readouterr().err
+    assert told.count("\n") == 1 and name in told
+    assert sorted(os.listdir(tmp_path)) == before
+    if (name, kind) == ("arrays.npz", "pipe"):
+        assert cli.main(["project", "--model", "digits", "--trace", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+        assert name in capsys.readouterr().err
