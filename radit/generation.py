@@ -69,7 +69,7 @@ def generate(
         policy: from `policy`, one of your own, or a text, which starts from what is stored with the model.
         images: how many (count).
         seed: of the starting noise.
-        cfg: guidance scale (factor); 1 is no guidance.
+        cfg: guidance scale (factor); 1 is no guidance. The int8 ranges are those of `model.cfg`.
         labels: of every image; None: 0, 1, 2, .. in turn.
         jobs: processes (count).
         progress: called with the images done and all images.

@@ -161,3 +161,17 @@ def test_the_default_table_prices_again(run):
 
 def test_names_of_a_run_are_known():
     assert {"summary.json", "arrays.npz", "report.html", RTL} <= set(run_folder.RUN_FILES)
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 100, 1e6])
+def test_every_policys_record_follows_the_room_of_the_table(run, tmp_path, capacity):
+    """Where its cache and its history live, in what is written."""
+    own = tmp_path / "own.toml"
+    own.write_text(f'base = "default"\n[reuse_sram]\ncapacity = {capacity}\nsource = "[U] a test"\n')
+    rerun_report(run=run, table=str(own), readme=None)
+    for result in load_run(run)[0].results.values():
+        plan = result.memory_plan
+        assert plan.sram_kib == capacity and f"with {capacity:g} KiB of SRAM" in plan.describe()
+        assert plan.history.on_chip == (plan.history.bytes <= capacity * 1024)
+        left = capacity * 1024 - plan.history.bytes * plan.history.on_chip
+        assert plan.cache.on_chip == (plan.cache.bytes <= left)
