@@ -145,9 +145,13 @@ def _told_where(saved: SavedRun | None) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except BaseException:
+    except BaseException as error:
         if saved is not None and saved.place:
-            log.info("interrupted; --resume goes on from %s", saved.place)
+            note = f"--resume goes on from {saved.place}"
+            if isinstance(error, KeyboardInterrupt):
+                error.add_note(note)
+            else:
+                log.info("interrupted; %s", note)
         raise
 
 

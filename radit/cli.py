@@ -49,6 +49,7 @@ from radit.options import (
     split_list,
 )
 from radit.terminal.console import OutputClosed, closed_status, console, encodable, flushed, say, show_help
+from radit.terminal.interruption import INTERRUPTED, GuardedCommands, Interrupted, at_work, no_window
 from radit.terminal.messages import asked_for, complain, told
 
 MOST_SAID = 300  # characters of what the terminal library says
@@ -57,6 +58,7 @@ SIMULATORS = ("myhdl", "icarus", "verilator", "verilator-2", "cocotb")
 
 app = typer.Typer(
     name="radit",
+    cls=GuardedCommands,
     help="RADiT: diffusion transformers on an accelerator that skips what hardly changes between timesteps.",
     no_args_is_help=True,
     add_completion=False,
@@ -174,7 +176,9 @@ def export(
     from radit.accel.export.export_folder import export as export_rtl
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
-    for path in export_rtl(array=shape, languages=languages, out=out):
+    with at_work(out):
+        files = export_rtl(array=shape, languages=languages, out=out)
+    for path in files:
         say(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
     return 0
 
@@ -295,9 +299,10 @@ def area(
     from radit.reports.area.schema import FILE
     from radit.terminal.area import show_area
 
-    result = run_area(
-        arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out, command=asked_for()
-    )  # fmt: skip
+    with at_work(out, kept="pieces"):
+        result = run_area(
+            arrays=shapes, model=model, liberty=liberty, check=check, memory=memory, out=out, command=asked_for()
+        )  # fmt: skip
     show_area(result, console())
     say(f"wrote {out / FILE}")
     return 0
@@ -334,7 +339,7 @@ def report(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; bad input becomes one sentence and exit status 2 instead of a traceback."""
-    with encodable(), told():
+    with encodable(), told(), no_window():
         try:
             status = run(arguments)
             flushed()
@@ -350,7 +355,14 @@ def run(arguments: list[str] | None) -> int:
         OutputClosed: stdout takes nothing more.
     """
     try:
-        return app(arguments, prog_name="radit", standalone_mode=False) or 0
+        status = app(arguments, prog_name="radit", standalone_mode=False) or 0
+        if status == INTERRUPTED:  # while its arguments were read
+            raise Interrupted
+        return status
+    except Interrupted as error:
+        stays = f": {error}" if str(error) else ""
+        complain(f"interrupted{stays}.")
+        return INTERRUPTED
     except SystemExit as error:  # how the terminal library ends where nobody reads its help
         raise OutputClosed from error
     except UserError as error:

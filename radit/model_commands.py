@@ -31,6 +31,7 @@ from radit.options import (
     split_list,
 )
 from radit.terminal.console import console, say, say_json
+from radit.terminal.interruption import at_work
 
 app = typer.Typer()
 
@@ -229,9 +230,10 @@ def frontier(
     from radit.reports.frontier.frontier import run_frontier
     from radit.terminal.frontier import show_frontier
 
-    result = run_frontier(
-        model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out
-    )
+    with at_work(out, kept="points"):
+        result = run_frontier(
+            model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out
+        )
     show_frontier(result, console())
     say(f"wrote {out / 'frontier.json'}")
     return 0
@@ -270,7 +272,8 @@ def ablate(
     from radit.terminal.ablation import show_ablations
 
     settings = Settings(model, samples, cfg, seed)
-    result = run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
+    with at_work(out, kept="points"):
+        result = run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
     show_ablations(result, console())
     say(f"wrote {out / 'ablations.json'}")
     return 0

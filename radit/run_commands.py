@@ -14,6 +14,7 @@ from radit.model.outputs import output_folder
 from radit.model.policy.skip_policy import POLICIES, parse_policy
 from radit.model.quality.judge import judge_of
 from radit.reports.run.run_folder import FILES, FOLDERS, STATE, UNFINISHED_WAVES
+from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for, complain
 from radit.terminal.progress import MacBar
 from radit.terminal.run import show_run
@@ -58,11 +59,12 @@ def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> 
     """A co-simulation with a progress bar; its problems on stderr, its results in a folder and on the terminal."""
     output_folder(out, files=FILES, folders=FOLDERS)
     started = time.perf_counter()
-    with MacBar(engine) as bar:
-        found = cosimulate(engine=engine, progress=bar, command=asked_for(), **settings)
-    complain(*found.problems)
-    found.save(out, verilog=verilog, waves=settings.get("waves"))
-    if state := settings.get("state"):
-        forget(state)  # not before: where its results cannot be written, the run can be resumed
+    with at_work(out):
+        with MacBar(engine) as bar:
+            found = cosimulate(engine=engine, progress=bar, command=asked_for(), **settings)
+        complain(*found.problems)
+        found.save(out, verilog=verilog, waves=settings.get("waves"))
+        if state := settings.get("state"):
+            forget(state)  # not before: where its results cannot be written, the run can be resumed
     show_run(found.summary, found.passed, out, time.perf_counter() - started)
     return found.passed

@@ -104,6 +104,7 @@ class Engine(ABC):
         self.setup = setup
         self.cycles = 0  # of the timestep, from START until now or until busy fell
         self._is_running = False
+        self._is_abandoned = False  # closed because of an exception
         self._x = (np.zeros(0, np.int16),) * 2  # in and out; the simulator works on these very arrays
         self._memories: dict[str, tuple[int, MemoryPort]] = {
             port.name: (position, port) for position, port in enumerate(memory_ports(config))
@@ -115,7 +116,8 @@ class Engine(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        self._is_abandoned = kind is not None
         self.close()
 
     def reset(self) -> None:

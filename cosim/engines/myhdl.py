@@ -1,6 +1,7 @@
 """The engine on MyHDL's own simulator: slow, but every signal and every line of Python can be inspected."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from radit.cosim.engines.base import Engine, EngineError, Failure, Trace, trace_
 from radit.cosim.engines.memory import Bandwidth, HostStreams, Memory, Monitor
 from radit.cosim.engines.setup import MemoryTiming, Setup, by_priority
 from radit.model.errors import UserError
+from radit.model.files import unwritable
 from radit.model.system.processes import in_thread
 
 PERIOD = 2  # time steps of a clock cycle
@@ -66,7 +68,10 @@ class PortBench:
 def _open_waves(dut, waves: Path) -> None:
     if waves.suffix != ".vcd":
         raise UserError(f"waveform file {waves} is not a .vcd, the only format MyHDL writes: name it .vcd.")
-    waves.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        waves.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(waves, error) from None
     traceSignals.name = None
     traceSignals.directory, traceSignals.filename = str(waves.parent), waves.stem
     traceSignals.tracebackup = False
@@ -198,7 +203,10 @@ class MyhdlEngine(Engine):
         ports.aresetn.next = True
 
     def _clock(self, cycles: int = 1) -> None:
-        self._simulation.run(cycles * PERIOD, quiet=1)
+        try:
+            self._simulation.run(cycles * PERIOD, quiet=1)
+        except OSError as error:  # of the waveform
+            raise unwritable(self.setup.waves or Path(), error) from None
 
     def _write(self, address: int, value: int) -> None:
         self._ports.reg.write.next = True
@@ -262,4 +270,5 @@ class MyhdlEngine(Engine):
 
     def close(self) -> None:
         if not self._simulation._finished:
-            self._simulation.quit()
+            with suppress(OSError):  # of the waveform: it has been told
+                self._simulation.quit()

@@ -10,6 +10,7 @@ from pathlib import Path
 from radit.accel.config import BuildConfig
 from radit.cosim.engines.base import Engine, Setup
 from radit.cosim.engines.myhdl import MyhdlEngine
+from radit.cosim.engines.toolchain import find_compiler, find_verilator
 from radit.cosim.engines.verilator import VerilatorEngine
 from radit.model.errors import UserError
 from radit.model.source_code import code_digest
@@ -28,8 +29,20 @@ def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, buil
 
         return MyhdlEngine(config, radit_top, setup)
     if name == "verilator":
+        check_tools(name)
         return VerilatorEngine(config, exported_verilog(config, build / "rtl"), setup, cache=build / "verilated")
     raise UserError(f"engine is {name!r}; choose from {', '.join(ENGINES)}.")
+
+
+def check_tools(name: str) -> None:
+    """Refuse an engine whose programs are missing, before other work begins.
+
+    Raises:
+        UserError: Verilator or a C++ compiler is missing or does not work.
+    """
+    if name == "verilator":
+        find_verilator()
+        find_compiler()
 
 
 def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None = None) -> Path:

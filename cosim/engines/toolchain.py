@@ -4,14 +4,17 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shlex
 import shutil
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from radit.cosim.support.programs import ANSWER_SECONDS, ProgramError, run_program
 from radit.model.errors import UserError
+from radit.model.plain_text import quoted
 
+DEFAULT_COMPILER = "g++"
 OLDEST = (5, 20)  # before that MAC arrays run several times slower, and some of our loops are refused
 
 
@@ -55,13 +58,13 @@ def _from_path() -> Verilator | None:
     try:
         version = parse_version(_answer(command, "--version"))
         root = Path(_answer(command, "--getenv", "VERILATOR_ROOT").strip())
-    except (OSError, subprocess.SubprocessError):
+    except ProgramError:
         return None
     return Verilator(command, root, version) if (root / "include" / "verilated.h").is_file() else None
 
 
 def _answer(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return run_program(command, seconds=ANSWER_SECONDS)
 
 
 @cache
@@ -79,8 +82,39 @@ def find_verilator() -> Verilator:
 
 
 def find_compiler() -> str:
-    """The C++ compiler: $CXX or g++."""
-    compiler = os.environ.get("CXX", "g++")
-    if shutil.which(compiler.split()[0]) is None:
-        raise UserError(f"the C++ compiler {compiler!r} is missing: install g++, or name another one in CXX.")
+    """The C++ compiler as a command line: $CXX or g++.
+
+    Raises:
+        UserError: it is no command line, it is missing, or it does not tell its version.
+    """
+    compiler = os.environ.get("CXX", DEFAULT_COMPILER)
+    compiler_version(compiler)
     return compiler
+
+
+def named(compiler: str) -> str:
+    """The compiler as a sentence begins with it."""
+    return f"CXX is {quoted(compiler)}" if "CXX" in os.environ else f"the C++ compiler is {quoted(compiler)}"
+
+
+@cache
+def compiler_version(compiler: str) -> str:
+    """The first line of what a compiler says about its version.
+
+    Raises:
+        UserError: see `find_compiler`.
+    """
+    remedy = "install g++, or name another C++ compiler in CXX"
+    try:
+        words = shlex.split(compiler)
+    except ValueError:
+        raise UserError(f"{named(compiler)}, whose quotes do not close: {remedy}.") from None
+    if not words:
+        raise UserError(f"{named(compiler)}, which names no program: {remedy}.")
+    if shutil.which(words[0]) is None:
+        raise UserError(f"{named(compiler)}, which is missing: {remedy}.")
+    try:
+        said = run_program([*words, "--version"], seconds=ANSWER_SECONDS)
+    except ProgramError as error:
+        raise UserError(f"{named(compiler)}, which does not tell its version ({error}): {remedy}.") from None
+    return said.partition("\n")[0]

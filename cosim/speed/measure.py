@@ -88,10 +88,10 @@ def measure(engine: str, task: Task, tick: Tick) -> Measurement:
     """Measure one of ``MEASURES``; what is missing or fails is in the result. ``tick`` receives the cycles so far."""
     try:
         return replace(MEASURES[engine](task, tick), engine=engine)
-    except UserError as error:
-        return Measurement(engine, missing=str(error))
     except FAILURES as error:
         return Measurement(engine, failed=str(error))
+    except UserError as error:
+        return Measurement(engine, missing=str(error))
 
 
 def _verilator(task: Task, threads: int) -> Measurement:

@@ -23,7 +23,6 @@ from typing import Any, TypeVar
 from joblib import Parallel, delayed
 
 from radit.model.errors import UserError
-from radit.model.files import unwritable
 from radit.model.plain_text import quoted
 
 LOOK_SECONDS = 0.5  # between two looks of a worker at its parent
@@ -161,7 +160,10 @@ def alone(path: Path, option: str, *, is_folder: bool = True) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         handle = _opened(lock)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise UserError(
+            f"{option} is {quoted(path)}, where nothing can be written ({error.strerror}): give another "
+            f"{'folder' if is_folder else 'file'}."
+        ) from None
     try:
         if handle is None:
             raise UserError(

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,7 @@ from radit.model.outputs import output_file
 from radit.model.ranges import RANGES, Range
 from radit.model.reading import one_line, path_text
 from radit.model.settings_text import ANY
+from radit.model.system.processes import alone
 from radit.model.training.batches import Batches, Transform
 from radit.model.training.clips import load_clips
 from radit.model.training.digits import split_digits
@@ -51,6 +55,8 @@ DIVERGED = (
     "from is from before"
 )
 LINE_EVERY = 1000  # steps, where the output is no terminal and shows no bar
+
+log = logging.getLogger("radit")
 
 
 @dataclass(frozen=True)
@@ -288,10 +294,13 @@ def train_model(
     trainer, key = Trainer(source, recipe, seed), {**facts, "data": source.digest()}
     if resume:
         _resume(trainer, state_path(out), key)
-    _run(trainer, state_path(out), key)
-    facts["loss"] = round(trainer.loss, 5)
-    save_checkpoint(out, trainer.average, {name: str(fact) for name, fact in facts.items()} | source.facts)
-    state_path(out).unlink(missing_ok=True)
+    elif state_path(out).exists():
+        log.info("starting over; --resume would have gone on with the training of %s", state_path(out))
+    with alone(out, "--out", is_folder=False):
+        _run(trainer, state_path(out), key)
+        facts["loss"] = round(trainer.loss, 5)
+        save_checkpoint(out, trainer.average, {name: str(fact) for name, fact in facts.items()} | source.facts)
+        state_path(out).unlink(missing_ok=True)
     return trainer.average.cpu().eval().requires_grad_(False)
 
 
@@ -325,7 +334,7 @@ def _resume(trainer: Trainer, path: Path, key: dict[str, Any]) -> None:
 def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
     """Take the remaining steps under a progress bar, or with a line now and then; keep the state as often."""
     lines = PlainConsole()
-    with _progress() as progress:
+    with _progress() as progress, _told_where(trainer, trainer.step):
         task = progress.add_task("train", total=trainer.recipe.steps, completed=trainer.step, loss=trainer.loss)
         while trainer.step < trainer.recipe.steps:
             trainer.advance()
@@ -336,6 +345,18 @@ def _run(trainer: Trainer, state: Path, key: dict[str, Any]) -> None:
             if trainer.step % LINE_EVERY == 0 and not progress.console.is_terminal:
                 lines.print(f"{trainer.step} of {trainer.recipe.steps} steps, loss {trainer.loss:.4f}")
     trainer.check()
+
+
+@contextmanager
+def _told_where(trainer: Trainer, kept: int) -> Iterator[None]:
+    """Say, when a training is interrupted, where it would go on from; `kept` steps came from a state."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        step = max(kept, trainer.step // STATE_EVERY * STATE_EVERY)
+        if step:
+            error.add_note(f"--resume goes on from step {step}")
+        raise
 
 
 def _progress() -> Progress:

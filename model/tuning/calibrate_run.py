@@ -46,7 +46,7 @@ from radit.model.policy.policy_file import Achieved, StoredPolicy, load_policy, 
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.measures import squared_errors
 from radit.model.ranges import RANGES
-from radit.model.system.processes import over_processes
+from radit.model.system.processes import alone, over_processes
 from radit.model.threads import one_thread
 from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
 from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
@@ -164,14 +164,15 @@ def run_calibrate(
         on_point(point, expected)
 
     on_point(None, expected)
-    found = find(chosen, begin, wanted, cores, count_point)
-    wanted.check(found.point)
-    kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
-    baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
-    stored = _with_meter(found, baseline, target, start)
-    if found.ranges is not None:
-        save_calibration(calibration_path(out or str(find_checkpoint(model))), _read_ranges(found.ranges))
-    write_json(path, stored)
+    with alone(path, "--out", is_folder=False):
+        found = find(chosen, begin, wanted, cores, count_point)
+        wanted.check(found.point)
+        kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
+        baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
+        stored = _with_meter(found, baseline, target, start)
+        if found.ranges is not None:
+            save_calibration(calibration_path(out or str(find_checkpoint(model))), _read_ranges(found.ranges))
+        write_json(path, stored)
     return stored
 
 

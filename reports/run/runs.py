@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radit.cosim.engines.open import check_tools
 from radit.cosim.prepare import Prepared
 from radit.cosim.run import PolicyRun, Progress, run
 from radit.cosim.support.sizes import build_for, dims_of
@@ -84,7 +85,8 @@ def run_policies(
     request = prepared.request
     quality = None
     seconds = dict(prepared.seconds)
-    table = load_table()  # a broken table stops the run before it starts
+    table = load_table()  # a broken table stops the run before it starts, and so does a missing compiler
+    check_tools(request.engine)
     since = time.perf_counter()
     if with_quality:
         quality = Quality(

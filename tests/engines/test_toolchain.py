@@ -44,10 +44,39 @@ def test_a_verilator_too_old_is_named_with_the_remedy(monkeypatch):
         toolchain.find_verilator.__wrapped__()
 
 
-def test_a_missing_compiler_is_named(monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UserError, match="'no-such-compiler' is missing"):
+@pytest.mark.parametrize(
+    "value, reason",
+    [
+        ("no-such-compiler", "which is missing"),
+        ("", "which names no program"),
+        ("  ", "which names no program"),
+        ("'g++", "whose quotes do not close"),
+        ("false", "which does not tell its version (ended with status 1"),
+        ("/", "which is missing"),
+        ("sleeper", "which does not tell its version (did not end within 0.5 s)"),
+    ],
+)
+def test_a_compiler_that_does_not_work_is_named(value, reason, monkeypatch, tmp_path):
+    sleeper = tmp_path / "sleeper"
+    sleeper.write_text("#!/bin/sh\nsleep 600\n")
+    sleeper.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CXX", value)
+    monkeypatch.setattr(toolchain, "ANSWER_SECONDS", 0.5 if value == "sleeper" else 30.0)
+    with pytest.raises(UserError) as caught:
         toolchain.find_compiler()
+    said = str(caught.value)
+    assert said.startswith(f"CXX is '{value}', {reason}") and said.endswith("name another C++ compiler in CXX.")
+
+
+@pytest.mark.needs("verilator")
+@pytest.mark.parametrize("value", ["true", "echo"])
+def test_a_compiler_that_makes_nothing_is_named(value, monkeypatch, tmp_path):
+    source = verilog(SMALL)
+    monkeypatch.setenv("CXX", value)
+    with pytest.raises(verilate.BuildError, match=f"CXX is '{value}', which failed to make .* .it made no file.: name"):
+        verilate.build_library(SMALL, source, "dummy_top", cache=tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()], "nothing is left"
 
 
 def build(cache):
