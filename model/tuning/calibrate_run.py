@@ -42,6 +42,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
+from radit.model.plain_text import quoted
 from radit.model.policy.policy_file import Achieved, StoredPolicy, load_policy, policy_path
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.measures import squared_errors
@@ -154,7 +155,9 @@ def run_calibrate(
     wanted = parse_target(target)
     begin, own = _own_policy(start, "--start", "forecast"), _own_policy(radit, "--radit", "radit")
     RANGES["calibration_seed"].check("--seed", seed)
-    path = output_file(out or policy_path(model))
+    path, checkpoint = output_file(out or policy_path(model)), find_checkpoint(model)
+    if checkpoint is not None and path.resolve() == checkpoint.resolve():
+        raise UserError(f"--out is {quoted(out)}, which is the model itself: give another file.")
     chosen, cores = Images(model, steps, cfg, images, seed), jobs or os.cpu_count() or 1
     check_comparison(model, load_config(model), samples=images, steps=steps, cfg=cfg, jobs=cores)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)

@@ -24,8 +24,12 @@ def stall_table(result: PolicyResult) -> Table:
 
 
 def verdict(summary: Summary, equal: bool) -> str:
-    """All equal, or what is not."""
-    return "all equal" if equal else f"NOT EQUAL: {', '.join(summary.failed)}"
+    """All equal, or what is not; and how much was clamped, which the reference does alike."""
+    found = "all equal" if equal else f"NOT EQUAL: {', '.join(summary.failed)}"
+    words = sum(sum(result.saturated_words.values()) for result in summary.results.values())
+    values = sum(result.host_saturations for result in summary.results.values())
+    clamped = [f"{words:,} words in the RTL"] * bool(words) + [f"{values:,} values at the host"] * bool(values)
+    return f"{found}, but saturated: {' and '.join(clamped)}" if clamped else found
 
 
 def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:

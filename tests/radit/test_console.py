@@ -1,5 +1,7 @@
 """Other people's texts on a terminal are shown as they are; narrow, plain and closed terminals work."""
 
+import errno
+import io
 import logging
 import os
 import subprocess
@@ -11,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from radit.cli import main
-from radit.model.console import PlainConsole, progress_bar
+from radit.model.console import OutputClosed, PlainConsole, progress_bar
 from radit.terminal.console import say, say_json
 from radit.terminal.messages import complain, told
 from radit.terminal.tables import show_table, table_of
@@ -58,6 +60,22 @@ def test_bars_describe_a_task_as_it_is(text, shown, capsys, monkeypatch):
     assert found.out == "" and shown in Text.from_ansi(found.err).plain
 
 
+class Full(io.StringIO):
+    """A stream that takes nothing."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("show", [say, say_json, PlainConsole().print])
+def test_output_that_takes_nothing_more(monkeypatch, show):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Full())
+        with pytest.raises(OutputClosed) as error:
+            show("text")
+    assert error.value.__cause__.errno == errno.ENOSPC
+
+
 def test_json_is_json(capsys):
     say_json({"a\u202e": "\x1b[31m"})
     assert capsys.readouterr().out == '{\n  "a\\u202e": "\\u001b[31m"\n}\n'
@@ -100,7 +118,7 @@ COMMAND = [sys.executable, "-m", "radit", "project", "--model", "dit-s-2", "--st
 
 
 def run(command: list[str], folder: Path, **options) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | options.pop("env", {})
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""} | options.pop("env", {})
     return subprocess.run(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -127,6 +145,7 @@ def test_a_full_disk_below_stdout_is_one_sentence(tmp_path):
     [
         {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "20"},
         {"PYTHONIOENCODING": "latin-1", "TERM": "dumb"},
+        {"PYTHONIOENCODING": "ascii"},
     ],
 )
 def test_plain_terminals(tmp_path, env):
@@ -135,3 +154,5 @@ def test_plain_terminals(tmp_path, env):
         assert found.returncode == 2 and found.stderr.count("\n") == 1 and "radit: --out is 'caf" in found.stderr
         found = run(COMMAND, tmp_path, stdout=subprocess.PIPE, encoding="ascii", env=env)
     assert found.returncode == 0 and found.stderr == "" and "million cycles" in found.stdout
+    wanted = {"latin-1": "caf\xe9", "ascii": "caf\\xe9"}.get(env.get("PYTHONIOENCODING"), "build/project")
+    assert f"wrote {wanted}/project.json" in found.stdout

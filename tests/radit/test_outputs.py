@@ -3,6 +3,7 @@
 import pytest
 
 from radit.cli import main
+from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.plain_text import quoted, visible
 from tests.hostile_paths import AS_FILE, AS_FOLDER, BOTH, FINE, everything, make_hostile
 
@@ -74,3 +75,12 @@ def test_results_go_to_any_name(path, here, capsys):
     found = capsys.readouterr()
     assert found.err == "" and (here / path / "project.json").is_file()
     assert found.out.splitlines()[-1] == f"wrote {visible(path)}/project.json" and "\x1b" not in found.out
+
+
+def test_a_policy_does_not_replace_its_model(here, capsys):
+    model = here / "own.safetensors"
+    model.write_bytes(find_checkpoint("digits").read_bytes())
+    before = everything(here)
+    wanted = ["calibrate", "--target", "speedup=2", "--model", "own.safetensors", "--out", "folder/../own.safetensors"]
+    assert "which is the model itself: give another file" in said(wanted, capsys)
+    assert everything(here) == before

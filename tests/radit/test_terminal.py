@@ -61,4 +61,5 @@ def test_what_saturates_and_other_ranges_are_told_beside_the_verdict(tmp_path, c
     *_, saturated, ranges, _, verdict = capsys.readouterr().out.splitlines()
     assert saturated == "radit    saturated 16 bit: 645 words in the RTL (score 645), 281 values at the host"
     assert ranges == "int8 ranges are those of guidance 1.5, this run's guidance is 4."
-    assert verdict.startswith("all equal; results in")
+    where = "645 words in the RTL and 281 values at the host"
+    assert verdict.startswith(f"all equal, but saturated: {where}; results in")
