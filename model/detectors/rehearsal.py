@@ -91,7 +91,9 @@ def translated(method: Detector, other: Detector, integer: IntegerDiT, images: i
     places = torch.linspace(0.0, len(other.schedule) - 1.0, steps, dtype=torch.float64)
     near = (1.0 - (places - torch.arange(len(other.schedule)).unsqueeze(1)).abs()).clamp(min=0.0)
     mine, others = (near @ mean for mean in means)
-    knots = torch.tensor(other.schedule, dtype=torch.float64) * mine / others
+    moved = (mine > 0.0) & (others > 0.0)  # in runs of few timesteps there is nothing to measure around some knots
+    ratios = torch.where(moved, mine / others, 1.0)
+    knots = torch.tensor(other.schedule, dtype=torch.float64) * ratios
     return tuple(float(f"{knot:.3g}") for knot in knots / knots.max())
 
 

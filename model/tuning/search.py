@@ -108,7 +108,7 @@ class Target:
         if self.kind == "speedup" and not self.beyond(point):
             raise UserError(
                 f"--target is 'speedup={self.value:g}': this model reaches {point.mac_reduction:.2f} at most; ask for "
-                "less."
+                "less, or take more --steps."
             )
         if self.kind == "error" and self.beyond(point):
             raise UserError(

@@ -201,6 +201,13 @@ def test_a_translated_schedule_follows_the_other(integer):
     assert translated(loud, ours, integer, 4) == ours.schedule
     other = translated(parse_method("pooled:tokens=16"), ours, integer, 4)
     assert len(other) == 3 and max(other) == 1.0 and other != ours.schedule
+    still = SimpleNamespace(rule=lambda integer, images: Still(ours, integer, images))
+    assert translated(still, ours, integer, 4) == ours.schedule
+
+
+class Still(Anchored):
+    def distance(self, sight):
+        return 0.0 * super().distance(sight)
 
 
 class Loud(Anchored):
