@@ -116,7 +116,7 @@ class DiTConfig(BaseModel):
         """Refuse what would be computed as something else."""
         if self.prediction != "noise":
             raise ValueError(
-                f"prediction is {self.prediction}, but the sampler here, DDIM, takes predicted noise: use a model that "
+                f"prediction is {self.prediction}, but the samplers here take predicted noise: use a model that "
                 "predicts noise."
             )
         if self.frame_embedding != "input":

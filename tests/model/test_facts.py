@@ -56,7 +56,7 @@ def test_published_sizes_tell_all_but_what_they_predict(name: str) -> None:
     assert infer_config(shapes(config), Facts(prediction="noise"), "File") == config
     with pytest.raises(UserError, match=r"do not tell prediction: add .* FILE:prediction=noise\|velocity"):
         infer_config(shapes(config), Facts(), "File")
-    with pytest.raises(UserError, match="prediction is velocity, but the sampler here, DDIM, takes predicted noise"):
+    with pytest.raises(UserError, match="prediction is velocity, but the samplers here take predicted noise"):
         infer_config(shapes(config), Facts(prediction="velocity"), "File")
 
 
