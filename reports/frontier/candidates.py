@@ -85,13 +85,18 @@ def candidates(policies: list[str], bases: list[int], ours: Policy | None = None
     Fewer steps replace the largest base alone: smaller ones are themselves fewer steps, and get every second setting.
 
     Raises:
-        UserError: a policy is unknown or its settings do not fit.
+        UserError: a policy is unknown, its settings do not fit, or there is no point.
     """
     texts = [(base, text) for base in bases for policy in policies for text in _texts(policy, base, max(bases))]
     found = [Candidate(text, base, ours) for base, text in texts]
     kept = [one for one in dict.fromkeys(found) if one.name != FEWER or one.base_steps == max(bases)]
     for one in kept:
         one.policy  # noqa: B018  a bad text is refused before anything runs
+    if not kept:
+        raise UserError(
+            f"--policies is {shown(','.join(policies))}, of which {max(bases)} steps leave no point: give more "
+            "--steps, or another policy."
+        )
     return kept
 
 

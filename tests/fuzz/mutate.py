@@ -5,6 +5,7 @@ Every function takes the bytes of a good file and a source of randomness, and re
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -232,6 +233,14 @@ def torch_file(data: bytes, rng: random.Random) -> bytes:
     return damage(found, rng) if rng.random() < 0.15 else found
 
 
+def training(data: bytes, rng: random.Random) -> bytes:
+    """What a sealed file holds, sealed anew or not."""
+    kind = data.index(b"\n") + 1
+    body = torch_file(data[kind + 32 :], rng)
+    seal = hashlib.sha256(body).digest() if rng.random() < 0.7 else data[kind : kind + 32]
+    return data[:kind] + seal + body
+
+
 def _other_tensor(one: Any, rng: random.Random) -> Any:
     if not isinstance(one, torch.Tensor):
         return rng.choice((torch.zeros(3), None, -1, float("nan"), 10**24))
@@ -281,7 +290,7 @@ BY_SUFFIX: dict[str, list[Mutation]] = {
     ".safetensors": [safetensors],
     ".npz": [npz],
     ".pt": [torch_file],
-    ".training": [torch_file],
+    ".training": [training],
     ".toml": [text],
     ".lib": [text],
     ".md": [text],

@@ -205,6 +205,8 @@ def test_worst_images():
 def test_bad_input(capsys):
     with pytest.raises(UserError, match="--policies is 'deltadit': choose all, fewer-steps, fora"):
         candidates(["deltadit"], [50])
+    with pytest.raises(UserError, match="--policies is 'fewer-steps', of which 3 steps leave no point: give more"):
+        candidates(["fewer-steps"], [3])
     for text in ("0", "50,x", "1001", ""):
         assert main(["frontier", "--steps", text]) == 2
         assert f"--steps is '{text}'" in capsys.readouterr().err
