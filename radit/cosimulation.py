@@ -14,7 +14,7 @@ from radit.cosim.prepare import Prepared, Request, prepare
 from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
 from radit.generation import Progress, decisions_of
-from radit.machine import Array, Memory, parse_array
+from radit.machine import Array, Memory, given_memory, parse_array
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
@@ -180,7 +180,7 @@ def cosimulate(
     """
     waves = None if waves is None else output_file(waves, "waves")
     state = None if state is None else output_folder(state, "state")
-    charge, shape = memory or Memory(), parse_array(array)
+    charge, shape = given_memory(memory), parse_array(array)
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
     blocks, timesteps, max_error = checked_or_none(blocks=blocks, timesteps=timesteps, max_error=max_error)
     given = model.model if isinstance(model, QuantizedModel) else model
@@ -204,6 +204,9 @@ def cosimulate(
 
 def _refuse(policies: Sequence[str | Policy]) -> None:
     """Refuse bad policies before the model is made ready."""
+    if isinstance(policies, str | Policy):
+        given = policies if isinstance(policies, str) else policies.name
+        raise UserError(f"policies is {shown(given)}: give a list of policies, such as ['dense', 'radit'].")
     names = [one.partition(":")[0] if isinstance(one, str) else one.name for one in policies]
     if not names:
         raise UserError(f"policies is empty: give one or several of {', '.join(POLICIES)}.")

@@ -12,7 +12,7 @@ from radit.accel.control.registers import COUNTERS
 from radit.cosim.support.sizes import fitted
 from radit.cosimulation import PolicyCosimulation
 from radit.decisions import AnyModel, Decisions, config_of_any
-from radit.machine import Array, Memory, parse_array
+from radit.machine import Array, Memory, given_memory, parse_array
 from radit.model.errors import UserError, shown
 from radit.model.ranges import checked
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
@@ -76,7 +76,7 @@ def predict_cycles(
     """
     config = config_of_any(model)
     dims, build = fitted(config, decisions.contexts, *parse_array(array))
-    charge = (memory or Memory()).model()
+    charge = given_memory(memory).model()
     known: dict[bytes, tuple[Prediction, dict[str, int]]] = {}  # many images decide alike
     done = []
     for record, tables in zip(decisions.record, decisions.tables, strict=True):

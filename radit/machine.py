@@ -50,6 +50,17 @@ class Memory:
         return MemoryModel(self.latency, self.bandwidth, self.stall)
 
 
+def given_memory(memory: Memory | None) -> Memory:
+    """The memory that was given, or the usual one.
+
+    Raises:
+        UserError: something else was given.
+    """
+    if memory is not None and not isinstance(memory, Memory):
+        raise UserError(f"memory is {shown(memory)}: give a radit.Memory, or None for the usual one.")
+    return memory or Memory()
+
+
 def parse_array(array: Array, field: str = "array") -> tuple[int, int]:
     """Rows and columns of an array.
 
