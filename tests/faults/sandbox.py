@@ -190,6 +190,9 @@ def normal_form(path: Path) -> str:
     data = path.read_bytes()
     if path.suffix == ".json":
         data = json.dumps(_without_times(json.loads(data)), sort_keys=True).encode()
+    elif path.suffix == ".safetensors":  # whose library writes the metadata in any order
+        size = 8 + int.from_bytes(data[:8], "little")
+        data = json.dumps(json.loads(data[8:size]), sort_keys=True).encode() + data[size:]
     elif path.suffix in (".html", ".svg"):  # they show when they were made, and how long it took
         assert data.rstrip().endswith((b"</html>", b"</svg>")), f"{path} is cut off"
         data = b"whole"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import time
 
 import pytest
 
@@ -68,8 +69,6 @@ def test_a_co_simulation_goes_on_word_for_word(sandbox: Sandbox) -> None:
     line = "cosim --model digits --array 4x4 --timesteps 2 --policy dense --out made/long"
     process = sandbox.started(line.split())
     record = sandbox.folder / "made" / "long" / "state" / "run.json"
-    import time
-
     end = time.monotonic() + 200
     while not record.exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.1)

@@ -1,10 +1,8 @@
 """The account of cells: every process has its part, pieces are cut whole, equal ones count alike, sums are sums."""
 
 import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
@@ -237,14 +235,41 @@ def test_no_yosys_is_one_sentence(monkeypatch):
         Yosys()
 
 
-def test_a_killed_yosys_says_so(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: "/bin/yosys")
-    answers = iter((CompletedProcess([], 0, "Yosys 0.23 (git)", ""), CompletedProcess([], -9, "", "")))
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: next(answers))
+def fake_yosys(folder, monkeypatch, does):
+    """A program that tells a version, and otherwise does something else."""
+    program = folder / "yosys"
+    program.write_text(f'#!/bin/sh\nif [ "$1" = -V ]; then echo "Yosys 0.23 (git)"; else {does}; fi\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(program))
     yosys = Yosys()
     assert yosys.version == "Yosys 0.23"
-    with pytest.raises(UserError, match="failed on top.v: ended by signal 9"):
-        yosys.elaborate("")
+    return yosys
+
+
+@pytest.mark.parametrize(
+    "does, words",
+    [
+        ("kill -9 $$", "failed on top.v .was ended by signal 9"),
+        ("echo 'ERROR: bad'; exit 1", "failed on top.v .ended with status 1: ERROR: bad"),
+        ("true", "failed on top.v .it made no file"),
+    ],
+)
+def test_a_yosys_that_fails_says_so(does, words, monkeypatch, tmp_path):
+    with pytest.raises(UserError, match=words):
+        fake_yosys(tmp_path, monkeypatch, does).elaborate("")
+
+
+def test_no_path_of_a_user_reaches_the_script(monkeypatch, tmp_path):
+    name = "a b'\"; shell touch pwned\n!touch pwned\n.lib"
+    shutil.copyfile(SHIPPED_LIBERTY, tmp_path / name)
+    answer = '{"design": {"num_cells_by_type": {"NAND2": 1}}}'
+    does = f"cp run.ys {tmp_path}/script; ls > {tmp_path}/files; echo '{answer}' > piece.json"
+    yosys, library = fake_yosys(tmp_path, monkeypatch, does), Library(tmp_path / name)
+    assert yosys.synthesize("", library) == {"NAND2": 1}
+    script = (tmp_path / "script").read_text()
+    assert "touch" not in script and str(tmp_path) not in script and "-liberty cells.lib" in script
+    assert "cells.lib" in (tmp_path / "files").read_text().split()
+    assert library.digest == Library(SHIPPED_LIBERTY).digest
 
 
 def test_account_is_written_and_read(tmp_path):
