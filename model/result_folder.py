@@ -68,6 +68,9 @@ class ResultFolder:
             for path in self._files():
                 if not (decided / path.relative_to(self.path)).exists():
                     path.unlink()
+                    if path.parent != self.path:
+                        with suppress(OSError):  # something else is in it
+                            path.parent.rmdir()
             os.replace(decided, moving)
         if _is_folder(moving):
             for path in [path for path in sorted(moving.rglob("*")) if not path.is_dir()]:

@@ -45,6 +45,12 @@ def test_the_new_run_replaces_the_earlier_one(folder):
     assert shown(folder) == NEW | MINE
 
 
+def test_folders_that_become_empty_go(folder):
+    (folder / "images" / "holiday.jpg").unlink()
+    replace(folder, {"summary": b"new"})
+    assert not (folder / "images").exists() and (folder / "mine").exists()
+
+
 def test_files_of_the_same_run_stay(folder):
     replace(folder, {"summary": b"priced"}, keep=True)
     assert shown(folder) == OLD | MINE | {"summary": b"priced"}
