@@ -1,8 +1,8 @@
 """What skipping has to beat: a better solver with fewer timesteps, judged by the image that all solvers converge to.
 
 The converged image is the float model's after 200 steps of DPM-Solver++. Errors are those of the bit-exact integer
-model and, in brackets, of the float model at the same timesteps: what remains of their difference is rounding. An
-evaluation runs the network once for both contexts; for a policy that skips it is a dense evaluation's worth of MACs.
+model and, in brackets, of the float model at the same timesteps: their difference is rounding. An evaluation runs the
+network once for both contexts; for a policy that skips it is a dense evaluation's worth of MACs.
 
 Expected output (mean squared error, pixels from -1 to 1, 16 digits, guidance 1.5):
 

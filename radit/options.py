@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radit.machine import parse_array as array_of
-from radit.model.dit.sampler_names import SOLVERS, SPACINGS
+from radit.model.dit.sampler_names import SOLVERS, SPACINGS, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
@@ -46,13 +46,13 @@ def number(name: str, text: str, default: str | bool = True, limits: Range | Non
     return _read_by(read, name, known.text, text, default)
 
 
-def choice(name: str, kind: type[StrEnum], text: str) -> Any:
+def choice(name: str, kind: type[StrEnum] | tuple[str, ...], text: str) -> Any:
     """An option whose value must be one of a few words."""
 
-    def read(value: str) -> StrEnum:
+    def read(value: str) -> str:
         if value not in tuple(kind):
             raise UserError(f"{name} is {shown(value)}: choose {' or '.join(kind)}.")
-        return kind(value)
+        return kind(value) if isinstance(kind, type) else value
 
     return _read_by(read, name, "|".join(kind), text, True)
 
@@ -127,10 +127,11 @@ StepsOption = Annotated[
     int, number("--steps", "Timesteps of the sampler: evaluations of the network per image or clip (count).")
 ]
 SamplerOption = Annotated[
-    str, typer.Option("--sampler", metavar="NAME", help=f"Solver of the sampler: {', '.join(SOLVERS)}.")
+    Solver,
+    choice("--sampler", SOLVERS, "What makes an image of a predicted noise: DDIM or a solver of diffusers."),
 ]
 SpacingOption = Annotated[
-    str, typer.Option("--spacing", metavar="NAME", help=f"How its timesteps are spaced: {', '.join(SPACINGS)}.")
+    Spacing, choice("--spacing", SPACINGS, "Timesteps evenly in time, in its square root, or in the log-SNR.")
 ]
 CfgOption = Annotated[float, number("--cfg", "Classifier-free guidance scale (factor; 1 is no guidance).")]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]

@@ -29,9 +29,9 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig, check_guidance
-from radit.model.dit.sampler_names import DDIM, HEUN, SOLVERS, SPACINGS, UNIFORM
+from radit.model.dit.sampler_names import DDIM, HEUN, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
 from radit.model.dit.schedule import alpha_bars, spaced, with_the_last
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
 from radit.model.threads import one_thread
 
@@ -69,17 +69,17 @@ class Sampler:
 
     steps: int = 50
     first: int | None = None
-    solver: str = DDIM
-    spacing: str = UNIFORM
+    solver: Solver = DDIM
+    spacing: Spacing = UNIFORM
 
     def __post_init__(self) -> None:
         steps, first = RANGES["steps"].check("--steps", self.steps), self.first
         if first is not None and not 1 <= first <= steps:
             raise UserError(f"--timesteps is {first}: give a whole number from 1 to {steps}, the sampler's steps.")
         if self.solver not in SOLVERS:
-            raise UserError(f"--sampler is '{self.solver}': choose from {', '.join(SOLVERS)}.")
+            raise UserError(f"--sampler is {shown(self.solver)}: choose {' or '.join(SOLVERS)}.")
         if self.spacing not in SPACINGS:
-            raise UserError(f"--spacing is '{self.spacing}': choose from {', '.join(SPACINGS)}.")
+            raise UserError(f"--spacing is {shown(self.spacing)}: choose {' or '.join(SPACINGS)}.")
         if self.solver == HEUN and self.steps % 2 == 0:
             raise UserError(
                 f"--steps is {self.steps}: heun evaluates the network twice per step and once in the last, "

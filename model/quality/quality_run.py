@@ -34,7 +34,7 @@ from radit.model.console import progress_bar
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import Sampler, make_noise, sample
-from radit.model.dit.sampler_names import DDIM, HEUN, UNIFORM
+from radit.model.dit.sampler_names import DDIM, HEUN, UNIFORM, Solver, Spacing
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.files import write_json
@@ -83,8 +83,8 @@ class Settings:
     steps: int = 50
     cfg: float = 1.5
     seed: int = SEED
-    solver: str = DDIM
-    spacing: str = UNIFORM
+    solver: Solver = DDIM
+    spacing: Spacing = UNIFORM
 
     @property
     def sampler(self) -> Sampler:
@@ -100,8 +100,8 @@ def run_quality(
     cfg: float,
     seed: int,
     force: bool,
-    solver: str = DDIM,
-    spacing: str = UNIFORM,
+    solver: Solver = DDIM,
+    spacing: Spacing = UNIFORM,
 ) -> dict[str, Any]:
     """Measure and store beside the checkpoint; a stored result that is current is taken as it is.
 
@@ -118,7 +118,7 @@ def run_quality(
 
 
 def stored_or_measured(
-    model: str, steps: int, cfg: float, solver: str = DDIM, spacing: str = UNIFORM
+    model: str, steps: int, cfg: float, solver: Solver = DDIM, spacing: Spacing = UNIFORM
 ) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
     settings = _checked(Settings(model, judge_of(model).samples, steps, cfg, solver=solver, spacing=spacing))
