@@ -199,7 +199,10 @@ def _other_array(one: np.ndarray, rng: random.Random) -> np.ndarray:
         lambda: np.repeat(one[None], 2, 0).reshape(-1, *one.shape[1:]) if one.ndim else one[None],
         lambda: np.array([{"a": 1}], dtype=object),
     )  # fmt: skip
-    return rng.choice(ways)()
+    try:
+        return rng.choice(ways)()
+    except (IndexError, ValueError):  # it has no axes
+        return one[None]
 
 
 def _rewritten_member(data: bytes, rng: random.Random) -> bytes:

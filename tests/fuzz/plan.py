@@ -67,7 +67,11 @@ ROLE_OF = {
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # their own copies, to look at
+for _command in COMMANDS.values():
+    for _parameter in _command.params:
+        if _parameter.name != "help":
+            _parameter.callback = None  # checks of values: those of the application are not touched
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ def invocations(count: int, seed: int) -> list[Invocation]:
 
 
 def invocation(number: int, command: str, turn: int, seed: int) -> Invocation:
-    """One of a command. In every second turn the options have a hostile value one after the other, so that all do."""
+    """One of a command. In every second turn the options get another value one after the other, so that all do."""
     rng = random.Random(f"{seed}/{number}")
     known, values, file = options_of(command), dict(CHEAP[command]), ""
     names = sorted(known)
@@ -159,7 +163,8 @@ def invocation(number: int, command: str, turn: int, seed: int) -> Invocation:
     else:
         due = [] if turn % 2 else [names[turn // 2 % len(names)]]
         for name in [*due, *rng.sample(names, k=rng.choice((0, 0, 1, 1, 2)))]:
-            values[name] = _value(command, known[name], rng)
+            good = _good(command, name, rng) if rng.random() < 0.3 else ""
+            values[name] = good or _value(command, known[name], rng)
         if rng.random() < 0.4:
             name = rng.choice(names)
             values[name] = _good(command, name, rng) or values.get(name, "")

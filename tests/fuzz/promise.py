@@ -94,15 +94,15 @@ def _last_line(text: str) -> str:
 
 
 def parameters(arguments: Sequence[str]) -> dict[str, Any]:
-    """The values that a command gets; empty where it does not get that far."""
-    from radit.model.errors import UserError
-
+    """The values that a command gets, unchecked; empty where its arguments do not parse."""
+    if not arguments or arguments[0] not in COMMANDS:
+        return {}
+    command = COMMANDS[arguments[0]]
     try:
-        command = COMMANDS[arguments[0]]
         with redirect_stdout(io.StringIO()), command.make_context(arguments[0], list(arguments[1:])) as context:
             return dict(context.params)
     except (Exception, SystemExit) as error:
-        if isinstance(error, (UserError, SystemExit)) or type(error).__module__.startswith(("typer", "click")):
+        if isinstance(error, SystemExit) or type(error).__module__.startswith(("typer", "click")):
             return {}
         raise
 
@@ -169,20 +169,19 @@ def _result_of(command: str, given: dict[str, Any], ended: Ended) -> str | None:
     from radit.reports.run.arrays import load_arrays
     from radit.reports.run.summary import load_summary
 
-    out = given.get("out")
+    out = Path(given.get("out") or "build/demo")
     if command in ("cosim", "demo"):
-        out = out or Path("build/demo")
         summary, arrays = load_summary(out / "summary.json"), load_arrays(out / "arrays.npz")
         if not summary.check.passed or set(arrays.images) != set(summary.results):
             return "summary and arrays do not belong together"
         return "its state is left" if (out / "state").exists() else None
     if command == "report":
-        page = (given["run"] / "report.html").read_text(encoding="utf-8")
+        page = (Path(given["run"]) / "report.html").read_text(encoding="utf-8")
         return None if page.rstrip().endswith("</html>") else "the page is cut off"
     if command == "train":
-        load_checkpoint(out or Path("build") / f"{given['model']}.safetensors")
+        load_checkpoint(given["out"] or Path("build") / f"{given['model']}.safetensors")
     elif command == "calibrate":
-        read_policy(out or policy_path(given["model"]))
+        read_policy(Path(given["out"] or policy_path(given["model"])))
     elif command == "quality":
         json.loads(ended.out[ended.out.index("{\n") :])
     elif command == "export":
