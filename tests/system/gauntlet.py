@@ -135,6 +135,7 @@ OBSTACLES = {
     "after another image": Obstacle(GATED, FORECASTING, images=2, spoil=_scramble),
     "an error meter": Obstacle(TWICE, Metered(**vars(SKIPPING) | {"limit": 3000})),
     "narrow heads": Obstacle(Shape(17, 12, 4, 20, seed=3, motion=("jd", "jj")), SKIPPING, latency=100),
+    "heads of five": Obstacle(Shape(17, 20, 4, 20, seed=5, motion=("jd", "jj")), SKIPPING, latency=2),
     "one context": Obstacle(Shape(9, 20, 5, 12, seed=4, motion=("jssj",)), FORECASTING),
     "one stream after two": Obstacle(
         Shape(9, 20, 5, 12, seed=4, motion=("jssj",)), STREAM, latency=20, before="a stream"
