@@ -100,8 +100,8 @@ def judge(mutant: Mutant, original: Original, shop: Workshop) -> Verdict:
 def tests_of(file: str) -> list[str]:
     """The files of tests that a file has for itself: those of units, and those of other blocks."""
     name = f"test_{Path(file).name}"
-    places = ["tests/units", "tests/blocks"] if file.startswith("accel/units/") else ["tests/blocks"]
-    return [f"{place}/{name}" for place in places if (ROOT / place / name).exists()]
+    units = [f"tests/units/{name}", "tests/units/test_rest.py"] if file.startswith("accel/units/") else []
+    return [test for test in (*units, f"tests/blocks/{name}") if (ROOT / test).exists()]
 
 
 class Record:
