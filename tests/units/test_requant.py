@@ -10,7 +10,7 @@ from radit.model.ops.rounding import round_shift
 from tests.units.bench import Bench, Vectors, flag, mixed, number, pack, run_everywhere, unpack, word
 
 TOP = (1 << (ACC_BITS - 1)) - 1
-CASES = [  # acc, bias, mult, shift: ties, both limits, products far beyond 32 bits, shift 1 and 63
+CASES = [  # acc, bias, mult, shift: ties, both limits, products far beyond 32 bits, shift 0, 1 and 63
     (1, 0, 1, 1),
     (-1, 0, 1, 1),
     (3, 2, 1, 1),
@@ -27,6 +27,8 @@ CASES = [  # acc, bias, mult, shift: ties, both limits, products far beyond 32 b
     (255, 0, 1, 1),
     (-255, 0, 1, 1),
     (0, 0, 0, 1),
+    (7, 0, 3, 0),
+    (-7, 0, 3, 0),
 ]
 
 
@@ -55,6 +57,8 @@ def draw(rng, lanes, count):
 
 
 def golden(acc, bias, mult, shift, per_token, token_mult, token_shift):
+    """Shift 0 acts as 1."""
+    shift, token_shift = max(shift, 1), [max(each, 1) for each in token_shift]
     if per_token:
         bias, mult, shift = 0, torch.tensor(token_mult), torch.tensor(token_shift)
     arguments = torch.tensor(acc), bias, mult, shift
