@@ -82,7 +82,13 @@ def pytest_runtest_makereport(item, call):
     used = getattr(item, "funcargs", {}).get("seed")
     if report.when == "call" and report.failed and used is not None:
         report.sections.append(("random seed", f"{used} (to repeat: pytest --seed {used} '{name_of(item)}')"))
+    report.sections[:] = [(name, _sendable(text)) for name, text in report.sections]
     return report
+
+
+def _sendable(text):
+    """Half characters, which tests of hostile texts log, escaped: workers cannot send them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # Property tests try the same examples in every run.
