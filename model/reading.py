@@ -24,6 +24,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
@@ -211,7 +212,17 @@ def _header(part: Any) -> Header:
     version = np.lib.format.read_magic(part)
     if version not in readers:
         raise ValueError(f"an array has version {version}")
-    shape, _, dtype = readers[version](part)
+    try:
+        shape, _, dtype = readers[version](part)
+    except (
+        ValueError,
+        SyntaxError,
+        TypeError,
+        KeyError,
+        RecursionError,
+        TokenError,
+    ):  # with what it parsed, inside out
+        raise ValueError("the header of an array is damaged") from None
     if any(isinstance(size, bool) or size < 0 for size in shape):
         raise ValueError(f"an array has the shape {one_line(shape)}")
     if dtype.kind not in "biufU" or (dtype.kind != "U" and dtype.itemsize > 8):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +51,10 @@ def read_state(path: Path, key: dict[str, Any]) -> dict[str, Any]:
         if kind != KIND + hashlib.sha256(data).digest():
             raise ValueError("another kind of file, or a damaged one")
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        found, state = dict(content["key"]), dict(content["state"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
+        found, state = (content[name] for name in ("key", "state")) if isinstance(content, dict) else (None, None)
+        if not isinstance(found, dict) or not isinstance(state, dict):
+            raise TypeError(content)
+    except Exception:  # torch's reader raises whatever its stack machine runs into
         raise UserError(f"Training state {path} is damaged or of another version: delete it and train anew.") from None
     for name, value in key.items():
         if found.get(name) != value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -18,7 +20,7 @@ from radit.model.training import train
 from radit.model.training.batches import Batches
 from radit.model.training.moving_digits import Motion
 from radit.model.training.train import Trainer, noise_loss, train_model
-from radit.model.training.training_state import read_state, state_path, write_state
+from radit.model.training.training_state import KIND, read_state, state_path, write_state
 
 SMALL = {
     "digits": DiTConfig(patch_size=4, hidden_size=8, depth=2),
@@ -146,6 +148,19 @@ def test_a_state_of_another_kind_is_refused(tmp_path: Path, damaged: dict) -> No
     write_state(state_path(out), {**facts, "data": train.training_data("digits").digest()}, state)
     with pytest.raises(UserError, match="Training state .* (does not fit|cannot be read): delete it and train anew"):
         train_model("digits", out, steps=2, batch_size=4, peak_rate=1e-3, resume=True)
+
+
+@pytest.mark.parametrize("content", [b"R", b"", torch.zeros(2), [1], {"key": [], "state": {}}, {"key": {}}], ids=repr)
+def test_a_file_with_a_right_hash_that_is_no_state_is_refused(tmp_path: Path, content: object) -> None:
+    """Bytes are no file of torch's: its reader pops from an empty stack."""
+    path, buffer = tmp_path / "a.training", io.BytesIO()
+    if isinstance(content, bytes):
+        buffer.write(content)
+    else:
+        torch.save(content, buffer)
+    path.write_bytes(KIND + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    with pytest.raises(UserError, match="a.training is damaged or of another version: delete it and train anew"):
+        read_state(path, {})
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, step: int, what: str) -> None:
