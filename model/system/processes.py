@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from functools import cache
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
 from radit.model.errors import UserError
 from radit.model.plain_text import quoted
@@ -55,6 +57,8 @@ def over_processes(calls: Iterable[Call], jobs: int, *, in_order: bool = True) -
         return
     parent, order = os.getpid(), "generator" if in_order else "generator_unordered"
     work = (delayed(_in_worker)(parent, function, *arguments) for function, *arguments in tasks)
+    for tracker in (loky_tracker, resource_tracker):  # which, when they start, let Ctrl-C through again
+        tracker.ensure_running()
     with without_interrupt():  # processes that are started now inherit this
         results = Parallel(n_jobs=workers, return_as=order, batch_size=1)(work)
     try:

@@ -66,15 +66,17 @@ def test_there_are_no_more_workers_than_calls() -> None:
 def test_workers_end_soon_after_their_parent(signal_name: str) -> None:
     import signal
 
-    parent = subprocess.Popen([sys.executable, "-c", SLEEP], stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen([sys.executable, "-c", SLEEP], stderr=subprocess.PIPE, text=True, start_new_session=True)
     workers: set[int] = set()
     try:
         until(lambda: len(workers_of(parent.pid)) == 3)
         workers = workers_of(parent.pid)
         time.sleep(1.0)  # so that they have their calls
     finally:
-        parent.send_signal(getattr(signal, f"SIG{signal_name}"))
-    parent.wait(PATIENCE)
+        send = os.killpg if signal_name == "INT" else os.kill  # as a terminal does it
+        send(parent.pid, getattr(signal, f"SIG{signal_name}"))
+    said = parent.communicate(timeout=PATIENCE)[1]
+    assert said.count("Traceback") == (signal_name == "INT"), "a worker has something to say"
     until(lambda: not any(Path(f"/proc/{worker}/stat").exists() for worker in workers), 30.0)
 
 
