@@ -19,7 +19,6 @@ from radit.accel.config import BuildConfig
 from radit.accel.interfaces.top_ports import TopPorts
 from radit.accel.top import radit_top
 from radit.model.errors import UserError
-from radit.model.system.processes import in_thread
 
 TOP = "radit_top"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
@@ -31,16 +30,14 @@ OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": 
 def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -> Path:
     """Convert one build into ``folder``; returns the file of the top. VHDL also needs the package pck_myhdl_*.vhd.
 
+    MyHDL inspects the call stack for every block: in a thread of its own this takes less time, and Ctrl-C is heeded.
+
     Raises:
         UserError: an unknown language.
     """
     if language not in LANGUAGES:
         raise UserError(f"language is {language!r}; choose from {', '.join(LANGUAGES)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    return in_thread(_convert, config, language, folder, name)  # MyHDL inspects the call stack for every block
-
-
-def _convert(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
     _start_numbering()
     with forgotten_signals():
         return _write(config, language, folder, name)

@@ -14,6 +14,7 @@ from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
 from radit.model.outputs import output_folder
 from radit.model.result_folder import open_results
+from radit.model.system.processes import in_thread
 
 EXPORTED = (f"{TOP}.v", f"{TOP}.vhd", "pck_*.vhd", WAIVERS_FILE, MAP_FILE)  # what an export may have
 
@@ -58,7 +59,7 @@ def _write_all(config: BuildConfig, languages: Sequence[str], folder: Path) -> N
         started = time.monotonic()
         where = f"{config.rows}x{config.cols} accelerator as {LANGUAGES.get(language, language)}"
         log.info("writing the %s (seconds to a minute) ...", where)
-        convert(config, language, folder)
+        in_thread(convert, config, language, folder)
         log.info("written in %.0f s", time.monotonic() - started)
     if "verilog" in languages:
         (folder / WAIVERS_FILE).write_text(waiver_text(), encoding="utf-8")

@@ -15,6 +15,7 @@ from radit.cosim.engines.verilator import VerilatorEngine
 from radit.model.errors import UserError
 from radit.model.source_code import code_digest
 from radit.model.system.caches import made_once
+from radit.model.system.processes import in_thread
 
 ENGINES = ("verilator", "myhdl")
 SOURCES = ("radit.accel.top", "radit.accel.export.convert")  # what the exported Verilog depends on
@@ -53,7 +54,7 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
 
     def make(folder: Path) -> None:
         log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
-        (convert or _exporter())(config, "verilog", folder)
+        in_thread(convert or _exporter(), config, "verilog", folder)
 
     folder = made_once(cache.resolve() / export_key(config), make)
     return next(folder.glob("*.v"))
