@@ -48,7 +48,7 @@ def test_a_damaged_cache_is_made_again(name: str, sandbox: Sandbox) -> None:
     before = sandbox.results(command)
     kinds = DAMAGES if line != "area" else {"flipped": flip}
     for kind, damage in kinds.items():
-        damaged = list(sandbox.folder.glob(pattern))
+        damaged = [path for path in sandbox.folder.glob(pattern) if path.stat().st_size]  # not what nobody uses
         assert damaged, pattern
         for path in damaged:
             damage(path)
