@@ -75,7 +75,7 @@ def test_other_sizes_are_asked_for(tmp_path: Path) -> None:
     path = plain(tmp_path / "plain.safetensors")
     with pytest.raises(UserError, match="do not tell num_heads, num_classes, prediction, samples: add") as caught:
         load_model(path)
-    assert str(caught.value).startswith(f"Checkpoint {path} names no config")
+    assert str(caught.value).startswith("Checkpoint ") and "plain.safetensors names no config" in str(caught.value)
     assert load_model(f"{path}:{SAID}").config == SMALL
     assert load_config(f"{path}:{SAID}").num_heads == 2
     eight = DiTConfig(input_size=4, hidden_size=128, depth=1, num_heads=8, num_classes=5)  # 128 / 64 would be 2

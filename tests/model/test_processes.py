@@ -17,12 +17,17 @@ SLEEP = """
 import os, sys, time
 from pathlib import Path
 from radit.model.system.processes import over_processes
+def wait(name):
+    open(name, "w").close()
+    time.sleep(600)
+
 if __name__ == "__main__":
     print("started", flush=True)
-    for _ in over_processes([(time.sleep, 600)] * 3, 8):
+    for _ in over_processes([(wait, f"{number}.called") for number in range(3)], 8):
         pass
 """
 PATIENCE = 60.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def process_of(number: int) -> int:
@@ -63,15 +68,17 @@ def test_there_are_no_more_workers_than_calls() -> None:
 
 
 @pytest.mark.parametrize("signal_name", ["KILL", "INT"])
-def test_workers_end_soon_after_their_parent(signal_name: str) -> None:
+def test_workers_end_soon_after_their_parent(signal_name: str, tmp_path: Path) -> None:
     import signal
 
-    parent = subprocess.Popen([sys.executable, "-c", SLEEP], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", SLEEP], stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     workers: set[int] = set()
     try:
-        until(lambda: len(workers_of(parent.pid)) == 3)
+        until(lambda: len(list(tmp_path.glob("*.called"))) == 3)
         workers = workers_of(parent.pid)
-        time.sleep(1.0)  # so that they have their calls
     finally:
         send = os.killpg if signal_name == "INT" else os.kill  # as a terminal does it
         send(parent.pid, getattr(signal, f"SIG{signal_name}"))
