@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import sys
 import zlib
 from collections import Counter
@@ -10,6 +11,10 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so are the commands that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Mark a test (or one pytest.param of it) with @pytest.mark.needs("iverilog"); each tool needs these programs.
 PROGRAMS = {
