@@ -118,7 +118,8 @@ COMMAND = [sys.executable, "-m", "radit", "project", "--model", "dit-s-2", "--st
 
 
 def run(command: list[str], folder: Path, **options) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""} | options.pop("env", {})
+    own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "", "PYTHONIOENCODING": ""}  # tox sets the last
+    environment = os.environ | own | options.pop("env", {})
     return subprocess.run(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, **options)
 
 
