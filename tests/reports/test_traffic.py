@@ -49,7 +49,8 @@ def test_no_curve_is_above_its_roofline(rng, policy_on):
     line = roofline(run, MemoryModel())
     curve = np.array(line.utilization)
     roof = np.minimum(1, np.array(line.bandwidth) / line.bytes_per_peak_cycle)
-    assert (curve <= roof * 1.02).all() and (np.diff(curve) >= -1e-3).all()
+    inexact = np.array([MemoryModel(bandwidth=each).tolerance for each in line.bandwidth])  # of the model itself
+    assert (curve <= roof * (1 + np.minimum(inexact, 0.035))).all() and (np.diff(curve) >= -1e-3).all()
     assert curve[0] > 0.9 * roof[0] and curve[-1] > 0.85  # the memory's limit, and the machine's
     assert line.macs_per_byte == pytest.approx(BUILD.rows * BUILD.cols / line.bytes_per_peak_cycle)
 
