@@ -44,7 +44,15 @@ def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
     assert check["decisions_compared"] == 2 * 3 * 2 * (12 + 1)  # of every sub-block, and one of a timestep
     assert (check["words_mismatched"], check["decisions_mismatched"]) == (0, 0)
     assert check["images_identical"] and check["counters_equal"]
-    assert summary["sampler"] == {"steps": 3, "cfg": 1.5, "images": 2, "seed": 0, "frames": 1}
+    assert summary["sampler"] == {
+        "steps": 3,
+        "cfg": 1.5,
+        "images": 2,
+        "seed": 0,
+        "frames": 1,
+        "solver": "ddim",
+        "spacing": "uniform",
+    }
     page = (tmp_path / "report.html").read_text()
     assert "<img" in page and "http://" not in page.replace("http://www.w3.org", "")
     assert len(list((tmp_path / "images").glob("*.png"))) == 3 * 2
@@ -158,7 +166,7 @@ def test_a_prediction_outside_its_tolerance_is_no_verdict(tmp_path, monkeypatch,
     assert "% off (tolerance 5%) in this regime: limited bandwidth and random pauses." in told and "all equal" in told
 
 
-@pytest.mark.parametrize("counter", ["array_cycles", "pass_vector", "cycles", "score_saturations"])
+@pytest.mark.parametrize("counter", ["array_cycles", "pass_vector", "cycles"])
 def test_a_wrong_counter_is_named(tmp_path, monkeypatch, capsys, counter):
     def wrong(engine):
         found = counters(engine)
