@@ -24,12 +24,13 @@ def stall_table(result: PolicyResult) -> Table:
 
 
 def verdict(summary: Summary, equal: bool) -> str:
-    """All equal, or what is not; and how much was clamped, which the reference does alike."""
-    found = "all equal" if equal else f"NOT EQUAL: {', '.join(summary.failed)}"
+    """What is not equal; or that all is, and how much was clamped, which the reference does alike."""
+    if not equal:
+        return f"NOT EQUAL: {', '.join(summary.failed)}"
     words = sum(sum(result.saturated_words.values()) for result in summary.results.values())
     values = sum(result.host_saturations for result in summary.results.values())
     clamped = [f"{words:,} words in the RTL"] * bool(words) + [f"{values:,} values at the host"] * bool(values)
-    return f"{found}, but saturated: {' and '.join(clamped)}" if clamped else found
+    return f"all equal, but saturated: {' and '.join(clamped)}" if clamped else "all equal"
 
 
 def show_run(summary: Summary, equal: bool, out: Path, seconds: float) -> None:

@@ -166,7 +166,7 @@ def test_a_prediction_outside_its_tolerance_is_no_verdict(tmp_path, monkeypatch,
     assert "% off (tolerance 5%) in this regime: limited bandwidth and random pauses." in told and "all equal" in told
 
 
-@pytest.mark.parametrize("counter", ["array_cycles", "pass_vector", "cycles"])
+@pytest.mark.parametrize("counter", ["array_cycles", "pass_vector", "cycles", "score_saturations"])
 def test_a_wrong_counter_is_named(tmp_path, monkeypatch, capsys, counter):
     def wrong(engine):
         found = counters(engine)
