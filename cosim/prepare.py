@@ -21,9 +21,9 @@ from radit.model.integer.calibration import affordable_images, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.limits import check_memory
+from radit.model.plain_text import one_line
 from radit.model.policy.policy_file import limited, policy_of
 from radit.model.policy.skip_policy import Policy
-from radit.model.reading import one_line
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 

@@ -20,7 +20,8 @@ from radit.cosim.engines import Engine
 from radit.cosim.scoreboard import Comparison
 from radit.model.errors import UserError
 from radit.model.files import write_arrays
-from radit.model.reading import Header, fitting, one_line, path_text, read_arrays
+from radit.model.plain_text import one_line
+from radit.model.reading import Header, fitting, path_text, read_arrays
 from radit.model.schema import Count, Part
 from radit.model.system.caches import read_sealed, write_sealed
 

@@ -19,7 +19,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from radit.model.errors import UserError
-from radit.model.reading import misfit, one_line, read_arrays, read_json, read_model, read_text, read_toml
+from radit.model.plain_text import one_line
+from radit.model.reading import misfit, read_arrays, read_json, read_model, read_text, read_toml
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room for the file
 MOST_NAME = 40  # characters of a name that its temporary name repeats

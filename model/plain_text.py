@@ -22,10 +22,12 @@ def _is_shown(char: str) -> bool:
     return char.isprintable() or unicodedata.category(char) == "Zs"  # spaces of any width
 
 
+def one_line(value: object, most: int = MOST_SHOWN) -> str:
+    """Return a value as a sentence repeats it: visible, and cut in the middle above `most` characters."""
+    text = str(value)
+    return visible(text if len(text) <= most else f"{text[: most // 2]}..{text[-most // 4 :]}")
+
+
 def quoted(value: object) -> str:
-    """Return a value as a sentence repeats it: in quotes, visible, its middle left out where it is long."""
-    text = visible(str(value))
-    if len(text) > MOST_SHOWN:
-        kept = MOST_SHOWN // 2
-        text = f"{text[:kept]} .. {len(text) - 2 * kept} characters .. {text[-kept:]}"
-    return f"'{text}'"
+    """Return a value in one line and in quotes; see `one_line`."""
+    return f"'{one_line(value)}'"

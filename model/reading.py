@@ -30,8 +30,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from radit.model.errors import UserError
-from radit.model.plain_text import visible
+from radit.model.errors import UserError, shown
+from radit.model.plain_text import one_line
 
 Content = TypeVar("Content", bound=BaseModel)
 MOST_BYTES = 16 << 20  # of a text, JSON or TOML file
@@ -39,7 +39,6 @@ MOST_TOML_BYTES = 1 << 18
 MOST_DEEP = 40  # levels of objects in objects
 MOST_DIGITS = 40  # of an integer
 MOST_ARRAYS = 1000  # in a file
-MOST_SHOWN = 80  # characters of a value in a sentence
 MOST_SHOWN_PATH = 400
 SHOWN = (str, int, float, type(None))  # types of a wrong value that a sentence repeats
 PART = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
@@ -247,26 +246,14 @@ def misfit(error: ValidationError) -> str:
         return f"field {place} is missing: add it"
     if problem["type"] == "extra_forbidden":
         return f"field {place} is unknown: remove it"
-    shown = f"field {place} is {_repr(problem['input'])}" if isinstance(problem["input"], SHOWN) else f"field {place}"
+    field = f"field {place} is {shown(problem['input'])}" if isinstance(problem["input"], SHOWN) else f"field {place}"
     wanted = message.removeprefix("Input should be ")
-    return f"{shown}: {message}" if wanted == message else f"{shown}: give it a value that is {wanted}"
-
-
-def one_line(value: object, most: int = MOST_SHOWN) -> str:
-    """Return a value as text for a sentence: what is not printable is escaped, what is long is cut in the middle."""
-    text = str(value)
-    return visible(text if len(text) <= most else f"{text[: most // 2]}..{text[-most // 4 :]}")
+    return f"{field}: {message}" if wanted == message else f"{field}: give it a value that is {wanted}"
 
 
 def path_text(path: Path) -> str:
     """Return a path as text for a sentence."""
     return one_line(path, MOST_SHOWN_PATH)
-
-
-def _repr(value: object) -> str:
-    if isinstance(value, int) and abs(value) >= 10**MOST_DIGITS:
-        return f"an integer of more than {MOST_DIGITS} digits"
-    return repr(one_line(value)).replace("\\\\", "\\") if isinstance(value, str) else repr(value)
 
 
 @contextmanager

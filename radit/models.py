@@ -18,8 +18,8 @@ from radit.model.integer.calibration import DEFAULT_CFG, affordable_images, load
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize as quantized_dit
 from radit.model.limits import check_memory
+from radit.model.plain_text import one_line
 from radit.model.ranges import checked, checked_or_none
-from radit.model.reading import one_line
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from radit.cosim.engines.state import REMEDY, read_state, write_state
 from radit.cosim.engines.verilate import CACHE, BuildError, build_library, build_seconds
 from radit.model.errors import UserError
 from radit.model.files import unwritable
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 
 LEAST_CHUNK, MOST_CHUNK = 1000, 200_000  # cycles between two looks at Ctrl-C
 CHUNK_SECONDS = 0.2  # that they take, about

@@ -31,8 +31,8 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.limits import check_memory
+from radit.model.plain_text import one_line
 from radit.model.policy.skip_policy import dense
-from radit.model.reading import one_line
 
 CFG = 1.5  # any guidance, for two contexts
 WINDOW = 4096  # cycles to replay from the array's first result on

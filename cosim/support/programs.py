@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 
 MOST_SAID = 200  # characters of what a program says that a sentence repeats
 ANSWER_SECONDS = 30.0  # a program may take to tell its version

@@ -26,7 +26,7 @@ from radit.model.dit.weight_files import StateDict, WeightFile, as_float, read_w
 from radit.model.errors import UserError
 from radit.model.files import replacing
 from radit.model.limits import check_memory
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 
 CHECKPOINT_DIR = Path(__file__).parents[1] / "checkpoints"
 WITH_SETTINGS = re.compile(r"(?P<file>.*?\.(?:safetensors|pt|pth)):(?P<settings>.*)", re.DOTALL)

@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from radit.model.errors import UserError
-from radit.model.reading import misfit, one_line
+from radit.model.plain_text import one_line
+from radit.model.reading import misfit
 
 MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
 MOST_BLOCKS = 1000  # published models have dozens

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig
 from radit.model.errors import UserError
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 from radit.model.settings_text import read_settings
 
 StateDict = dict[str, Tensor]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from radit.model.dit.config import DiTConfig, check_guidance
 from radit.model.dit.shapes import float_bytes
 from radit.model.limits import check_memory
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 
 FLOAT, DOUBLE = 4, 8
 DECISION_BYTES = 1 + 8  # of a sub-block of a context: computed, and how many codes have changed

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from radit.model.errors import UserError
 from radit.model.limits import check_memory
-from radit.model.reading import one_line, opened
+from radit.model.plain_text import one_line
+from radit.model.reading import opened
 
 SAFETENSORS, PICKLED = (".safetensors",), (".pt", ".pth")
 ENTRIES = ("ema", "model", "state_dict")  # of a training file, the preferred first

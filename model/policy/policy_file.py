@@ -17,10 +17,11 @@ from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.errors import UserError
 from radit.model.integer.calibration import model_digest
 from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.plain_text import one_line
 from radit.model.policy.meter_model import Meter
 from radit.model.policy.skip_policy import Policy, parse_policy
 from radit.model.ranges import RANGES
-from radit.model.reading import one_line, path_text, read_model
+from radit.model.reading import path_text, read_model
 from radit.model.schema import MOST, Amount
 
 CACHE = Path("build") / "policies"  # of models without a checkpoint file

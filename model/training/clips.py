@@ -28,7 +28,8 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from torch import Tensor
 
 from radit.model.errors import UserError
-from radit.model.reading import one_line, opened, path_text
+from radit.model.plain_text import one_line
+from radit.model.reading import opened, path_text
 
 IMAGES = (".png", ".apng", ".gif", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")

@@ -32,8 +32,9 @@ from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError, shown
 from radit.model.limits import check_memory
 from radit.model.outputs import output_file
+from radit.model.plain_text import one_line
 from radit.model.ranges import RANGES, Range
-from radit.model.reading import one_line, path_text
+from radit.model.reading import path_text
 from radit.model.settings_text import ANY
 from radit.model.system.processes import alone
 from radit.model.training.batches import Batches, Transform

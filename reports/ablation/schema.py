@@ -9,7 +9,7 @@ import math
 
 from pydantic import model_validator
 
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 from radit.reports.common.schema_parts import Amount, Count, Part
 from radit.reports.frontier.schema import FrontierPoint
 

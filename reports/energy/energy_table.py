@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from radit.model.errors import UserError
-from radit.model.reading import misfit, one_line, path_text, read_toml
+from radit.model.plain_text import one_line
+from radit.model.reading import misfit, path_text, read_toml
 
 REMEDY = "give an existing .toml file, and correct that place"
 DEFAULT_TABLE = Path(__file__).parents[1] / "tables" / "default.toml"

@@ -15,8 +15,9 @@ import numpy as np
 from radit.model import files
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
+from radit.model.plain_text import one_line
 from radit.model.quality.names import DENSE
-from radit.model.reading import MOST_SHOWN_PATH, Header, one_line, path_text, read_arrays
+from radit.model.reading import MOST_SHOWN_PATH, Header, path_text, read_arrays
 
 ARRAYS_FILE = "arrays.npz"
 COMPUTED, IMAGES = "computed/", "images/"  # what names in the file begin with

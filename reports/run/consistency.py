@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from radit.accel.control.registers import CAUSES, COUNTERS, PHASES
 from radit.model.errors import UserError
+from radit.model.plain_text import one_line
 from radit.model.policy.skip_policy import POLICIES
 from radit.model.quality.names import DENSE
-from radit.model.reading import one_line, path_text
+from radit.model.reading import path_text
 from radit.reports.common.schema_parts import alike
 
 if TYPE_CHECKING:

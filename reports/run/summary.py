@@ -11,9 +11,10 @@ from radit.accel.config import BuildConfig
 from radit.accel.control.registers import CAUSES, PHASES
 from radit.model.errors import UserError
 from radit.model.files import write_json
+from radit.model.plain_text import one_line
 from radit.model.policy.skip_policy import Policy
 from radit.model.quality.names import DENSE
-from radit.model.reading import fitting, one_line, path_text, read_json
+from radit.model.reading import fitting, path_text, read_json
 from radit.reports.common.files import versions
 from radit.reports.cost.traffic import external_bytes
 from radit.reports.cycles.roofline import Roofline

@@ -6,7 +6,7 @@ import pytest
 
 from radit.model.errors import UserError
 from radit.model.outputs import output_file, output_folder
-from radit.model.plain_text import quoted, visible
+from radit.model.plain_text import one_line, quoted, visible
 from tests.hostile_paths import AS_FILE, AS_FOLDER, BOTH, FINE, everything, make_hostile
 
 
@@ -104,6 +104,11 @@ def test_visible(text, shown):
     assert visible(text) == shown and shown.encode()
 
 
+@pytest.mark.parametrize("value, text", [("a\x1b[31m\n", "a\\x1b[31m\\n"), ("x" * 1000, "x" * 40 + ".." + "x" * 20)])
+def test_values_stay_on_one_line(value, text):
+    assert one_line(value, 80) == text
+
+
 def test_long_values_are_cut_in_the_middle():
     text = quoted("a" * 5000 + "end")
-    assert len(text) < 160 and text.startswith("'aaa") and text.endswith("aend'") and "characters" in text
+    assert len(text) < 160 and text.startswith("'aaa") and text.endswith("aend'") and ".." in text

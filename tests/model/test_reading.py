@@ -234,8 +234,3 @@ def test_any_bytes_are_content_or_a_sentence(tmp_path_factory, data: bytes) -> N
             reader(path, "thing", "make it again")
         except UserError as error:
             assert str(error).isprintable()
-
-
-@pytest.mark.parametrize("value, text", [("a\x1b[31m\n", "a\\x1b[31m\\n"), ("x" * 1000, "x" * 40 + ".." + "x" * 20)])
-def test_values_stay_on_one_line(value: str, text: str) -> None:
-    assert reading.one_line(value) == text
