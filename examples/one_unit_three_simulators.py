@@ -8,8 +8,8 @@ Expected output:
 
     requant_unit, 4 lanes: a word per cycle, 5 cycles latency
     MyHDL: 40 of 40 words equal to the golden function
-    Verilog (iverilog): 201 values compared with MyHDL, none differs
-    VHDL (ghdl): 201 values compared with MyHDL, none differs
+    Verilog (iverilog): 260 values compared with MyHDL, none differs
+    VHDL (ghdl): 260 values compared with MyHDL, none differs
 """
 
 import shutil
