@@ -30,7 +30,8 @@ OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": 
 def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -> Path:
     """Convert one build into ``folder``; returns the file of the top. VHDL also needs the package pck_myhdl_*.vhd.
 
-    MyHDL inspects the call stack for every block: in a thread of its own this takes less time, and Ctrl-C is heeded.
+    MyHDL inspects the call stack for every block. Call it by `in_thread` (`model/system/processes.py`), whose stack is
+    short: deep inside a program it takes ten times as long.
 
     Raises:
         UserError: an unknown language.

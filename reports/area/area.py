@@ -21,6 +21,7 @@ from radit.accel.export.provenance import MarkedTop, convert_marked
 from radit.cosim.support.sizes import build_for, dims_of, fitted
 from radit.model.console import progress_bar
 from radit.model.outputs import output_folder
+from radit.model.system.processes import in_thread
 from radit.reports.area.detection import detection_costs
 from radit.reports.area.netlist import Netlist, Piece
 from radit.reports.area.parts import PARTS, part_of, unit_of
@@ -91,7 +92,7 @@ def elaborate(build: BuildConfig, yosys: Yosys) -> tuple[Netlist, MarkedTop]:
     """The netlist of a build, every cell booked to 'part unit'."""
     log.info("converting and elaborating the %dx%d accelerator ...", build.rows, build.cols)
     with tempfile.TemporaryDirectory(prefix="radit-area-") as folder:
-        top = convert_marked(build, Path(folder))
+        top = in_thread(convert_marked, build, Path(folder))
     netlist = Netlist(yosys.elaborate(top.verilog))
     owners = {origin: f"{part_of(origin, top.top)} {unit_of(origin)}" for origin in top.origins}
     lines = [owners[origin] if origin else None for origin in top.of_lines()]

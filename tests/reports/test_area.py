@@ -10,6 +10,7 @@ from radit.accel.config import BuildConfig
 from radit.accel.export.convert import convert
 from radit.accel.export.provenance import MARK, convert_marked
 from radit.model.errors import UserError
+from radit.model.system.processes import in_thread
 from radit.reports.area import area
 from radit.reports.area.netlist import Netlist
 from radit.reports.area.parts import PARTS, part_of, unit_of
@@ -58,11 +59,11 @@ OWNERS = {3: "x lane0", 5: "x lane1"}
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory):
-    return convert_marked(SMALL, tmp_path_factory.mktemp("marked"))
+    return in_thread(convert_marked, SMALL, tmp_path_factory.mktemp("marked"))
 
 
 def test_marks_change_nothing_else(marked, tmp_path):
-    plain = convert(SMALL, "verilog", tmp_path).read_text()
+    plain = in_thread(convert, SMALL, "verilog", tmp_path).read_text()
     lines = [line for line in marked.verilog.splitlines() if not line.startswith(MARK)]
     assert [line.removeprefix("(* mem2reg *) ") for line in lines] == plain.splitlines()
     apart = [line for line in lines if line.startswith("(* mem2reg *) ")]

@@ -36,8 +36,8 @@ from radit.model.integer.calibration import calibrate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.policy.skip_policy import Policy
+from radit.model.system.processes import in_thread
 from tests.units import replay
-from tests.units.bench import in_shallow_stack
 from tests.units.replay import VERILOG_PORT
 
 STEPS = 2
@@ -72,7 +72,7 @@ def converted(tmp_path_factory, exported):
     def file(build: str, language: str) -> Path:
         if build == "4x4":
             return exported[0] / f"{TOP}.{SUFFIX[language]}"
-        return convert(BUILDS[build], language, folder / build.replace(" ", "_"))
+        return in_thread(convert, BUILDS[build], language, folder / build.replace(" ", "_"))
 
     return file
 
@@ -103,7 +103,7 @@ def test_lint_is_silent(build, converted, tmp_path):
 @pytest.mark.needs("iverilog")
 def test_a_build_of_one_context_is_valid(tmp_path):
     """Sets of contexts have one member there, and are indexed all the same."""
-    verilog = convert(BuildConfig(rows=4, cols=4, max_contexts=1, **SMALL), "verilog", tmp_path)
+    verilog = in_thread(convert, BuildConfig(rows=4, cols=4, max_contexts=1, **SMALL), "verilog", tmp_path)
     run("iverilog", "-g2012", "-t", "null", verilog)
 
 
@@ -149,7 +149,7 @@ def test_tools_read_the_default_build(tmp_path):
     waivers.write_text(waiver_text())
     assert lint(waivers, verilog) == ""
     assert run("iverilog", "-g2005", "-Wall", "-o", tmp_path / "out", verilog) == ""
-    convert(BuildConfig(), "vhdl", tmp_path)
+    in_thread(convert, BuildConfig(), "vhdl", tmp_path)
     elaborate(tmp_path, tmp_path)
 
 
@@ -161,7 +161,7 @@ def test_vhdl_computes_what_myhdl_does(converted, tmp_path):
     (tmp_path / "dut.vhd").write_text(text)
     package = next(top.parent.glob("pck_*.vhd"))
     (tmp_path / package.name).write_text(package.read_text())
-    trace = in_shallow_stack(record, BUILDS[VIDEO])
+    trace = in_thread(record, BUILDS[VIDEO])
     taps = zip(trace["trace_decide_valid"], trace["trace_decide_reuse"], strict=True)
     decisions = [reuse for valid, reuse in taps if valid]
     assert len(decisions) == 2 * 2 * STEPS and 0 < sum(decisions) < 2 * 2
@@ -210,7 +210,7 @@ def test_export_writes_all_and_says_so(exported):
 
 def test_the_text_depends_on_the_build_alone(tmp_path, exported):
     """Whatever the process elaborated before."""
-    again = convert(BUILDS["4x4"], "verilog", tmp_path)
+    again = in_thread(convert, BUILDS["4x4"], "verilog", tmp_path)
     assert again.read_text() == (exported[0] / f"{TOP}.v").read_text()
 
 

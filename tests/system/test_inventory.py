@@ -8,6 +8,7 @@ from radit.accel.config import BuildConfig
 from radit.accel.control.registers import EVENTS
 from radit.accel.export.provenance import convert_marked
 from radit.accel.memory.inventory import on_chip_memories
+from radit.model.system.processes import in_thread
 
 BUILDS = {
     "tall": BuildConfig(rows=8, cols=4, max_hidden=32, max_mlp=96, max_tokens=24, max_sub_blocks=4),
@@ -21,7 +22,7 @@ UNCOUNTED = {("compare_words", "stream_fifo"), ("branch_writer", "stream_fifo"),
 @pytest.mark.parametrize("config", BUILDS.values(), ids=BUILDS)
 def test_the_list_is_what_the_design_has(config, tmp_path):
     banks = defaultdict(list)
-    for origin, shape in convert_marked(config, tmp_path).memories().items():
+    for origin, shape in in_thread(convert_marked, config, tmp_path).memories().items():
         blocks = origin.path[:-2]  # without the RAM and its process
         if blocks[-2:] not in UNCOUNTED:
             names = origin.names[: -2 if "banked_ram" in blocks else -1]  # the banks of a memory are one

@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +35,7 @@ from myhdl import (
 )
 
 from radit.accel.export.convert import forgotten_signals
+from radit.model.system.processes import in_thread
 from tests.units import replay
 
 HALF_PERIOD = 5
@@ -94,13 +94,6 @@ def _copy(signal):
     if isinstance(signal, ResetSignal):
         return ResetSignal(int(signal._init), active=signal.active, isasync=signal.isasync)
     return Signal(signal._init)
-
-
-def in_shallow_stack(work: Callable, *arguments, **options):
-    """Call ``work`` on a stack of its own: MyHDL inspects the whole stack for every block instance, and pytest's
-    is so deep that a unit with many lanes takes ten times as long to build."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(work, *arguments, **options).result()
 
 
 @block
@@ -172,7 +165,7 @@ class Bench:
         recorded = {name: signal for name, signal in self.ports.items() if name != self.clk_name}
         self.trace = {name: [] for name in recorded}
         columns = [(self.trace[name].append, signal) for name, signal in recorded.items()]
-        in_shallow_stack(_run, self.factory, self.ports | self.parameters, self.clk, columns, stimuli)
+        in_thread(_run, self.factory, self.ports | self.parameters, self.clk, columns, stimuli)
         return self.trace
 
     @property
@@ -181,7 +174,7 @@ class Bench:
 
     def convert(self, language: str, folder: Path, name: str = "dut") -> str:
         """Convert a fresh instance; every warning of the converter is an error. Return the text."""
-        return in_shallow_stack(self._convert, language, folder, name)
+        return in_thread(self._convert, language, folder, name)
 
     def _convert(self, language: str, folder: Path, name: str) -> str:
         with forgotten_signals():

@@ -10,8 +10,9 @@ from myhdl._always import _Always
 from myhdl._always_comb import _AlwaysComb
 from myhdl._always_seq import _AlwaysSeq
 
+from radit.model.system.processes import in_thread
 from tests.units import test_gelu, test_modulate, test_recip, test_requant, test_residual, test_reuse
-from tests.units.bench import HALF_PERIOD, Bench, _driver, in_shallow_stack
+from tests.units.bench import HALF_PERIOD, Bench, _driver
 
 LANES = 2
 UNITS = {
@@ -90,5 +91,5 @@ def surroundings(bench, watch):
 def test_an_idle_unit_rests(unit):
     make, *arguments = UNITS[unit]
     watch = Watch(make(*arguments))
-    in_shallow_stack(lambda: surroundings(watch.bench, watch).run_sim(quiet=1))
+    in_thread(lambda: surroundings(watch.bench, watch).run_sim(quiet=1))
     assert watch.moved == set()
