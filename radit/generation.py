@@ -21,7 +21,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.limits import check_memory
 from radit.model.policy.skip_policy import Policy
 from radit.model.ranges import Range, checked
-from radit.models import QuantizedModel, refuse_other_steps
+from radit.models import QuantizedModel
 from radit.reports.cost.policy_costs import PolicyCosts
 
 Progress = Callable[[int, int], object]
@@ -75,7 +75,7 @@ def generate(
         progress: called with the images done and all images.
 
     Raises:
-        UserError: the policy's text is bad or it wants a sampler of its own, or a label is not the model's.
+        UserError: the policy's text is bad, or a label is not the model's.
     """
     images, seed, cfg, jobs = checked(images=images, seed=seed, cfg=cfg, jobs=jobs)
     if isinstance(policy, str):
@@ -83,7 +83,6 @@ def generate(
 
         policy = parse(policy, model)
     costs = PolicyCosts(policy)
-    refuse_other_steps(model, costs.sampler_steps(model.steps), policy.name)
     size = CHUNK * jobs
     check_guidance(model.config, cfg)
     kept = (1 if costs.stream_scope else len(model.integer.sub_blocks)) if costs.reuses else 0

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radit.model.dit.sampler_names import DDIM, UNIFORM
+from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM
 from radit.model.ranges import RANGES
 from radit.options import (
     BUILD,
@@ -18,8 +18,10 @@ from radit.options import (
     JobsOption,
     ModelOption,
     SamplerOption,
+    SamplersOption,
     SeedOption,
     SpacingOption,
+    SpacingsOption,
     StepsOption,
     file_to_write,
     filled,
@@ -27,6 +29,7 @@ from radit.options import (
     number,
     parse_reductions,
     parse_steps,
+    parse_words,
     path_to_read,
     split_list,
 )
@@ -146,6 +149,8 @@ def calibrate(
         number("--seed", "Seed of the images (smaller ones are for evaluations).", limits=RANGES["calibration_seed"]),
     ] = 1000,
     steps: StepsOption = 50,
+    sampler: SamplerOption = DDIM,
+    spacing: SpacingOption = UNIFORM,
     cfg: CfgOption = 1.5,
     jobs: JobsOption = None,
     threshold_only: Annotated[
@@ -179,15 +184,16 @@ def calibrate(
 
     What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
     """
+    from radit.model.dit.sampler import Sampler
     from radit.model.policy.policy_file import policy_path
     from radit.model.tuning.calibrate_run import run_calibrate
     from radit.terminal.calibration import show_calibration, told_trials
 
-    since = time.perf_counter()
+    since, way = time.perf_counter(), Sampler(steps, None, sampler, spacing)
     with told_trials() as on_point:
         stored = run_calibrate(
-            model=model, target=target, images=images, seed=seed, steps=steps, cfg=cfg, jobs=jobs, out=out,
-            threshold_only=threshold_only, start=start, radit=radit, on_point=on_point,
+            model=model, target=target, images=images, seed=seed, sampler=way, cfg=cfg, jobs=jobs,
+            out=out, threshold_only=threshold_only, start=start, radit=radit, on_point=on_point,
         )  # fmt: skip
     show_calibration(stored, out or policy_path(model), time.perf_counter() - since)
     return 0
@@ -196,25 +202,26 @@ def calibrate(
 @app.command()
 def frontier(
     model: ModelOption = "digits",
-    samples: Annotated[int, number("--samples", "Images per point (count).")] = 1000,
+    samples: Annotated[int, number("--samples", "Images or clips per point (count).")] = 512,
+    sampler: SamplersOption = None,
+    spacing: SpacingsOption = None,
     steps: Annotated[
         str,
-        typer.Option(
-            metavar="N,..",
-            help="Timesteps of the dense runs that the policies speed up (counts); everything is compared with the "
-            "dense run of the largest.",
-        ),
-    ] = "50,20",
+        typer.Option(metavar="N,..", help="Timesteps of the dense runs (counts); policies run on top of each."),
+    ] = "6,8,10,12,14,16,20,25",
     policies: Annotated[
         list[str] | None,
         typer.Option(
             metavar="all|NAME[:FIELD=VALUE..],..",
-            help="Policies to compare: all, names of which to run the whole sweep (fewer-steps, fora, taylorseer, "
+            help="Policies on top of the best solver: all, names of which to run the whole sweep (fora, taylorseer, "
             "smoothcache, fbcache, teacache, blockl1, radit, forecast), or one point each such as fora:interval=3; "
-            "also ours with another detector such as sketch:projections=64 (model/policies/).",
+            "also ours with another detector such as sketch:projections=64 (model/detectors/).",
             show_default="all",
         ),
     ] = None,
+    history: Annotated[
+        bool, typer.Option("--history/--no-history", help="Also 50 steps of DDIM: dense, radit and forecast.")
+    ] = True,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     jobs: JobsOption = None,
@@ -222,18 +229,19 @@ def frontier(
         Path, folder_to_write("Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
     ] = BUILD / "frontier",
 ) -> int:
-    """Compare our policies with published ones and with fewer steps: image error against cycles saved (modelled).
+    """Compare dense solvers, published caches and ours: error to the converged image against cycles (modelled).
 
     Points that OUT/points/ holds are not run again.
     """
-    bases, names = parse_steps(steps), split_list(policies or ["all"])
-    from radit.reports.frontier.frontier import run_frontier
+    counts, names = tuple(parse_steps(steps)), tuple(split_list(policies or ["all"]))
+    solvers, spacings = parse_words(sampler, "--sampler", SOLVERS), parse_words(spacing, "--spacing", SPACINGS)
+    from radit.reports.frontier.frontier import Wanted, run_frontier
+    from radit.reports.frontier.measure import Settings
     from radit.terminal.frontier import show_frontier
 
+    settings, wanted = Settings(model, samples, cfg, seed), Wanted(solvers, spacings, counts, names, history)
     with at_work(out, kept="points"):
-        result = run_frontier(
-            model=model, samples=samples, steps=bases, policies=names, cfg=cfg, seed=seed, jobs=jobs, out=out
-        )
+        result = run_frontier(settings, wanted, jobs=jobs, out=out)
     show_frontier(result, console())
     say(f"wrote {out / 'frontier.json'}")
     return 0
@@ -244,6 +252,8 @@ def ablate(
     model: ModelOption = "digits",
     samples: Annotated[int, number("--samples", "Images per variant and reduction (count).")] = 200,
     steps: StepsOption = 50,
+    sampler: SamplerOption = DDIM,
+    spacing: SpacingOption = UNIFORM,
     variants: Annotated[
         list[str] | None,
         typer.Option(
@@ -267,13 +277,14 @@ def ablate(
     Points that OUT/points/ holds are not run again.
     """
     factors, texts = parse_reductions(reductions), split_list(variants or ["all"])
+    from radit.model.dit.sampler import Sampler
     from radit.reports.ablation.ablations import run_ablations
     from radit.reports.frontier.measure import Settings
     from radit.terminal.ablation import show_ablations
 
-    settings = Settings(model, samples, cfg, seed)
+    settings, way = Settings(model, samples, cfg, seed), Sampler(steps, None, sampler, spacing)
     with at_work(out, kept="points"):
-        result = run_ablations(settings, steps=steps, variants=texts, reductions=factors, jobs=jobs, out=out)
+        result = run_ablations(settings, sampler=way, variants=texts, reductions=factors, jobs=jobs, out=out)
     show_ablations(result, console())
     say(f"wrote {out / 'ablations.json'}")
     return 0

@@ -13,7 +13,6 @@ from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_int
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.dit.transformer import DiT
-from radit.model.errors import UserError
 from radit.model.integer.calibration import DEFAULT_CFG, affordable_images, load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize as quantized_dit
@@ -136,16 +135,3 @@ def _check_memory(model: Model, steps: int, cfg: float) -> None:
 def whole_name(model: Model) -> str | None:
     """The name that settings of the whole model are stored under; None for a model cut to its first blocks."""
     return model.name if model.blocks is None else None
-
-
-def refuse_other_steps(model: QuantizedModel, steps: int, policy: str) -> None:
-    """Refuse a policy that wants a sampler of its own.
-
-    Raises:
-        UserError: the model is quantized for another number of timesteps.
-    """
-    if steps != model.steps:
-        raise UserError(
-            f"Policy {policy} runs {steps} timesteps and the model is quantized for {model.steps}: "
-            f"quantize it with steps={steps} and run policy dense."
-        )

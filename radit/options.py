@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -17,6 +17,9 @@ from radit.model.ranges import RANGES, Range
 BUILD = Path("build")
 UNLIMITED = float("inf")
 REDUCTIONS = Range(1, 6, whole=False, above=True)  # more than any variant reaches
+
+
+Word = TypeVar("Word", bound=str)
 
 
 class Engine(StrEnum):
@@ -133,6 +136,14 @@ SamplerOption = Annotated[
 SpacingOption = Annotated[
     Spacing, choice("--spacing", SPACINGS, "Timesteps evenly in time, in its square root, or in the log-SNR.")
 ]
+SamplersOption = Annotated[
+    list[str] | None,
+    typer.Option("--sampler", metavar="NAME,..", help="Solvers of the dense runs.", show_default="all"),
+]
+SpacingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--spacing", metavar="NAME,..", help="Spacings of their timesteps.", show_default="all"),
+]
 CfgOption = Annotated[float, number("--cfg", "Classifier-free guidance scale (factor; 1 is no guidance).")]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]
@@ -197,6 +208,15 @@ def split_list(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(part.strip() for value in values for part in value.split(",")))
 
 
+def parse_words(values: list[str] | None, option: str, known: tuple[Word, ...]) -> tuple[Word, ...]:
+    """'one,two' or repeated options -> those of the known words, in the order given, each once; all where none is."""
+    found = split_list(values or known)
+    for word in found:
+        if word not in known:
+            raise UserError(f"{option} is {shown(word)}: choose {' or '.join(known)}, or several with commas between.")
+    return tuple(known[known.index(word)] for word in found)  # type: ignore[arg-type]
+
+
 def parse_policies(values: list[str]) -> list[str]:
     """'dense,radit:threshold=0.3' or repeated options -> policies in the order given, each once."""
     texts = split_list(values)
@@ -212,8 +232,8 @@ def parse_policies(values: list[str]) -> list[str]:
 
 
 def parse_steps(text: str) -> list[int]:
-    """'50,20' -> the numbers in the order given, each once."""
-    return _parse_numbers(text, "--steps", RANGES["steps"], "50,20")
+    """'8,12' -> the numbers in the order given, each once."""
+    return _parse_numbers(text, "--steps", RANGES["steps"], "8,12")
 
 
 def parse_reductions(text: str) -> list[float]:

@@ -65,7 +65,7 @@ def test_help_lists_all_commands(capsys):
         (["export", "--array", "10000000000x1"], ["--array", "from 4 to 128"]),
         (["export", "--array", "48x16"], ["--array", "'48x16'", "a power of two"]),
         (["export", "--language", ""], ["--language", "''", "verilog or vhdl or both"]),
-        (["frontier", "--steps", "50,10000000"], ["--steps", "'50,10000000'", "from 1 to 1000", "such as 50,20"]),
+        (["frontier", "--steps", "50,10000000"], ["--steps", "'50,10000000'", "from 1 to 1000", "such as 8,12"]),
         (["ablate", "--reductions", "2,nan"], ["--reductions", "'2,nan'", "above 1, up to 6"]),
         (["cosim", "--model", ""], ["--model", "''", "name of a model"]),
         (["bench", "--model", " "], ["--model", "' '", "names of models"]),

@@ -1,1 +1,1 @@
-"""Published caching policies and fewer steps: what ours is compared with."""
+"""Published caching policies: what ours is compared with."""

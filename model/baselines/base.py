@@ -119,10 +119,6 @@ class Method:
         """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""
         return ()
 
-    def sampler_steps(self, base: int) -> int:
-        """Timesteps of a run in place of one with `base`."""
-        return base
-
     @property
     def text(self) -> str:
         """The policy as `parse_method` reads it, with all of its numbers."""

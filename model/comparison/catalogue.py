@@ -8,7 +8,6 @@ from __future__ import annotations
 from radit.model.baselines.base import Method
 from radit.model.baselines.blockl1 import BlockL1
 from radit.model.baselines.fbcache import FirstBlockCache
-from radit.model.baselines.fewer_steps import FewerSteps
 from radit.model.baselines.fora import Fora
 from radit.model.baselines.smoothcache import SmoothCache
 from radit.model.baselines.taylorseer import TaylorSeer
@@ -21,7 +20,7 @@ from radit.model.detectors.static import Static
 from radit.model.errors import UserError, shown
 from radit.model.settings_text import read_settings, split_text
 
-PUBLISHED: tuple[type[Method], ...] = (FewerSteps, Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
+PUBLISHED: tuple[type[Method], ...] = (Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static)
 }

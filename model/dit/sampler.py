@@ -91,6 +91,11 @@ class Sampler:
         """It is DDIM at evenly spaced timesteps, as published with DiT."""
         return self.solver == DDIM and self.spacing == UNIFORM
 
+    @property
+    def text(self) -> str:
+        """What it is, for tables: "12 of unipc, quadratic"."""
+        return f"{self.steps} of {self.solver}, {self.spacing}"
+
     @cached_property
     def timesteps(self) -> list[int]:
         """Of the evaluations to take, in diffusion steps, descending from 999; Heun's come twice, but for the first."""

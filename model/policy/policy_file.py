@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from radit.model.dit.checkpoint import find_checkpoint
+from radit.model.dit.sampler import Sampler
+from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError
 from radit.model.integer.calibration import model_digest
 from radit.model.integer.integer_dit import IntegerDiT
@@ -42,7 +44,7 @@ class StoredPolicy(BaseModel):
 
     Fields:
         weights, integer_model: SHA-256 (hex) of the float model and of the integer model at `steps`.
-        steps, cfg: of the sampler.
+        steps, solver, spacing, cfg: of the sampler.
         images, seed: calibrated on.
         target, start: as the command was given them.
         policy: `forecast`, all its fields.
@@ -60,6 +62,8 @@ class StoredPolicy(BaseModel):
     weights: str
     integer_model: str
     steps: Annotated[int, AfterValidator(partial(RANGES["steps"].check, "steps"))]
+    solver: Solver = DDIM
+    spacing: Spacing = UNIFORM
     cfg: Annotated[float, AfterValidator(partial(RANGES["cfg"].check, "cfg"))]
     images: Annotated[int, AfterValidator(partial(RANGES["images"].check, "images"))]
     seed: Annotated[int, AfterValidator(partial(RANGES["calibration_seed"].check, "seed"))]
@@ -81,13 +85,13 @@ class StoredPolicy(BaseModel):
         return self
 
     def check(self, path: Path, integer: IntegerDiT) -> None:
-        """Compare with the model at hand; other sampler steps, or the first timesteps alone, are the same model.
+        """Compare with the model at hand; with another sampler, or its first timesteps alone, it is the same model.
 
         Raises:
             UserError: the file belongs to other weights, or to another quantization of them.
         """
         fits = self.weights == model_digest(integer.dit)
-        if fits and self.steps == integer.sampler_steps == integer.steps:
+        if fits and list(integer.timesteps) == Sampler(self.steps, None, self.solver, self.spacing).timesteps:
             fits = self.integer_model == integer.digest()
         if not fits:
             raise UserError(

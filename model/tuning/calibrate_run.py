@@ -72,7 +72,7 @@ class Images:
     """
 
     model: str
-    steps: int
+    sampler: Sampler
     cfg: float
     count: int
     seed: int
@@ -136,8 +136,8 @@ class Bench:
 
 
 def run_calibrate(
-    *, model: str, target: str, images: int, seed: int, steps: int, cfg: float, jobs: int | None, out: Path | None,
-    threshold_only: bool = False, start: str | None = None, radit: str | None = None,
+    *, model: str, target: str, images: int, seed: int, sampler: Sampler, cfg: float, jobs: int | None,
+    out: Path | None, threshold_only: bool = False, start: str | None = None, radit: str | None = None,
     on_point: Callable[[Point | None, int], object] = lambda point, expected: None,
 ) -> StoredPolicy:  # fmt: skip
     """Search, fit and store; or, with `threshold_only`, move a policy's threshold alone to the target.
@@ -158,8 +158,8 @@ def run_calibrate(
     path, checkpoint = output_file(out or policy_path(model)), find_checkpoint(model)
     if checkpoint is not None and path.resolve() == checkpoint.resolve():
         raise UserError(f"--out is {quoted(out)}, which is the model itself: give another file.")
-    chosen, cores = Images(model, steps, cfg, images, seed), jobs or os.cpu_count() or 1
-    check_comparison(model, load_config(model), samples=images, steps=steps, cfg=cfg, jobs=cores)
+    chosen, cores = Images(model, sampler, cfg, images, seed), jobs or os.cpu_count() or 1
+    check_comparison(model, load_config(model), samples=images, steps=sampler.steps, cfg=cfg, jobs=cores)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
     expected = usual + (SOUGHT if own is None else 0)
 
@@ -202,7 +202,7 @@ def loaded_model(images: Images) -> LoadedModel:
 def _load_once(images: Images) -> LoadedModel:
     dit = load_model(images.model)
     ranges = _ranges(dit, images)
-    integer = quantize(dit, ranges, Sampler(images.steps))
+    integer = quantize(dit, ranges, images.sampler)
     y = torch.arange(images.count) % dit.config.num_classes
     return LoadedModel(dit, integer, y, make_noise(dit.config, images.count, images.seed))
 
@@ -210,7 +210,7 @@ def _load_once(images: Images) -> LoadedModel:
 def _ranges(dit: DiT, images: Images) -> Calibration:
     """The ranges to quantize with."""
     if images.ranges is None:
-        return load_or_calibrate(dit, find_checkpoint(images.model), Sampler(images.steps))
+        return load_or_calibrate(dit, find_checkpoint(images.model), images.sampler)
     return _read_ranges(images.ranges)
 
 
@@ -295,7 +295,9 @@ def _with_meter(found: SearchResult, baseline: Point, target: str, start: str | 
         model=images.model,
         weights=model_digest(loaded.dit),
         integer_model=loaded.integer.digest(),
-        steps=images.steps,
+        steps=images.sampler.steps,
+        solver=images.sampler.solver,
+        spacing=images.sampler.spacing,
         cfg=images.cfg,
         images=images.count,
         seed=images.seed,

@@ -10,19 +10,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from radit.model.baselines.smoothcache import CALIBRATION_SEED
 from radit.model.detectors.detector import Detector
+from radit.model.dit.checkpoint import load_config
+from radit.model.dit.sampler import Sampler
 from radit.model.outputs import output_folder
-from radit.model.quality.classifier import DigitClassifier, load_or_train_classifier
-from radit.model.quality.quality_run import CACHE, check_shape
+from radit.model.quality.judge import Judge, judge_of
+from radit.model.quality.measures import mse
+from radit.model.quality.quality_run import CACHE
 from radit.reports.ablation.plot import plot
 from radit.reports.ablation.schema import AblationPoint, Ablations, error_at
 from radit.reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
 from radit.reports.common.files import PLOTS, point_files, write_points
 from radit.reports.cost.traffic import external_bytes
 from radit.reports.frontier.candidates import Candidate
-from radit.reports.frontier.frontier import point_of
+from radit.reports.frontier.costs import costs
 from radit.reports.frontier.measure import POINTS, Measured, Settings, measure
 
 STEM = "ablations"
@@ -43,25 +47,25 @@ RULES = [
 
 
 def run_ablations(
-    settings: Settings, *, steps: int, variants: list[str], reductions: list[float], jobs: int | None, out: Path
+    settings: Settings, *, sampler: Sampler, variants: list[str], reductions: list[float], jobs: int | None, out: Path
 ) -> Ablations:
     """Measure what is missing under ``out``/points; write ablations.json, .csv and the plots; print the table.
 
     Raises:
-        UserError: the model's images are not digits, a variant is unknown, or nothing can be written to ``out``.
+        UserError: nobody judges what the model generates, a variant is unknown, or nothing can be written to ``out``.
     """
     out = output_folder(out, files=point_files(STEM), folders=[POINTS])
-    check_shape(settings.model)
+    judge_of(settings.model)
     wanted, cores = chosen(variants), jobs or os.cpu_count() or 1
-    settings.check(steps, cores, runs=1 + len(wanted) * len(reductions))
+    settings.check(sampler.steps, cores, runs=1 + len(wanted) * len(reductions))
     plan = [
-        (variant, reduction, tuned(settings, steps, variant, reduction, out / POINTS, cores))
+        (variant, reduction, tuned(settings, sampler, variant, reduction, out / POINTS, cores))
         for variant in wanted
         for reduction in reductions
     ]
-    dense, runs = Candidate("dense", steps), [Candidate(method.text, steps) for _, _, method in plan]
+    dense, runs = Candidate("dense", sampler), [Candidate(method.text, sampler) for _, _, method in plan]
     measured = measure(settings, [dense, *dict.fromkeys(runs)], out / POINTS, cores)
-    judge, base = load_or_train_classifier(CACHE), measured[dense]
+    judge, base = judge_of(settings.model)(CACHE), measured[dense]
     points = [
         _point(settings, variant, reduction, method, run, measured[run], dense, base, judge)
         for (variant, reduction, method), run in zip(plan, runs, strict=True)
@@ -69,7 +73,9 @@ def run_ablations(
     errors = [squared_errors(measured[run], base) for run in runs]
     result = Ablations(
         **asdict(settings),
-        steps=steps,
+        steps=sampler.steps,
+        solver=sampler.solver,
+        spacing=sampler.spacing,
         tuning_images=IMAGES,
         tuning_seed=CALIBRATION_SEED,
         rules=RULES,
@@ -81,15 +87,27 @@ def run_ablations(
 
 def _point(
     settings: Settings, variant: Variant, reduction: float, method: Detector, run: Candidate, found: Measured,
-    dense: Candidate, base: Measured, judge: DigitClassifier,
+    dense: Candidate, base: Measured, judge: Judge,
 ) -> AblationPoint:  # fmt: skip
     """A variant's quality and cost, not yet compared with ours."""
     dims, build = settings.sizes()
     cost = method.cost(dims.tokens * dims.hidden)
     moved = external_bytes(found.counters, build)
-    places = len(found.images) * run.sampler_steps * dims.sub_blocks * dims.contexts
+    spent, whole = costs(settings, run, found), costs(settings, dense, base)
+    images, labels = torch.from_numpy(found.images), torch.arange(settings.samples)
+    measures = judge.measure(images, labels % load_config(settings.model).num_classes)
+    places = len(found.images) * run.sampler.steps * dims.sub_blocks * dims.contexts
     return AblationPoint(
-        **point_of(settings, run, found, dense, base, judge).model_dump(),
+        policy=run.name,
+        settings=run.settings,
+        cycle_reduction=whole.cycles / spent.cycles,
+        mac_reduction=whole.macs / spent.macs,
+        energy_reduction=whole.energy_uj / spent.energy_uj,
+        external_bytes_reduction=whole.external_bytes / spent.external_bytes,
+        fd=measures["fd"],
+        accuracy=measures["accuracy"],
+        mse=mse(images, torch.from_numpy(base.images)),
+        saturations=found.saturations,
         group=variant.group,
         label=variant.label,
         wanted=reduction,
@@ -104,7 +122,7 @@ def _point(
 
 def squared_errors(found: Measured, base: Measured) -> np.ndarray:
     """Mean squared error (N,) of every image to the dense one."""
-    errors: np.ndarray = np.square(found.images.astype(np.float64) - base.images).mean(axis=(1, 2, 3))
+    errors: np.ndarray = np.square(found.images.astype(np.float64) - base.images).reshape(len(base.images), -1).mean(1)
     return errors
 
 

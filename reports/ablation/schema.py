@@ -6,20 +6,26 @@ Images and decisions are *measured* on the bit-exact integer model; costs are *m
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import model_validator
 
+from radit.model.dit.sampler_names import Solver, Spacing
 from radit.model.plain_text import one_line
-from radit.reports.common.schema_parts import Amount, Count, Part
-from radit.reports.frontier.schema import FrontierPoint
+from radit.reports.common.schema_parts import Amount, Count, Number, Part, Positive, Share
 
 MIN_ACROSS = 0.05  # of the logarithms: points nearer to each other make no line
 
 
-class AblationPoint(FrontierPoint):
-    """A variant at one reduction.
+class AblationPoint(Part):
+    """A variant at one reduction. Reductions: the dense run over this one.
 
     Fields:
+        policy, settings: of the variant, FIELD=VALUE with colons between.
+        fd: Frechet distance to the data.
+        accuracy: share of images that a classifier takes for their label.
+        mse: paired with the dense image of the same noise.
+        saturations: values that a 16-bit format clamped.
         group, label: what is changed, and how.
         wanted: the reduction of MACs that its threshold was chosen for, on other noise.
         threshold: of its distance, before the schedule.
@@ -31,6 +37,17 @@ class AblationPoint(FrontierPoint):
             timestep, sub-block and context.
     """
 
+    policy: str
+    settings: str
+    cycle_reduction: Positive
+    mac_reduction: Positive
+    energy_reduction: Positive
+    external_bytes_reduction: Positive
+    fd: Number
+    accuracy: Share
+    mse: Amount
+    saturations: Count
+    cycles_are: Literal["modelled"] = "modelled"
     group: str
     label: str
     wanted: Amount
@@ -49,7 +66,7 @@ class Ablations(Part):
     """The whole of ablations.json.
 
     Fields:
-        steps: timesteps of the dense run that all are compared with.
+        steps, solver, spacing: of the sampler, dense and with every variant.
         tuning_images, tuning_seed: of the search for thresholds.
         rules: how errors and costs are counted.
     """
@@ -59,6 +76,8 @@ class Ablations(Part):
     cfg: Amount
     seed: Count
     steps: Count
+    solver: Solver
+    spacing: Spacing
     tuning_images: Count
     tuning_seed: Count
     rules: list[str]

@@ -13,6 +13,7 @@ from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
 from radit.model.comparison.catalogue import parse_method
 from radit.model.detectors.detector import Detector
 from radit.model.detectors.rehearsal import rounded_up, threshold_for, translated
+from radit.model.dit.sampler import Sampler
 from radit.model.errors import UserError, shown
 from radit.reports.frontier.candidates import Candidate
 from radit.reports.frontier.measure import Settings, integer_of, measure
@@ -90,12 +91,14 @@ def chosen(texts: list[str]) -> list[Variant]:
     return [one for one in VARIANTS if one is OURS or one.text in texts or "all" in texts]
 
 
-def tuned(settings: Settings, steps: int, variant: Variant, reduction: float, folder: Path, jobs: int) -> Detector:
+def tuned(
+    settings: Settings, sampler: Sampler, variant: Variant, reduction: float, folder: Path, jobs: int
+) -> Detector:
     """The variant at the threshold that reduces the MACs so far on other noise than the evaluation's.
 
     Where the input of sub-block 0 alone decides, its dense runs show what will be computed; others are run.
     """
-    integer = integer_of(settings.model, steps)
+    integer = integer_of(settings.model, sampler)
     if variant.method.rehearsable:
         key, alike, schedule = ByIdentity(integer), replace(variant.method, **USUAL_FORECAST), variant.method.schedule
         if variant.translated:
@@ -106,8 +109,8 @@ def tuned(settings: Settings, steps: int, variant: Variant, reduction: float, fo
     trial = replace(settings, samples=IMAGES, seed=CALIBRATION_SEED)
 
     def tried(threshold: float) -> float:
-        one = Candidate(replace(variant.method, threshold=threshold).text, steps)
-        dense = Candidate("dense", steps)
+        one = Candidate(replace(variant.method, threshold=threshold).text, sampler)
+        dense = Candidate("dense", sampler)
         found = measure(trial, [dense, one], folder, jobs)
         return float(found[dense].macs.sum() / found[one].macs.sum())
 

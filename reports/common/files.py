@@ -30,13 +30,21 @@ def write_points(folder: Path, stem: str, result: BaseModel, plots: Mapping[str,
     folder.mkdir(parents=True, exist_ok=True)
     with open_results(folder, [], to_write=True) as found, found.replaced(keep=True) as part:
         write_json(part / f"{stem}.json", checked)
-        table = io.StringIO()
-        rows = csv.DictWriter(table, list(checked["points"][0]), lineterminator="\n")
+        table, points = io.StringIO(), [_flat(point) for point in checked["points"]]
+        rows = csv.DictWriter(table, list(points[0]), lineterminator="\n")
         rows.writeheader()
-        rows.writerows(checked["points"])
+        rows.writerows(points)
         write_file(part / f"{stem}.csv", table.getvalue())
         for kind, picture in plots.items():
             write_file(part / f"{stem}.{kind}", picture)
+
+
+def _flat(point: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a point, those of a part of it under both names: error_mean."""
+    found: dict[str, object] = {}
+    for name, value in point.items():
+        found |= {f"{name}_{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+    return found
 
 
 def file_hash(*paths: Path) -> str:

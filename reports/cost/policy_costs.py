@@ -8,7 +8,6 @@ import numpy as np
 
 from radit.accel.dims import Dims
 from radit.model.baselines.base import Method
-from radit.model.baselines.fewer_steps import FewerSteps
 from radit.model.comparison.compared_reference import tables_of
 from radit.model.comparison.running import reference_of
 from radit.model.detectors.detector import Detector
@@ -30,7 +29,7 @@ class PolicyCosts:
     @property
     def reuses(self) -> bool:
         """Whether it caches branches at all; otherwise it is a dense run."""
-        return not isinstance(self.policy, FewerSteps) and self.policy.name != "dense"
+        return self.policy.name != "dense"
 
     @property
     def cached_results(self) -> int:
@@ -42,10 +41,6 @@ class PolicyCosts:
     def stream_scope(self) -> bool:
         """Whether streams of contexts are kept in place of branches."""
         return isinstance(self.policy, Policy | Detector) and self.policy.scope is Scope.STREAM
-
-    def sampler_steps(self, base: int) -> int:
-        """Timesteps of a run in place of one with `base`."""
-        return self.policy.sampler_steps(base) if isinstance(self.policy, Method) else base
 
     def compared(self, sub_blocks: int) -> int:
         """Sub-blocks whose input is compared with one that is kept."""

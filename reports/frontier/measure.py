@@ -1,4 +1,5 @@
-"""Running the points of the frontier on the integer model: pieces of images over the cores, kept point by point.
+"""Running the points of the frontier, on the integer or the float model: pieces of images over the cores, kept point
+by point.
 
 A finished point is a file under ``OUT/points`` whose name is the hash of everything that determines it: a second call
 runs only what is missing.
@@ -24,11 +25,11 @@ from radit.cosim.support.sizes import fitted
 from radit.model.console import progress_bar
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
-from radit.model.dit.sampler import Sampler, make_noise
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.files import read_arrays, write_arrays
-from radit.model.integer.calibration import load_or_calibrate
+from radit.model.integer.calibration import load_or_calibrate, model_digest
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import generate
 from radit.model.integer.integer_dit import IntegerDiT
@@ -81,8 +82,8 @@ class Measured:
     """A finished point. N images.
 
     Fields:
-        images: (N, C, H, W) float32.
-        cycles, macs: (N,) int64.
+        images: (N, C, H, W), clips (N, F, C, H, W), float32.
+        cycles, macs: (N,) int64; of the float model 0, and so are its counters.
         counters: sums over the images, by name.
         saturations: values that a 16-bit format clamped.
     """
@@ -129,10 +130,10 @@ class Measured:
         images, counts = self.images, (self.cycles, self.macs)
         return (
             images.dtype == np.float32
-            and images.ndim == 4
+            and images.ndim in (4, 5)
             and images.size > 0
             and bool(np.isfinite(images).all())
-            and all(each.dtype == np.int64 and each.shape == images.shape[:1] and (each > 0).all() for each in counts)
+            and all(each.dtype == np.int64 and each.shape == images.shape[:1] and (each >= 0).all() for each in counts)
             and self.saturations >= 0
             and self.counters.keys() >= COUNTERS.keys()
             and all(type(count) is int and count >= 0 for count in self.counters.values())
@@ -156,7 +157,7 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
         bar = progress.add_task("frontier", total=len(missing) * settings.samples)
         results = over_processes([(_piece, settings, one, start) for one in missing for start in starts], jobs)
         for one in missing:
-            progress.update(bar, description=f"{one.text} of {one.base_steps}")
+            progress.update(bar, description=f"{one.text}, {one.sampler.text}")
             parts = []
             for _ in starts:
                 parts.append(next(results))
@@ -168,9 +169,9 @@ def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int
 
 def key(settings: Settings, one: Candidate) -> str:
     """Hash (hex) of everything that determines a point: model, policy, settings, and the code behind it."""
-    integer = integer_of(settings.model, one.sampler_steps)
+    model = model_digest(_dit(settings.model)) if one.is_float else integer_of(settings.model, one.sampler).digest()
     facts = [
-        integer.digest(),
+        model,
         one.digest(),
         settings.samples,
         settings.cfg,
@@ -185,34 +186,39 @@ def _dit(name: str) -> DiT:
     return load_model(name)
 
 
-def calibrated(name: str, steps: int) -> Policy | None:
+def calibrated(name: str, sampler: Sampler) -> Policy | None:
     """What `radit calibrate` stored with a model for policy `forecast`; None: nothing.
 
     Raises:
         UserError: what is stored is damaged or another model's.
     """
-    stored = load_policy(name, integer_of(name, steps))
+    stored = load_policy(name, integer_of(name, sampler))
     return None if stored is None else stored.policy
 
 
 @cache
-def integer_of(name: str, steps: int) -> IntegerDiT:
+def integer_of(name: str, sampler: Sampler) -> IntegerDiT:
     dit = _dit(name)
-    return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), Sampler(steps)), Sampler(steps))
+    return quantize(dit, load_or_calibrate(dit, find_checkpoint(name), sampler), sampler)
 
 
 @one_thread()
 def _piece(settings: Settings, one: Candidate, start: int) -> Measured:
     """A few images of one point, on one thread."""
-    dit, integer = _dit(settings.model), integer_of(settings.model, one.sampler_steps)
+    dit = _dit(settings.model)
     labels = torch.arange(start, min(start + PIECE, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, settings.seed)[start : start + PIECE]
+    if one.is_float:
+        images = sample(dit, noise, labels, one.sampler, settings.cfg)
+        none = np.zeros(len(images), dtype=np.int64)
+        return Measured(images.numpy(), none, none, dict.fromkeys(COUNTERS, 0), 0)
+    integer = integer_of(settings.model, one.sampler)
     images, record = generate(one.reference(integer), dit, labels, noise, cfg=settings.cfg)
-    cycles, macs, counters = costs_of(settings, one, integer, record.decisions)
+    cycles, macs, counters = counts_of(settings, one, integer, record.decisions)
     return Measured(images.numpy(), cycles, macs, counters, record.saturations)
 
 
-def costs_of(
+def counts_of(
     settings: Settings, one: Candidate, integer: IntegerDiT, decisions: DecisionRecord
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Cycles (N,) and MACs (N,) of every image, and all counters, summed.

@@ -1,4 +1,4 @@
-"""The plot of ``radit frontier``: error, and distance to the real images, against the cycle reduction."""
+"""The plot of ``radit frontier``: error to the converged images against cycles, by mean and by median."""
 
 from __future__ import annotations
 
@@ -8,50 +8,66 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from radit.reports.frontier.candidates import SWEEPS
-from radit.reports.frontier.schema import Frontier, FrontierPoint
+from radit.reports.frontier.candidates import DENSE, SWEEPS
+from radit.reports.frontier.schema import Frontier, Statistic
+from radit.reports.frontier.winners import STATISTICS, Curve, curves
 from radit.reports.run.plots import COLORS, GRID, INK, MUTED, STYLE
 
-LINES = {0: "-", 1: (0, (4, 2)), 2: (0, (1, 2))}
-POLICY_COLORS = dict(zip(SWEEPS, (MUTED, *(COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4))), strict=True))
+POLICY_COLORS = dict(zip(SWEEPS, (COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4)), strict=True))
+DASHED = (0, (4, 2))
 
 
 def plot(frontier: Frontier, kind: str) -> bytes:
     """The plot as "svg" or "png"; same input, same bytes."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(12, 5.2), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        _curves(left, frontier, "mse")
-        _curves(right, frontier, "fd")
-        if any(point.mse for point in frontier.points):
-            left.set_yscale("log")
-        left.set_ylabel(f"mean squared error to the dense images of {frontier.reference_steps} steps")
-        right.set_ylabel("Frechet distance to the real digits")
-        figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=6, frameon=False, fontsize=8)
+        figure = Figure(figsize=(12, 5.8), layout="constrained")
+        for axis, statistic in zip(figure.subplots(1, 2), STATISTICS, strict=True):
+            _curves(axis, frontier, statistic)
+            axis.set_ylabel(f"{statistic} squared error to the converged images")
+        first = figure.axes[0]
+        figure.legend(*first.get_legend_handles_labels(), loc="outside upper left", ncols=5, frameon=False, fontsize=8)
         buffer = io.BytesIO()
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
 
 
-def _curves(axis: Axes, frontier: Frontier, field: str) -> None:
-    """A curve per policy and base steps."""
-    policies = list(dict.fromkeys(point.policy for point in frontier.points))
-    bases = sorted({point.base_steps for point in frontier.points}, reverse=True)
-    for policy in policies:
-        for style, base in enumerate(bases):
-            chosen = [p for p in frontier.points if (p.policy, p.base_steps) == (policy, base)]
-            if chosen:
-                color, line = POLICY_COLORS.get(policy, INK), LINES[style % len(LINES)]
-                _curve(axis, chosen, field, color, line, f"{policy}, {base} steps")
-    axis.set_xlabel("cycle reduction, modelled")
+def _curves(axis: Axes, frontier: Frontier, statistic: Statistic) -> None:
+    """The dense solvers dashed, each policy on its samplers."""
+    for policy, by_sampler in curves(frontier.points, statistic).items():
+        if policy == DENSE:
+            _solvers(axis, by_sampler)
+            continue
+        color, label = POLICY_COLORS.get(policy, INK), policy
+        for curve in by_sampler.values():
+            _curve(axis, curve, color, "-", label)
+            label = "_" + policy  # one entry of the legend
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    ticks = sorted({point.steps for point in frontier.points})
+    axis.set_xticks(ticks, list(map(str, ticks)))
+    axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axis.set_xlabel("cycles, in dense evaluations of the network, modelled")
     axis.grid(color=GRID, linewidth=0.8)
     axis.set_axisbelow(True)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
 
 
-def _curve(axis: Axes, points: list[FrontierPoint], field: str, color: str, line: object, label: str) -> None:
-    ordered = sorted(points, key=lambda point: point.cycle_reduction)
-    across, up = ([getattr(point, name) for point in ordered] for name in ("cycle_reduction", field))
-    axis.plot(across, up, color=color, linestyle=line, marker="o", markersize=4, linewidth=1.5, label=label)
+def _solvers(axis: Axes, by_sampler: dict[str, Curve]) -> None:
+    """A curve per solver, over its spacings."""
+    solvers: dict[str, Curve] = {}
+    for sampler, curve in by_sampler.items():
+        solvers.setdefault(sampler.partition(",")[0], []).extend(curve)
+    for number, (solver, curve) in enumerate(solvers.items()):
+        shade = MUTED if number % 2 else INK
+        axis.plot(
+            *zip(*sorted(curve), strict=True), color=shade, linestyle=DASHED, marker="os^vDx"[number % 6], markersize=4,
+            linewidth=1.2, label=f"dense, {solver}",
+        )  # fmt: skip
+
+
+def _curve(axis: Axes, curve: Curve, color: str, line: object, label: str) -> None:
+    axis.plot(
+        *zip(*curve, strict=True), color=color, linestyle=line, marker="o", markersize=4, linewidth=1.5, label=label
+    )

@@ -3,53 +3,93 @@
 from __future__ import annotations
 
 from radit.reports.common.markdown import code, paragraph, power_text, table
-from radit.reports.frontier.schema import OURS, Frontier, FrontierPoint, Winner
+from radit.reports.frontier.candidates import DENSE, OURS
+from radit.reports.frontier.schema import Budget, Convergence, Frontier, FrontierPoint, Gain
 
-HEADS = ("policy", "base steps", "cycles /", "MACs /", "energy /", "bytes /", "error", "Frechet distance", "accuracy")
+HEADS = (
+    "policy", "on", "evaluations", "energy, uJ", "MB", "mean error", "median", "95 %", "tipped", "to dense", "FD",
+    "accuracy",
+)  # fmt: skip
 
 
 def frontier_tables(result: Frontier) -> str:
-    """Who errs least at each reduction of cycles, and every point, with what was run above."""
-    noise = f"; Frechet distances within {result.fd_noise:.2g} of each other say nothing" if result.fd_noise else ""
+    """Who errs least at each budget, what each takes for equal errors, and every point, with what was run above."""
+    noise = f" Frechet distances within {result.fd_noise:.2g} of each other say nothing." if result.fd_noise else ""
     setting = (
-        f"{result.samples:,} images of seed {result.seed}, model {code(result.model)}, guidance {result.cfg:g}. "
-        f"Reductions are the dense run of {result.reference_steps} steps over the policy; the error is the mean "
-        f"squared difference to its images{noise}. Images and decisions are measured on the bit-exact integer model; "
-        "cycles, bytes and energy are modelled."
+        f"{result.samples:,} samples of seed {result.seed}, model {code(result.model)}, guidance {result.cfg:g}. "
+        f"Policies are on top of {result.best_solver}. Images and decisions are measured on the bit-exact integer "
+        f"model, or on the float model where said; cycles, in dense evaluations, bytes and energy are modelled.{noise}"
     )
-    winners = (_winner(one) for one in result.winners)
-    heads = ("cycles /", "least error of", "that error", f"error of `{OURS}`", "fewer steps over it")
-    points = sorted(result.points, key=lambda point: (-point.base_steps, point.policy, point.cycle_reduction))
-    return "\n\n".join(
-        [
-            paragraph(setting),
-            "At equal cycles, on the line through each policy's own points:",
-            table(heads, winners),
-            table(HEADS, (_point(point) for point in points)),
-        ]
+    parts = [paragraph(setting), paragraph(_judge(result.convergence))]
+    parts += [paragraph(f"**{result.caution}**")] if result.caution else []
+    parts += ["Least errors at equal cycles:", _budgets(result.budgets)]
+    parts += ["Evaluations for the error of the best dense solver:", _gains(result.gains)]
+    order = {"int8": 0, "float": 1}
+    points = sorted(result.points, key=lambda p: (order[p.arithmetic], p.policy, p.solver, p.steps, p.evaluations))
+    return "\n\n".join([*parts, table(HEADS, (_point(point) for point in points))])
+
+
+def _judge(judge: Convergence) -> str:
+    """What errors are taken to, and why that may be."""
+    checks = " and ".join(f"{name}: {power_text(error)}" for name, error in judge.checks.items())
+    return (
+        f"Errors are squared differences to the converged images, {judge.sampler}, on the float model. Other samplers "
+        f"come to the same, {checks}. A sample has tipped over where it errs by more than a tenth of the squared "
+        f"distance of two pictures of one label, {judge.picture_distance:.2g}."
     )
 
 
-def _winner(one: Winner) -> list[str]:
-    ours, fewer = one.forecast_mse, one.fewer_steps_over_forecast
+def _budgets(budgets: list[Budget]) -> str:
+    heads = ("evaluations, error", "dense", "by", *OURS, "best cache", "winner")
+    return table(heads, (_budget(one) for one in budgets))
+
+
+def _budget(one: Budget) -> list[str]:
+    caches = {name: error for name, error in one.by_policy.items() if name not in OURS}
+    ours = [power_text(one.by_policy[name]) if name in one.by_policy else "" for name in OURS]
+    best = min(caches.items(), key=lambda item: item[1], default=None)
+    cache = "" if best is None else f"{power_text(best[1])} ({best[0]})"
     return [
-        f"{one.budget:g}",
-        f"`{one.policy}`",
-        power_text(one.mse),
-        "" if ours is None else power_text(ours),
-        "" if fewer is None else f"{fewer:.1f}",
-    ]
+        f"{one.evaluations:g}, {one.statistic}", power_text(one.dense), one.dense_sampler, *ours, cache,
+        f"`{one.winner}`",
+    ]  # fmt: skip
+
+
+def _gains(gains: list[Gain]) -> str:
+    heads = ("dense evaluations, error", "that error", *OURS, "best cache", "least")
+    return table(heads, (_gain(one) for one in gains))
+
+
+def _gain(one: Gain) -> list[str]:
+    caches = {name: cost for name, cost in one.by_policy.items() if name not in (*OURS, DENSE)}
+    ours = [f"{one.by_policy[name]:.1f}" if name in one.by_policy else "" for name in OURS]
+    best = min(caches.items(), key=lambda item: item[1], default=None)
+    least = min(one.by_policy.items(), key=lambda item: item[1])
+    factor = one.evaluations / least[1]
+    return [
+        f"{one.evaluations:g}, {one.statistic}", power_text(one.error), *ours,
+        "" if best is None else f"{best[1]:.1f} ({best[0]})", f"`{least[0]}`, {factor:.2f}x",
+    ]  # fmt: skip
 
 
 def _point(point: FrontierPoint) -> list[str]:
-    reductions = (point.cycle_reduction, point.mac_reduction, point.energy_reduction, point.external_bytes_reduction)
     name = f"{point.policy}:{point.settings}" if point.settings else point.policy
-    texts = [f"{value:.2f}" for value in reductions]
+    spent = ["" if value is None else f"{value:,.1f}" for value in (point.energy_uj, _megabytes(point))]
+    error = point.error
     return [
-        f"`{name}`",
-        str(point.base_steps),
-        *texts,
-        power_text(point.mse),
+        f"`{name}`" if point.arithmetic == "int8" else f"`{name}`, float",
+        f"{point.steps} of {point.solver}, {point.spacing}",
+        f"{point.evaluations:.1f}",
+        *spent,
+        f"{power_text(error.mean)} +- {power_text(error.standard_error)}",
+        power_text(error.median),
+        power_text(error.percentile_95),
+        f"{error.tipped_over:.1%}",
+        "" if point.mse_to_dense is None else power_text(point.mse_to_dense),
         f"{point.fd:.2f}",
         f"{point.accuracy:.1%}",
     ]
+
+
+def _megabytes(point: FrontierPoint) -> float | None:
+    return None if point.external_bytes is None else point.external_bytes / 1e6

@@ -89,8 +89,7 @@ SECTIONS = (
     Section("Images", "summary.json", _run, "radit demo"),
     Section("Clips", "clips.json", _run, "radit demo --model moving-digits"),
     Section("Full size", "full-size.json", _full_size),
-    Section("Published caches, fewer steps and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
-    Section("The same from 20 steps", "frontier-20.json", _frontier, "radit frontier --steps 50,20"),
+    Section("Solvers, published caches and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
     Section("One thing changed at a time", "ablations.json", _ablations, "radit ablate", "ablations.svg"),
     Section("What detection costs", "area.json", _area, "radit area"),
 )

@@ -59,7 +59,8 @@ COMMANDS = {
             "made/tiny.policy.json",
         ),
         _command(
-            f"frontier --model {MODEL} --samples 30 --steps 4 --policies fora:interval=2,radit --jobs 2 --out made/all",
+            f"frontier --model {MODEL} --samples 30 --steps 4 --sampler unipc --spacing quadratic --no-history "
+            "--policies fora:interval=2,radit --jobs 2 --out made/all",
             "made/all",
             "made/all/points",
         ),

@@ -25,7 +25,8 @@ MAKING = (
     f"demo --model {MODEL} --array 4x4 --steps 3 --images 1 --out run",
     f"quality --model {MODEL} --samples 2 --steps 2",
     f"calibrate --model {MODEL} --target error=1 --images 1 --steps 3 --jobs 1",
-    f"frontier --model {MODEL} --samples 2 --steps 3 --policies fora:interval=2,radit --jobs 1 --out frontier",
+    f"frontier --model {MODEL} --samples 2 --steps 3 --sampler unipc --spacing quadratic --no-history "
+    "--policies fora:interval=2,radit --jobs 1 --out frontier",
     f"ablate --model {MODEL} --samples 2 --steps 4 --variants codes:gain=0 --reductions 1.1 --jobs 1 --out ablation",
     f"project --model {MODEL} --array 4x4 --steps 3 --out project",
 )

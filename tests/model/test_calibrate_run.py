@@ -30,6 +30,7 @@ from radit.model.tuning.search import SWEEPS, Point, Target, hit
 from radit.model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
+WAY = Sampler(STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def stored(checkpoint: str) -> StoredPolicy:
 
 
 def calibrated(model: str, **options: object) -> StoredPolicy:
-    usual = dict(target="speedup=2.5", images=IMAGES, seed=1000, steps=STEPS, cfg=1.5, jobs=1, out=None)
+    usual = dict(target="speedup=2.5", images=IMAGES, seed=1000, sampler=WAY, cfg=1.5, jobs=1, out=None)
     return run_calibrate(model=model, **(usual | options))
 
 
@@ -75,7 +76,7 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
     assert load_policy(checkpoint, integer) == stored == read_policy(policy_path(checkpoint))
     assert stored.achieved.mac_reduction >= 2.5 and len(stored.policy.schedule) == 3
     assert stored.integer_model == integer.digest() and set(stored.tried) == {"as calibrated", "widened"}
-    bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
+    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), 1, lambda point: None)
     for policy, achieved in ((stored.policy, stored.achieved), (stored.radit, stored.radit_achieved)):
         point = bench.evaluate(policy)
         assert point.mse == pytest.approx(achieved.mse, rel=1e-3)
@@ -86,7 +87,7 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
 
 def test_the_baseline_is_the_one_that_saves_most(checkpoint: str):
     """Of both shapes the one that saves more at a generous error; at none, nothing is saved."""
-    bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
+    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), 1, lambda point: None)
     generous = _baseline(bench, Target("error", 1.0))
     points = [hit(bench.evaluate, one, Target("error", 1.0)) for one in BASELINES]
     assert generous.mac_reduction == max(point.mac_reduction for point in points) > 1.0
@@ -102,6 +103,19 @@ def test_the_threshold_alone_moves_to_another_target(checkpoint: str, stored: St
     assert replace(moved.policy, **alike) == stored.policy
     assert 1.8 <= moved.achieved.mac_reduction < stored.achieved.mac_reduction
     assert (moved.widened, moved.tried, moved.integer_model) == (stored.widened, stored.tried, stored.integer_model)
+
+
+def test_another_solver_of_as_many_steps(checkpoint: str, stored: StoredPolicy, tmp_path: Path):
+    """The stored policy is of the same model; a calibration follows the solver's timesteps and stores which."""
+    way, dit, out = Sampler(STEPS, None, "unipc", "quadratic"), load_model(checkpoint), tmp_path / "unipc.json"
+    integer = quantize(dit, load_or_calibrate(dit, find_checkpoint(checkpoint), way), way)
+    assert integer.digest() != stored.integer_model and load_policy(checkpoint, integer) == stored
+    moved = calibrated(checkpoint, target="speedup=1.8", threshold_only=True, sampler=way, out=out)
+    assert (moved.solver, moved.spacing, moved.steps) == ("unipc", "quadratic", STEPS)
+    assert moved.integer_model == integer.digest() and moved.achieved.mac_reduction >= 1.8
+    moved.check(out, integer)
+    with pytest.raises(UserError, match="was calibrated for another model"):
+        moved.model_copy(update={"integer_model": stored.integer_model}).check(out, integer)
 
 
 def test_the_search_starts_where_it_is_told_to(checkpoint: str, stored: StoredPolicy, tmp_path: Path):
@@ -127,7 +141,7 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
     assert trials[0] is None and trials.count(given.radit) == 1
     moved = calibrated(checkpoint, **options, out=tmp_path / "moved.json")
     assert given == read_policy(out) and given.radit == parse_policy(text) and given.policy == moved.policy
-    bench = Bench(Images(checkpoint, STEPS, 1.5, IMAGES, 1000), 1, lambda point: None)
+    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), 1, lambda point: None)
     assert given.radit_achieved == _achieved(bench.evaluate(given.radit)) != moved.radit_achieved
 
 
@@ -171,13 +185,13 @@ def test_other_steps_of_the_same_weights_take_it_too(checkpoint: str, stored: St
 
 def test_neither_processes_nor_the_number_of_images_change_an_image(checkpoint: str, stored: StoredPolicy):
     few, many = (
-        Bench(Images(checkpoint, STEPS, 1.5, count, 1000), jobs, lambda point: None) for count, jobs in ((2, 1), (5, 2))
+        Bench(Images(checkpoint, WAY, 1.5, count, 1000), jobs, lambda point: None) for count, jobs in ((2, 1), (5, 2))
     )
     assert torch.equal(few.evaluate(stored.policy).errors[:1], many.evaluate(stored.policy).errors[:1])
 
 
 def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
-    one, other = (Bench(Images(checkpoint, STEPS, 1.5, 2, seed), 1, lambda point: None) for seed in (1000, 1001))
+    one, other = (Bench(Images(checkpoint, WAY, 1.5, 2, seed), 1, lambda point: None) for seed in (1000, 1001))
     assert not torch.equal(one.evaluate(stored.policy).errors, other.evaluate(stored.policy).errors)
     with pytest.raises(UserError, match="--seed is 999: give a whole number from 1000 to"):
         calibrated(checkpoint, seed=999)

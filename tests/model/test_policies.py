@@ -26,7 +26,7 @@ STEPS, IMAGES = 12, 3
 TEA = 0.08  # a threshold that is crossed more than once
 Y, NOISE = torch.arange(IMAGES), make_noise(SMALL, IMAGES, seed=5)
 OFF = "fora:interval=1 taylorseer:interval=1 smoothcache:alpha=0 fbcache:threshold=0 teacache:threshold=0".split()
-OFF += ["blockl1:threshold=0", f"fewer-steps:steps={STEPS}"]
+OFF += ["blockl1:threshold=0"]
 EAGER = "fora:interval=99 taylorseer:interval=99:warm_up=1 smoothcache:alpha=99 fbcache:threshold=99".split()
 EAGER += ["teacache:threshold=99", "blockl1:threshold=99"]
 
@@ -214,7 +214,7 @@ def test_texts_and_hashes():
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("deltadit", "'deltadit': choose fewer-steps"),
+        ("deltadit", "'deltadit': choose fora"),
         ("fora:n=3", "'n=3': give one of interval"),
         ("fora:interval=2.5", "'2.5': give a whole number"),
         ("fora:interval=0", "interval is '0': give a whole number from 1 to 1000"),

@@ -181,10 +181,9 @@ DENSE = radit.dense_decisions("digits")
 BAD = [
     (lambda m: radit.load_model("cats"), "Model cats is unknown"),
     (lambda m: radit.quantize("digits", steps=0), "steps"),
-    (lambda m: radit.policy("none"), "policy is 'none': choose dense, radit, forecast, fewer-steps"),
+    (lambda m: radit.policy("none"), "policy is 'none': choose dense, radit, forecast, fora"),
     (lambda m: radit.policy("radit:size=3"), "policy setting is 'size=3'"),
     (lambda m: radit.policy("forecast", max_error=1e-3), "max_error is 0.001"),
-    (lambda m: radit.generate(m, "fewer-steps:steps=2"), "quantize it with steps=2"),
     (lambda m: radit.generate(m, images=0), "images is 0"),
     (lambda m: radit.generate(m, labels=[10]), r"labels is \[10\]: give 1, each a whole number from 0 to 9"),
     (lambda m: radit.match_macs(m, radit.policy("fora"), 2.0), "Policy fora has no threshold"),

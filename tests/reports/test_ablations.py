@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from radit.cli import main
+from radit.model.dit.sampler import Sampler
 from radit.model.errors import UserError
 from radit.model.files import read_model
 from radit.model.integer.decision_record import DecisionRecord
@@ -21,10 +22,11 @@ from radit.reports.ablation.table import ablation_table
 from radit.reports.ablation.variants import OURS, VARIANTS, chosen, crossing
 from radit.reports.frontier import measure as frontier_measure
 from radit.reports.frontier.candidates import Candidate
-from radit.reports.frontier.measure import Settings, costs_of
+from radit.reports.frontier.measure import Settings, counts_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = 10
+SIX = Sampler(6)
 VARIED = "static,miss"
 
 
@@ -45,9 +47,9 @@ def result(out) -> Ablations:
 
 def made_up(label: str, wanted: float, reduction: float, error: float) -> AblationPoint:
     costs = {f"{name}_reduction": reduction for name in ("cycle", "mac", "energy", "external_bytes")}
-    quality = {"fd": 5.0, "accuracy": 1.0, "mse": error, "psnr": 40.0, "ssim": 1.0, "worst5_mse": error}
+    quality = {"fd": 5.0, "accuracy": 1.0, "mse": error}
     needs = dict.fromkeys("stored_bits operations bit_operations detection_bytes branch_bytes threshold".split(), 1.0)
-    names = {"policy": "codes", "settings": "", "base_steps": 50, "saturations": 0, "group": "detector", "label": label}
+    names = {"policy": "codes", "settings": "", "saturations": 0, "group": "detector", "label": label}
     return AblationPoint(**names, **costs, **quality, **needs, wanted=wanted)
 
 
@@ -92,13 +94,13 @@ def test_a_second_call_runs_nothing(out, result, monkeypatch):
 
 
 def test_what_detectors_are_charged():
-    integer, settings = frontier_measure.integer_of("digits", 6), Settings("digits", samples=4, cfg=1.5, seed=0)
+    integer, settings = frontier_measure.integer_of("digits", SIX), Settings("digits", samples=4, cfg=1.5, seed=0)
     computed = np.ones((1, 6, 12, 2), bool)
     computed[0, 3:5] = False
     record = DecisionRecord(computed)
 
     def paid(text: str) -> dict[str, int]:
-        return costs_of(settings, Candidate(text, 6), integer, record)[2]
+        return counts_of(settings, Candidate(text, SIX), integer, record)[2]
 
     ours, path, order = paid("codes"), paid("path"), paid("codes:order=2")
     assert paid("codes:scope=sub-block")["history_reads"] == 12 * ours["history_reads"] > 0
@@ -111,8 +113,8 @@ def test_what_detectors_are_charged():
     branches = paid("codes:scope=timestep")  # as those that it looks at
     assert miss["history_reads"] == 0 and miss["slope_reads"] - branches["slope_reads"] == branches["cache_writes"]
     assert branches["cache_writes"] == 6 * ours["cache_writes"]
-    assert Candidate("codes:order=2", 6).costs.cached_results == 3
-    assert Candidate("codes:gain=0", 6).costs.cached_results == 1
+    assert Candidate("codes:order=2", SIX).costs.cached_results == 3
+    assert Candidate("codes:gain=0", SIX).costs.cached_results == 1
 
 
 def test_errors_at_exactly_the_reduction():
