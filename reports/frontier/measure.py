@@ -133,7 +133,8 @@ class Measured:
             and images.ndim in (4, 5)
             and images.size > 0
             and bool(np.isfinite(images).all())
-            and all(each.dtype == np.int64 and each.shape == images.shape[:1] and (each >= 0).all() for each in counts)
+            and all(each.dtype == np.int64 and each.shape == images.shape[:1] for each in counts)
+            and (all((each > 0).all() for each in counts) or not any(each.any() for each in counts))
             and self.saturations >= 0
             and self.counters.keys() >= COUNTERS.keys()
             and all(type(count) is int and count >= 0 for count in self.counters.values())
