@@ -45,8 +45,8 @@ def train(
         str,
         typer.Argument(
             metavar="MODEL",
-            callback=filled("use 'digits' or 'moving-digits'"),
-            help="What to train: digits or moving-digits.",
+            callback=filled("use 'digits', 'moving-digits', 'fashion' or 'cifar10'"),
+            help="What to train: digits, moving-digits, fashion or cifar10.",
         ),
     ] = "digits",
     steps: Annotated[
@@ -54,22 +54,27 @@ def train(
         number(
             "--steps",
             "Optimizer steps (count).",
-            "4500 for digits, 24000 for moving-digits",
+            "4500 for digits, 24000 for moving-digits, 30000 for fashion, 40000 for cifar10",
             RANGES["training_steps"],
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        number("--batch-size", "Images or clips per step (count).", "64 for digits, 32 for moving-digits"),
+        number(
+            "--batch-size",
+            "Images or clips per step (count).",
+            "64 for digits, 32 for moving-digits and fashion, 128 for cifar10",
+        ),
     ] = None,
     seed: SeedOption = 0,
     data: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            **path_to_read("give a folder of clips"),
-            help="Train moving-digits on these clips instead: GIF, APNG or MP4 files, or folders of frame images; "
-            "sub-folders are labels.",
+            **path_to_read("give a folder"),
+            help="What to learn from. moving-digits: clips instead of the digits, GIF, APNG or MP4 files, or folders "
+            "of frame images; sub-folders are labels. fashion: the four files of Fashion-MNIST, by default Debian's. "
+            "cifar10: images, a sub-folder per class.",
         ),
     ] = None,
     motion: Annotated[
@@ -88,7 +93,8 @@ def train(
         bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
     ] = False,
 ) -> int:
-    """Train a float model from scratch: digits in minutes on two cores, moving-digits in hours, or minutes on a GPU.
+    """Train a float model from scratch: digits in minutes on two cores; moving-digits and fashion in hours, or in
+    minutes on a GPU; cifar10 on a GPU.
 
     The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
     """

@@ -119,9 +119,10 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="digits or, of clips, moving-digits (trained); dit-s-2, dit-b-2, dit-l-2, dit-xl-2, dit-xl-2-512 or, of "
-        "clips, latte-xl-2 (seeded weights); or a checkpoint file in the naming of DiT or Latte (.safetensors or .pt), "
-        "and what a file without config does not tell behind it: FILE:prediction=noise (model/dit/facts.py).",
+        help="digits or, of clips, moving-digits (trained); fashion, cifar10, dit-s-2, dit-b-2, dit-l-2, dit-xl-2, "
+        "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); or a checkpoint file in the naming of DiT or Latte "
+        "(.safetensors or .pt), and what a file without config does not tell behind it: FILE:prediction=noise "
+        "(model/dit/facts.py).",
         callback=filled("give the name of a model or a checkpoint file"),
     ),
 ]

@@ -68,7 +68,7 @@ def load_clips(folder: str | Path, frames: int, size: int) -> Clips:
             has too few frames or frames of several sizes, or a video needs a package that is not installed.
     """
     folder = Path(folder)
-    if not _is_folder(folder):
+    if not is_folder(folder):
         raise UserError(f"Clip folder {path_text(folder)} is not a folder: check the path.")
     found = list(_find(folder))
     classes = tuple(sorted({label for _, label in found if label is not None}))
@@ -108,11 +108,11 @@ def read_clip(path: Path, frames: int, size: int) -> Tensor:
 
 def _find(folder: Path) -> Iterator[tuple[Path, str | None]]:
     """Clips of a folder and their labels, in the order of their names."""
-    for entry in _entries(folder):
+    for entry in entries_of(folder):
         if _is_clip(entry):
             yield entry, None
             continue
-        for clip in _entries(entry):
+        for clip in entries_of(entry):
             if not _is_clip(clip):
                 raise UserError(
                     f"{path_text(clip)} is a folder inside the label {one_line(entry.name)} that holds no frames: "
@@ -121,20 +121,24 @@ def _find(folder: Path) -> Iterator[tuple[Path, str | None]]:
             yield clip, entry.name
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, numbers in names by value; at least something."""
+def entries_of(folder: Path, noun: str = "Clip") -> list[Path]:
+    """Return what a folder of clips, or of what the noun says, holds, numbers in names by value; at least something.
+
+    Raises:
+        UserError: it is empty or cannot be read.
+    """
     try:
         found = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
         raise UserError(
-            f"Clip folder {path_text(folder)} cannot be read ({error.strerror}): check its rights or take it out."
+            f"{noun} folder {path_text(folder)} cannot be read ({error.strerror}): check its rights or take it out."
         ) from None
     if not found:
-        raise UserError(f"Clip folder {path_text(folder)} is empty: put clips into it or remove it.")
+        raise UserError(f"{noun} folder {path_text(folder)} is empty: put {noun.lower()}s into it or remove it.")
     return sorted(found, key=lambda path: [(int(digits or -1), text) for digits, text in PARTS.findall(path.name)])
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
     """Whether a path is a folder; one that cannot be looked at is none."""
     try:
         return path.is_dir()
@@ -147,9 +151,9 @@ PARTS = re.compile(r"(\d+)|(\D+)")
 
 def _is_clip(path: Path) -> bool:
     """Whether a path is an animation, a video or a folder of frame images; False for other folders."""
-    if _is_folder(path):
-        inside = _entries(path)
-        return all(file.suffix.lower() in IMAGES and not _is_folder(file) and not _moves(file) for file in inside)
+    if is_folder(path):
+        inside = entries_of(path)
+        return all(file.suffix.lower() in IMAGES and not is_folder(file) and not _moves(file) for file in inside)
     if path.suffix.lower() in VIDEOS or (path.suffix.lower() in IMAGES and _moves(path)):
         return True
     if path.suffix.lower() in IMAGES:
@@ -161,12 +165,12 @@ def _is_clip(path: Path) -> bool:
 
 def _moves(path: Path) -> bool:
     """Whether an image file has several frames."""
-    with _reading(path, "Image") as file, _quiet(), Image.open(file) as image:
+    with reading(path, "Image") as file, quiet(), Image.open(file) as image:
         return getattr(image, "n_frames", 1) > 1
 
 
 @contextmanager
-def _reading(path: Path, noun: str) -> Iterator[BinaryIO]:
+def reading(path: Path, noun: str) -> Iterator[BinaryIO]:
     """A file, open; whatever a library raises on its content becomes the sentence."""
     with opened(path, noun, REMEDY) as file:
         try:
@@ -186,7 +190,7 @@ def _reading(path: Path, noun: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Nothing on stderr: neither Pillow's warnings, those of too many pixels being errors, nor what libtiff writes."""
     with warnings.catch_warnings(), open(os.devnull, "w") as nowhere:
         warnings.simplefilter("ignore")
@@ -203,8 +207,8 @@ def _quiet() -> Iterator[None]:
 
 def _frames(path: Path) -> Iterator[Image.Image]:
     """Frames of a clip, one after the other, upright and in 8-bit grey."""
-    if _is_folder(path):
-        for file in _entries(path):
+    if is_folder(path):
+        for file in entries_of(path):
             yield from _animation(file)
     else:
         yield from _video(path) if path.suffix.lower() in VIDEOS else _animation(path)
@@ -212,12 +216,12 @@ def _frames(path: Path) -> Iterator[Image.Image]:
 
 def _animation(path: Path) -> Iterator[Image.Image]:
     """Frames of an image file."""
-    with _reading(path, "Image") as file, ExitStack() as stack:
-        with _quiet():
+    with reading(path, "Image") as file, ExitStack() as stack:
+        with quiet():
             image = stack.enter_context(Image.open(file))
             rest = ImageSequence.Iterator(image)
         while True:
-            with _quiet():
+            with quiet():
                 frame = next(rest, None)
                 if frame is None:
                     return
@@ -235,7 +239,7 @@ def _video(path: Path) -> Iterator[Image.Image]:
             f"Video {path_text(path)} needs the package av, which is not installed: pip install 'radit[clips]', or use "
             "GIF."
         ) from None
-    with _reading(path, "Video") as file, av.open(file, "r", options={"format_whitelist": CONTAINERS}) as container:
+    with reading(path, "Video") as file, av.open(file, "r", options={"format_whitelist": CONTAINERS}) as container:
         if not container.streams.video:
             raise ValueError("it holds no pictures")
         for frame in container.decode(video=0):

@@ -1,4 +1,4 @@
-"""Train a float model from scratch: noise prediction on 8 x 8 digits or on clips, minutes on two cores.
+"""Train a float model from scratch: noise prediction on digits, garments, photographs or clips.
 
 Source: J. Ho et al., "Denoising Diffusion Probabilistic Models", 2020, section 3.4 (the simple loss).
 
@@ -41,6 +41,7 @@ from radit.model.training.batches import Batches, Transform
 from radit.model.training.clips import load_clips
 from radit.model.training.digits import split_digits
 from radit.model.training.moving_digits import Motion, animate
+from radit.model.training.pictures import load_fashion, load_pictures, mirrored
 from radit.model.training.training_state import read_state, state_path, write_state
 
 DEFAULT_SEED = 0
@@ -69,7 +70,12 @@ class Recipe:
     peak_rate: float
 
 
-RECIPES = {"digits": Recipe(4500, 64, 1e-3), "moving-digits": Recipe(24000, 32, 1e-3)}
+RECIPES = {
+    "digits": Recipe(4500, 64, 1e-3),
+    "moving-digits": Recipe(24000, 32, 1e-3),
+    "fashion": Recipe(30000, 32, 1e-3),
+    "cifar10": Recipe(40000, 128, 3e-4),
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class TrainingData:
 
     Fields:
         config: of the model that fits the data.
-        samples: (N, ...) images or clips, or the images that `transform` makes clips of.
+        samples: (N, ...) images or clips, or what `transform` makes them of.
         labels: (N,) int64.
         transform: see `Batches`.
         facts: what the checkpoint says about the data, by name.
@@ -111,13 +117,20 @@ def recipe_of(model: str) -> Recipe:
 
 
 def training_data(model: str, folder: Path | None = None, motion: Motion | None = None) -> TrainingData:
-    """Return the train split of the digits, standing or moving as `motion` says, or the user's own clips of `folder`.
+    """Return what a model learns from: the train split of the digits, standing or moving as `motion` says, the user's
+    own clips of `folder`, Fashion-MNIST, or pictures of `folder`.
 
     Raises:
-        UserError: there is no recipe for `model`, it does not learn from clips or these do not move that way, or a bad
-            folder (see `load_clips`).
+        UserError: there is no recipe for `model`, it does not learn from a folder or lacks one, its data does not move
+            that way, or a bad folder (see `load_clips`, `load_fashion` and `load_pictures`).
     """
     recipe_of(model)
+    if model in ("fashion", "cifar10"):
+        if motion is not None:
+            raise UserError(
+                f"--motion is how the digits of 'moving-digits' move, not what {model} learns from: leave it out."
+            )
+        return _picture_data(model, folder)
     config, digits = NAMED_MODELS[model], split_digits()[0]
     if motion is not None and (config.frames == 1 or folder is not None):
         learnt = f"the clips of {path_text(folder)}" if folder else f"what {model} learns from"
@@ -144,6 +157,23 @@ def training_data(model: str, folder: Path | None = None, motion: Motion | None 
     facts["provenance"] += " in synthetic motion (model/training/moving_digits.py)"
     facts["motion"] = str(motion or Motion())
     return TrainingData(config, digits.images, digits.labels, facts, move)
+
+
+def _picture_data(model: str, folder: Path | None) -> TrainingData:
+    """Garments or photographs, mirrored by chance."""
+    config, made = NAMED_MODELS[model], f"trained from scratch by `radit train {model}` on"
+    if model == "fashion":
+        found, facts = load_fashion(folder), {"provenance": f"{made} the training part of Fashion-MNIST"}
+    elif folder is None:
+        raise UserError(
+            f"--data is missing: give a folder of the images that {model} learns from, with a sub-folder per class."
+        )
+    else:
+        found = load_pictures(folder, config.input_size)
+        name = one_line(folder.name or folder.resolve().name)
+        facts = {"provenance": f"{made} {len(found.labels)} images of {name}", "classes": json.dumps(found.classes)}
+        config = config.model_copy(update={"num_classes": len(found.classes)})
+    return TrainingData(config, found.images, found.labels, facts, mirrored)
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
