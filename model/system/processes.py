@@ -13,9 +13,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -62,12 +63,27 @@ def over_processes(calls: Iterable[Call], jobs: int, *, in_order: bool = True) -
     with without_interrupt():  # processes that are started now inherit this
         results = Parallel(n_jobs=workers, return_as=order, batch_size=1)(work)
     try:
-        with closing(results):
-            yield from results
+        with _given_up(results):
+            yield from map(_itself, results)  # `results` alone would be ended before they are given up
     except BrokenProcessPool:
         raise UserError(
             f"one of {workers} processes was killed (no memory left?): run the command again, with fewer --jobs."
         ) from None
+
+
+def _itself(result: Result) -> Result:
+    return result
+
+
+@contextmanager
+def _given_up(results: Generator[Any, None, None]) -> Iterator[None]:
+    """End the work at the end of the block. What is left of it then is left on purpose: joblib's warning is no news."""
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
 
 
 @contextmanager

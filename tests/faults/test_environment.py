@@ -46,7 +46,7 @@ def test_files_that_find_no_room(name: str, sandbox: Sandbox) -> None:
     if ended.status == 0:  # all of its files are smaller
         assert sandbox.results(command)
         return
-    ended.refused("cannot be written")
+    ended.refused("(File too large)")
     left = [path for path in sandbox.folder.rglob(".*") if path.is_file()]
     assert left == [], "something half written is left"
     sandbox.run(command.words).check(0)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ def test_there_are_no_more_workers_than_calls() -> None:
     assert len(set(over_processes([(process_of, i) for i in range(2)], 16))) <= 2
     assert set(over_processes([(process_of, 0)], 16)) == {os.getpid()} == set(over_processes([(process_of, 0)] * 3, 1))
     assert list(over_processes([], 4)) == []
+
+
+def test_work_that_is_given_up_says_nothing() -> None:
+    """Whoever fails on the first result leaves the others."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        results = over_processes([(process_of, number) for number in range(6)], 2)
+        next(results)
+        results.close()
+    assert [str(each.message) for each in told if "cancelled" in str(each.message)] == []
 
 
 @pytest.mark.parametrize("signal_name", ["KILL", "INT"])
