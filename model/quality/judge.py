@@ -1,4 +1,4 @@
-"""Who judges generated samples: digits, or clips of moving digits, chosen by the shape that a model generates."""
+"""Who judges generated samples: digits, garments, or clips of moving digits, by the shape that a model generates."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from radit.model.dit.checkpoint import load_config
 from radit.model.errors import UserError
 from radit.model.quality.classifier import CLASSES, load_or_train_classifier
-from radit.model.quality.measures import accuracy, frechet_to_digits
+from radit.model.quality.garment_classifier import GarmentClassifier, load_or_train_garment_classifier
+from radit.model.quality.measures import accuracy, frechet, frechet_to_digits
 from radit.model.quality.video_quality import load_or_train_judges, measure_clips, of_data
+from radit.model.training.pictures import load_fashion, to_pixels
 
 
 class Judge(ABC):
@@ -61,6 +64,30 @@ class DigitJudge(Judge):
         }
 
 
+class GarmentJudge(Judge):
+    """Of garments: distance to the 10,000 test images of Fashion-MNIST, share with the label's class."""
+
+    shape = GarmentClassifier.shape
+    samples = 512  # each as much work as some eight digits
+    modules = ("radit.model.quality.garment_classifier",)
+
+    def __init__(self, cache: Path) -> None:
+        self.classifier = load_or_train_garment_classifier(cache)
+        self._test = load_fashion(part="test")
+        self._features = self.classifier.features(to_pixels(self._test.images))
+
+    def measure(self, samples: Tensor, labels: Tensor) -> dict[str, float]:
+        return {
+            "fd": frechet(self._features, self.classifier.features(samples)),
+            "accuracy": accuracy(samples, labels, self.classifier),
+        }
+
+    def of_data(self, count: int, seed: int) -> dict[str, float]:
+        """Of as many test images: the classifier was not trained on them."""
+        chosen = torch.randperm(len(self._test.labels), generator=torch.Generator().manual_seed(seed))[:count]
+        return self.measure(to_pixels(self._test.images[chosen]), self._test.labels[chosen])
+
+
 class ClipJudge(Judge):
     """Of clips of moving digits: the same, then frame by frame, and how they move; see
     `model/quality/video_quality.py`."""
@@ -90,12 +117,13 @@ def judge_of(model: str) -> type[Judge]:
     Raises:
         UserError: nobody does; or the model is unknown.
     """
-    for judge in (DigitJudge, ClipJudge):
+    for judge in (DigitJudge, GarmentJudge, ClipJudge):
         if is_judge(judge, model):
             return judge
     raise UserError(
-        f"{described(model)}: quality is measured on 8 x 8 digits and on clips of moving digits, use 'digits', "
-        "'moving-digits' or a file of their kind, or run the model through the hardware alone with `radit cosim`."
+        f"{described(model)}: quality is measured on 8 x 8 digits, 28 x 28 garments and clips of moving digits, use "
+        "'digits', 'fashion', 'moving-digits' or a file of their kind, or run the model through the hardware alone "
+        "with `radit cosim`."
     )
 
 

@@ -47,7 +47,7 @@ from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
 from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import POLICIES, Policy
-from radit.model.quality.judge import DigitJudge, described, is_judge, judge_of
+from radit.model.quality.judge import DigitJudge, judge_of
 from radit.model.quality.measures import mse, squared_errors
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
 from radit.model.quality.quality_schema import Quality
@@ -147,18 +147,6 @@ def _checked(settings: Settings) -> Settings:
         jobs=cores,
     )  # fmt: skip
     return settings
-
-
-def check_shape(model: str) -> None:
-    """Refuse a model whose images are not of the digits' shape.
-
-    Raises:
-        UserError: names the shape and the remedy; or the model is unknown.
-    """
-    if not is_judge(DigitJudge, model):
-        raise UserError(
-            f"{described(model)}: policies are compared on 8 x 8 digits, use 'digits' or a file of its kind."
-        )
 
 
 def stored_path(model: str) -> Path:

@@ -10,15 +10,16 @@ from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.policy.skip_policy import parse_policy
-from radit.model.quality import judge, quality_run
+from radit.model.quality import garment_classifier, judge, quality_run
 from radit.model.quality.clip_classifier import ClipClassifier, FrameClassifier
-from radit.model.quality.judge import ClipJudge, DigitJudge, judge_of
+from radit.model.quality.judge import ClipJudge, DigitJudge, GarmentJudge, judge_of
 from radit.model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
 from radit.model.quality.quality_schema import ClipMeasures, Quality
 from radit.model.quality.video_quality import Judges
 from radit.model.source_code import code_digest
 from radit.model.training.digits import split_digits
 from radit.model.training.moving_digits import moving_digits
+from radit.model.training.pictures import Pictures, to_pixels
 
 TINY = DiTConfig(input_size=4, patch_size=2, hidden_size=16, depth=2, num_heads=2, frames=4, num_classes=3)
 SHARES = ("accuracy", "accuracy_frames", "same_class", "straight")
@@ -126,3 +127,27 @@ def test_clips_are_measured_beside_the_data(monkeypatch):
     assert eye.measure(clips.clips, clips.labels) == data
     shuffled = clips.clips[:, torch.tensor([3, 0, 6, 1, 7, 2, 5, 4])]
     assert eye.measure(shuffled, clips.labels)["departure"] > data["departure"]
+
+
+def test_garments_are_judged_by_a_classifier_of_their_own(tmp_path, monkeypatch):
+    """What it was trained on it knows; the data is as far from itself as nothing is."""
+    rng, shapes = torch.Generator().manual_seed(0), 40 * torch.arange(6)
+    labels = torch.arange(60) % 6
+    images = (shapes[labels][:, None, None, None] + torch.randint(0, 20, (60, 1, 28, 28), generator=rng)).to(
+        torch.uint8
+    )
+    for module in (garment_classifier, judge):
+        monkeypatch.setattr(module, "load_fashion", lambda part="train": Pictures(images, labels))
+    monkeypatch.setattr(garment_classifier, "BATCH_SIZE", 20)
+    monkeypatch.setattr(garment_classifier.train_garment_classifier, "__defaults__", (0, 60))
+    found = GarmentJudge(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == [garment_classifier.GARMENT_FILE]
+    same = found.measure(to_pixels(images), labels)
+    assert same["accuracy"] > 0.9 and same["fd"] < 1e-3 < found.measure(to_pixels(images).flip(0) ** 2, labels)["fd"]
+    data = found.of_data(30, 1)
+    assert data["accuracy"] > 0.8 and data["fd"] > same["fd"]
+
+
+def test_who_judges_what():
+    assert judge_of("digits") is DigitJudge and judge_of("fashion") is GarmentJudge
+    assert judge_of("moving-digits") is ClipJudge
