@@ -73,7 +73,7 @@ def test_the_model_chooses_the_judge():
     assert judge_of("digits") is DigitJudge and judge_of("moving-digits") is ClipJudge
     assert (DigitJudge.samples, ClipJudge.samples) == (1000, 512)
     for model in ("dit-s-2", "latte-xl-2"):
-        with pytest.raises(UserError, match="use 'digits', 'moving-digits' or a file of their kind"):
+        with pytest.raises(UserError, match="use 'digits', 'fashion', 'moving-digits' or a file of their kind"):
             judge_of(model)
     assert Settings("digits").samples == DigitJudge.samples
 
