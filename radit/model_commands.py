@@ -10,12 +10,16 @@ from typing import Annotated
 import typer
 
 from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM
+from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
 from radit.options import (
     BUILD,
+    ArraysOption,
+    BandwidthsOption,
     CfgOption,
     ImagesOption,
     JobsOption,
+    LatencyOption,
     ModelOption,
     SamplerOption,
     SamplersOption,
@@ -27,6 +31,9 @@ from radit.options import (
     filled,
     folder_to_write,
     number,
+    parse_array,
+    parse_bandwidths,
+    parse_policies,
     parse_reductions,
     parse_steps,
     parse_words,
@@ -35,6 +42,7 @@ from radit.options import (
 )
 from radit.terminal.console import console, say, say_json
 from radit.terminal.interruption import at_work
+from radit.terminal.messages import asked_for
 
 app = typer.Typer()
 
@@ -294,3 +302,63 @@ def ablate(
     show_ablations(result, console())
     say(f"wrote {out / 'ablations.json'}")
     return 0
+
+
+@app.command()
+def differences(
+    model: ModelOption = "digits",
+    blocks: Annotated[int | None, number("--blocks", "Keep only the model's first blocks (count).", "all")] = None,
+    sampler: SamplerOption = "unipc",
+    spacing: SpacingOption = "quadratic",
+    steps: Annotated[
+        str, typer.Option(metavar="N,..", help="Timesteps of the sampler (counts): a run of each.")
+    ] = "12,20",
+    timesteps: Annotated[
+        int | None, number("--timesteps", "Run only the first of the sampler's steps (count).", "all")
+    ] = None,
+    samples: Annotated[int, number("--samples", "Images or clips whose words are counted (count).")] = 64,
+    policy: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME[:FIELD=VALUE..]",
+            help="What is computed, with and without differences: dense, radit or forecast, with settings.",
+            callback=filled("give dense, radit or forecast"),
+        ),
+    ] = "dense",
+    cfg: CfgOption = 1.5,
+    seed: SeedOption = 0,
+    array: ArraysOption = "16x16,32x32,64x64",
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthsOption = "32,64",
+    jobs: JobsOption = None,
+    out: Annotated[Path, folder_to_write("Folder for differences.json, .csv.")] = BUILD / "differences",
+) -> int:
+    """Predict what exact differences would save: words counted on the integer model, cycles, traffic, energy and gates.
+
+    Nothing of it is in the hardware (docs/differences.md).
+    """
+    counts, shapes = parse_steps(steps), [parse_array(text) for text in split_list([array])]
+    bandwidths, (text,) = parse_bandwidths(bandwidth), _one_policy(policy)
+    from radit.model.dit.sampler import Sampler
+    from radit.reports.differences.differences import run_differences
+    from radit.reports.differences.measure import Sampled
+    from radit.terminal.differences import show_differences
+
+    ways = [Sampler(count, timesteps, sampler, spacing) for count in counts]
+    sampled = Sampled(model, blocks, timesteps, samples, cfg, seed, text)
+    with at_work(out):
+        result = run_differences(
+            sampled, samplers=ways, arrays=shapes, bandwidths=bandwidths, latency=latency, jobs=jobs, out=out,
+            command=asked_for(),
+        )  # fmt: skip
+    show_differences(result, console())
+    say(f"wrote {out / 'differences.json'}")
+    return 0
+
+
+def _one_policy(text: str) -> list[str]:
+    """The policy of a text that names one."""
+    found = parse_policies([text])
+    if len(found) > 1:
+        raise UserError(f"--policy is {shown(text)}: give one policy.")
+    return found

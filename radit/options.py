@@ -179,6 +179,15 @@ BandwidthOption = Annotated[
         "External memory: what all ports share (bytes per cycle; inf: a word in every cycle at every port).",
     ),
 ]
+BandwidthsOption = Annotated[
+    str,
+    typer.Option(
+        "--bandwidth",
+        metavar="B,..",
+        help="External memory: what all ports share (bytes per cycle, with commas between; inf: a word in every cycle "
+        "at every port).",
+    ),
+]
 StallOption = Annotated[
     float, number("--stall", "External memory: random pauses of each port (probability per cycle).")
 ]
@@ -235,6 +244,12 @@ def parse_policies(values: list[str]) -> list[str]:
 def parse_steps(text: str) -> list[int]:
     """'8,12' -> the numbers in the order given, each once."""
     return _parse_numbers(text, "--steps", RANGES["steps"], "8,12")
+
+
+def parse_bandwidths(text: str) -> list[float | None]:
+    """'32,64' -> the numbers in the order given, each once; None for inf."""
+    found = _parse_numbers(text, "--bandwidth", RANGES["bandwidth"], "32,64")
+    return [None if each == UNLIMITED else each for each in found]
 
 
 def parse_reductions(text: str) -> list[float]:

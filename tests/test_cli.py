@@ -21,6 +21,7 @@ COMMANDS = [
     "project",
     "frontier",
     "ablate",
+    "differences",
     "area",
     "report",
 ]
@@ -66,6 +67,8 @@ def test_help_lists_all_commands(capsys):
         (["export", "--array", "48x16"], ["--array", "'48x16'", "a power of two"]),
         (["export", "--language", ""], ["--language", "''", "verilog or vhdl or both"]),
         (["frontier", "--steps", "50,10000000"], ["--steps", "'50,10000000'", "from 1 to 1000", "such as 8,12"]),
+        (["differences", "--bandwidth", "32,0"], ["--bandwidth", "'32,0'", "such as 32,64"]),
+        (["differences", "--policy", "dense,radit"], ["--policy", "'dense,radit'", "give one policy"]),
         (["ablate", "--reductions", "2,nan"], ["--reductions", "'2,nan'", "above 1, up to 6"]),
         (["cosim", "--model", ""], ["--model", "''", "name of a model"]),
         (["bench", "--model", " "], ["--model", "' '", "names of models"]),

@@ -21,7 +21,7 @@ from radit.model.dit.sampler_names import SOLVERS, SPACINGS
 from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
-         "calibrate": 2, "frontier": 2, "ablate": 2}  # fmt: skip
+         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
@@ -38,6 +38,8 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
                  "policies": "fora:interval=2", "history": "", "jobs": "1", "out": "frontier"},
     "ablate": {"model": "tiny.safetensors", "samples": "2", "steps": "4", "variants": "codes:gain=0",
                "reductions": "1.1", "jobs": "1", "out": "ablation"},
+    "differences": {"model": "tiny.safetensors", "samples": "2", "steps": "2", "array": "4x4", "bandwidth": "32",
+                    "jobs": "1", "out": "out"},
 }  # fmt: skip
 OTHER = {  # good values that cost little, by option; of all commands, or of one
     "steps": ("1", "2", "4"), "seed": ("0", "7", str(2**32 - 1)), "cfg": ("1", "2.5", "100"), "images": ("1", "2"),
@@ -54,6 +56,8 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "ablate.reductions": ("1.05",), "language": ("verilog", "vhdl"), "engine": ("verilator",),
     "calibrate.steps": ("3",),
     "model": ("./tiny.safetensors", "tiny.pt"), "array": ("4x4",), "engines": ("verilator",), "reductions": ("1.2",),
+    "differences.bandwidth": ("inf", "9.9,64"), "differences.array": ("4x4,8x4",),
+    "differences.policy": ("dense", "radit"),
     "frontier.out": ("out",), "ablate.out": ("out",), "bench.model": ("tiny.safetensors",),
 }  # fmt: skip
 ROLE_OF = {
@@ -62,7 +66,8 @@ ROLE_OF = {
     "table": "table", "array": "array", "policy": "policy", "policies": "policies", "variants": "variants",
     "engines": "engines", "target": "target", "motion": "motion", "start": "start", "radit": "radit",
     "reductions": "reductions", "train.model": "recipe", "bench.model": "models", "frontier.steps": "steps-list",
-    "area.array": "arrays", "sampler": "sampler", "spacing": "spacing",
+    "area.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
+    "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint

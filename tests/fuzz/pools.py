@@ -87,6 +87,8 @@ ENGINES = ("verilator", "verilator,verilator", "spice", ",", "verilator,", "Veri
 LISTS = {
     "steps-list": ("3,2", "2,,3", "0", "-1", "1001", "1.5", "2;3", ",", "3,3", str(10**24), "\u0662", "1_0", LONG,
     "3 ,2"),
+    "bandwidths": ("0", "-1", "nan", "inf", "32,,64", "32,64", ",", "1e9", "0.001", "infinity", LONG, "\u0662", "1_0",
+    "32 ,8"),
     "reductions": ("1", "0", "-2", "nan", "inf", "6.1", "1e1", "2,", "\u0662.5", "1.05,1.1", LONG, ".5", "2..5",
     "1.0000001"),
 }  # fmt: skip

@@ -130,6 +130,7 @@ COMMANDS = [
     ["calibrate", "--target", "speedup=3"],
     ["frontier", "--samples", "100"],
     ["ablate", "--samples", "100"],
+    ["differences"],
     ["train", "moving-digits"],
     ["bench", "--model", "dit-s-2"],
 ]
@@ -156,6 +157,7 @@ MANY = [
     ["calibrate", "--target", "speedup=3", "--images", "1000000"],
     ["frontier", "--samples", "1000000"],
     ["ablate", "--samples", "1000000"],
+    ["differences", "--samples", "1000000"],
 ]
 
 

@@ -28,6 +28,7 @@ COMMANDS = [
     ["calibrate", "--target", "speedup=3", "--images", "1"],
     ["frontier", "--samples", "2"],
     ["ablate", "--samples", "2"],
+    ["differences", "--samples", "2"],
     ["project"],
     ["area"],
     ["bench"],

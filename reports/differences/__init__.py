@@ -1,0 +1,1 @@
+"""What exact differences would save: narrow words, cycles, traffic, energy and cells."""
