@@ -47,8 +47,8 @@ class BlockWiseCache(Method):
     share: float = 0.1
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
-        reused = max(round(integer.steps * self.share), 1)
-        return _BlockWiseRule(images, self.threshold, reused, integer.steps, integer.config.depth)
+        steps = integer.sampler_steps
+        return _BlockWiseRule(images, self.threshold, max(round(steps * self.share), 1), steps, integer.config.depth)
 
     @property
     def whole_stream(self) -> bool:

@@ -25,7 +25,7 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     "taylorseer": ("interval", (2, 3, 4)),
     "smoothcache": ("alpha", (0.05, 0.11, 0.17, 0.25)),
     "fbcache": ("threshold", (0.05, 0.08, 0.12, 0.17)),
-    "dbcache": ("threshold", (0.05, 0.08, 0.12, 0.17)),
+    "dbcache": ("threshold", (0.08, 0.1, 0.13, 0.17)),
     "dbprune": ("threshold", (0.05, 0.065, 0.08, 0.12)),
     "bwcache": ("share", (0.05, 0.1, 0.2)),
     "teacache": ("threshold", (0.02, 0.03, 0.045, 0.06)),
