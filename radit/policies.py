@@ -29,8 +29,8 @@ def policy(
     """Return the policy of a text such as "radit:threshold=0.2" or "fora:interval=3".
 
     "dense", "radit" and "forecast" run on the hardware (`Policy` has their fields); the published policies "fora",
-    "taylorseer", "smoothcache", "fbcache", "teacache", "blockl1", and ours with another detector such as
-    "sketch:projections=64", run on the integer reference alone.
+    "taylorseer", "smoothcache", "fbcache", "dbcache", "dbprune", "bwcache", "teacache", "magcache", and ours with
+    another detector such as "sketch:projections=64", run on the integer reference alone.
 
     Args:
         text: a name, and settings that replace the policy's own.

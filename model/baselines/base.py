@@ -67,6 +67,9 @@ class Rule:
     def learn(self, s: int, branch: Tensor) -> None:
         """See the branch (N, contexts, T, D) that sub-block s gave after `decide`: computed, cached or forecast."""
 
+    def passed(self, s: int, index: int, x: Tensor) -> None:
+        """See the residual stream (N, contexts, T, D) behind sub-block s, float64, in the stream's integers."""
+
     def every(self, reuse: bool) -> Tensor:
         """The same decision for all images: (N,) bool."""
         return torch.full((self.images,), reuse)
@@ -79,11 +82,14 @@ class Method:
     Class attributes:
         name: as `parse_method` knows it.
         planned: decisions do not depend on the image, so that the host knows them before the run.
+        keeps_output: of a span the stream behind it is kept, and takes the place of the stream; else what the span adds
+            to the stream.
         limits: the smallest and largest value of numbers; others are 0 (whole ones: 1) or more, and finite.
     """
 
     name: ClassVar[str]
     planned: ClassVar[bool] = False
+    keeps_output: ClassVar[bool] = False
     limits: ClassVar[Limits] = {}
 
     def __post_init__(self) -> None:
@@ -114,6 +120,20 @@ class Method:
     def slope_gain(self) -> int:
         """Gain of the forecast's slope, Q1.7; 0: the latest computed branch is reused as it is."""
         return 0
+
+    @property
+    def forecast_order(self) -> int:
+        """Results that a forecast takes beside the latest one; 0: it is reused as it is."""
+        return int(self.slope_gain > 0)
+
+    @property
+    def whole_stream(self) -> bool:
+        """Whether all sub-blocks are one span."""
+        return False
+
+    def spans(self, sub_blocks: int) -> tuple[range, ...]:
+        """Sub-blocks in a row that are reused together as one residual of the stream; none: branch by branch."""
+        return (range(sub_blocks),) if self.whole_stream else ()
 
     def watched(self, sub_blocks: int) -> Sequence[int]:
         """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""

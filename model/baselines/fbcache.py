@@ -1,7 +1,16 @@
-"""First Block Cache (ParaAttention, and `apply_first_block_cache` of Hugging Face diffusers, 2024).
+"""First Block Cache (ParaAttention, `src/para_attn/first_block_cache/utils.py` of 4de137c, 2025).
 
-Block 0 is always computed. What it adds to the residual stream is compared with what it added when the rest was last
-computed; the rest is computed only where that changed.
+Block 0 is always computed. With R0 what it adds to the residual stream, and R0' what it added when the rest was last
+computed,
+
+    reuse  iff  mean |R0' - R0| / mean |R0'| < threshold
+    x = x_1 + R        R = x_L - x_1 of the last computation
+
+x_1 is the stream behind block 0 and x_L that behind the last block: one residual of all remaining blocks. ParaAttention
+compares for a whole batch with all its contexts, here each image is compared with both its contexts.
+
+Departure as a setting: with `residual=False` the branches of the remaining sub-blocks are cached one by one and take
+the current gates, as the other policies of this project do.
 """
 
 from __future__ import annotations
@@ -12,44 +21,48 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight, keep, relative_change
+from radit.model.baselines.anchor import Anchor
+from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight
 from radit.model.integer.integer_dit import IntegerDiT
-
-SECOND_BLOCK = 2  # its first sub-block
 
 
 @dataclass(frozen=True)
 class FirstBlockCache(Method):
-    """Compute blocks 1, 2, .. where block 0's residual changed by more than `threshold`, relative, unitless.
+    """Compute blocks 1, 2, .. where block 0's residual changed by `threshold` or more, relative, unitless.
 
     In software alone; cycles by the cycle model.
+
+    Fields:
+        residual: reuse one residual of blocks 1, 2, ..; else the branches of their sub-blocks.
     """
 
     name: ClassVar[str] = "fbcache"
     limits: ClassVar[Limits] = {"threshold": RELATIVE}
-    threshold: float = 0.1
+    threshold: float = 0.08
+    residual: bool = True
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
-        return _FirstBlockRule(images, self.threshold)
+        return FirstBlocksRule(images, Anchor(images, self.threshold), range(2, 2 * integer.config.depth))
+
+    def spans(self, sub_blocks: int) -> tuple[range, ...]:
+        return (range(2, sub_blocks),) if self.residual and sub_blocks > 2 else ()
 
     def watched(self, sub_blocks: int) -> Sequence[int]:
-        return (SECOND_BLOCK,)
+        return (2,)
 
 
-class _FirstBlockRule(Rule):
-    def __init__(self, images: int, threshold: float) -> None:
+class FirstBlocksRule(Rule):
+    """Reuses a span of sub-blocks where what the blocks before it add to the stream is near the anchor."""
+
+    def __init__(self, images: int, anchor: Anchor, span: range) -> None:
         super().__init__(images)
-        self._threshold = threshold
-        self._kept: Tensor | None = None
+        self._anchor, self._span = anchor, span
         self._reuse = self.every(False)
 
     def observe(self, sight: Sight) -> None:
-        if sight.s != SECOND_BLOCK:
-            return
-        assert sight.moved is not None
-        if self._kept is not None:
-            self._reuse = relative_change(sight.moved, self._kept) <= self._threshold
-        self._kept = keep(self._kept, sight.moved, ~self._reuse)
+        if self._span and sight.s == self._span.start:
+            assert sight.moved is not None
+            self._reuse = self._anchor.near(sight.moved, sight.index)
 
     def decide(self, s: int, index: int) -> Tensor:
-        return self._reuse if s >= SECOND_BLOCK else self.every(False)
+        return self._reuse if s in self._span else self.every(False)

@@ -1,7 +1,17 @@
-"""TeaCache (F. Liu et al., "Timestep Embedding Tells: It's Time to Cache for Video Diffusion Model", 2024).
+"""TeaCache (F. Liu et al., "Timestep Embedding Tells: It's Time to Cache for Video Diffusion Model", 2024; code
+`TeaCache4FLUX/teacache_flux.py` of ali-vilab/TeaCache 7c10efc).
 
-The relative change of block 0's modulated input from timestep to timestep is added up; everything is reused while the
-sum stays below a threshold. The published fit of the change to each model is left out (identity).
+With m_t block 0's modulated input, the relative change from timestep to timestep is added up:
+
+    path += mean |m_t - m_(t-1)| / mean |m_(t-1)|
+    reuse  iff  path < threshold; else path = 0.  The first and the last timestep are computed.
+    x = x_0 + R        R = x_L - x_0 of the last computation
+
+x_0 is the stream that enters block 0, x_L that behind the last block: one residual of all blocks.
+
+Departures: the published polynomial that fits the change to each model is left out (identity). Each image adds up its
+own path over both its contexts. As a setting, `residual=False` caches the branches of the sub-blocks one by one, which
+take the current gates, as the other policies of this project do.
 """
 
 from __future__ import annotations
@@ -22,14 +32,22 @@ class TeaCache(Method):
     """Reuse while the path length stays below `threshold`, unitless; the first and the last timestep are computed.
 
     In software alone; cycles by the cycle model.
+
+    Fields:
+        residual: reuse one residual of all blocks; else the branches of their sub-blocks.
     """
 
     name: ClassVar[str] = "teacache"
     limits: ClassVar[Limits] = {"threshold": RELATIVE}
     threshold: float = 0.2
+    residual: bool = True
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         return _TeaRule(images, self.threshold, integer.sampler_steps - 1)
+
+    @property
+    def whole_stream(self) -> bool:
+        return self.residual
 
     def watched(self, sub_blocks: int) -> Sequence[int]:
         return (0,)

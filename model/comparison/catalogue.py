@@ -6,9 +6,12 @@ None of them is in the hardware.
 from __future__ import annotations
 
 from radit.model.baselines.base import Method
-from radit.model.baselines.blockl1 import BlockL1
+from radit.model.baselines.bwcache import BlockWiseCache
+from radit.model.baselines.dbcache import DualBlockCache
+from radit.model.baselines.dbprune import DynamicBlockPrune
 from radit.model.baselines.fbcache import FirstBlockCache
 from radit.model.baselines.fora import Fora
+from radit.model.baselines.magcache import MagCache
 from radit.model.baselines.smoothcache import SmoothCache
 from radit.model.baselines.taylorseer import TaylorSeer
 from radit.model.baselines.teacache import TeaCache
@@ -20,7 +23,10 @@ from radit.model.detectors.static import Static
 from radit.model.errors import UserError, shown
 from radit.model.settings_text import read_settings, split_text
 
-PUBLISHED: tuple[type[Method], ...] = (Fora, TaylorSeer, SmoothCache, FirstBlockCache, TeaCache, BlockL1)
+PUBLISHED: tuple[type[Method], ...] = (
+    Fora, TaylorSeer, SmoothCache, FirstBlockCache, DualBlockCache, DynamicBlockPrune, BlockWiseCache, TeaCache,
+    MagCache,
+)  # fmt: skip
 DETECTORS: dict[str, type[Detector]] = {
     kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static)
 }

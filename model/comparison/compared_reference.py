@@ -35,8 +35,13 @@ class MethodReference(Reference):
 
     def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: Tally) -> Tensor:
         self._entered = x if s == 0 else self._entered
-        x = super()._add(x, branch, s, index, tables, tally)
+        x = self._passed(s, x, super()._add(x, branch, s, index, tables, tally), tally)
         self._moved = x - self._entered
+        self._rule.passed(s, index, x)
+        return x
+
+    def _passed(self, s: int, before: Tensor, x: Tensor, tally: Tally) -> Tensor:
+        """The stream behind sub-block s, of the stream before it and with its branch added."""
         return x
 
     def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
@@ -51,7 +56,7 @@ class MethodReference(Reference):
         """Changed codes (none) and computed, both (N, contexts), of what the rule decides and the machine can do."""
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
         wanted = self._rule.decide(s, index)
-        wanted = wanted if wanted.dim() > 1 else wanted.unsqueeze(1).expand_as(none)
+        wanted = wanted[:, : self.contexts] if wanted.dim() > 1 else wanted.unsqueeze(1).expand_as(none)
         reuse, self.state[s] = decide(self.state[s], none, 1, 0, False, self.policy.registers, wanted)
         return none, ~reuse
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from radit.model.baselines.base import Method
+from radit.model.baselines.taylorseer import TaylorSeer
 from radit.model.comparison.compared_reference import MethodReference
+from radit.model.comparison.residual import ResidualReference
 from radit.model.comparison.second_order import SecondOrderReference
-from radit.model.detectors.detector import Detector
+from radit.model.comparison.taylor import TaylorReference
 from radit.model.integer.integer_dit import IntegerDiT
 
 
 def reference_of(integer: IntegerDiT, method: Method) -> MethodReference:
-    """Return the integer reference under a policy, with as many cached branches as its forecast takes."""
-    second = isinstance(method, Detector) and method.order == 2
-    return (SecondOrderReference if second else MethodReference)(integer, method)
+    """Return the integer reference under a policy, with the results that it keeps.
+
+    Raises:
+        UserError: the policy does not fit the model.
+    """
+    if method.spans(len(integer.sub_blocks)):
+        return ResidualReference(integer, method)
+    if method.forecast_order < 2:
+        return MethodReference(integer, method)
+    return TaylorReference(integer, method) if isinstance(method, TaylorSeer) else SecondOrderReference(integer, method)

@@ -13,17 +13,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from radit.model.comparison.compared_reference import MethodReference
+from radit.model.baselines.base import Method
+from radit.model.comparison.older_results import OlderReference
 from radit.model.formats import SLOPE_FRAC
+from radit.model.integer.integer_dit import IntegerDiT
 
 
-class SecondOrderReference(MethodReference):
+class SecondOrderReference(OlderReference):
     """The reference under a policy that forecasts from three results; coefficients are cut as Q3.8."""
+
+    def __init__(self, integer: IntegerDiT, method: Method) -> None:
+        super().__init__(integer, method, more=1)
 
     def start(self, images: int, contexts: int = 2) -> None:
         """Forget every cached result and every decision."""
         super().start(images, contexts)
-        self._oldest = [torch.zeros_like(cached) for cached in self.cache]
         self._earlier = [torch.zeros(images, contexts, dtype=torch.int64) for _ in self.cache]
 
     def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
@@ -32,13 +36,9 @@ class SecondOrderReference(MethodReference):
         self._earlier[s] = torch.where(computed, gap, self._earlier[s])
         return count, computed
 
-    def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
-        self._oldest[s][computed] = self.before[s][computed]
-        super()._remember(s, computed, fresh)
-
     def _forecast(self, s: int, slopes: Tensor) -> Tensor:
         first, second = curved(slopes, self.state[s].gap, self._earlier[s])
-        latest, before, oldest = self.cache[s], self.before[s], self._oldest[s]
+        latest, before, (oldest,) = self.cache[s], self.before[s], self.older[s]
         step = first[..., None, None] * (latest - before) - second[..., None, None] * (before - oldest)
         return torch.floor(latest + step + 0.5).clamp_(*self._limits)
 

@@ -90,6 +90,10 @@ class Detector(Method):
         return round(self.gain * FACTOR_ONE)
 
     @property
+    def forecast_order(self) -> int:
+        return self.order if self.slope_gain else 0
+
+    @property
     def rehearsable(self) -> bool:
         """Whether the inputs of sub-block 0 alone determine all decisions (`model/detectors/rehearsal.py`)."""
         return self.sees_input and self.scope is not Scope.SUB_BLOCK

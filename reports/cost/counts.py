@@ -20,7 +20,7 @@ from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
-from radit.reports.cost.forecasts import slopes
+from radit.reports.cost.forecasts import results_read
 from radit.reports.cost.run_tables import POLICY_OFF, RunTables
 
 UNCOUNTED = frozenset(("cycles", "pass_cycles", *SATURATIONS)) | ACCOUNTS.keys()
@@ -45,10 +45,11 @@ class Work:
         attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
         passes: (timestep, pass), the first and the last of a timestep among them.
         gated: (timestep, pass, context) that added a branch.
-        result_words: words of the cache to a word of what is cached: 1 for branches, 2 for streams.
-        cached: (timestep, sub-block, context) whose branch was cached; of streams, (timestep, context).
+        result_words: words of the cache to a word of what is cached: 1 for branches, 2 for streams and residuals.
+        cached: (timestep, sub-block, context) whose branch was cached; of streams, (timestep, context); of residuals,
+            (timestep, span, context).
         reused: the same, that took what was cached.
-        forecast: those of them that also took the one before, for a forecast.
+        forecast: results before the latest that those of them took for forecasts.
         cached_x: (timestep, context) whose x came from the cache.
         decisions: (timestep, sub-block, context) that were decided.
         encoded: (timestep, sub-block, context) whose input was encoded.
@@ -87,22 +88,24 @@ class Work:
         fetched: np.ndarray = np.any(computed, axis=3)  # [image, timestep, sub_block]
         following = tables.following(record)
         encoding = ~following & tables.policy_on
-        stream = tables.stream_scope
+        stream, spans = tables.stream_scope, [span.start for span in tables.spans]
         timesteps, contexts = record.images * record.timesteps, record.contexts
-        results = computed[:, :, :1] if stream else computed
+        deciding = [0] if stream else spans or slice(None)
+        results = computed[:, :, deciding]
         short = int((~fetched[:, :, 0]).sum()) if stream else 0  # timesteps of two passes
+        joined = int((~fetched[:, :, sorted(tables.joined)]).sum())  # passes of which there are none
         return cls(
             timesteps=timesteps,
             attention=(int(computed[:, :, 0::4].sum()), int(computed[:, :, 2::4].sum())),
             mlp=int(computed[:, :, 1::2].sum()),
             attention_fetches=int(fetched[:, :, 0::2].sum()),
             mlp_fetches=int(fetched[:, :, 1::2].sum()),
-            passes=timesteps * (record.sub_blocks + 1) - short * (record.sub_blocks - 1),
-            gated=int(computed.sum()) if stream else computed.size,
-            result_words=STREAM_WORDS if stream else 1,
+            passes=timesteps * (record.sub_blocks + 1) - short * (record.sub_blocks - 1) - joined,
+            gated=int(computed.sum()) if stream or spans else computed.size,
+            result_words=STREAM_WORDS if stream or spans else 1,
             cached=int(results.sum()),
             reused=int((~results).sum()),
-            forecast=int((slopes(record, tables.gains)[:, :, : results.shape[2]] > 0).sum()),
+            forecast=int(results_read(record, tables.gains, tables.order)[:, :, deciding].sum()),
             cached_x=int((~results).sum()) if stream else 0,
             decisions=results.size,
             encoded=record.images * int(encoding.sum()) * contexts,

@@ -37,3 +37,10 @@ def slopes(record: DecisionRecord, gains: np.ndarray | None) -> np.ndarray:
         product = streak * gains[index][:, None] * INVERSE[gap]
         found[:, index] = np.minimum(product >> SLOPE_CUT, SLOPE_MAX)
     return found
+
+
+def results_read(record: DecisionRecord, gains: np.ndarray | None, order: int = 1) -> np.ndarray:
+    """Results that a reuse takes beside the latest one, int64 [image, timestep, sub_block, context]: up to ``order`` of
+    those before it where it is a forecast, else 0."""
+    before = np.cumsum(record.computed, axis=1) - 1
+    return np.where(slopes(record, gains) > 0, np.minimum(before, order), 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radit.accel.dims import Dims
+from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.model.baselines.base import Method
 from radit.model.comparison.compared_reference import tables_of
 from radit.model.comparison.running import reference_of
@@ -34,13 +35,23 @@ class PolicyCosts:
     @property
     def cached_results(self) -> int:
         """Branches kept of each sub-block, or streams of each context."""
-        forecasts = (self.policy.slope_gain if isinstance(self.policy, Method) else self.policy.gain) > 0
-        return 1 + forecasts * (self.policy.order if isinstance(self.policy, Detector) else 1)
+        return 1 + (self.policy.forecast_order if isinstance(self.policy, Method) else int(self.policy.gain > 0))
 
     @property
     def stream_scope(self) -> bool:
-        """Whether streams of contexts are kept in place of branches."""
-        return isinstance(self.policy, Policy | Detector) and self.policy.scope is Scope.STREAM
+        """Whether streams of contexts, or what a timestep adds to them, are kept in place of branches."""
+        if isinstance(self.policy, Policy | Detector):
+            return self.policy.scope is Scope.STREAM
+        return self.policy.whole_stream
+
+    def streams(self, sub_blocks: int) -> int:
+        """Streams, or residuals of them, kept of each context in place of branches."""
+        spans = self.policy.spans(sub_blocks) if isinstance(self.policy, Method) else ()
+        return len(spans) + self._takes_residuals(sub_blocks) or int(self.stream_scope)
+
+    def _takes_residuals(self, sub_blocks: int) -> bool:
+        """Whether what sub-blocks add to the stream is kept, for which the stream before them is kept as well."""
+        return isinstance(self.policy, Method) and bool(self.policy.spans(sub_blocks)) and not self.policy.keeps_output
 
     def compared(self, sub_blocks: int) -> int:
         """Sub-blocks whose input is compared with one that is kept."""
@@ -64,9 +75,17 @@ class PolicyCosts:
         """Tables of the run of one image; the host gives those of a software policy."""
         if not self.reuses or isinstance(self.policy, Policy):
             return RunTables.of(tables)
-        follow: np.ndarray = ~np.isin(np.arange(record.sub_blocks), self.policy.watched(record.sub_blocks))
-        forced = self._forced(record, tables)
-        return replace(RunTables.of(tables), forced=forced, follow=np.tile(follow, (record.timesteps, 1)))
+        subs, policy = record.sub_blocks, self.policy
+        follow: np.ndarray = ~np.isin(np.arange(subs), policy.watched(subs))
+        return replace(
+            RunTables.of(tables),
+            forced=self._forced(record, tables),
+            follow=np.tile(follow, (record.timesteps, 1)),
+            stream_scope=self.stream_scope,
+            order=max(policy.forecast_order, 1),
+            spans=() if self.stream_scope else policy.spans(subs),
+            streams=self.streams(subs),
+        )
 
     def _forced(self, record: DecisionRecord, tables: PolicyTables) -> np.ndarray:
         """Timesteps bool [timestep] known beforehand to compute everything, of one image.
@@ -79,7 +98,10 @@ class PolicyCosts:
         return tables.force.numpy() if isinstance(self.policy, Detector) else full & (np.arange(len(full)) == 0)
 
     def charged(self, counts: dict[str, int], dims: Dims) -> dict[str, int]:
-        """The counters of a run (`expected_counts`) with what a detector keeps in place of the CCU's codes."""
+        """The counters of a run (`expected_counts`) with what a detector keeps in place of the CCU's codes, and what
+        residuals take beside themselves."""
+        if self._takes_residuals(dims.sub_blocks):
+            return counts | self._charged_residuals(counts)
         if not isinstance(self.policy, Detector):
             return counts
         cost = self.policy.cost(dims.tokens * dims.hidden)
@@ -87,5 +109,15 @@ class PolicyCosts:
         kept["code_reads"] = kept["history_reads"] if cost.always else kept["code_reads"]
         checked = counts["cache_writes"] * cost.checks
         kept["cache_reads"] = counts["cache_reads"] + checked
-        kept["slope_reads"] = counts["slope_reads"] * self.policy.order + checked
+        kept["slope_reads"] = counts["slope_reads"] + checked
         return counts | kept
+
+    def _charged_residuals(self, counts: dict[str, int]) -> dict[str, int]:
+        """A computation writes the stream that enters, and reads it behind the span to subtract it; a whole timestep
+        that is reused reads the stream that it adds to."""
+        added = counts["cache_reads"] // STREAM_WORDS if self.stream_scope else 0
+        return {
+            "cache_writes": 2 * counts["cache_writes"],
+            "cache_reads": counts["cache_reads"] + counts["cache_writes"],
+            "x_reads": counts["x_reads"] + added,
+        }

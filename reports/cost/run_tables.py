@@ -24,6 +24,10 @@ class RunTables:
         follow: bool [timestep, sub_block], decided before its pass, without codes.
         stream_scope: register ``stream_scope``: sub-block 0 decides for the timestep, cached is the stream after the
             last one.
+        order: results that a forecast takes beside the latest one, as far as there are so many.
+        spans: sub-blocks in a row that are reused together as one residual of the stream, no two of them in one;
+            decided by the first of them. In software alone, and never under stream scope.
+        streams: kept of each context in the place of branches; 0: one under stream scope, else none.
     """
 
     policy_on: bool
@@ -31,6 +35,9 @@ class RunTables:
     gains: np.ndarray | None = None
     follow: np.ndarray | None = None
     stream_scope: bool = False
+    order: int = 1
+    spans: tuple[range, ...] = ()
+    streams: int = 0
 
     @classmethod
     def of(cls, tables: PolicyTables) -> RunTables:
@@ -46,6 +53,11 @@ class RunTables:
     def known(self, timestep: int) -> bool:
         """Whether it is certain beforehand that everything is computed."""
         return not self.policy_on or (self.forced is not None and bool(self.forced[timestep]))
+
+    @property
+    def joined(self) -> frozenset[int]:
+        """Sub-blocks that are reused with the one before them, and have no pass where all contexts are."""
+        return frozenset(s for span in self.spans for s in span[1:])
 
     def following(self, record: DecisionRecord) -> np.ndarray:
         """``follow`` as bool [timestep, sub_block] of a record's timesteps."""

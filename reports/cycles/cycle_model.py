@@ -22,7 +22,7 @@ from radit.accel.units.dtsm import LATENCY as DTSM_LATENCY
 from radit.model.formats import CODE_BITS
 from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.counts import check_record
-from radit.reports.cost.forecasts import slopes
+from radit.reports.cost.forecasts import results_read
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cost.traffic import BEAT_BYTES
 from radit.reports.cycles.engines import Engines
@@ -84,7 +84,7 @@ def predict(
     sequencer = TimestepSequencer(dims, build, tables, memory)
     phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
     timesteps = np.zeros((record.images, record.timesteps), np.int64)
-    forecasts, follow = slopes(record, tables.gains) > 0, tables.following(record)
+    forecasts, follow = results_read(record, tables.gains, tables.order).astype(np.uint8), tables.following(record)
     for image, index in np.ndindex(timesteps.shape):
         parts = record.computed[image, index], forecasts[image, index], follow[index]
         spent = sequencer.timestep(*(part.tobytes() for part in parts), index == 0, tables.known(index))
@@ -107,7 +107,7 @@ class Progress:
         fetched: the pulse that asked for its conditioning, or so much later as codes held that up.
         history, branch: first cycle in which the codes, and the branches, of the sub-blocks before are written.
         reused: contexts whose branch the next pass takes from the cache.
-        forecast: those of them whose branch before it takes as well.
+        forecast: those of them whose branch before it takes as well, once for each branch before.
     """
 
     load: float = 0.0
@@ -123,7 +123,8 @@ class TimestepSequencer:
 
     def __init__(self, dims: Dims, build: BuildConfig, tables: RunTables, memory: MemoryModel) -> None:
         self._dims, self._build, self._policy_on, self._memory = dims, build, tables.policy_on, memory
-        self._stream_scope = tables.stream_scope
+        self._stream_scope, self._joined = tables.stream_scope, tables.joined
+        self._spans = {s: span for span in tables.spans for s in span}
         self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
         self.timestep = lru_cache(maxsize=None)(self._timestep)
@@ -139,21 +140,24 @@ class TimestepSequencer:
 
         Args:
             decisions: bool [sub_block, context] as bytes, True where computed.
-            forecasts: the same, True where reused with a slope.
+            forecasts: uint8 [sub_block, context] as bytes, results before the latest that a forecast takes.
             follow: bool [sub_block] as bytes, decided before its pass.
             first_step: no codes are stored yet.
             known: everything is computed, and it is known beforehand.
         """
         computed, forecast = (
-            np.frombuffer(part, dtype=bool).reshape(self._dims.sub_blocks, self._dims.contexts)
-            for part in (decisions, forecasts)
+            np.frombuffer(part, dtype=kind).reshape(self._dims.sub_blocks, self._dims.contexts)
+            for part, kind in ((decisions, bool), (forecasts, np.uint8))
         )
         phases = dict.fromkeys(PHASES, 0.0)
         state = Progress()
         for sub_block, (decision, follows) in enumerate(zip(computed, np.frombuffer(follow, bool), strict=True)):
-            for phase, cycles in self._sub_block(state, sub_block, decision, bool(follows), first_step, known).items():
-                phases[phase] += cycles
-            state.forecast = _contexts(forecast[sub_block])
+            if decision.any() or sub_block not in self._joined:
+                spent = self._sub_block(state, sub_block, decision, bool(follows), first_step, known)
+                phases.update({phase: phases[phase] + cycles for phase, cycles in spent.items()})
+            state.forecast = tuple(np.repeat(np.arange(len(decision)), forecast[sub_block]).tolist())
+            if sub_block in self._spans:
+                self._bridge(state, self._spans[sub_block], sub_block, _contexts(~decision))
             if self._stream_scope and not decision.any():
                 break
         start = self._start(state)
@@ -163,6 +167,11 @@ class TimestepSequencer:
             max(start + times.done + DONE_TO_FINISH, state.history, state.branch, written) + 1 - state.load
         )
         return {phase: round(cycles) for phase, cycles in phases.items()}
+
+    @staticmethod
+    def _bridge(state: Progress, span: range, sub_block: int, reused: tuple[int, ...]) -> None:
+        """The pass behind a span takes the residual, which has 16 bits: two words for one of a branch."""
+        state.reused = state.forecast = reused if sub_block == span[-1] else ()
 
     def _sub_block(
         self, state: Progress, sub_block: int, decision: np.ndarray, follows: bool, first_step: bool, known: bool

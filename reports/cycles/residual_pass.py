@@ -38,7 +38,7 @@ class Pass:
 
     Fields:
         cached: contexts whose branch comes from the cache.
-        forecast: those of them whose branch before comes as well.
+        forecast: those of them whose branch before comes as well, once for each branch before.
         last: x goes to the host, nothing is normalized.
         light: nothing is normalized, x stays.
         detect: the CCU works and a decision follows each context.
@@ -61,11 +61,11 @@ class Pass:
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
-        return rows * ((ctx in self.cached) + (ctx in self.forecast))
+        return rows * ((ctx in self.cached) + self.forecast.count(ctx))
 
     def streams(self, ctx: int) -> int:
         """Streams from outside that give a context's words."""
-        return (ctx in self.cached) + (ctx in self.forecast) + self.first
+        return (ctx in self.cached) + self.forecast.count(ctx) + self.first
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ def plan_memory(
     slots: int = 1,
     stream_scope: bool = False,
     compared: int | None = None,
+    streams: int = 0,
 ) -> MemoryPlan:
     """The plan of a policy; see `MemoryPlan.placing`.
 
@@ -98,9 +99,11 @@ def plan_memory(
         slots: results kept of each: 1 for plain reuse, 2 for a first-order forecast.
         stream_scope: they are streams of contexts (16 bit), else branches of every sub-block and context.
         compared: sub-blocks whose codes are kept; by default all.
+        streams: kept of each context in the place of branches; by default one under stream_scope, else none.
     """
     words = dims.contexts * dims.sub_block_words(build)
-    results = STREAM_WORDS if stream_scope else dims.sub_blocks  # in words of a branch
+    streams = streams or int(stream_scope)
+    results = STREAM_WORDS * streams if streams else dims.sub_blocks  # in words of a branch
     kept = dims.sub_blocks if compared is None else max(1, compared)
     cache = slots * results * words * build.rows * INT8_BITS // 8
     history = kept * words * build.rows * CODE_BITS // 8
@@ -113,8 +116,9 @@ def planned(dims: Dims, build: BuildConfig, tables: RunTables, sram_kib: float, 
     compared = None
     if tables.policy_on and tables.follow is not None:
         compared = int((~tables.follow).any(0).sum())
-    slots = slots or 1 + forecasts
-    return plan_memory(dims, build, sram_kib, slots, stream_scope=tables.stream_scope, compared=compared)
+    slots = slots or 1 + forecasts * tables.order
+    scope, streams = tables.stream_scope, tables.streams
+    return plan_memory(dims, build, sram_kib, slots, stream_scope=scope, compared=compared, streams=streams)
 
 
 def describe_plans(plans: Mapping[str, MemoryPlan]) -> str:

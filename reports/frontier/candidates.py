@@ -23,10 +23,13 @@ OURS = ("radit", "forecast")
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     "fora": ("interval", (2, 3)),
     "taylorseer": ("interval", (2, 3, 4)),
-    "smoothcache": ("alpha", (0.05, 0.11, 0.2, 0.35)),
-    "fbcache": ("threshold", (0.03, 0.08, 0.17, 0.3)),
-    "teacache": ("threshold", (0.025, 0.06, 0.11, 0.2)),
-    "blockl1": ("threshold", (0.07, 0.2, 0.4)),
+    "smoothcache": ("alpha", (0.05, 0.11, 0.17, 0.25)),
+    "fbcache": ("threshold", (0.05, 0.08, 0.12, 0.17)),
+    "dbcache": ("threshold", (0.08, 0.1, 0.13, 0.17)),
+    "dbprune": ("threshold", (0.05, 0.065, 0.08, 0.12)),
+    "bwcache": ("share", (0.05, 0.1, 0.2)),
+    "teacache": ("threshold", (0.02, 0.03, 0.045, 0.06)),
+    "magcache": ("threshold", (0.04, 0.06, 0.09, 0.12)),
     "radit": ("threshold", (0.14, 0.19, 0.28, 0.4, 0.55)),
     "forecast": ("threshold", (0.1, 0.14, 0.19, 0.25, 0.35, 0.5)),
 }

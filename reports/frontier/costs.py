@@ -38,7 +38,7 @@ def costs(settings: Settings, one: Candidate, found: Measured) -> MeanCosts:
     table, policy = load_table(), one.costs
     plan = plan_memory(
         dims, build, table.reuse_sram.capacity, policy.cached_results, stream_scope=policy.stream_scope,
-        compared=policy.compared(dims.sub_blocks),
+        compared=policy.compared(dims.sub_blocks), streams=policy.streams(dims.sub_blocks),
     )  # fmt: skip
     work = host_work(load_config(settings.model), one.sampler.steps, 1, dims.contexts)
     moved = external_bytes(found.counters, build)

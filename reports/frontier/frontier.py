@@ -43,11 +43,15 @@ RULES = [
     "timesteps; heun takes one less where the number is even.",
     "Only dense, radit and forecast run on the hardware. The other policies exist in software alone: their "
     "cycles are those of this machine if it took their decisions, with skipping switched on and the decision for free.",
-    "All policies cache the branches of sub-blocks before the gate and pay the traffic of that cache; forecasts pay "
-    "for two branches.",
-    "Policies that compare nothing (fora, taylorseer, smoothcache) pay no history traffic and no detection energy. "
-    "Those that compare pay them as the CCU does, 4 bits a value, for the sub-blocks they watch: "
-    "fbcache, teacache and forecast 1, blockl1 every second one, radit all. The others are decided before their pass.",
+    "All policies cache the branches of sub-blocks before the gate and pay the traffic of that cache, but for those "
+    "that keep what blocks add to the stream: fbcache and dbcache for all blocks in the middle, dbprune for each "
+    "block, teacache and magcache for the whole timestep; bwcache keeps the stream itself. Both are 16 bits a value; "
+    "what is added is paid with the stream that it is taken from, written and read once per computation. Forecasts pay "
+    "for as many branches as they take.",
+    "Policies that compare nothing (fora, taylorseer, smoothcache, magcache) pay no history traffic and no detection "
+    "energy. Those that compare pay them as the CCU does, 4 bits a value, for the sub-blocks they watch: fbcache, "
+    "dbcache, bwcache, teacache and forecast 1, dbprune the first of each block that may be reused, radit all. The "
+    "others are decided before their pass, or with the first of a span, without a pass of their own.",
     "Policies that know their schedule beforehand ask for weights early in timesteps that compute everything.",
     "Energy is nominal, host included; external bytes are those of the memory ports, without the host's streams.",
     "Solvers are chosen by the mean error of the float model: the best spacing of each at each number of evaluations, "

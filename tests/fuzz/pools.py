@@ -60,7 +60,8 @@ SETTINGS = (
 NAMES = {
     "policy": ("dense", "radit", "forecast"),
     "policies": (
-        "fora", "taylorseer", "smoothcache", "fbcache", "teacache", "blockl1", "radit", "forecast",
+        "fora", "taylorseer", "smoothcache", "fbcache", "dbcache", "dbprune", "bwcache", "teacache", "magcache",
+        "radit", "forecast",
         "sketch", "codes", "dense", "l1", "pooled", "path", "miss", "static",
     ),
     "variants": ("codes", "l1", "pooled", "sketch", "path", "miss", "static", "of codes", "all", "radit"),

@@ -131,7 +131,7 @@ def test_another_setting_is_another_file():
 
 
 def test_pieces_do_not_change_a_point(tmp_path, monkeypatch):
-    wanted = [Candidate("blockl1:threshold=0.3", SIX), Candidate(FLOAT, Sampler(6, solver="unipc"))]
+    wanted = [Candidate("dbprune:threshold=0.3", SIX), Candidate(FLOAT, Sampler(6, solver="unipc"))]
     whole = measure(SETTINGS, wanted, tmp_path / "whole", 1)
     monkeypatch.setattr(frontier_measure, "PIECE", 3)
     cut = measure(SETTINGS, wanted, tmp_path / "cut", 1)
@@ -167,7 +167,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_point_is_measured_again(damage, tmp_path):
-    one = Candidate("blockl1:threshold=0.3", FOUR)
+    one = Candidate("dbprune:threshold=0.3", FOUR)
     first = measure(SETTINGS, [one], tmp_path, 1)[one]
     (kept,) = tmp_path.iterdir()
     assert Measured.load(kept).counters == first.counters
@@ -182,22 +182,25 @@ def test_detection_is_paid_for_what_is_watched():
     integer = frontier_measure.integer_of("digits", SIX)
     computed = np.ones((1, 6, 12, 2), bool)
     computed[0, 1::2] = False
-    texts = ("fora:interval=2", "teacache:threshold=0.1", "blockl1:threshold=0.1", "radit:threshold=0.1")
+    texts = ("fora:interval=2", "teacache:threshold=0.1", "dbprune:threshold=0.1", "radit:threshold=0.1")
     paid = [
         counts_of(SETTINGS, Candidate(text, SIX), integer, DecisionRecord(computed))[2]["history_reads"]
         for text in texts
     ]
-    assert paid[0] == 0 and [part / paid[3] for part in paid[1:]] == [1 / 12, 1 / 2, 1]
+    assert paid[0] == 0 and [part / paid[3] for part in paid[1:]] == [1 / 12, 5 / 12, 1]
 
 
-def test_a_forecast_reads_two_branches():
+def test_a_forecast_reads_as_many_branches_as_it_takes():
+    """Of order 4 all three that were computed before."""
     integer = frontier_measure.integer_of("digits", SIX)
     computed = np.ones((1, 6, 12, 2), bool)
     computed[0, 3] = False
-    fora, taylor = (
-        counts_of(SETTINGS, Candidate(t, SIX), integer, DecisionRecord(computed))[2] for t in ("fora", "taylorseer")
+    fora, taylor, high = (
+        counts_of(SETTINGS, Candidate(text, SIX), integer, DecisionRecord(computed))[2]
+        for text in ("fora", "taylorseer:order=1", "taylorseer:order=4")
     )
     assert taylor["slope_reads"] == taylor["cache_reads"] == fora["cache_reads"] > fora["slope_reads"] == 0
+    assert high["slope_reads"] == 2 * taylor["slope_reads"] and high["cache_reads"] == taylor["cache_reads"]
 
 
 def test_sweeps():

@@ -1,0 +1,72 @@
+"""DBPrune, Dynamic Block Prune of cache-dit (`src/cache_dit/caching/` of v1.5.0-38-gf86744af, 2026).
+
+Every block but the first Fn and the last Bn decides for itself. With h the residual stream that enters it, and h' the
+one that entered when it was last computed,
+
+    reuse  iff  mean |h' - h| / mean |h'| < threshold,  timestep >= warm_up,  fewer than `longest` reuses in a row
+    x = h + R        R = what the block added to the stream when it was last computed
+
+cache-dit's defaults are F8B0, threshold 0.08 and 8 timesteps of warm-up.
+
+Departures: as of `model/baselines/dbcache.py`; `longest` counts for each block, in cache-dit for a timestep with any
+reuse. The threshold that relaxes to the mean of the first changes of a timestep, off by default, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from radit.model.baselines.anchor import Anchor
+from radit.model.baselines.base import Limits, Method, Rule
+from radit.model.baselines.dbcache import BLOCKS_AND_STEPS, check_ends
+from radit.model.integer.integer_dit import IntegerDiT
+
+
+@dataclass(frozen=True)
+class DynamicBlockPrune(Method):
+    """Compute a block where the stream that enters it changed by `threshold` or more, relative, unitless.
+
+    In software alone; cycles by the cycle model.
+
+    Fields:
+        first, last: blocks at each end that are always computed (Fn, Bn).
+        warm_up: timesteps at the start that compute.
+        longest: reuses of a block in a row at most; 0: any number.
+    """
+
+    name: ClassVar[str] = "dbprune"
+    limits: ClassVar[Limits] = BLOCKS_AND_STEPS
+    threshold: float = 0.08
+    first: int = 1
+    last: int = 0
+    warm_up: int = 2
+    longest: int = 0
+
+    def rule(self, integer: IntegerDiT, images: int) -> Rule:
+        check_ends(self.name, self.first, self.last, integer.config.depth)
+        return _PruneRule(images, self, len(integer.sub_blocks))
+
+    def spans(self, sub_blocks: int) -> tuple[range, ...]:
+        return tuple(range(s, s + 2) for s in self.watched(sub_blocks))
+
+    def watched(self, sub_blocks: int) -> Sequence[int]:
+        return range(2 * self.first, sub_blocks - 2 * self.last, 2)
+
+
+class _PruneRule(Rule):
+    def __init__(self, images: int, method: DynamicBlockPrune, sub_blocks: int) -> None:
+        super().__init__(images)
+        numbers = method.threshold, method.warm_up, method.longest
+        self._anchors = {s: Anchor(images, *numbers) for s in method.watched(sub_blocks)}
+        self._reuse: dict[int, Tensor] = {}
+
+    def passed(self, s: int, index: int, x: Tensor) -> None:
+        if s + 1 in self._anchors:
+            self._reuse[s + 1] = self._anchors[s + 1].near(x, index)
+
+    def decide(self, s: int, index: int) -> Tensor:
+        return self._reuse.get(s - s % 2, self.every(False))
