@@ -71,7 +71,7 @@ def train(
         number(
             "--batch-size",
             "Images or clips per step (count).",
-            "64 for digits, 32 for moving-digits and fashion, 128 for cifar10",
+            "64 for digits, 32 for moving-digits, 32 for fashion, 128 for cifar10",
         ),
     ] = None,
     seed: SeedOption = 0,
