@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from radit.reports.differences.schema import DifferenceReport
-from radit.reports.differences.table import BASES, SHARE_HEADS, machine_rows, share_rows
+from radit.reports.differences.table import BASES, SHARE_HEADS, share_rows, short_machine_rows
 from radit.terminal.tables import show_table, table_of
 
 
@@ -16,7 +16,7 @@ def show_differences(result: DifferenceReport, console: Console) -> None:
         shares.add_row(*row)
     show_table(console, shares)
     machines = table_of("modelled, cycles", BASES)
-    for row in machine_rows(result):
+    for row in short_machine_rows(result):
         machines.add_row(*row)
     show_table(console, machines)
     console.print(

@@ -6,7 +6,7 @@ Nothing here is hardware yet: ``radit.model.differences`` says what an engine wo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -41,8 +41,8 @@ from radit.reports.differences.shares import shares_of
 from radit.reports.differences.spent import dense_energy, difference_energy
 from radit.reports.differences.tally import Base, Counted, WordTally
 from radit.reports.differences.walk import cycles
-from radit.reports.energy.energy_table import load_table
-from radit.reports.energy.host_work import host_work
+from radit.reports.energy.energy_table import EnergyTable, load_table
+from radit.reports.energy.host_work import HostWork, host_work
 
 STEM = "differences"
 FILES = (f"{STEM}.json", f"{STEM}.csv")
@@ -67,6 +67,14 @@ RULES = [
 
 
 @dataclass(frozen=True)
+class Found:
+    """Plans of the images that are priced, and the cycles of each."""
+
+    plans: list[Plan]
+    cycles: list[float]
+
+
+@dataclass(frozen=True)
 class Priced:
     """A run on a machine: words and decisions of its images, and the machine without differences."""
 
@@ -76,7 +84,7 @@ class Priced:
     tables: RunTables
     records: list[DecisionRecord]
     kept: dict[str, int]
-    dense_cycles: float
+    dense: list[float]  # cycles of each record without differences
 
     def plans(self, words: list[Words], base: Choosing, products: int = 1) -> list[Plan]:
         """Of every image; the bases are those of all images together."""
@@ -87,12 +95,28 @@ class Priced:
             for one in words
         ]
 
-    def cycles(self, plans: list[Plan]) -> float:
-        """Mean over the images."""
-        found = [
-            cycles(plan, record, self.tables, self.memory) for plan, record in zip(plans, self.records, strict=True)
-        ]
-        return float(np.mean(found))
+    def cycles(self, plans: list[Plan]) -> list[float]:
+        """Of every image."""
+        return [cycles(plan, one, self.tables, self.memory) for plan, one in zip(plans, self.records, strict=True)]
+
+    def dense_energy(self, table: EnergyTable, host: HostWork) -> float:
+        """uJ of an image without differences, mean."""
+        runs = zip(self.records, self.dense, strict=True)
+        return _mean(
+            sum(dense_energy(self.dims, self.build, one, self.tables, spent, table, host).values())
+            for one, spent in runs
+        )
+
+    def energy(self, found: Found, narrowing: Narrowing, table: EnergyTable, host: HostWork) -> float:
+        """uJ of an image with differences, mean."""
+        runs = zip(found.plans, self.records, found.cycles, strict=True)
+        return _mean(
+            difference_energy(plan, narrowing, one, self.tables, spent, table, host) for plan, one, spent in runs
+        )
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 def run_differences(
@@ -141,7 +165,7 @@ def _priced(
     dims: Dims, build: BuildConfig, memory: MemoryModel, run: RunTables, found: WordTally, kept: dict[str, int]
 ) -> Priced:
     records = _records(found, run)
-    dense = float(np.mean([predict(dims, build, record, run, memory).cycles for record in records]))
+    dense = [float(predict(dims, build, record, run, memory).cycles) for record in records]
     return Priced(dims, build, memory, run, records, kept, dense)
 
 
@@ -157,21 +181,28 @@ def _words(found: WordTally, lanes: int, narrowing: Narrowing, policy_on: bool) 
 
 def _points(sampled: Sampled, sampler: Sampler, found: WordTally, priced: Priced) -> Iterator[DifferencePoint]:
     """Every machine of a size."""
-    table, run, build = load_table(), priced.tables, priced.build
+    table, lanes, policy_on = load_table(), priced.build.rows, priced.tables.policy_on
     host = host_work(sampled.config, len(sampler.timesteps), 1, priced.dims.contexts)
-    record, dense_cycles = priced.records[0], priced.dense_cycles
-    dense = sum(dense_energy(priced.dims, build, record, run, dense_cycles, table, host).values())
+    dense_uj = priced.dense_energy(table, host)
     for width, offset in product(WIDTHS, (False, True)):
         narrowing = Narrowing(width, offset)
-        words = _words(found, build.rows, narrowing, run.policy_on)
-        for base in bases_of(priced.dims):
-            for whole in PRODUCTS:
-                plans = priced.plans(words, base, whole)
-                spent = priced.cycles(plans)
-                own = difference_energy(plans[0], narrowing, record, run, spent, table, host) if whole == 1 else None
-                yield _point(sampler, priced, narrowing, base, plans[0], spent, own, dense)
+        words = _words(found, lanes, narrowing, policy_on)
+        for products in PRODUCTS:
+            for base, best in _best_plans(priced, words, products).items():
+                own = priced.energy(best, narrowing, table, host) if products == 1 else None
+                yield _point(sampler, priced, narrowing, base, best, own, dense_uj)
     plans = [plan.whole_words() for plan in priced.plans(words, "none", PRODUCTS[-1])]
-    yield _point(sampler, priced, None, "none", plans[0], priced.cycles(plans), None, dense)
+    yield _point(sampler, priced, None, "none", Found(plans, priced.cycles(plans)), None, dense_uj)
+
+
+def _best_plans(priced: Priced, words: list[Words], products: int) -> dict[Choosing, Found]:
+    """The best plans of each base; what may compare with more takes no more cycles than what may not."""
+    found: dict[Choosing, Found] = {}
+    for base in bases_of(priced.dims):
+        plans = priced.plans(words, base, products)
+        allowed = [found[other] for other in found if other == "none" or base == "best"]
+        found[base] = min([*allowed, Found(plans, priced.cycles(plans))], key=lambda one: sum(one.cycles))
+    return found
 
 
 def bases_of(dims: Dims) -> list[Choosing]:
@@ -180,10 +211,11 @@ def bases_of(dims: Dims) -> list[Choosing]:
 
 
 def _point(
-    sampler: Sampler, priced: Priced, narrowing: Narrowing | None, base: Choosing, plan: Plan, spent: float,
+    sampler: Sampler, priced: Priced, narrowing: Narrowing | None, base: Choosing, found: Found,
     energy_uj: float | None, dense_uj: float,
 ) -> DifferencePoint:  # fmt: skip
-    build, factor = priced.build, priced.dense_cycles / spent
+    build, plan, spent, dense = priced.build, found.plans[0], _mean(found.cycles), _mean(priced.dense)
+    factor, moved = dense / spent, zip(found.plans, priced.records, strict=True)
     bases = {each for pair in plan.choices.values() for each in pair}
     bare, own = machine_gates(build), difference_gates(build, narrowing, bases, plan.products)
     return DifferencePoint(
@@ -196,9 +228,9 @@ def _point(
         base=base,
         choices=", ".join(f"{name} {first}/{others}" for name, (first, others) in plan.choices.items()),
         cycles=spent,
-        dense_cycles=priced.dense_cycles,
+        dense_cycles=dense,
         factor=factor,
-        kept_bytes=plan.moved_bytes(priced.records[0]),
+        kept_bytes=_mean(each.moved_bytes(record) for each, record in moved),
         energy_uj=energy_uj,
         dense_energy_uj=dense_uj,
         gates=bare + own,

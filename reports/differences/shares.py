@@ -22,6 +22,8 @@ from radit.reports.differences.tally import (
     WordTally,
 )
 
+DIGITS = 4  # of shares by timestep
+
 
 def shares_of(found: WordTally, steps: int) -> list[WordShares]:
     """Every kind of input; contexts and timesteps that have no such base are left out."""
@@ -53,5 +55,5 @@ def _rows(case: Counted, counts: np.ndarray, steps: int) -> Iterator[WordShares]
             cycles=share[CYCLES],
             any_pairs=share[ANY_PAIRS],
             skipping=share[SKIPPING],
-            narrow_by_timestep=narrow.tolist(),
+            narrow_by_timestep=[round(each, DIGITS) for each in narrow.tolist()],
         )

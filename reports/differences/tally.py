@@ -117,6 +117,8 @@ def tally(reference: Reference, host: Host, cases: list[Counted], kept: int) -> 
                 x = end.value[0]
                 break
             computed[:, index, capture.sub_block] = capture.computed.numpy()
+            if not capture.computed.any():
+                continue
             for slot, values in enumerate(
                 inputs(capture, SECOND[reference.integer.sub_blocks[capture.sub_block].kind])
             ):
@@ -131,13 +133,11 @@ def tally(reference: Reference, host: Host, cases: list[Counted], kept: int) -> 
 
 
 def inputs(capture: StageCapture, second: str) -> Iterator[Tensor]:
-    """Inputs (N, contexts, T, K) int16 of the first products of a sub-block and of its last; 0 where not computed."""
+    """Inputs (N, contexts, T, K) int16 of the first and of the last products of a sub-block; 0 where not computed."""
     yield capture.a.to(torch.int16)
-    stage = capture.stages.get(second)
-    width = capture.a.shape[-1] if stage is None else stage.shape[-1]
-    placed = torch.zeros(*capture.a.shape[:3], width, dtype=torch.int16)
-    if stage is not None:
-        placed[capture.computed] = stage.to(torch.int16)
+    stage = capture.stages[second]
+    placed = torch.zeros(*capture.a.shape[:3], stage.shape[-1], dtype=torch.int16)
+    placed[capture.computed] = stage.to(torch.int16)
     yield placed
 
 

@@ -20,6 +20,8 @@ from radit.reports.ablation.table import ablation_table
 from radit.reports.area.schema import load_area
 from radit.reports.area.table import area_tables
 from radit.reports.common.markdown import paragraph
+from radit.reports.differences.schema import DifferenceReport
+from radit.reports.differences.table import difference_tables
 from radit.reports.frontier.schema import Frontier
 from radit.reports.frontier.table import frontier_tables
 from radit.reports.results.full_size import full_size_tables, load_full_size
@@ -57,6 +59,10 @@ def _ablations(path: Path) -> str:
     return ablation_table(read_model(Ablations, path, "ablations", "run `radit ablate` to make them"))
 
 
+def _differences(path: Path) -> str:
+    return difference_tables(read_model(DifferenceReport, path, "report", "run `radit differences` to make it"))
+
+
 def _full_size(path: Path) -> str:
     return full_size_tables(load_full_size(path))
 
@@ -91,6 +97,7 @@ SECTIONS = (
     Section("Full size", "full-size.json", _full_size),
     Section("Solvers, published caches and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
     Section("One thing changed at a time", "ablations.json", _ablations, "radit ablate", "ablations.svg"),
+    Section("Exact differences", "differences.json", _differences, "radit differences"),
     Section("What detection costs", "area.json", _area, "radit area"),
 )
 
