@@ -133,7 +133,8 @@ def test_training_shows_its_defaults_and_how_the_shipped_checkpoints_were_made(c
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for model, recipe in RECIPES.items():
         assert f"{recipe.steps} for {model}" in shown and f"{recipe.batch_size} for {model}" in shown
-        facts = read_metadata(find_checkpoint(model))
+    for model in ("digits", "moving-digits"):
+        facts, recipe = read_metadata(find_checkpoint(model)), RECIPES[model]
         assert facts["seed"] == "0" and facts["peak_rate"] == str(recipe.peak_rate)
     digits, clips = (read_metadata(find_checkpoint(model)) for model in ("digits", "moving-digits"))
     recipe = RECIPES["digits"]
