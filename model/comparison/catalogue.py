@@ -18,8 +18,10 @@ from radit.model.baselines.teacache import TeaCache
 from radit.model.detectors.detector import Detector
 from radit.model.detectors.misses import Miss
 from radit.model.detectors.paths import Path
+from radit.model.detectors.planned import Planned
 from radit.model.detectors.signatures import L1, Codes, Levels, Pooled, Sketch
 from radit.model.detectors.static import Static
+from radit.model.detectors.surprises import Surprise
 from radit.model.errors import UserError, shown
 from radit.model.settings_text import read_settings, split_text
 
@@ -28,7 +30,7 @@ PUBLISHED: tuple[type[Method], ...] = (
     MagCache,
 )  # fmt: skip
 DETECTORS: dict[str, type[Detector]] = {
-    kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static)
+    kind.name: kind for kind in (Codes, Levels, L1, Pooled, Sketch, Path, Miss, Static, Surprise, Planned)
 }
 METHODS: dict[str, type[Method]] = {kind.name: kind for kind in (*PUBLISHED, *DETECTORS.values())}
 

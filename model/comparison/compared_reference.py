@@ -6,6 +6,8 @@ and of the forecast branches.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -72,7 +74,10 @@ class MethodReference(Reference):
 def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
     """Return tables that cache, forecast with the method's gain, and leave all decisions to it."""
     if isinstance(method, Detector):
-        return method.policy.tables(integer)
+        tables = method.policy.tables(integer)
+        follow = tables.follow.clone()
+        follow[:, method.decider] = False
+        return replace(tables, follow=follow)
     steps, subs = integer.act_scale.shape
     return PolicyTables(
         detect=True,

@@ -104,8 +104,9 @@ class PolicyCosts:
             return counts | self._charged_residuals(counts)
         if not isinstance(self.policy, Detector):
             return counts
-        cost = self.policy.cost(dims.tokens * dims.hidden)
-        kept = {name: round(counts[name] * cost.stored_bits / CODE_BITS) for name in ("history_reads", "code_reads")}
+        values = dims.tokens * dims.hidden
+        cost, stored = self.policy.cost(values), self.policy.kept_bits(values)
+        kept = {name: round(counts[name] * stored / CODE_BITS) for name in ("history_reads", "code_reads")}
         kept["code_reads"] = kept["history_reads"] if cost.always else kept["code_reads"]
         checked = counts["cache_writes"] * cost.checks
         kept["cache_reads"] = counts["cache_reads"] + checked
