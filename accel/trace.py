@@ -66,7 +66,6 @@ def trace_taps(drained, numerators, ports, decision, progress, trace, config):
         trace.decide.count.next = decision.counted
         trace.decide.reuse.next = decision.reuse
         trace.decide.slope.next = decision.slope
-        trace.decide.spent.next = decision.spent
         trace.advance.valid.next = progress.advances
         trace.advance.sub_block.next = progress.sub_block
 

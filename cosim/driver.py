@@ -58,7 +58,6 @@ class Driver:
             "loose": policy.registers.loose,
             "max_streak": policy.registers.max_streak,
             "slope_max": policy.registers.slope_max,
-            "error_max": policy.registers.error_max,
         }
         bases = dict.fromkeys(("weight_base", "cache_base", "history_base"), 0)
         bases["cache_base_other"] = (slots - 1) * slot_words
@@ -68,14 +67,6 @@ class Driver:
     def clear_counters(self) -> None:
         """Set every event counter to zero."""
         self.engine.write_register("control", CLEAR_COUNTERS)
-
-    def read_error(self) -> list[int]:
-        """The error meter of every context of the image at hand."""
-        meters = []
-        for context in range(self.dims.contexts):
-            self.engine.write_register("error_context", context)
-            meters.append(self.engine.read_register("error"))
-        return meters
 
     def start_image(self, tables: Conditioning, image: int) -> None:
         """Load the conditioning of image number ``image`` of ``tables`` and forget every cached result."""

@@ -70,7 +70,6 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     put("force", policy.force.long().unsqueeze(1), own)
     put("slope_gain", policy.gains, own)
     put("follow", policy.follow.long(), own)
-    put("error_weight", policy.error_weights, own)
     for level in range(policy.boundaries.shape[2]):
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     put("eps", integer.eps, own)

@@ -22,7 +22,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.limits import check_memory
 from radit.model.plain_text import one_line
-from radit.model.policy.policy_file import limited, policy_of
+from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import Policy
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
@@ -132,20 +132,13 @@ class Prepared:
         """Of the integer model and the float model behind it."""
         return self.integer.digest()
 
-    def policy(self, text: str, max_error: float | None = None) -> Policy:
+    def policy(self, text: str) -> Policy:
         """The policy of a text for this model; a model cut to its first blocks has the defaults.
 
-        Args:
-            max_error: limit of the predicted mse of an image under policy `forecast`; None: none.
-
         Raises:
-            UserError: a bad text, a stored policy that does not fit, or a limit without an error meter.
+            UserError: a bad text, or a stored policy that does not fit.
         """
-        model = self.request.model if self.request.blocks is None else None
-        policy = policy_of(text, model, self.integer)
-        if max_error is None or policy.name != "forecast":
-            return policy
-        return limited(policy, self.request.model, self.integer, max_error, self.request.cfg)
+        return policy_of(text, self.request.model if self.request.blocks is None else None, self.integer)
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""

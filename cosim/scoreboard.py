@@ -20,7 +20,7 @@ from radit.model.integer.reference import StageCapture
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
-DECISIONS = ("changed codes", "computed", "slope", "error")
+DECISIONS = ("changed codes", "computed", "slope")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 
 
@@ -245,7 +245,6 @@ class Scoreboard:
             (capture.counts, trace.decide_count),
             (capture.computed, trace.decide_reuse == 0),
             (capture.slopes, trace.decide_slope),
-            (capture.spent, trace.decide_spent),
         )
         found = len(trace.decide_index)
         same = min(due, found)

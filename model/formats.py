@@ -50,11 +50,6 @@ FACTOR_BITS = 8  # streak scale Q0.8, fluctuation factors Q1.7
 AVERAGE_SHIFT = 2  # the running average of a distance moves by a quarter of what it is off
 STREAK_BITS = 6  # reuses in a row; timesteps between two computed branches, up to 63
 
-# Error meter.
-ERROR_WEIGHT_BITS = 16  # of a timestep's changed codes
-ERROR_CUT = 8  # bits of weight * count below the error's last one
-ERROR_BITS = 31  # VHDL has no larger constants
-
 # Forecast of a reused branch.
 GAIN_BITS = 8  # damping of the slope, Q1.7
 INVERSE_BITS = 13  # 1 / gap, Q1.12

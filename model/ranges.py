@@ -145,7 +145,6 @@ RANGES: Mapping[str, Range] = {
     "bandwidth": Range(0.01, 2**20 - 1, whole=False, endless=True),  # bytes per cycle; in 1/256 it is a word of 28 bits
     "stall": Range(0, 0.99, whole=False),  # at 1 no word would ever come
     "skip_rate": FRACTION,
-    "max_error": Range(0, 1e6, whole=False),  # pixels from -1 to 1 differ by 4 at most, latents by more
     "reduction": Range(1, 1000, whole=False, above=True),  # of MACs: one timestep is always computed
     "trials": Range(1, 100),  # of a bisection: a double has fewer bits
 }

@@ -29,7 +29,6 @@ from radit.options import (
     Language,
     LatencyOption,
     LibertyOption,
-    MaxErrorOption,
     MemorySeedOption,
     ModelOption,
     SamplerOption,
@@ -82,7 +81,6 @@ def demo(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
-    max_error: MaxErrorOption = None,
     out: Annotated[
         Path | None,
         folder_to_write(
@@ -100,7 +98,7 @@ def demo(
 
     equal = run_demo(
         model=model, array=shape, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
-        engine=engine.value,        memory=Memory(latency, bandwidth, stall, memory_seed), max_error=max_error, out=out,
+        engine=engine.value,        memory=Memory(latency, bandwidth, stall, memory_seed), out=out,
     )  # fmt: skip
     return 0 if equal else 1
 
@@ -134,7 +132,6 @@ def cosim(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
-    max_error: MaxErrorOption = None,
     out: Annotated[Path, folder_to_write("Folder for the results.")] = BUILD / "cosim",
     waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
     resume: Annotated[
@@ -156,7 +153,7 @@ def cosim(
     equal = run_cosim(
         model=model, blocks=blocks, policies=policies, array=shape, images=images, steps=steps, sampler=sampler,
         spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, engine=engine.value,
-        memory=Memory(latency, bandwidth, stall, memory_seed), max_error=max_error, out=out, with_waves=waves,
+        memory=Memory(latency, bandwidth, stall, memory_seed), out=out, with_waves=waves,
         resume=resume,
     )  # fmt: skip
     return 0 if equal else 1

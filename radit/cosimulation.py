@@ -18,7 +18,6 @@ from radit.machine import Array, Memory, given_memory, parse_array
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
-from radit.model.policy.policy_file import limited
 from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
 from radit.model.ranges import checked, checked_or_none
 from radit.models import Model, QuantizedModel
@@ -134,7 +133,6 @@ def cosimulate(
     cfg: float = 1.5,
     memory: Memory | None = None,
     engine: str = "verilator",
-    max_error: float | None = None,
     sampler: Solver = DDIM,
     spacing: Spacing = UNIFORM,
     with_quality: bool = False,
@@ -164,8 +162,6 @@ def cosimulate(
         cfg: guidance scale (factor); 1 is no guidance.
         memory: the external memory; None: `Memory()`.
         engine: "verilator", the compiled Verilog, or "myhdl", MyHDL's own simulator, thousands of times slower.
-        max_error: policy forecast computes where an image's predicted error would exceed this (mse, pixels from -1 to
-            1); needs a calibrated model.
         with_quality: also the quality of the model's samples, as `radit quality` measures it.
         waves: file to write a waveform to (.vcd or .fst).
         state: folder that keeps the state of a single image under one policy while it runs.
@@ -182,7 +178,7 @@ def cosimulate(
     state = None if state is None else output_folder(state, "state")
     charge, shape = given_memory(memory), parse_array(array)
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
-    blocks, timesteps, max_error = checked_or_none(blocks=blocks, timesteps=timesteps, max_error=max_error)
+    blocks, timesteps = checked_or_none(blocks=blocks, timesteps=timesteps)
     given = model.model if isinstance(model, QuantizedModel) else model
     name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
     with as_arguments():
@@ -192,7 +188,7 @@ def cosimulate(
             charge.latency, charge.bandwidth, charge.stall, charge.seed, sampler, spacing,
         )  # fmt: skip
         prepared = prepare(request)
-        chosen = [_policy(prepared, one, max_error) for one in policies]
+        chosen = [prepared.policy(one) if isinstance(one, str) else one for one in policies]
         outcome = run_policies(
             prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
             progress=progress, command=command,
@@ -218,15 +214,6 @@ def _refuse(policies: Sequence[str | Policy]) -> None:
             raise UserError(f"policy {name} is not in the hardware: choose {', '.join(POLICIES)}, or use generate.")
         if names.count(name) > 1:
             raise UserError(f"policies name {name} more than once: give it once, and run others apart.")
-
-
-def _policy(prepared: Prepared, one: str | Policy, max_error: float | None) -> Policy:
-    """A policy for the model, with the limit of its error meter."""
-    if isinstance(one, str):
-        return prepared.policy(one, max_error)
-    if max_error is None or one.name != "forecast":
-        return one
-    return limited(one, prepared.request.model, prepared.integer, max_error, prepared.request.cfg)
 
 
 def _finished(prepared: Prepared, one: PolicyRun, result: PolicyResult) -> PolicyCosimulation:

@@ -194,7 +194,7 @@ def calibrate(
         Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,
 ) -> int:
-    """Find the thresholds of policy forecast for a model on a few seeded images, and its error meter (minutes).
+    """Find the thresholds of policy forecast for a model on a few seeded images (minutes).
 
     What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
     """

@@ -192,14 +192,6 @@ StallOption = Annotated[
     float, number("--stall", "External memory: random pauses of each port (probability per cycle).")
 ]
 MemorySeedOption = Annotated[int, number("--memory-seed", "Seed of those pauses (integer).")]
-MaxErrorOption = Annotated[
-    float | None,
-    number(
-        "--max-error",
-        "Policy forecast of a calibrated model computes where an image's predicted error would exceed this (mse).",
-        "no limit",
-    ),
-]
 
 
 def parse_array(text: str) -> tuple[int, int]:

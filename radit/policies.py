@@ -13,9 +13,9 @@ from radit.model.comparison.catalogue import METHODS, parse_method
 from radit.model.detectors.detector import Detector
 from radit.model.detectors.rehearsal import LOWEST, threshold_for
 from radit.model.errors import UserError, shown
-from radit.model.policy.policy_file import limited, policy_of
+from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
-from radit.model.ranges import checked, checked_or_none
+from radit.model.ranges import checked
 from radit.models import QuantizedModel, whole_name
 
 AnyPolicy = Policy | Method
@@ -23,9 +23,7 @@ AnyPolicy = Policy | Method
 CALIBRATION_SEED = 1000  # of images that a threshold is sought on; smaller ones are for evaluations
 
 
-def policy(
-    text: str, model: QuantizedModel | None = None, *, max_error: float | None = None, cfg: float = 1.5
-) -> AnyPolicy:
+def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
     """Return the policy of a text such as "radit:threshold=0.2" or "fora:interval=3".
 
     "dense", "radit" and "forecast" run on the hardware (`Policy` has their fields); the published policies "fora",
@@ -35,13 +33,10 @@ def policy(
     Args:
         text: a name, and settings that replace the policy's own.
         model: start from the settings that `radit calibrate` stored with it; None: from the policy's defaults.
-        max_error: limit of an image's predicted mean squared error (pixels from -1 to 1); needs a calibrated model.
-        cfg: guidance scale under which that limit holds (factor).
 
     Raises:
-        UserError: the name or a setting is unknown, a value does not fit, or the limit has no error meter to rest on.
+        UserError: the name or a setting is unknown, or a value does not fit.
     """
-    max_error, cfg = checked_or_none(max_error=max_error), checked(cfg=cfg)
     name = text.partition(":")[0] if isinstance(text, str) else text
     if name in METHODS:
         return parse_method(text)
@@ -49,14 +44,8 @@ def policy(
         raise UserError(f"policy is {shown(name)}: choose {', '.join((*POLICIES, *METHODS))}.")
     with as_arguments():
         if model is None:
-            found = parse_policy(text)
-        else:
-            found = policy_of(text, whole_name(model.model), model.integer)
-        if max_error is None:
-            return found
-        if model is None:
-            raise UserError(f"max_error is {max_error:g}: it holds for a calibrated model, give that as well.")
-        return limited(found, model.model.name, model.integer, max_error, cfg)
+            return parse_policy(text)
+        return policy_of(text, whole_name(model.model), model.integer)
 
 
 def match_macs(

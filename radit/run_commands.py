@@ -9,7 +9,6 @@ from typing import Any
 from radit.cosim.run_state import forget
 from radit.cosimulation import cosimulate
 from radit.model.dit.checkpoint import load_config
-from radit.model.errors import UserError
 from radit.model.outputs import output_folder
 from radit.model.policy.skip_policy import POLICIES, parse_policy
 from radit.model.quality.judge import judge_of
@@ -40,19 +39,15 @@ def run_demo(*, model: str, images: int | None, out: Path | None, **settings: An
     return _told(out, verilog=True, model=model, policies=tuple(POLICIES), images=images, with_quality=True, **settings)
 
 
-def run_cosim(*, policies: list[str], max_error: float | None, out: Path, with_waves: bool, **settings: Any) -> bool:
+def run_cosim(*, policies: list[str], out: Path, with_waves: bool, **settings: Any) -> bool:
     """Any model through the hardware under one or several policies; True if all is equal.
 
     The state of the run is kept in ``out``/state, where it can be resumed.
     """
     for text in policies:
         parse_policy(text)  # a bad one is refused before a folder is made
-    if max_error is not None and not any(text.startswith("forecast") for text in policies):
-        raise UserError(f"--max-error is {max_error:g}: it limits policy forecast, run it with --policy forecast.")
     waves = out / UNFINISHED_WAVES if with_waves else None
-    return _told(
-        out, policies=policies, max_error=max_error, waves=waves, state=out / STATE, keep_state=True, **settings
-    )
+    return _told(out, policies=policies, waves=waves, state=out / STATE, keep_state=True, **settings)
 
 
 def _told(out: Path, *, engine: str, verilog: bool = False, **settings: Any) -> bool:

@@ -57,7 +57,6 @@ def test_help_lists_all_commands(capsys):
         (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
         (["calibrate", "--target", "fast"], ["--target", "'fast'", "speedup=FACTOR", "error=2.5e-4"]),
         (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "'5'", "1000 to 4294967295"]),
-        (["cosim", "--policy", "radit", "--max-error", "1e-4"], ["--max-error", "0.0001", "--policy forecast"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),
         (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
         (["cosim", "--color"], ["--color", "(see radit cosim --help)"]),

@@ -47,7 +47,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
 @settings(max_examples=150)
 @given(text=ANY)
 @example(text="radit:large=1e16")
-@example(text="forecast:max_error=1e308")
+@example(text="forecast:reach=1e308")
 @example(text="sketch:projections=1000000")
 @example(text="speedup=" + "9" * 400)
 @example(text="50," * 1000)

@@ -92,12 +92,11 @@ def event_counters(clk, clear, happens, position, shown):
 @block
 def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
     """Answer a read: the state, or a half of one of the counts, which are those at ``position`` one cycle later."""
-    STATUS, ERROR = ADDRESS["status"], ADDRESS["error"]
+    STATUS = ADDRESS["status"]
     LAST = log2_exact(ACCOUNT_BASE) + 1  # of the address bits that number an event or an account, above the word's bit
     ACCOUNT_BIT, COUNTER_BIT = LAST, LAST + 1
     WORD, TOP = REGISTER_DATA_BITS, COUNTER_BITS
-    high, of_account, of_counter = flag(), flag(), flag()
-    state = word(WORD)
+    high, of_account, of_counter, state = flag(), flag(), flag(), flag()
 
     @always_comb
     def locate_counter():
@@ -105,11 +104,7 @@ def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
 
     @always_seq(clk.posedge, reset=aresetn)
     def read_state():
-        state.next = 0
-        if reg.addr == STATUS:
-            state.next = host.running
-        elif reg.addr == ERROR:
-            state.next = host.error
+        state.next = reg.addr == STATUS and host.running
         high.next = reg.addr[0]
         of_account.next = reg.addr[ACCOUNT_BIT]
         of_counter.next = reg.addr[COUNTER_BIT]
@@ -134,7 +129,7 @@ def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
 
 @block
 def register_file(clk, aresetn, reg, busy, host, regs, events, account):
-    """Write registers, read back status, error meter and counters.
+    """Write registers, read back status and counters.
 
     reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
     (``accel/control/cycle_accounts.py``).

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, LOG_BITS
 from radit.accel.interfaces.streams import LENGTH_BITS
 from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
-from radit.model.formats import COUNT_BITS, ERROR_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
+from radit.model.formats import COUNT_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
 
 # Bits of the register ``control``; each reads as a pulse.
 START_BIT, NEW_IMAGE_BIT, CLEAR_BIT = range(3)
@@ -62,9 +62,6 @@ REGISTERS = {
     "loose": Register(FACTOR_BITS, "DTSM: factor when they are calm, Q1.7"),
     "max_streak": Register(STREAK_BITS, "DTSM: longest run of reuses"),
     "slope_max": Register(SLOPE_BITS, "DTSM: largest slope of a forecast, Q3.8"),
-    "error_max": Register(ERROR_BITS, "error meter: a reuse that would exceed it is refused; all ones: no limit"),
-    "error_context": Register(DIM_BITS, "context whose error meter is read"),
-    "error": Register(ERROR_BITS, "read: error meter of that context, since the last new image"),
     "codes_total": Register(COUNT_BITS, "codes of one context's input (padded tokens x D)"),
     "sub_block_words": Register(LENGTH_BITS, "row_tiles x D: words of one context's branch"),
     "weight_base": Register(ADDRESS_BITS, "weight port address of sub-block 0"),
@@ -78,7 +75,7 @@ REGISTERS = {
     ),
     "history_base": Register(ADDRESS_BITS, "history port address"),
 }
-READ_ONLY = ("status", "error")
+READ_ONLY = ("status",)
 STORED = tuple(name for name in REGISTERS if name not in ("control", *READ_ONLY))
 COUNTER_BITS = 2 * REGISTER_DATA_BITS
 

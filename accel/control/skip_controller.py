@@ -10,7 +10,6 @@ from myhdl import Signal, always_comb, always_seq, block, enum, intbv
 from radit.accel.config import bits_for
 from radit.accel.interfaces.signals import DIM_BITS, dim, flag, word
 from radit.accel.units.dtsm import dtsm_unit
-from radit.accel.units.meter import COST_BITS, meter_unit
 from radit.model.formats import SLOPE_BITS
 
 
@@ -145,8 +144,6 @@ def skip_controller(clk, aresetn, host, streaming_pass, follow, progress, mode, 
     entries = config.max_sub_blocks * config.max_contexts
     unit_index = word(bits_for(entries))
     BITS = len(unit_index)
-    cost = word(COST_BITS)
-    affordable, reused_now = flag(), flag()
     turn, decision = Turn(), decisions.decision
     turns = take_turns(
         clk=clk, aresetn=aresetn, follow=follow, decisions=decisions, progress=progress, turn=turn, regs=regs,
@@ -164,19 +161,8 @@ def skip_controller(clk, aresetn, host, streaming_pass, follow, progress, mode, 
     unit = dtsm_unit(
         clk=clk, aresetn=aresetn, start=turn.start, index=unit_index, count=decision.counted, total=regs.codes_total,
         threshold=header.threshold, forced=header.force, follows=header.follow, lead=turn.leads,
-        affordable=affordable, error_weight=header.error_weight, gain=header.slope_gain, streak_step=regs.streak_step,
-        tight=regs.tight, loose=regs.loose, max_streak=regs.max_streak, slope_max=regs.slope_max,
-        new_image=host.new_image, done=turn.done, reuse=decision.reuse, slope=decision.slope, slot=turn.slot,
-        cost=cost, entries=entries,
+        gain=header.slope_gain, streak_step=regs.streak_step, tight=regs.tight, loose=regs.loose,
+        max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=host.new_image, done=turn.done,
+        reuse=decision.reuse, slope=decision.slope, slot=turn.slot, entries=entries,
     )  # fmt: skip
-
-    @always_comb
-    def book_reuse():
-        reused_now.next = turn.done and decision.reuse
-
-    meter = meter_unit(
-        clk=clk, aresetn=aresetn, new_image=host.new_image, start=turn.start, number=turn.context, cost=cost,
-        limit=regs.error_max, keep=reused_now, spent=decision.spent, affordable=affordable,
-        show=regs.error_context, shown=host.error, contexts=config.max_contexts,
-    )  # fmt: skip
-    return turns, sets, cut_index, unit, book_reuse, meter
+    return turns, sets, cut_index, unit

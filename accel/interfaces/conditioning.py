@@ -13,7 +13,6 @@ from radit.model.formats import (
     BOUNDARY_BITS,
     CODE_LEVELS,
     EPS_BITS,
-    ERROR_WEIGHT_BITS,
     GAIN_BITS,
     GATE_BITS,
     MOD_BITS,
@@ -60,7 +59,6 @@ HEADER_FIELDS = {
     "h_shift": HeaderField(4, 2, SHIFT_BITS, "requantization after GELU: shift"),
     "eps": HeaderField(5, 0, EPS_BITS, "LayerNorm: epsilon, in units of x squared times D squared"),
     "follow": HeaderField(5, 2, 1, "contexts take the decision of sub-block s - 1"),
-    "error_weight": HeaderField(5, 3, ERROR_WEIGHT_BITS, "error meter: weight of the changed codes"),
 }
 # The beat of one channel: field name -> position and bits. Scale and shift lie side by side in a word of their memory.
 CHANNEL_FIELDS = {"gate": (0, GATE_BITS), "scale": (1, MOD_BITS), "shift": (2, MOD_BITS)}

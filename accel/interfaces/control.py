@@ -1,7 +1,6 @@
 """Who starts whom: the host the timestep, the timestep's sequencer everything else."""
 
-from radit.accel.interfaces.signals import address, dim, flag, word
-from radit.model.formats import ERROR_BITS
+from radit.accel.interfaces.signals import address, dim, flag
 
 
 class HostControl:
@@ -9,14 +8,12 @@ class HostControl:
 
     start: flag, a pulse, run a timestep. new_image: flag, a pulse, forget cached results. Driven by the register file.
     running: flag, from the start until everything is written; driven by the timestep sequencer.
-    error: 31 bit, the error meter of context ``regs.error_context``; driven by the skip controller.
     """
 
     def __init__(self) -> None:
         self.start = flag()
         self.new_image = flag()
         self.running = flag()
-        self.error = word(ERROR_BITS)
 
 
 class Progress:

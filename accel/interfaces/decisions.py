@@ -2,7 +2,7 @@
 
 from radit.accel.config import BuildConfig
 from radit.accel.interfaces.signals import bit_set, dim, flag, word
-from radit.model.formats import COUNT_BITS, ERROR_BITS, SLOPE_BITS
+from radit.model.formats import COUNT_BITS, SLOPE_BITS
 
 
 class DecisionRequest:
@@ -23,7 +23,6 @@ class Decision:
     valid: flag, a pulse: the other fields are an answer, to the pass or to one turn of ``FollowControl``.
     index: dim, sub-block * contexts + context. counted: 24 bit, the changed codes that it rests on.
     reuse: flag, low: compute. slope: 11 bit, Q3.8, of the forecast if it is a reuse.
-    spent: 31 bit, what the context's error meter reads if it is a reuse.
     """
 
     def __init__(self) -> None:
@@ -32,7 +31,6 @@ class Decision:
         self.counted = word(COUNT_BITS)
         self.reuse = flag()
         self.slope = word(SLOPE_BITS)
-        self.spent = word(ERROR_BITS)
 
 
 class ComputeSet:

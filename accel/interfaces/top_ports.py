@@ -14,7 +14,7 @@ from radit.accel.interfaces.conditioning import BEAT_BITS
 from radit.accel.interfaces.signals import DIM_BITS, word
 from radit.accel.interfaces.streams import Command, ReadChannel, Stream, Tap, Taps, WriteChannel
 from radit.accel.interfaces.tile_command import KIND_BITS
-from radit.model.formats import CODE_BITS, COUNT_BITS, ERROR_BITS, INT8_BITS, PARAM_BITS, SLOPE_BITS, WIDE_BITS, X_BITS
+from radit.model.formats import CODE_BITS, COUNT_BITS, INT8_BITS, PARAM_BITS, SLOPE_BITS, WIDE_BITS, X_BITS
 
 REGISTER_ADDRESS_BITS = 9
 REGISTER_DATA_BITS = 32
@@ -88,7 +88,6 @@ def tap_fields(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
             Field("count", 1, COUNT_BITS, False),
             Field("reuse", 1, 1, False),
             Field("slope", 1, SLOPE_BITS, False),
-            Field("spent", 1, ERROR_BITS, False),
         ),
         "advance": (Field("sub_block", 1, DIM_BITS, False),),
     }

@@ -1,10 +1,9 @@
 """Dynamic Threshold Scaling Module: decides whether a sub-block's branch of one context is reused.
 
 ``theta = ((threshold * (256 - streak * streak_step) >> 8) * factor) >> 7`` (Q0.16, saturated); reuse iff
-``count << 16 < theta * total``, a result is cached, nothing forces a computation, ``streak < max_streak`` and it is
-``affordable`` (``accel/units/meter.py``). factor is ``tight`` while the distance to the last computed input grows by
-more than its running average per step, else ``loose``. A sub-block that ``follows`` takes ``lead``, the decision of
-the one before it, instead of the comparison.
+``count << 16 < theta * total``, a result is cached, nothing forces a computation and ``streak < max_streak``. factor is
+``tight`` while the distance to the last computed input grows by more than its running average per step, else ``loose``.
+A sub-block that ``follows`` takes ``lead``, the decision of the one before it, instead of the comparison.
 
 A reused branch is a forecast from the last two computed ones (``accel/units/reuse.py``): with k reuses since the last
 computation, this one included, and ``gap`` timesteps between the last two, ``slope = gain * k / gap`` (Q3.8, cut, at
@@ -12,13 +11,12 @@ most the register slope_max). It is 0 where nothing is reused, gain is 0, or one
 says in which of its two slots of the cache the latest branch lies, or is to be written when it is computed now: the
 first one of an image in slot 0, every other in the slot that the one before did not take.
 
-One multiplier makes every product in turn; the cycle of ``start`` is left to the error meter, for which ``cost`` is
-``error_weight * count >> 8`` in the cycle after.
+One multiplier makes every product in turn.
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
 entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows,
-lead, error_weight and gain are stable from ``start`` through ``done``, affordable from the fifth cycle after start on,
-the registers streak_step, tight, loose, max_streak and slope_max always; the next start comes after done.
+lead and gain are stable from ``start`` through ``done``, the registers streak_step, tight, loose, max_streak and
+slope_max always; the next start comes after done.
 Latency: start to done ``LATENCY`` cycles; ``reuse``, ``slope`` and ``slot`` are valid with done and held until the next
 one. Throughput: one decision per ``LATENCY + 1`` cycles. Rounding: all shifts cut (floor), also of a negative change.
 Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py``, ``coefficient`` of
@@ -28,13 +26,10 @@ Valid range: all values of the ports' widths. Source: golden ``model/ops/dtsm.py
 from myhdl import always, always_comb, always_seq, block, concat, intbv
 
 from radit.accel.interfaces.signals import flag, signed, word
-from radit.accel.units.meter import COST_BITS
 from radit.accel.units.ram import word_ram
 from radit.model.formats import (
     AVERAGE_SHIFT,
     COUNT_BITS,
-    ERROR_CUT,
-    ERROR_WEIGHT_BITS,
     FACTOR_BITS,
     GAIN_BITS,
     INVERSE_BITS,
@@ -53,18 +48,17 @@ STEPS_BITS = STREAK_BITS + 1  # timesteps since the last computation, this one i
 GAINED_BITS = STEPS_BITS + GAIN_BITS
 SLOPED_BITS = GAINED_BITS + INVERSE_BITS
 WIDE_BITS = max(COUNT_BITS, SCALED_BITS - FACTOR_BITS, GAINED_BITS)  # factors of the multiplier
-NARROW_BITS = max(ERROR_WEIGHT_BITS, THRESHOLD_BITS, STREAK_STEP_BITS, GAIN_BITS, INVERSE_BITS)
+NARROW_BITS = max(THRESHOLD_BITS, STREAK_STEP_BITS, GAIN_BITS, INVERSE_BITS)
 PRODUCT_BITS = WIDE_BITS + NARROW_BITS
 STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 
 @block
 def dtsm_unit(
-    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, affordable, error_weight, gain,
-    streak_step, tight, loose, max_streak, slope_max, new_image, done, reuse, slope, slot, cost, entries,
+    clk, aresetn, start, index, count, total, threshold, forced, follows, lead, gain, streak_step, tight, loose,
+    max_streak, slope_max, new_image, done, reuse, slope, slot, entries,
 ):  # fmt: skip
     """Read the entry, decide, write the entry back."""
-    TOP, CUT = COST_BITS + ERROR_CUT, ERROR_CUT
     steps = [start, *(flag() for _ in range(LATENCY))]
     known, reused, written = flag(), flag(), steps[LATENCY]
     last_slot, at_slot = flag(), flag()
@@ -85,16 +79,16 @@ def dtsm_unit(
         clk, steps[2], steps[3], steps[4], steps[5], count, last_count, average, delta, base, growing, following
     )
     multiplication = multiply(
-        clk, steps, error_weight, count, streak, streak_step, since, gain, threshold, left, growing, tight, loose,
-        gained, inverse, total, theta, made,
+        clk, steps[3], steps[4], steps[5], steps[6], steps[7], streak, streak_step, since, gain, threshold, left,
+        growing, tight, loose, gained, inverse, total, theta, made,
     )  # fmt: skip
     scaling = scale_threshold(clk, steps[3], steps[6], made, left, theta)
     extrapolation = extrapolate(
         clk, steps[2], steps[4], steps[7], streak, gap, slope_max, made, since, gained, inverse, forecast
     )
     decision = compare(
-        clk, steps[7], steps[8], made, count, known, streak, max_streak, forced, follows, lead,
-        affordable, forecast, last_slot, reused, chosen, at_slot,
+        clk, steps[7], steps[8], made, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
+        reused, chosen, at_slot,
     )  # fmt: skip
 
     @always_comb
@@ -103,7 +97,6 @@ def dtsm_unit(
         reuse.next = reused
         slope.next = chosen
         slot.next = at_slot
-        cost.next = made[TOP:CUT]
 
     return sequence, memory, fluctuation, multiplication, scaling, extrapolation, decision, present
 
@@ -187,22 +180,18 @@ def state_memory(
 
 @block
 def multiply(
-    clk, steps, error_weight, count, streak, streak_step, since, gain, threshold, left, growing, tight, loose,
-    gained, inverse, total, theta, product,
+    clk, step_3, step_4, step_5, step_6, step_7, streak, streak_step, since, gain, threshold, left, growing, tight,
+    loose, gained, inverse, total, theta, product,
 ):  # fmt: skip
-    """``product`` of the two factors that a step asks for, in the step after."""
-    _, _, step_2, step_3, step_4, step_5, step_6, step_7, _, _ = steps
+    """``product`` of two factors, in the step after: those of steps 3 to 7, else those of step 2, the streak's."""
     wide, narrow = word(WIDE_BITS), word(NARROW_BITS)
     SCALED_TOP, CUT = SCALED_BITS, FACTOR_BITS
 
     @always_comb
     def choose():
-        wide.next = count
-        narrow.next = error_weight
-        if step_2:
-            wide.next = streak
-            narrow.next = streak_step
-        elif step_3:
+        wide.next = streak
+        narrow.next = streak_step
+        if step_3:
             wide.next = since
             narrow.next = gain
         elif step_4:
@@ -307,8 +296,8 @@ def scale_threshold(clk, step_3, step_6, product, left, theta):
 
 @block
 def compare(
-    clk, step_7, step_8, product, count, known, streak, max_streak, forced, follows, lead, affordable, forecast,
-    last_slot, reused, chosen, at_slot,
+    clk, step_7, step_8, product, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
+    reused, chosen, at_slot,
 ):  # fmt: skip
     """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
     share = word(COUNT_BITS + THRESHOLD_BITS)
@@ -329,7 +318,7 @@ def compare(
     @always(clk.posedge)
     def decide():
         if step_7:
-            allowed.next = known and not forced and affordable and streak < max_streak
+            allowed.next = known and not forced and streak < max_streak
         if step_8:
             if allowed and alike:
                 reused.next = True

@@ -55,7 +55,6 @@ class Trace:
     decide_count: np.ndarray  # uint32
     decide_reuse: np.ndarray  # uint8
     decide_slope: np.ndarray  # uint16
-    decide_spent: np.ndarray  # uint32
     advance_sub_block: np.ndarray  # uint16
 
 

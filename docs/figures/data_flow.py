@@ -69,7 +69,7 @@ BOXES = (
     Box("logic", 405, 130, 125, 46, ("LayerNorm",), "units/layernorm.py"),
     Box("logic", 560, 130, 120, 46, ("modulate",), "units/modulate.py"),
     Box("logic", 710, 130, 120, 46, ("CCU",), "units/ccu.py"),
-    Box("logic", 900, 115, 180, 74, ("skip controller", "DTSM, error meter"), "control/skip_controller.py"),
+    Box("logic", 900, 115, 180, 74, ("skip controller", "DTSM"), "control/skip_controller.py"),
     Box("memory", 250, 245, 80, 46, ("x memory",)),
     Box("logic", 380, 245, 110, 46, ("forecast",), "units/reuse.py"),
     Box("memory", 560, 245, 130, 46, ("A memory",), "memory/on_chip.py"),

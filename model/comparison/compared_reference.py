@@ -87,6 +87,5 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         gains=torch.full((steps, subs), method.slope_gain),
         follow=torch.zeros(steps, subs, dtype=torch.bool),
         stream_scope=False,
-        error_weights=torch.zeros(steps, subs, dtype=torch.int64),
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
     )

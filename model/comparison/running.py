@@ -22,8 +22,11 @@ def reference_of(integer: IntegerDiT, method: Method) -> MethodReference:
     if method.spans(len(integer.sub_blocks)):
         return ResidualReference(integer, method)
     if method.forecast_order > 1:
-        kind = TaylorReference if isinstance(method, TaylorSeer) else SecondOrderReference
-        return kind(integer, method)
+        return (
+            TaylorReference(integer, method)
+            if isinstance(method, TaylorSeer)
+            else SecondOrderReference(integer, method)
+        )
     if isinstance(method, Detector) and (method.difference or method.slope is not Slope.TIME):
         return ForecastReference(integer, method)
     return MethodReference(integer, method)

@@ -33,13 +33,11 @@ class RunRecord:
     Fields:
         decisions: what was computed.
         counts: (N, steps, S, contexts) int64, changed codes.
-        error: (N, contexts) int64, the error meter at the end.
         saturated, clipped: values that 16-bit formats, and int8, clamped, by place.
     """
 
     decisions: DecisionRecord
     counts: Tensor
-    error: Tensor
     saturated: dict[str, int]
     clipped: dict[str, int]
 
@@ -174,14 +172,14 @@ def _generate_chunk(reference: Reference, dit: DiT, y: Tensor, noise: Tensor, cf
     decisions = DecisionRecord.of_timesteps([record.computed for record in records])
     counts = torch.stack([record.counts for record in records], 1)
     clipped = _sum([record.clipped for record in records])
-    return host.image, RunRecord(decisions, counts, records[-1].error, saturated, clipped)
+    return host.image, RunRecord(decisions, counts, saturated, clipped)
 
 
 def _merged(records: list[RunRecord]) -> RunRecord:
     """One record of the chunks' records, images in order."""
     decisions = DecisionRecord.joined([record.decisions for record in records])
-    counts, error = (torch.cat([getattr(record, name) for record in records]) for name in ("counts", "error"))
-    return RunRecord(decisions, counts, error, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
+    counts = torch.cat([record.counts for record in records])
+    return RunRecord(decisions, counts, _sum([r.saturated for r in records]), _sum([r.clipped for r in records]))
 
 
 def _sum(tallies: list[dict[str, int]]) -> dict[str, int]:

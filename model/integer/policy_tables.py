@@ -22,7 +22,6 @@ class PolicyTables:
         follow: (steps, S) bool, sub-blocks that take the decision of the one before them; never sub-block 0.
         stream_scope: never without detect: sub-block 0 decides for its context's timestep; what is cached is the stream
             after the last sub-block.
-        error_weights: (steps, S) int64, 16 bit, error of a reuse per 256 changed codes.
         registers: run-time registers of the DTSM.
     """
 
@@ -33,5 +32,4 @@ class PolicyTables:
     gains: Tensor
     follow: Tensor
     stream_scope: bool
-    error_weights: Tensor
     registers: DtsmRegisters

@@ -43,7 +43,6 @@ from radit.model.integer.integer_dit import Conditioning, IntegerDiT
 from radit.model.integer.policy_tables import PolicyTables
 from radit.model.ops.ccu import changed
 from radit.model.ops.dtsm import DtsmState, decide
-from radit.model.ops.meter import spend
 from radit.model.ops.reuse import BRANCH, STREAM, coefficient
 
 
@@ -54,14 +53,12 @@ class StepRecord:
     Fields:
         computed: (N, S, contexts) bool.
         counts: (N, S, contexts) int64, changed codes; 0 where nothing is encoded.
-        error: (N, contexts) int64, the error meter after the timestep.
         saturated: values that 16-bit formats clamped, by place (residual, layernorm, modulate, score, u).
         clipped: values that int8 clamped, by place; empty unless the reference counts them.
     """
 
     computed: np.ndarray
     counts: Tensor
-    error: Tensor
     saturated: dict[str, int]
     clipped: dict[str, int]
 
@@ -76,7 +73,6 @@ class StageCapture:
         decided: whether the policy decides here.
         normalized: (N,) bool, images whose input is normalized: act and a are 0 in the others.
         counts: (N, contexts) int64, changed codes; 0 where nothing is encoded.
-        spent: (N, contexts) int64, what a reuse leaves, or would have left, in the error meter.
         slopes: (N, contexts) int64, coefficient of the forecast, Q3.8; 0 where computed or reused as it is.
         x, act: (N, contexts, T, D) int16, residual stream seen by the sub-block, modulated Q9.6.
         a, branch: (N, contexts, T, D) int8, quantized input, output used (computed, cached or forecast).
@@ -90,7 +86,6 @@ class StageCapture:
     decided: bool
     normalized: Tensor
     counts: Tensor
-    spent: Tensor
     slopes: Tensor
     x: Tensor
     act: Tensor
@@ -148,7 +143,6 @@ class Reference:
         shape = (images, contexts, self.tokens, width)
         self.images, self.contexts = images, contexts
         self._lead = torch.zeros(images, contexts, dtype=torch.bool)
-        self._spent = self.error = torch.zeros(images, contexts, dtype=torch.int64)
         self.state = [DtsmState.cleared(images, contexts) for _ in range(subs)]
         count = subs if self.policy.detect else 0
         cached = min(count, 1) if self.policy.stream_scope else count
@@ -207,9 +201,7 @@ class Reference:
             if stages is None:
                 yield None
             else:
-                yield _captured(
-                    s, computed, decided, needed, count, self._spent, slopes, x, act, a, branch, codes, stages
-                )
+                yield _captured(s, computed, decided, needed, count, slopes, x, act, a, branch, codes, stages)
             if stream_scope and not bool(computed.any()):
                 missing = subs - 1 - s
                 decisions, counts = decisions + [computed] * missing, counts + [torch.zeros_like(count)] * missing
@@ -219,7 +211,7 @@ class Reference:
             x = self._add(x, branch, subs - 1, index, tables, tally)
         if stream_scope:
             x = self._settle(x, decisions[0], index)
-        record = torch.stack(decisions, 1).numpy(), torch.stack(counts, 1), self.error, tally.saturated, tally.clipped
+        record = torch.stack(decisions, 1).numpy(), torch.stack(counts, 1), tally.saturated, tally.clipped
         return x.cpu(), StepRecord(*record)
 
     def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: Tally) -> Tensor:
@@ -271,10 +263,7 @@ class Reference:
         """Computed (N, contexts), what the controller answers to changed codes; remembers it."""
         policy, registers = self.policy, self.policy.registers
         threshold, force = int(policy.thresholds[index, s]), bool(policy.force[index])
-        self._spent = spend(self.error, count, int(policy.error_weights[index, s]))
-        affordable = self._spent <= registers.error_max
-        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, registers, lead, affordable)
-        self.error = torch.where(reuse, self._spent, self.error)
+        reuse, self.state[s] = decide(self.state[s], count, total, threshold, force, registers, lead)
         self._lead = reuse
         return ~reuse
 
@@ -341,7 +330,6 @@ def _captured(
     decided: bool,
     normalized: Tensor,
     counts: Tensor,
-    spent: Tensor,
     slopes: Tensor,
     x: Tensor,
     act: Tensor,
@@ -355,4 +343,4 @@ def _captured(
     codes = None if codes is None else codes.cpu()
     x, act = (part.to(torch.int16).cpu() for part in (x, act))
     a, branch = (part.to(torch.int8).cpu() for part in (a, branch))
-    return StageCapture(s, computed, decided, normalized, counts, spent, slopes, x, act, a, branch, codes, kept)
+    return StageCapture(s, computed, decided, normalized, counts, slopes, x, act, a, branch, codes, kept)

@@ -1,9 +1,9 @@
 """Dynamic Threshold Scaling Module: the decision of a sub-block, for each context.
 
 ``theta = (table * (256 - streak * streak_step) >> 8) * factor >> 7`` (Q0.16, saturated); reuse iff
-``count << 16 < theta * total``, a result is cached, nothing forces a computation, the streak is not
-exhausted and the reuse is affordable (`model/ops/meter.py`). ``factor`` (Q1.7) is ``tight`` when the distance to the
-last computed input grew in this step by more than its running average, ``loose`` otherwise: the features' fluctuation.
+``count << 16 < theta * total``, a result is cached, nothing forces a computation and the streak is not exhausted.
+``factor`` (Q1.7) is ``tight`` when the distance to the last computed input grew in this step by more than its running
+average, ``loose`` otherwise: the features' fluctuation.
 A sub-block that follows takes the decision of the one before it instead of the comparison.
 All values are int64 tensors of one shape (..), bool where named so.
 """
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 
 from radit.model.formats import AVERAGE_SHIFT, FACTOR_BITS, SLOPE_MAX, STREAK_BITS, THRESHOLD_BITS
-from radit.model.ops.meter import ERROR_MAX
 
 GAP_MAX = (1 << STREAK_BITS) - 1
 THRESHOLD_MAX = (1 << THRESHOLD_BITS) - 1
@@ -39,14 +38,13 @@ class DtsmState:
 @dataclass(frozen=True)
 class DtsmRegisters:
     """Run-time registers: streak_step (Q0.8), tight and loose (Q1.7), max_streak (0: never reuse), slope_max (Q3.8, the
-    largest coefficient of a forecast), error_max (limit of the error meter; the largest value: none)."""
+    largest coefficient of a forecast)."""
 
     streak_step: int = 0
     tight: int = 128
     loose: int = 128
     max_streak: int = 0
     slope_max: int = SLOPE_MAX
-    error_max: int = ERROR_MAX
 
 
 def threshold(table: int, streak: torch.Tensor, growing: torch.Tensor, regs: DtsmRegisters) -> torch.Tensor:
@@ -64,20 +62,16 @@ def decide(
     force: bool,
     regs: DtsmRegisters,
     lead: torch.Tensor | None = None,
-    affordable: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, DtsmState]:
     """Return (reuse, next state) where ``count`` of ``total`` codes changed since the last computation.
 
-    ``lead``, bool, takes the place of the comparison in a sub-block that follows the one before it. ``affordable``,
-    bool, says whether a reuse leaves the error meter within its limit; by default it does.
+    ``lead``, bool, takes the place of the comparison in a sub-block that follows the one before it.
     """
     delta = (count - state.last_count).abs()
     average = torch.where(state.average == 0, delta, state.average)
     theta = threshold(table, state.streak, delta > average, regs)
     reuse = (count << THRESHOLD_BITS) < theta * total if lead is None else lead
     reuse = reuse & state.valid & (state.streak < regs.max_streak)
-    if affordable is not None:
-        reuse = reuse & affordable
     if force:
         reuse = torch.zeros_like(reuse)
     moved = average + ((delta - average) >> AVERAGE_SHIFT)

@@ -6,7 +6,6 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +19,6 @@ from radit.model.errors import UserError
 from radit.model.integer.calibration import model_digest
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.plain_text import one_line
-from radit.model.policy.meter_model import Meter
 from radit.model.policy.skip_policy import Policy, parse_policy
 from radit.model.ranges import RANGES
 from radit.model.reading import path_text, read_model
@@ -49,7 +47,6 @@ class StoredPolicy(BaseModel):
         target, start: as the command was given them.
         policy: `forecast`, all its fields.
         radit: the baseline at the threshold that keeps the same error, or the one that was given, all its fields.
-        meter: from the error meter to a predicted mse; None: nothing was reused, or without an error.
         widened: ranges of the int8 formats include what the skipping run visits; both were tried.
         tried: what the search came to without and with that.
         achieved, radit_achieved: what both policies came to.
@@ -57,7 +54,7 @@ class StoredPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     model: str
     weights: str
     integer_model: str
@@ -71,7 +68,6 @@ class StoredPolicy(BaseModel):
     start: str | None = None
     policy: Policy
     radit: Policy
-    meter: Meter | None
     achieved: Achieved
     radit_achieved: Achieved
     widened: bool = False
@@ -123,20 +119,6 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
     stored = None if model is None else load_policy(model, integer)
     found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
     return parse_policy(text, found.get(text.partition(":")[0]))
-
-
-def limited(policy: Policy, model: str, integer: IntegerDiT, mse: float, cfg: float) -> Policy:
-    """Return the policy with the limit of its error meter that keeps the predicted mse of an image to `mse`.
-
-    Raises:
-        UserError: nothing fitted to the model is stored.
-    """
-    stored = load_policy(model, integer)
-    if stored is None or stored.meter is None or not policy.error_weights:
-        raise UserError(
-            f"--max-error is {mse:g}, and {model} has no error meter here: run `radit calibrate --model {model}` first."
-        )
-    return replace(policy, max_error=stored.meter.limit(mse, cfg, contexts=1 if cfg == 1.0 else 2))
 
 
 def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:

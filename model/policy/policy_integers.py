@@ -19,9 +19,6 @@ activation scale, so that codes compare across timesteps although the int8 step 
 **Threshold schedules** over progress p = 0 (first timestep) .. 1 (last): linear ``a + (b - a) p``, cosine
 ``b + (a - b) (1 + cos(pi p)) / 2``, both from a = threshold * start to b = threshold * end; or a table of knots,
 equally spaced and linearly interpolated, times the threshold. Shares are unitless, 0 .. 1.
-
-**Error meter** (`model/ops/meter.py`). A reuse brings a squared error into the predicted noise, about ``weight(p)``
-times the share of changed codes. The controller adds it up over the timesteps and refuses what exceeds ``max_error``.
 """
 
 from __future__ import annotations
@@ -31,14 +28,11 @@ import math
 import torch
 from torch import Tensor
 
-from radit.model.errors import UserError
 from radit.model.formats import (
     ACT_FRAC,
     BOUNDARY_BITS,
     CODE_CUT,
     CODE_LEVELS,
-    ERROR_CUT,
-    ERROR_WEIGHT_BITS,
     FACTOR_BITS,
     SLOPE_FRAC,
     SLOPE_MAX,
@@ -46,23 +40,11 @@ from radit.model.formats import (
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.policy_tables import PolicyTables
 from radit.model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
-from radit.model.ops.meter import ERROR_MAX
 from radit.model.policy.skip_policy import FACTOR_ONE, Policy, Scope
-
-MOST_DOUBLINGS = 1000  # of the error meter's unit, which stays a double
 
 
 def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
-    """Return the integers of a run of `integer`.
-
-    Raises:
-        UserError: a limit of the error meter without its weights.
-    """
-    if policy.max_error is not None and not any(policy.error_weights):
-        raise UserError(
-            f"Policy {policy.name} has max_error {policy.max_error} and no error meter: run `radit calibrate` for the "
-            "model first, or leave max_error out."
-        )
+    """Return the integers of a run of `integer`."""
     detect = policy.name != "dense"
     steps, subs = integer.act_scale.shape
     all_steps = integer.sampler_steps
@@ -77,16 +59,12 @@ def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
         loose=round(policy.loose * FACTOR_ONE),
         max_streak=policy.max_streak,
         slope_max=min(round(policy.reach * (1 << SLOPE_FRAC)), SLOPE_MAX),
-        error_max=ERROR_MAX
-        if policy.max_error is None
-        else int(min(policy.max_error * meter_unit(policy, integer), ERROR_MAX)),
     )
     boundaries = code_boundaries(integer, policy.small, policy.large)
     thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
     gains = torch.full((steps, subs), round(policy.gain * FACTOR_ONE))
     follow = torch.full((steps, subs), policy.scope is not Scope.SUB_BLOCK)
     follow[:, 0] = False
-    weights = _meter_weights(policy, integer).unsqueeze(1).expand(steps, subs).contiguous()
     return PolicyTables(
         detect=detect,
         thresholds=thresholds,
@@ -95,25 +73,8 @@ def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
         gains=gains,
         follow=follow,
         stream_scope=detect and policy.scope is Scope.STREAM,
-        error_weights=weights,
         registers=registers,
     )
-
-
-def meter_unit(policy: Policy, integer: IntegerDiT) -> float:
-    """Return the error meter's counts per unit of error, a power of two: no weight and no sum overflows."""
-    if not any(policy.error_weights):
-        return 1.0
-    largest, codes = max(policy.error_weights), integer.config.tokens * integer.config.hidden_size
-    room = min(codes * ((1 << ERROR_WEIGHT_BITS) - 1) / 2**ERROR_CUT, ERROR_MAX / integer.sampler_steps)
-    return 2.0 ** math.floor(min(math.log2(room / largest), MOST_DOUBLINGS))
-
-
-def _meter_weights(policy: Policy, integer: IntegerDiT) -> Tensor:
-    """The error meter's weights (steps,) int64."""
-    codes = integer.config.tokens * integer.config.hidden_size
-    curve = schedule_curve(policy.error_weights or (0.0,), 1.0, 1.0, integer.sampler_steps)[: integer.steps]
-    return torch.floor(curve * meter_unit(policy, integer) * 2**ERROR_CUT / codes + 0.5).long()
 
 
 def schedule_curve(schedule: str | tuple[float, ...], start: float, end: float, steps: int) -> Tensor:

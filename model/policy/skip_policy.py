@@ -1,7 +1,7 @@
 """Skip policies: when a sub-block's cached branch stands in for a computation.
 
 A policy is a short, printable, hashable description; `Policy.tables` turns it into the integers that the host loads for
-a run (`model/policy/policy_integers.py`, with the formulas of its boundaries, schedules and error meter).
+a run (`model/policy/policy_integers.py`, with the formulas of its boundaries and schedules).
 `POLICIES` is the table of all of them: a new one is a factory and a line there.
 """
 
@@ -30,7 +30,6 @@ FACTOR = Range(0, 2.0 - 1.0 / FACTOR_ONE, whole=False)  # Q1.7
 SCHEDULE = Range(0, 1 << THRESHOLD_BITS, whole=False)
 # Times the root mean square: no value of an input of so many codes lies farther out, nor below a code's finest step.
 CODED = Range(0.001, 1 << (COUNT_BITS // 2), whole=False)
-WEIGHT = Range(0, 1e6, whole=False)  # squared error per share of changed codes
 
 
 class Scope(StrEnum):
@@ -68,10 +67,6 @@ class Policy:
         reach: largest coefficient of the slope, 1/256 .. 8: how many gaps of the last two computed branches a forecast
             may go beyond the latest.
         scope: what one decision holds for, and what is cached.
-        error_weights: knots of the error meter's weight over the progress: mean squared error that a reuse brings into
-            a context's predicted noise, per share of changed codes; none: nothing is metered. Only a calibration
-            finds them (`model/tuning/error_meter.py`), texts cannot name them.
-        max_error: limit of that error, summed over an image's timesteps, per context; None: no limit.
     """
 
     name: str
@@ -90,8 +85,6 @@ class Policy:
     gain: float = 0.0
     reach: float = 8.0
     scope: Scope = Scope.SUB_BLOCK
-    error_weights: tuple[float, ...] = ()
-    max_error: float | None = None
 
     ranges: ClassVar[Mapping[str, Range]] = {
         "threshold": Range(0, 1, whole=False),
@@ -108,8 +101,6 @@ class Policy:
         "large": CODED,
         "gain": FACTOR,
         "reach": Range(2.0**-SLOPE_FRAC, 1 << (SLOPE_BITS - SLOPE_FRAC), whole=False),
-        "error_weights": WEIGHT,
-        "max_error": Range(0, RANGES["max_error"].high, whole=False),
     }
 
     def __post_init__(self) -> None:
@@ -119,11 +110,11 @@ class Policy:
             raise UserError(f"Policy field scope is {shown(self.scope)}: use one of {', '.join(Scope)}.")
         for name, limits in self.ranges.items():
             value, field = getattr(self, name), f"Policy field {name}"
-            if isinstance(value, tuple | list) and name in ("schedule", "error_weights"):
-                if len(value) > MOST_KNOTS or (not value and name == "schedule"):
+            if isinstance(value, tuple | list) and name == "schedule":
+                if not 0 < len(value) <= MOST_KNOTS:
                     raise UserError(f"{field} has {len(value)} knots: give 1 to {MOST_KNOTS}.")
                 value = tuple(limits.check(f"{field}, a knot of it,", knot) for knot in value)
-            elif (name, value) != ("max_error", None) and not (name == "schedule" and isinstance(value, str)):
+            elif not (name == "schedule" and isinstance(value, str)):
                 value = limits.check(field, value)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "scope", Scope(self.scope))
@@ -148,20 +139,10 @@ class Policy:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:
-        """Return the integers of a run of `integer`, see `model/policy/policy_integers.py`.
-
-        Raises:
-            UserError: a limit of the error meter without its weights.
-        """
+        """Return the integers of a run of `integer`, see `model/policy/policy_integers.py`."""
         from radit.model.policy.policy_integers import tables_of  # torch comes with it
 
         return tables_of(self, integer)
-
-    def unit(self, integer: IntegerDiT) -> float:
-        """Return the error meter's counts per unit of error, a power of two: no weight and no sum overflows."""
-        from radit.model.policy.policy_integers import meter_unit
-
-        return meter_unit(self, integer)
 
 
 def dense() -> Policy:
@@ -187,7 +168,6 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "gain": 0.0,
     "reach": 8.0,
     "scope": Scope.SUB_BLOCK,
-    "max_error": None,
 }
 
 # Ours: a first-order forecast, decided once per timestep and context by the first sub-block. The search of

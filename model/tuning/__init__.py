@@ -1,1 +1,1 @@
-"""Finding the policy of a model: search, error meter, ranges of skipping runs."""
+"""Finding the policy of a model: search, ranges of skipping runs."""

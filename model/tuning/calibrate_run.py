@@ -4,8 +4,7 @@ Round 1 searches on the integer model as it is (`model/tuning/search.py`). Round
 policy found visits (`model/tuning/skipping_ranges.py`), quantizes anew and searches again from there. The better of
 the two is kept, where round 2 has to be better by more than chance: with it, the widened ranges are stored beside the
 checkpoint. Last, the baseline, policy `radit`, gets the shape of `BASELINES` and the threshold that save most at the
-same error, or is the one that was given, and the error meter is fitted (`model/tuning/error_meter.py`). The images'
-seed is at least 1000, evaluations use smaller ones.
+same error, or is the one that was given. The images' seed is at least 1000, evaluations use smaller ones.
 """
 
 from __future__ import annotations
@@ -49,7 +48,6 @@ from radit.model.quality.measures import squared_errors
 from radit.model.ranges import RANGES
 from radit.model.system.processes import alone, over_processes
 from radit.model.threads import one_thread
-from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
 from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
 from radit.model.tuning.skipping_ranges import largest, skipping_ranges, widened
 
@@ -58,7 +56,6 @@ ROUNDS, ALONE, SOUGHT = 125, 10, 25  # evaluations, about: two rounds, a thresho
 AGAIN = SWEEPS[-1:]  # sweeps of round 2
 # The paper leaves open how far streaks go: the usual shape, and a level threshold with one reuse in a row at most.
 BASELINES = (radit(), radit(start=1.0, end=1.0, streak_step=0.0, max_streak=1, first_dense=1))
-METERED = (0.7, 1.4)  # thresholds beside the policy's own at which the meter is fitted
 
 Result = TypeVar("Result")
 
@@ -132,7 +129,7 @@ class Bench:
         errors = squared_errors(torch.cat([part[0] for part in parts]), self._dense[start:stop])
         decisions = DecisionRecord.joined([part[1] for part in parts])
         computed = torch.from_numpy(decisions.macs(self._macs) / decisions.as_dense().macs(self._macs))
-        return Point(policy, computed, errors, torch.cat([part[2] for part in parts], 1))
+        return Point(policy, computed, errors)
 
 
 def run_calibrate(
@@ -140,7 +137,7 @@ def run_calibrate(
     out: Path | None, threshold_only: bool = False, start: str | None = None, radit: str | None = None,
     on_point: Callable[[Point | None, int], object] = lambda point, expected: None,
 ) -> StoredPolicy:  # fmt: skip
-    """Search, fit and store; or, with `threshold_only`, move a policy's threshold alone to the target.
+    """Search and store; or, with `threshold_only`, move a policy's threshold alone to the target.
 
     Args:
         start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
@@ -172,7 +169,7 @@ def run_calibrate(
         wanted.check(found.point)
         kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
         baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
-        stored = _with_meter(found, baseline, target, start)
+        stored = _to_store(found, baseline, target, start)
         if found.ranges is not None:
             save_calibration(calibration_path(out or str(find_checkpoint(model))), _read_ranges(found.ranges))
         write_json(path, stored)
@@ -186,10 +183,6 @@ def _own_policy(text: str | None, option: str, name: str) -> Policy | None:
     policy = parse_policy(text, option=option)
     if policy.name != name:
         raise UserError(f"{option} is {shown(text)}: give policy {name}, with settings such as {name}:max_streak=3.")
-    if policy.max_error is not None:
-        raise UserError(
-            f"{option} sets max_error {policy.max_error:g}: leave it out, the error meter is fitted to what is found."
-        )
     return policy
 
 
@@ -279,18 +272,10 @@ def _baseline(bench: Bench, target: Target) -> Point:
     return max(kept, key=lambda point: point.mac_reduction) if kept else min(points, key=lambda point: point.mse)
 
 
-def _with_meter(found: SearchResult, baseline: Point, target: str, start: str | None) -> StoredPolicy:
-    """Both points, the found one with its error meter, for storing."""
-    point, bench = found.point, found.bench
-    images, loaded = bench.images, loaded_model(bench.images)
-    errors = torch.cat(bench.over(_injected, point.policy), 1)
-    weights = fit_weights(errors, point.shares, images.cfg)
-    policy, meter = replace(point.policy, error_weights=weights), None
-    if weights:
-        others = [replace(point.policy, threshold=min(point.policy.threshold * by, 1.0)) for by in METERED]
-        meter = fit_meter(policy, [point, *map(bench.evaluate, others)], errors, images.cfg)
-    if meter is None:
-        policy = replace(policy, error_weights=())
+def _to_store(found: SearchResult, baseline: Point, target: str, start: str | None) -> StoredPolicy:
+    """Both points, the found one and the baseline's, and where they come from."""
+    point, images = found.point, found.bench.images
+    loaded = loaded_model(images)
     return StoredPolicy(
         model=images.model,
         weights=model_digest(loaded.dit),
@@ -303,9 +288,8 @@ def _with_meter(found: SearchResult, baseline: Point, target: str, start: str | 
         seed=images.seed,
         target=target,
         start=start,
-        policy=policy,
+        policy=point.policy,
         radit=baseline.policy,
-        meter=meter,
         achieved=_achieved(point),
         radit_achieved=_achieved(baseline),
         widened=found.widened,
@@ -329,22 +313,15 @@ def _part(images: Images, start: int, stop: int) -> tuple[LoadedModel, Tensor, T
     return found, found.y[start:stop], found.noise[start:stop]
 
 
-def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, DecisionRecord, Tensor]:
-    """Images (n, C, H, W), decisions, and changed codes of what was reused, shares (steps, n, contexts)."""
+def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[Tensor, DecisionRecord]:
+    """Images (n, C, H, W) and decisions."""
     loaded, y, noise = _part(images, start, stop)
     pictures, record = generate(
         Reference(loaded.integer, policy.tables(loaded.integer)), loaded.dit, y, noise, cfg=images.cfg, chunk=PIECE
     )
-    codes = loaded.integer.config.tokens * loaded.integer.config.hidden_size
-    reused = torch.from_numpy(~record.decisions.computed)
-    return pictures, record.decisions, (record.counts * reused).sum(2).transpose(0, 1).double() / codes
+    return pictures, record.decisions
 
 
 def _skipping_ranges(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:
     loaded, y, noise = _part(images, start, stop)
     return skipping_ranges(loaded.dit, Reference(loaded.integer, policy.tables(loaded.integer)), y, noise, images.cfg)
-
-
-def _injected(images: Images, start: int, stop: int, policy: Policy) -> Tensor:
-    loaded, y, noise = _part(images, start, stop)
-    return injected(loaded.dit, Reference(loaded.integer, policy.tables(loaded.integer)), y, noise, images.cfg)

@@ -42,7 +42,8 @@ CLOSE = 1.01  # ratio of thresholds at which the bisection ends
 SMALLEST = 1e-4  # threshold
 TILTS = (0.5, 4.0)
 NO_ERROR = 1e-9  # stands for 0 in logarithms
-TARGETS = {"speedup": RANGES["reduction"], "error": Range(0, RANGES["max_error"].high, whole=False, above=True)}
+MOST_ERROR = 1e6  # pixels from -1 to 1 differ by 4 at most, latents by more
+TARGETS = {"speedup": RANGES["reduction"], "error": Range(0, MOST_ERROR, whole=False, above=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +53,11 @@ class Point:
     Fields:
         computed: (N,) float64, MACs over those of the dense run, 0 .. 1.
         errors: (N,) float64, mean squared difference to the dense images, pixel units squared.
-        shares: (steps, N, contexts) float64, changed codes of reuses, 0 .. 1 (0 where computed).
     """
 
     policy: Policy
     computed: Tensor
     errors: Tensor
-    shares: Tensor
 
     @property
     def mac_reduction(self) -> float:
@@ -77,12 +76,11 @@ class Point:
 
     def first(self, images: int) -> Point:
         """Return what it came to on the first images."""
-        return Point(self.policy, self.computed[:images], self.errors[:images], self.shares[:, :images])
+        return Point(self.policy, self.computed[:images], self.errors[:images])
 
     def joined(self, more: Point) -> Point:
         """Return what it came to on these images and on `more`."""
-        computed, errors = torch.cat([self.computed, more.computed]), torch.cat([self.errors, more.errors])
-        return Point(self.policy, computed, errors, torch.cat([self.shares, more.shares], 1))
+        return Point(self.policy, torch.cat([self.computed, more.computed]), torch.cat([self.errors, more.errors]))
 
 
 Evaluate = Callable[..., Point]  # (policy, share of the images = 1.0)

@@ -52,9 +52,4 @@ def show_calibration(stored: StoredPolicy, path: Path, seconds: float) -> None:
     if stored.tried:
         kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
         say(f"  {kept}")
-    if stored.meter is not None:
-        say(
-            f"  error meter: rank correlation {stored.meter.rank_injected:.2f} with the error of the predicted noise, "
-            f"{stored.meter.rank_final:.2f} with the final image's"
-        )
     say(f"wrote {path} in {seconds:.0f} s")

@@ -270,7 +270,6 @@ def observe(weight, conditioning, decide, drain_tap):
         decide.count.next = conditioning.tdata[40:16]
         decide.reuse.next = conditioning.tdata[40]
         decide.slope.next = conditioning.tdata[HIGH:LOW]
-        decide.spent.next = conditioning.tdata[31:]
 
     return show_weight, show_mod
 

@@ -69,7 +69,6 @@ def test_words_arrive_where_they_should(name, config, setup):
     assert np.array_equal(trace.decide_count, beats >> 16 & 0xFFFFFF)
     assert np.array_equal(trace.decide_reuse, beats >> 40 & 1)
     assert np.array_equal(trace.decide_slope, beats >> 41 & 0x7FF)
-    assert np.array_equal(trace.decide_spent, beats & 0x7FFFFFFF)
     previous = before["prev_rd"][r["cache_base_other"] :][: r["heads"], :4]
     assert run.checksum == np.bitwise_xor.reduce(previous.copy().view(np.uint32)[:, 0])
     assert np.array_equal(trace.advance_sub_block, np.arange(len(run.x_in) // SUB_BLOCK))

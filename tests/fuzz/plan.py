@@ -49,7 +49,7 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "table": ("default", "table.toml"), "readme": ("README.md",), "data": ("clips",), "out": ("used", "sp ace/x"),
     "liberty": ("cells.lib",), "jobs": ("1",), "policies": ("radit", "taylorseer"), "variants": ("codes:order=2",),
     "target": ("speedup=1.01", "error=10"), "start": ("forecast:threshold=0.9",), "radit": ("radit:threshold=0.5",),
-    "seconds": ("0.02",), "max_error": ("1", "1e-3"), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
+    "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
     "sampler": SOLVERS, "spacing": SPACINGS,

@@ -50,7 +50,7 @@ ARRAYS = (
 )  # fmt: skip
 FIELDS = (
     "threshold", "schedule", "start", "end", "streak_step", "tight", "loose", "max_streak", "first_dense", "last_dense",
-    "small", "large", "gain", "reach", "scope", "max_error", "name", "error_weights", "self", "", "[/red]", "interval",
+    "small", "large", "gain", "reach", "scope", "name", "self", "", "[/red]", "interval",
     "projections", "order", "tokens", "share", "bits",
 )  # fmt: skip
 SETTINGS = (

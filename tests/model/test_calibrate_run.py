@@ -14,19 +14,16 @@ from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.integer.calibration import calibration_path, load_calibration, load_or_calibrate, observe
-from radit.model.integer.generate import generate
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.policy import policy_file
-from radit.model.policy.meter_model import Meter, guidance_weights
-from radit.model.policy.policy_file import StoredPolicy, limited, load_policy, policy_of, policy_path, read_policy
-from radit.model.policy.skip_policy import FORECAST_DEFAULTS, Policy, dense, forecast, parse_policy, radit
+from radit.model.policy.policy_file import StoredPolicy, load_policy, policy_of, policy_path, read_policy
+from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.tuning import calibrate_run
 from radit.model.tuning import skipping_ranges as ranges_module
 from radit.model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
-from radit.model.tuning.error_meter import fit_meter, fit_weights, injected
-from radit.model.tuning.search import SWEEPS, Point, Target, hit
+from radit.model.tuning.search import Target, hit
 from radit.model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
@@ -99,8 +96,7 @@ def test_the_threshold_alone_moves_to_another_target(checkpoint: str, stored: St
     out = tmp_path / "moved.json"
     moved = calibrated(checkpoint, target="speedup=1.8", threshold_only=True, out=out)
     assert moved == read_policy(out) and moved.policy.threshold < stored.policy.threshold
-    alike = {"threshold": stored.policy.threshold, "error_weights": stored.policy.error_weights}
-    assert replace(moved.policy, **alike) == stored.policy
+    assert replace(moved.policy, threshold=stored.policy.threshold) == stored.policy
     assert 1.8 <= moved.achieved.mac_reduction < stored.achieved.mac_reduction
     assert (moved.widened, moved.tried, moved.integer_model) == (stored.widened, stored.tried, stored.integer_model)
 
@@ -122,8 +118,8 @@ def test_the_search_starts_where_it_is_told_to(checkpoint: str, stored: StoredPo
     out = tmp_path / "started.json"
     started = calibrated(checkpoint, target="speedup=1.8", threshold_only=True, start="forecast:max_streak=2", out=out)
     assert started == read_policy(out) and started.start == "forecast:max_streak=2" and stored.start is None
-    alike = {"threshold": started.policy.threshold, "error_weights": started.policy.error_weights}
-    assert started.policy == replace(forecast(max_streak=2), **alike) != replace(stored.policy, **alike)
+    threshold = started.policy.threshold
+    assert started.policy == forecast(threshold, max_streak=2) != replace(stored.policy, threshold=threshold)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibrate_run, "search", lambda evaluate, policy, target, *sweeps: hit(evaluate, policy, target))
         searched = calibrated(checkpoint, target="speedup=1.8", start="forecast:max_streak=2:reach=2.5", out=out)
@@ -153,7 +149,6 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
         ("start", "forecast:speed=3", "--start setting is 'speed=3': give one of"),
         ("radit", "forecast", "--radit is 'forecast': give policy radit, with settings such as radit:max_streak=3"),
         ("start", "", "--start is '': choose dense, radit, forecast"),
-        ("start", "forecast:max_error=0.1", "--start sets max_error 0.1: leave it out"),
         ("radit", "radit:threshold=nan", "--radit setting threshold is 'nan': give a number from 0 to 1"),
         ("radit", "radit:max_streak=x", "--radit setting max_streak is 'x': give a whole number"),
     ],
@@ -202,7 +197,7 @@ def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
     [
         ({"weights": "0"}, "small.policy.json was calibrated for another model .*: run `radit calibrate --model"),
         ({"integer_model": "0"}, "was calibrated for another model or another quantization"),
-        ({"version": 1}, "does not fit .field version is 1: .*: run `radit calibrate` again, or remove it"),
+        ({"version": 2}, "does not fit .field version is 2: .*: run `radit calibrate` again, or remove it"),
         ({"seed": 5}, "does not fit .field seed is 5: "),
         ({"surprise": 1}, "does not fit .field surprise is unknown"),
         ({"policy": {"name": "forecast", "reach": -1.0}}, "does not fit .field policy: .*reach is -1.0"),
@@ -249,100 +244,12 @@ def test_a_target_out_of_reach_stores_nothing(
     assert policy_path(checkpoint) in before and {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_calibration_without_an_error_has_no_meter(checkpoint: str, tmp_path: Path, monkeypatch):
+def test_a_calibration_may_make_no_error(checkpoint: str, tmp_path: Path, monkeypatch):
     """Of images that come out as the dense ones."""
     monkeypatch.setattr(calibrate_run, "squared_errors", lambda images, dense: torch.zeros(len(images)).double())
     out = tmp_path / "none.json"
     found = calibrated(checkpoint, target="error=1e-3", images=1, out=out, threshold_only=True, start="forecast")
-    assert found == read_policy(out) and found.meter is None and found.policy.error_weights == ()
-    assert found.achieved.mse == 0.0 and found.achieved.mac_reduction > 1.0
-
-
-def test_points_without_an_error_are_left_out_of_the_meter():
-    shares, errors = torch.full((2, 3, 2), 0.1).double(), torch.tensor([1e-4, 2e-4, 3e-4]).double()
-    computed, policy = torch.full((3,), 0.5).double(), forecast(error_weights=(1.0, 2.0))
-    usual = Point(policy, computed, errors, shares)
-    equal, still = Point(policy, computed, 0 * errors, shares), Point(policy, computed, 0 * errors, 0 * shares)
-    injected_errors = torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(1)).double()
-    assert fit_meter(policy, [equal, still], injected_errors, 1.5) is None
-    assert fit_meter(policy, [still, usual], injected_errors, 1.5).predicted(
-        torch.einsum("t,tnc->nc", torch.tensor([1.0, 2.0]).double(), shares), 1.5
-    ).tolist() == pytest.approx([2e-4] * 3)
-    one = Point(policy, computed[:1], errors[:1], shares[:, :1])
-    assert fit_meter(policy, [one], injected_errors[:, :1], 1.5).rank_final == 0.0
-    assert fit_weights(0 * injected_errors, shares, 1.5) == ()
-
-
-@pytest.mark.parametrize("scale, power", [(1e-60, 0.1), (1e-60, 1e-60), (1e60, 1e60), (1e-9, 1e-9), (1.0, 1.0)])
-@pytest.mark.parametrize("mse", [0.0, 1e-60, 1.0, 1e6])
-def test_limits_are_numbers_that_a_policy_takes(scale: float, power: float, mse: float):
-    meter = Meter(scale=scale, power=power, rank_injected=0.0, rank_final=0.0)
-    limit = meter.limit(mse, 1.5)
-    taken = forecast(error_weights=(1.0,), max_error=limit).max_error
-    assert 0.0 <= limit <= 1e6 and taken == pytest.approx(limit, abs=1e-60)  # smaller ones are 0
-
-
-def test_the_meter_predicts_what_it_was_fitted_to(checkpoint: str, stored: StoredPolicy, integer: IntegerDiT):
-    """In the controller's integers, on the calibration images; and its limit holds."""
-    dit, y = load_model(checkpoint), torch.arange(IMAGES) % integer.config.num_classes
-    noise = make_noise(integer.config, IMAGES, 1000)
-    meter, policy = stored.meter, stored.policy
-    assert meter is not None and len(policy.error_weights) == STEPS
-
-    def predicted(of: Policy) -> tuple[torch.Tensor, float]:
-        _, record = generate(Reference(integer, of.tables(integer)), dit, y, noise)
-        return meter.predicted(record.error / of.unit(integer), 1.5), record.mac_reduction(integer)
-
-    free, reduction = predicted(policy)
-    assert float(free.mean()) == pytest.approx(stored.achieved.mse, rel=0.5)
-    for share in (0.5, 0.2):
-        mse = share * float(free.mean())
-        held, less = predicted(limited(policy, checkpoint, integer, mse, 1.5))
-        assert bool((held <= mse * 1.001).all()) and less < reduction
-    computed = predicted(limited(policy, checkpoint, integer, 0.0, 1.5))
-    assert computed == (pytest.approx(torch.zeros(IMAGES)), 1.0)
-
-
-def test_a_limit_needs_a_meter(integer: IntegerDiT, checkpoint: str, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(policy_file, "policy_path", lambda model: tmp_path / "none")
-    with pytest.raises(UserError, match="--max-error is 0.1, and .* has no error meter here: run `radit calibrate"):
-        limited(forecast(), checkpoint, integer, 0.1, 1.5)
-    with pytest.raises(UserError, match="has max_error 0.1 and no error meter: run `radit calibrate`"):
-        forecast(max_error=0.1).tables(integer)
-    with pytest.raises(UserError, match="max_error is '-1': give a number from 0 to 1000000"):
-        parse_policy("forecast:max_error=-1")
-
-
-def test_meter_weights_fill_their_formats(integer: IntegerDiT):
-    for weights in ((1e-6, 0.0), (0.3, 5.0, 0.2), (1e5,)):
-        policy = forecast(error_weights=weights, max_error=max(weights))
-        tables, unit = policy.tables(integer), policy.unit(integer)
-        most = int(tables.error_weights.max())
-        assert 2**13 < most < 2**16 or most * STEPS * integer.config.tokens * integer.config.hidden_size > 2**37
-        assert tables.registers.error_max == int(max(weights) * unit)
-    assert int(forecast().tables(integer).error_weights.max()) == 0
-
-
-def test_injected_errors_are_those_of_the_reuses(checkpoint: str, integer: IntegerDiT):
-    dit, y = load_model(checkpoint), torch.tensor([0, 1])
-    noise = make_noise(integer.config, 2, 1000)
-    policy = forecast(0.3, first_dense=1, max_streak=2)
-    reference = Reference(integer, policy.tables(integer))
-    errors = injected(dit, reference, y, noise, 1.5)
-    _, record = generate(reference, dit, y, noise)
-    reused = torch.from_numpy(~record.decisions.computed[:, :, 0]).transpose(0, 1)
-    assert bool((errors[~reused] == 0).all()) and bool((errors[reused] > 0).all())
-
-
-def test_weights_are_errors_per_share_and_fill_gaps():
-    errors, shares = torch.zeros(4, 2, 2).double(), torch.zeros(4, 2, 2).double()
-    errors[1], shares[1] = 0.2, 0.1
-    errors[3], shares[3] = 0.4, 0.1
-    assert fit_weights(errors, shares, 1.5) == (2.0, 2.0, 3.0, 4.0)
-    errors[1, :, 1], shares[1, :, 1] = 9.0, 0.0  # the null class counts a ninth of the label
-    assert fit_weights(errors, shares, 1.5)[1] == pytest.approx(2.0 + 90.0 / 9)
-    assert guidance_weights(1.5).tolist() == [2.25, 0.25]
-    assert fit_weights(errors, torch.zeros_like(shares), 1.5) == ()
+    assert found == read_policy(out) and found.achieved.mse == 0.0 and found.achieved.mac_reduction > 1.0
 
 
 def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, monkeypatch):
@@ -383,7 +290,3 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
     found = calibrated(str(path))
     assert found.widened and "+" in load_calibration(calibration_path(path)).digest
     assert policy_of("forecast", str(path), quantized(str(path), STEPS)) == found.policy
-
-
-def test_the_defaults_are_no_calibration():
-    assert "error_weights" not in FORECAST_DEFAULTS and forecast().error_weights == () and SWEEPS

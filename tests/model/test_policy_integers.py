@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -15,12 +14,11 @@ from radit.accel.interfaces.conditioning import HEADER_FIELDS
 from radit.model.errors import UserError
 from radit.model.formats import BOUNDARY_BITS
 from radit.model.integer.policy_tables import PolicyTables
-from radit.model.policy.policy_integers import code_boundaries, meter_unit, tables_of
-from radit.model.policy.skip_policy import RADIT_DEFAULTS, Policy, Scope, forecast, parse_policy, radit
-from radit.model.ranges import LEAST
+from radit.model.policy.policy_integers import code_boundaries, tables_of
+from radit.model.policy.skip_policy import RADIT_DEFAULTS, Policy, Scope, parse_policy, radit
 
 STEPS, SUB_BLOCKS = 5, 4
-HEADER_OF = {"thresholds": "threshold", "gains": "slope_gain", "error_weights": "error_weight", "force": "force"}
+HEADER_OF = {"thresholds": "threshold", "gains": "slope_gain", "force": "force"}
 
 
 def model(scale: float = 0.02, rms: float = 0.7, tokens: int = 64, hidden: int = 64) -> SimpleNamespace:
@@ -59,7 +57,7 @@ def numbers(name: str) -> strategies.SearchStrategy[str]:
     )
 
 
-FIELDS = {name: numbers(name) for name in RADIT_DEFAULTS if name not in ("schedule", "scope", "max_error")} | {
+FIELDS = {name: numbers(name) for name in RADIT_DEFAULTS if name not in ("schedule", "scope")} | {
     "schedule": strategies.sampled_from(["linear", "cosine"])
     | strategies.lists(numbers("schedule"), min_size=1, max_size=12).map("/".join),
     "scope": strategies.sampled_from([scope.value for scope in Scope]),
@@ -84,31 +82,6 @@ def test_whatever_is_taken_fits_its_registers(name: str, given: dict[str, str], 
     held(tables_of(policy, model(scale, rms)))
 
 
-@settings(max_examples=100)
-@given(
-    strategies.lists(strategies.floats(0.0, 1e6), min_size=1, max_size=STEPS),
-    strategies.floats(0.0, 1e6) | strategies.none(),
-    strategies.sampled_from([(4, 8), (64, 64), (4096, 4096)]),
-)
-def test_whatever_a_calibration_finds_fits_its_registers(
-    weights: list[float], limit: float | None, shape: tuple[int, int]
-) -> None:
-    policy = forecast(error_weights=tuple(weights), max_error=limit)
-    integer = model(tokens=shape[0], hidden=shape[1])
-    if limit is not None and not any(policy.error_weights):
-        with pytest.raises(UserError, match="has max_error .* and no error meter"):
-            tables_of(policy, integer)
-        return
-    held(tables_of(policy, integer))
-    unit = meter_unit(policy, integer)
-    assert math.isfinite(unit) and unit > 0.0 and math.frexp(unit)[0] == 0.5
-
-
-def test_the_smallest_weight_and_the_largest_limit() -> None:
-    for weights in ((LEAST,), (0.0, 1e-30), (1e6,)):
-        held(tables_of(forecast(error_weights=weights, max_error=1e6), model()))
-
-
 def test_boundaries_end_where_int8_does() -> None:
     """Beyond it they stay at its end, however far they are: larger than an int64 here."""
     found = code_boundaries(model(scale=1e-30), 0.4, 4096.0)
@@ -117,7 +90,7 @@ def test_boundaries_end_where_int8_does() -> None:
 
 
 def test_fields_are_numbers_of_their_kind() -> None:
-    policy = radit(threshold=0, max_streak=True + 1, schedule=[1, 2], max_error=None)
+    policy = radit(threshold=0, max_streak=True + 1, schedule=[1, 2])
     assert repr(policy.threshold) == "0.0" and policy.schedule == (1.0, 2.0) and policy == replace(policy)
     for bad in ({"threshold": True}, {"max_streak": 2.0}, {"first_dense": 10**24}, {"gain": None}, {"schedule": ()}):
         with pytest.raises(UserError, match=f"Policy field {next(iter(bad))} "):

@@ -18,7 +18,7 @@ NOISE = torch.randn(IMAGES, generator=torch.Generator().manual_seed(3), dtype=to
 
 def point_of(policy: Policy, reduction: float, errors: torch.Tensor) -> Point:
     computed = torch.full((IMAGES,), 1 / reduction, dtype=torch.float64)
-    return Point(policy, computed, errors, torch.zeros(1, IMAGES, 1))
+    return Point(policy, computed, errors)
 
 
 class Machine:

@@ -114,8 +114,7 @@ TEXTS = [
     "radit:threshold=0.3:first_dense=1:last_dense=0",
     "radit:schedule=1.2/0.9/0.6:max_streak=5",
     "radit:schedule=linear:loose=1.5:scope=timestep",
-    "forecast:scope=sub-block:max_error=0.5",
-    "forecast:max_error=None",
+    "forecast:scope=sub-block",
 ]
 
 
@@ -150,7 +149,6 @@ def test_settings_replace_the_defaults_and_nothing_else():
         ("radit:schedule=square", "schedule is 'square': give linear, cosine or knots"),
         ("radit:schedule=1/nan", "schedule is '1/nan': give linear, cosine or knots .* each a number from 0 to 65536"),
         ("radit:scope=image", "scope is 'image': give sub-block, timestep, stream"),
-        ("radit:max_error=low", "max_error is 'low': give a number from 0 to 1000000 or None"),
         ("radit:first_dense=0", "first_dense is '0': give a whole number from 1 to 1000"),
         ("radit:", "'': give one of threshold"),
     ],

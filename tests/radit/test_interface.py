@@ -94,8 +94,6 @@ def test_policies_by_text(digits):
     assert radit.policy("radit:threshold=0.2") == replace(radit.policy("radit"), threshold=0.2)
     assert radit.policy("fora:interval=3").interval == 3
     assert radit.policy("forecast", digits) != radit.policy("forecast")  # what is stored with the model
-    limited = radit.policy("forecast", digits, max_error=1e-3)
-    assert limited.max_error > 0 and replace(limited, max_error=None) == radit.policy("forecast", digits)
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,6 @@ BAD = [
     (lambda m: radit.quantize("digits", steps=0), "steps"),
     (lambda m: radit.policy("none"), "policy is 'none': choose dense, radit, forecast, fora"),
     (lambda m: radit.policy("radit:size=3"), "policy setting is 'size=3'"),
-    (lambda m: radit.policy("forecast", max_error=1e-3), "max_error is 0.001"),
     (lambda m: radit.generate(m, images=0), "images is 0"),
     (lambda m: radit.generate(m, labels=[10]), r"labels is \[10\]: give 1, each a whole number from 0 to 9"),
     (lambda m: radit.match_macs(m, radit.policy("fora"), 2.0), "Policy fora has no threshold"),
@@ -212,7 +209,6 @@ BAD = [
     (lambda m: radit.generate(m, labels=3), "labels is 3: give 1, each"),
     (lambda m: radit.generate(m, labels=[0.5]), r"labels is \[0.5\]"),
     (lambda m: radit.policy(3), "policy is 3: choose"),
-    (lambda m: radit.policy("radit", max_error=float("inf")), "max_error is inf"),
     (lambda m: radit.match_macs(m, radit.policy("radit"), float("nan")), "reduction is nan: give a number above 1"),
     (lambda m: radit.match_macs(m, radit.policy("radit"), 2.0, trials=0), "trials is 0"),
     (lambda m: radit.dense_decisions(m, steps=10**24), "steps is 10+: give"),

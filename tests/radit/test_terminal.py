@@ -13,7 +13,7 @@ from tests.reports import made_up
 
 
 def test_trials_are_lines_without_a_terminal(capsys):
-    point = Point(forecast(0.1), torch.full((2,), 0.25), torch.full((2,), 1e-3), torch.zeros(3, 2))
+    point = Point(forecast(0.1), torch.full((2,), 0.25), torch.full((2,), 1e-3))
     with told_trials() as tell:
         assert capsys.readouterr().out == ""  # nothing before the work begins
         tell(None, 10)

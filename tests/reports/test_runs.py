@@ -44,7 +44,6 @@ def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
 
 
 def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
-    """Nor is its whole model's limit of the error meter known to fit."""
     asked = []
     monkeypatch.setattr(
         "radit.cosim.prepare.policy_of", lambda text, model, integer: asked.append(model) or parse_policy(text)

@@ -156,7 +156,6 @@ class Outcome:
     expected: dict[str, int]
     saturated: dict[str, int]
     cycles: list[int] = field(default_factory=list)
-    error: list[int] = field(default_factory=list)  # of each context of the last image
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -248,9 +247,6 @@ def cosimulate(
                 if not check.first and not np.array_equal(found, x_out):
                     outcome.problems.append(f"image {image}, timestep {index}: x differs at the host.")
         outcome.counters = machine.counters()
-        outcome.error = driver.read_error()
-        if outcome.error != records[-1].error[0].tolist():
-            outcome.problems.append(f"error meter: expected {records[-1].error[0].tolist()}, found {outcome.error}.")
     outcome.computed = np.concatenate([record.computed for record in records])
     decisions = outcome.decisions(len(task.inputs))
     outcome.expected = expected_counts(dims, build, decisions, RunTables.of(tables))

@@ -18,9 +18,6 @@ from radit.accel.control.registers import ACCOUNTS, READ_ONLY, REGISTERS
 from radit.accel.dims import Group
 from radit.cosim.driver import Driver
 from radit.cosim.engines import MemoryTiming, Setup, open_engine
-from radit.model.integer.integer_dit import IntegerDiT
-from radit.model.integer.policy_tables import PolicyTables
-from radit.model.ops.meter import ERROR_MAX
 from radit.model.policy.skip_policy import Policy, dense
 from radit.reports.cost.counts import SATURATED
 from radit.reports.cost.run_tables import RunTables
@@ -47,20 +44,6 @@ BUILDS = {
 QUESTIONS = "questions"
 MOST_CYCLES = 50_000  # of a timestep; without a defect the longest takes half of it
 PORTS = ("weight", "mod", "param", "cache_rd", "prev_rd", "hist_rd", "cache_wr", "hist_wr", "x")
-
-
-@dataclass(frozen=True)
-class Metered(Policy):
-    """Timesteps cost differently, and an image may spend so much."""
-
-    limit: int = ERROR_MAX
-
-    def tables(self, integer: IntegerDiT) -> PolicyTables:
-        plain = super().tables(integer)
-        steps, subs = plain.thresholds.shape
-        weights = (torch.arange(steps) * 97 + 31).unsqueeze(1).expand(steps, subs)
-        registers = replace(plain.registers, error_max=self.limit)
-        return replace(plain, error_weights=weights.contiguous(), registers=registers)
 
 
 @dataclass(frozen=True)
@@ -133,7 +116,6 @@ OBSTACLES = {
     "led by the first": Obstacle(TWICE, replace(LEADING, gain=1.9), latency=1),
     "saturation": Obstacle(Shape(13, 16, 2, 24, spread=3.0, seed=9), SKIPPING, change=saturated),
     "after another image": Obstacle(GATED, FORECASTING, images=2, spoil=_scramble),
-    "an error meter": Obstacle(TWICE, Metered(**vars(SKIPPING) | {"limit": 3000})),
     "narrow heads": Obstacle(Shape(17, 12, 4, 20, seed=3, motion=("jd", "jj")), SKIPPING, latency=100),
     "heads of five": Obstacle(Shape(17, 20, 4, 20, seed=5, motion=("jd", "jj")), SKIPPING, latency=2),
     "one context": Obstacle(Shape(9, 20, 5, 12, seed=4, motion=("jssj",)), FORECASTING),

@@ -7,11 +7,8 @@ import torch
 
 from radit.accel.config import bits_for
 from radit.accel.units.dtsm import LATENCY, STREAK_STEP_BITS, dtsm_unit
-from radit.accel.units.meter import COST_BITS
 from radit.model.formats import (
     COUNT_BITS,
-    ERROR_CUT,
-    ERROR_WEIGHT_BITS,
     FACTOR_BITS,
     GAIN_BITS,
     SLOPE_BITS,
@@ -23,7 +20,7 @@ from radit.model.ops.reuse import coefficient
 from tests.units.bench import Bench, flag, reset, run_everywhere, word
 
 ENTRIES = 5
-NAMES = ("index", "count", "total", "threshold", "forced", "gain", "follows", "lead", "affordable")
+NAMES = ("index", "count", "total", "threshold", "forced", "gain", "follows", "lead")
 REGISTERS = [
     DtsmRegisters(streak_step=16, tight=96, loose=128, max_streak=4, slope_max=300),
     DtsmRegisters(streak_step=0, tight=255, loose=1, max_streak=63),
@@ -37,10 +34,7 @@ def make_bench():
     ports |= dict(total=word(COUNT_BITS), threshold=word(THRESHOLD_BITS), forced=flag(), gain=word(GAIN_BITS))
     ports |= dict(streak_step=word(STREAK_STEP_BITS), tight=word(FACTOR_BITS), loose=word(FACTOR_BITS))
     ports |= dict(max_streak=word(STREAK_BITS), new_image=flag(), done=flag(), reuse=flag())
-    ports |= dict(
-        slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag(), affordable=flag()
-    )
-    ports |= dict(error_weight=word(ERROR_WEIGHT_BITS), cost=word(COST_BITS))
+    ports |= dict(slope=word(SLOPE_BITS), slot=flag(), slope_max=word(SLOPE_BITS), follows=flag(), lead=flag())
     return Bench(dtsm_unit, ports, entries=ENTRIES)
 
 
@@ -61,9 +55,9 @@ def draw(rng, count):
         if rng.random() < 0.3:  # at the border: theta * total is close to count << 16
             share = min((1 << THRESHOLD_BITS) - 1, (level[entry] << THRESHOLD_BITS) // total + int(rng.integers(0, 2)))
         gain = int(rng.choice([0, 1, 100, 128, (1 << GAIN_BITS) - 1]))
-        follows, lead, affordable = bool(rng.random() < 0.25), bool(rng.random() < 0.5), bool(rng.random() < 0.95)
+        follows, lead = bool(rng.random() < 0.25), bool(rng.random() < 0.5)
         requests.append(
-            (i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead, affordable)
+            (i % 80 == 0, entry, level[entry], total, share, bool(rng.random() < 0.05), gain, follows, lead)
         )
     return requests
 
@@ -79,12 +73,11 @@ class Decision:
 
 def golden(requests, regs):
     state, slots, decisions = [], [], []
-    for new_image, entry, count, total, threshold, forced, gain, follows, lead, affordable in requests:
+    for new_image, entry, count, total, threshold, forced, gain, follows, lead in requests:
         if new_image:
             state, slots = [DtsmState.cleared() for _ in range(ENTRIES)], [True] * ENTRIES
         led = torch.tensor(lead) if follows else None
-        limited = torch.tensor(affordable)
-        reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs, led, limited)
+        reuse, state[entry] = decide(state[entry], torch.tensor(count), total, threshold, forced, regs, led)
         slots[entry] ^= not reuse
         slope = int(coefficient(state[entry].streak, state[entry].gap, gain, regs.slope_max)) if reuse else 0
         decisions.append(Decision(bool(reuse), slope, bool(slots[entry])))
@@ -94,11 +87,6 @@ def golden(requests, regs):
 def shown(trace, cycle):
     """The answer on the ports."""
     return Decision(bool(trace["reuse"][cycle]), trace["slope"][cycle], bool(trace["slot"][cycle]))
-
-
-def error_weight(request):
-    """Any, that takes part in nothing else."""
-    return (request[2] * 40_503 + request[1]) & ((1 << ERROR_WEIGHT_BITS) - 1)
 
 
 def run(requests, regs, pauses):
@@ -118,7 +106,6 @@ def run(requests, regs, pauses):
                 bench.new_image.next = False
             for name, value in zip(NAMES, request[1:], strict=True):
                 bench.ports[name].next = value
-            bench.ports["error_weight"].next = error_weight(request)
             bench.start.next = True
             yield bench.clk.posedge
             bench.start.next = False
@@ -132,8 +119,6 @@ def run(requests, regs, pauses):
     expected = golden(requests, regs)
     assert [shown(trace, end) for end in ends] == expected
     assert [shown(trace, start) for start in starts[1:]] == expected[:-1]
-    costs = [request[2] * error_weight(request) >> ERROR_CUT for request in requests]
-    assert [trace["cost"][start + 1] for start in starts] == costs
     return bench, expected
 
 
@@ -151,7 +136,7 @@ def test_matches_golden(regs, rng):
 
 def test_longest_streak():
     """63 reuses in a row, on two entries in turn, then one computation; without a slope in the first run of reuses."""
-    requests = [(i == 0, i % 2, 0, 1000, 40_000, False, 128, False, False, True) for i in range(134)]
+    requests = [(i == 0, i % 2, 0, 1000, 40_000, False, 128, False, False) for i in range(134)]
     bench, expected = run(requests, DtsmRegisters(max_streak=63), [0] * len(requests))
     reuses = [decision.reuse for decision in expected]
     assert reuses == [False] * 2 + [True] * 126 + [False] * 2 + [True] * 4
@@ -164,7 +149,7 @@ def test_longest_streak():
 def test_slope_saturates_after_two_computations_in_a_row():
     """A gap of one timestep, then ever longer streaks: gain * k reaches the largest slope."""
     forced = [i in (0, 1, 40, 41) for i in range(60)]
-    requests = [(i == 0, 1, 0, 1000, 40_000, force, 255, False, False, True) for i, force in enumerate(forced)]
+    requests = [(i == 0, 1, 0, 1000, 40_000, force, 255, False, False) for i, force in enumerate(forced)]
     bench, expected = run(requests, DtsmRegisters(max_streak=63), [0] * len(requests))
     slopes = [decision.slope for decision in expected]
     assert (
