@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import get_args
 
+from radit.model.differences.words import WIDTHS
 from radit.model.formats import INT8_BITS
 from radit.reports.common.markdown import code, paragraph, table
 from radit.reports.differences.schema import Choosing, DifferencePoint, DifferenceReport, WordShares
 
 SHOWN = ((5, True),)  # widths, with or without an offset, that pages show of every array
 BASES: tuple[str, ...] = get_args(Choosing)
-SHARE_HEADS = ("input, base", "steps", "lanes", "zero", "4 bits", "5 bits", "6 bits", "4 + offset", "5 + offset",
-               "6 + offset")  # fmt: skip
+NARROWINGS = tuple((width, offset) for offset in (False, True) for width in WIDTHS)
+SHARE_HEADS = ("input, base", "steps", "lanes", "zero") + tuple(
+    f"{width} + offset" if offset else f"{width} bits" for width, offset in NARROWINGS
+)
 
 
 def share_rows(result: DifferenceReport) -> Iterator[list[str]]:
@@ -25,9 +28,10 @@ def share_rows(result: DifferenceReport) -> Iterator[list[str]]:
         return row.steps, row.base, row.input
 
     for (steps, base, name), group in groupby(sorted(kept, key=place), place):
-        rows = sorted(group, key=lambda row: (row.offset, row.width))
-        shares = [f"{row.zero + row.narrow:.1%}" for row in rows]
-        yield [f"{name}, {base}", f"{steps}", f"{lanes}", f"{rows[0].zero:.1%}", *shares]
+        rows = {(row.width, row.offset): row for row in group}
+        zero = next(iter(rows.values())).zero
+        shares = {place: f"{row.zero + row.narrow:.1%}" for place, row in rows.items()}
+        yield [f"{name}, {base}", f"{steps}", f"{lanes}", f"{zero:.1%}", *(shares.get(each, "") for each in NARROWINGS)]
 
 
 def machine_rows(result: DifferenceReport) -> Iterator[list[str]]:
