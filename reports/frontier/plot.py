@@ -13,7 +13,7 @@ from radit.reports.frontier.schema import Frontier, Statistic
 from radit.reports.frontier.winners import STATISTICS, Curve, curves
 from radit.reports.run.plots import COLORS, GRID, INK, MUTED, STYLE
 
-POLICY_COLORS = dict(zip(SWEEPS, (COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4)), strict=True))
+POLICY_COLORS = dict(zip(SWEEPS, (COLORS[i] for i in (2, 6, 0, 8, 1, 3, 5, 4, 7)), strict=True))
 DASHED = (0, (4, 2))
 
 
