@@ -21,6 +21,7 @@ from radit.model.detectors.surprises import Surprise, SurpriseRule
 from radit.model.errors import UserError
 from radit.model.formats import SLOPE_FRAC
 from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.ranges import RANGES
 
 Errors = Callable[[int, int, int], float]
 
@@ -31,6 +32,7 @@ class Planned(Surprise):
 
     Fields:
         share: of the MACs of a dense run, that the plan takes at most.
+        labels: timesteps that it computes in the label's context; 0: as many as cost least.
         guidance: that the plan and fitted weights are for.
     """
 
@@ -38,10 +40,14 @@ class Planned(Surprise):
     limits: ClassVar[Limits] = {
         **Surprise.limits,
         "share": (0.0, 1.0),
+        "labels": (0, RANGES["steps"].high),
     }
     threshold: float = 1.0
     last_dense: int = 0
+    difference: bool = True
+    slope: Slope = Slope.FITTED
     share: float = 0.6
+    labels: int = 0
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         return PlannedRule(self, integer, images)
@@ -80,7 +86,7 @@ def plan_of(key: ByIdentity, method: Planned) -> Tensor:
     """Return what is planned to be computed, (steps, 2) bool, contexts of the label and of the null class.
 
     Raises:
-        UserError: there are more timesteps than the longest runs of reuses reach.
+        UserError: no plan is so cheap, because forecasts reach only so far.
     """
     integer = key.integer
     effects, grams = noise_effects(integer, method.guidance), grams_of(integer, method.guidance)
@@ -101,11 +107,12 @@ def best_plan(method: Planned, grams: Grams, effects: Tensor) -> Tensor:
         found = schedules(run_cost(lambda *at: label(*at) + null(*at)), steps, range(steps))
         pairs = [(cost, times, times) for count, (cost, times) in found.items() if 2 * count <= contexts]
     else:
-        pairs = list(_pairs(method, label, null, steps, contexts))
+        pairs = _pairs(method, label, null, steps, contexts)
+    pairs = [pair for pair in pairs if method.labels in (0, len(pair[1]))]
     if not pairs:
         raise UserError(
-            f"Policy planned has share {method.share} of {steps} timesteps: give more, forecasts reach "
-            f"{LONGEST} timesteps at most."
+            f"Policy planned has share {method.share} and labels {method.labels} of {steps} timesteps: give a larger "
+            f"share, forecasts reach {LONGEST} timesteps at most, or leave labels out."
         )
     _, *times = min(pairs)
     plan = torch.zeros(steps, 2, dtype=torch.bool)
@@ -131,7 +138,7 @@ def weighted_errors(method: Planned, gram: Tensor, weights: Tensor) -> Errors:
         if i < 0:
             slope = 0.0
         elif method.slope is Slope.FITTED:
-            slope = best_slope(gram, i, j, target) / (1 << SLOPE_FRAC)
+            slope = min(best_slope(gram, i, j, target) / (1 << SLOPE_FRAC), method.reach)
         else:
             slope = min(method.gain * (target - j) / (j - i), method.reach)
         return float(weights[target]) * math.sqrt(forecast_error(gram, max(i, 0), j, target, slope))

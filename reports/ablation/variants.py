@@ -20,7 +20,7 @@ from radit.reports.frontier.measure import Settings, integer_of, measure
 
 IMAGES = 48  # of the search for a threshold; their noise is no evaluation's
 TRIALS, CLOSE = 6, 0.01  # runs of a search without rehearsal, and how near is near enough (relative)
-USUAL_FORECAST: dict[str, Any] = {"gain": Detector.gain, "reach": Detector.reach, "order": Detector.order}
+USUAL_FORECAST: dict[str, Any] = {name: getattr(Detector, name) for name in ("gain", "reach", "order", "slope")}
 STEEPNESS = 1.8  # of log threshold over log reduction: the first guess
 
 
@@ -62,19 +62,29 @@ VARIANTS = (
     Variant("detector", "path length", "path"),
     Variant("detector", "distance, and half the path", "path:share=0.5"),
     Variant("detector", "miss of the last forecast", "miss"),
+    Variant("detector", "surprise, counts of codes", "surprise"),
+    Variant("detector", "surprise, levels of codes", "surprise:form=levels"),
+    Variant("detector", "surprise, int8 L1", "surprise:form=l1"),
     Variant("detector", "none: fixed timesteps", "static"),
     Variant("own schedule", "int8 L1", "l1", translated=True),
     Variant("own schedule", "means over 16 tokens", "pooled:tokens=16:channels=1", translated=True),
     Variant("own schedule", "16 sketches", "sketch:projections=16", translated=True),
     Variant("own schedule", "path length", "path", translated=True),
     Variant("decision", "one for both contexts", "codes:shared=True"),
+    Variant("decision", "three times the threshold for the null class", "codes:null=3"),
     Variant("decision", "every sub-block for itself", "codes:scope=sub-block"),
+    Variant("decision", "the first block always computed", "codes:scope=timestep:blocks=1"),
+    Variant("decision", "the last block always computed", "codes:scope=timestep:blocks=-1"),
     Variant("forecast", "of every branch", "codes:scope=timestep"),
     Variant("forecast", "order 0", "codes:gain=0"),
     Variant("forecast", "order 2", "codes:order=2"),
     Variant("forecast", "gain 0.75", "codes:gain=0.75"),
     Variant("forecast", "reach 1", "codes:reach=1"),
     Variant("forecast", "reach 8", "codes:reach=8"),
+    Variant("forecast", "slope by changed codes", "codes:slope=codes"),
+    Variant("forecast", "slope by int8 L1", "codes:slope=l1"),
+    Variant("forecast", "fitted slopes", "codes:slope=fitted"),
+    Variant("forecast", "difference of the contexts", "codes:difference=True"),
 )
 
 

@@ -19,7 +19,8 @@ from radit.model.policy.skip_policy import Policy, parse_policy
 from radit.reports.cost.policy_costs import PolicyCosts
 
 DENSE, FLOAT = "dense", "float"
-OURS = ("radit", "forecast")
+IN_HARDWARE = ("radit", "forecast")
+OURS = (*IN_HARDWARE, "planned")
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     "fora": ("interval", (2, 3)),
     "taylorseer": ("interval", (2, 3, 4)),
@@ -32,6 +33,7 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     "magcache": ("threshold", (0.04, 0.06, 0.09, 0.12)),
     "radit": ("threshold", (0.14, 0.19, 0.28, 0.4, 0.55)),
     "forecast": ("threshold", (0.1, 0.14, 0.19, 0.25, 0.35, 0.5)),
+    "planned": ("share", (0.5, 0.6, 0.7, 0.8)),
 }
 
 
@@ -93,7 +95,7 @@ def dense_samplers(solvers: Iterable[Solver], spacings: Iterable[Spacing], evalu
 
 
 def candidates(policies: Iterable[str], samplers: Iterable[Sampler], ours: Policy | None = None) -> list[Candidate]:
-    """Points of "all", of names (their whole sweep; a detector's: its defaults) and of policies with settings, on top
+    """Points of "all", of names (their whole sweep; without one their defaults) and of policies with settings, on top
     of each sampler.
 
     Raises:
@@ -110,9 +112,9 @@ def _texts(policy: str) -> list[str]:
     """The texts of one entry of --policies."""
     name, _, settings = policy.partition(":")
     if name not in ("all", *SWEEPS, *DETECTORS):
-        names = ", ".join((*SWEEPS, *DETECTORS))
+        names = ", ".join(dict.fromkeys((*SWEEPS, *DETECTORS)))
         raise UserError(f"--policies is {shown(policy)}: choose all, {names}, or one of them with settings.")
-    if settings or name in DETECTORS:
+    if settings or name not in ("all", *SWEEPS):
         return [policy]
     swept = SWEEPS if name == "all" else [name]
     return [f"{each}:{field}={value}" for each in swept for field, values in [SWEEPS[each]] for value in values]

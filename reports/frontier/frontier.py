@@ -26,7 +26,7 @@ from radit.model.quality.judge import Judge, judge_of
 from radit.model.quality.measures import mse
 from radit.model.quality.quality_run import CACHE, stored_path, stored_result
 from radit.reports.common.files import PLOTS, point_files, write_points
-from radit.reports.frontier.candidates import DENSE, FLOAT, OURS, Candidate, candidates, dense_samplers
+from radit.reports.frontier.candidates import DENSE, FLOAT, IN_HARDWARE, Candidate, candidates, dense_samplers
 from radit.reports.frontier.costs import costs
 from radit.reports.frontier.measure import ARRAY, MEMORY, POINTS, Measured, Settings, calibrated, measure
 from radit.reports.frontier.plot import plot
@@ -52,6 +52,8 @@ RULES = [
     "energy. Those that compare pay them as the CCU does, 4 bits a value, for the sub-blocks they watch: fbcache, "
     "dbcache, bwcache, teacache and forecast 1, dbprune the first of each block that may be reused, radit all. The "
     "others are decided before their pass, or with the first of a span, without a pass of their own.",
+    "Where a difference of contexts is forecast, the stream of the other context is taken from the same pass, word by "
+    "word, without traffic.",
     "Policies that know their schedule beforehand ask for weights early in timesteps that compute everything.",
     "Energy is nominal, host included; external bytes are those of the memory ports, without the host's streams.",
     "Solvers are chosen by the mean error of the float model: the best spacing of each at each number of evaluations, "
@@ -100,7 +102,7 @@ def run_frontier(settings: Settings, wanted: Wanted, *, jobs: int | None, out: P
     on_top = bench.run(candidates(wanted.policies, bases, calibrated(settings.model, bases[-1])))
     old = [HISTORY] if wanted.history else []
     before = bench.run([Candidate(DENSE, one) for one in old])
-    before += bench.run(candidates(OURS if old else (), old, calibrated(settings.model, HISTORY)))
+    before += bench.run(candidates(IN_HARDWARE if old else (), old, calibrated(settings.model, HISTORY)))
     points = bench.with_evaluations([*on_float, *dense, *on_top, *before])
     result = Frontier(
         **asdict(settings),

@@ -14,7 +14,7 @@ from radit.reports.frontier.winners import STATISTICS, Curve, curves
 from radit.reports.run.plots import COLORS, GRID, INK, MUTED, STYLE
 
 PUBLISHED_COLORS = (*(COLORS[i] for i in (2, 6, 0, 8, 1, 3, 7, 9)), MUTED)
-POLICY_COLORS = dict(zip(SWEEPS, (*PUBLISHED_COLORS, COLORS[5], COLORS[4]), strict=True))
+POLICY_COLORS = dict(zip(SWEEPS, (*PUBLISHED_COLORS, COLORS[5], COLORS[4], INK), strict=True))
 DASHED = (0, (4, 2))
 
 

@@ -18,7 +18,7 @@ from radit.model.integer.quantize import quantize
 
 STEPS, IMAGES = 8, 3
 Y, NOISE = torch.arange(IMAGES), make_noise(SMALL, IMAGES, seed=5)
-PLAN = "planned:share=0.69"
+PLAN = "planned:share=0.69:slope=time"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def streams_of(text: str, dit, integer, contexts: int = 2, y=Y, noise=NOISE):
 
 def test_the_null_class_follows_the_label_by_their_difference(dit, integer):
     """Every reused stream is recomputed from the computed ones of the run."""
-    streams, _, computed, reference = streams_of(f"{PLAN}:difference=True:reach=8", dit, integer)
+    streams, _, computed, reference = streams_of(f"{PLAN}:reach=8", dit, integer)
     assert isinstance(reference, ForecastReference)
     apart, checked = streams[:, :, 1] - streams[:, :, 0], {True: 0, False: 0}
     for index in range(STEPS):
@@ -106,7 +106,7 @@ def test_slopes_follow_the_input(slope, dit, integer):
 
 
 def test_fitted_slopes_are_the_table_s(dit, integer):
-    reference = reference_of(integer, parse_method(f"{PLAN}:slope=fitted:difference=True:reach=8"))
+    reference = reference_of(integer, parse_method("planned:share=0.69:reach=8"))
     reference.start(1, 2)
     reference.state[0].streak[:], reference.state[0].gap[:] = 2, 3
     found = reference._slopes(0, 6, torch.zeros(1, 2, dtype=torch.bool))
@@ -115,7 +115,7 @@ def test_fitted_slopes_are_the_table_s(dit, integer):
     assert found[0].tolist() == [min(each, 2047) for each in wanted]
 
 
-@pytest.mark.parametrize("text", [f"{PLAN}:difference=True:threshold=0.1", "codes:threshold=0.5:slope=codes:null=3"])
+@pytest.mark.parametrize("text", [f"{PLAN}:threshold=0.1", "codes:threshold=0.5:slope=codes:null=3"])
 def test_an_image_does_not_depend_on_its_batch(text, dit, integer):
     together, record = generate(reference_of(integer, parse_method(text)), dit, Y, NOISE)
     alone, single = generate(reference_of(integer, parse_method(text)), dit, Y[2:], NOISE[2:])

@@ -28,6 +28,7 @@ from radit.model.integer.generate import generate
 from radit.model.integer.quantize import quantize
 
 STEPS, IMAGES = 8, 3
+TIME = "difference=False:slope=time"
 Y, NOISE = torch.arange(IMAGES), make_noise(SMALL, IMAGES, seed=5)
 
 
@@ -109,29 +110,38 @@ def jump(*at: int, steps: int = 8) -> torch.Tensor:
 def test_a_plan_computes_where_something_happens():
     """The label's stream jumps at 3 and 5, the difference at 3; that is computed only with the label's."""
     grams = Grams(label=jump(3, 5), null=jump(4), difference=jump(3))
-    method = parse_method("planned:share=0.3125:difference=True:gain=0")
+    method = parse_method("planned:slope=time:share=0.3125:gain=0")
     assert [each.nonzero().flatten().tolist() for each in best_plan(method, grams, torch.ones(8)).T] == [
         [0, 3, 5],
         [0, 3],
     ]
-    apart = best_plan(parse_method("planned:share=0.3125:gain=0"), grams, torch.ones(8))
+    apart = best_plan(parse_method(f"planned:{TIME}:share=0.3125:gain=0"), grams, torch.ones(8))
     assert [each.nonzero().flatten().tolist() for each in apart.T] == [[0, 3, 5], [0, 4]]
-    alike = best_plan(parse_method("planned:share=0.5:shared=True:gain=0"), grams, torch.ones(8))
+    alike = best_plan(parse_method(f"planned:{TIME}:share=0.5:shared=True:gain=0"), grams, torch.ones(8))
     assert [each.nonzero().flatten().tolist() for each in alike.T] == [[0, 3, 4, 5]] * 2
+
+
+def test_the_number_of_the_label_s_timesteps_can_be_given():
+    grams = Grams(label=jump(3, 5), null=jump(4), difference=jump(3))
+    for labels in (4, 5):
+        method = parse_method(f"planned:slope=time:share=0.5:gain=0:labels={labels}")
+        assert best_plan(method, grams, torch.ones(8))[:, 0].sum() == labels
+    with pytest.raises(UserError, match="labels 8 of 8 timesteps: give a larger share, .* or leave labels out"):
+        best_plan(parse_method(f"planned:{TIME}:share=0.5:labels=8"), grams, torch.ones(8))
 
 
 def test_weights_of_timesteps_decide():
     """Where an error has no effect, nothing is computed."""
     effects = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
     curved = gram_of(*((float(t) ** 2,) for t in range(8)))
-    plan = best_plan(parse_method("planned:share=0.625:guidance=1"), Grams(curved, curved, curved), effects)
+    plan = best_plan(parse_method(f"planned:{TIME}:share=0.625:guidance=1"), Grams(curved, curved, curved), effects)
     assert plan[:5, 0].all() and not plan[5:].any()
 
 
 def test_a_share_that_is_too_small():
     gram = jump(5, steps=20)
-    with pytest.raises(UserError, match="planned has share 0.1 of 20 timesteps: give more"):
-        best_plan(parse_method("planned:share=0.1"), Grams(gram, gram, gram), torch.ones(20))
+    with pytest.raises(UserError, match="planned has share 0.1 and labels 0 of 20 timesteps: give a larger share"):
+        best_plan(parse_method(f"planned:{TIME}:share=0.1"), Grams(gram, gram, gram), torch.ones(20))
 
 
 def test_effects_of_errors(integer):
@@ -146,7 +156,7 @@ def test_grams_are_symmetric(integer):
 
 
 def test_the_plan_is_what_runs(dit, integer):
-    method = parse_method("planned:share=0.625")
+    method = parse_method(f"planned:{TIME}:share=0.625")
     reference = reference_of(integer, method)
     _, record = generate(reference, dit, Y, NOISE)
     computed = record.decisions.computed
@@ -155,10 +165,9 @@ def test_the_plan_is_what_runs(dit, integer):
 
 
 def test_surprise_only_adds(dit, integer):
-    runs = {}
-    for text in ("planned:share=0.5", "planned:share=0.5:threshold=0.05", "planned:share=1:threshold=0.05"):
-        runs[text] = generate(reference_of(integer, parse_method(text)), dit, Y, NOISE)
-    plain, added, every = (record.decisions.computed for _, record in runs.values())
+    settings = ("share=0.5", "share=0.5:threshold=0.05", "share=1:threshold=0.05")
+    runs = [generate(reference_of(integer, parse_method(f"planned:{TIME}:{each}")), dit, Y, NOISE) for each in settings]
+    plain, added, every = (record.decisions.computed for _, record in runs)
     assert (added >= plain).all() and plain.sum() < added.sum() < every.sum() == every.size
     dense, _ = generate(reference_of(integer, parse_method("fora:interval=1")), dit, Y, NOISE)
-    assert torch.equal(runs["planned:share=1:threshold=0.05"][0], dense)
+    assert torch.equal(runs[-1][0], dense)
