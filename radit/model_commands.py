@@ -228,8 +228,8 @@ def frontier(
         typer.Option(
             metavar="all|NAME[:FIELD=VALUE..],..",
             help="Policies on top of the best solver: all, names of which to run the whole sweep (fora, taylorseer, "
-            "smoothcache, fbcache, dbcache, dbprune, bwcache, teacache, magcache, radit, forecast, planned), or one point "
-            "each such as fora:interval=3; also ours with another detector such as sketch:projections=64 "
+            "smoothcache, fbcache, dbcache, dbprune, bwcache, teacache, magcache, radit, forecast, planned), or one "
+            "point each such as fora:interval=3; also ours with another detector such as sketch:projections=64 "
             "(model/detectors/).",
             show_default="all",
         ),
