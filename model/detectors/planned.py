@@ -50,7 +50,7 @@ class Planned(Surprise):
     labels: int = 0
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
-        return PlannedRule(self, integer, images)
+        return PlanAndSurprise(self, integer, images)
 
     @property
     def adds(self) -> bool:
@@ -64,7 +64,7 @@ class Planned(Surprise):
         return (0,) if self.adds or self.slope in (Slope.CODES, Slope.L1) else ()
 
 
-class PlannedRule(SurpriseRule):
+class PlanAndSurprise(SurpriseRule):
     """Whatever the plan computes is as far as can be."""
 
     def __init__(self, method: Planned, integer: IntegerDiT, images: int) -> None:

@@ -131,6 +131,13 @@ def test_the_label_is_computed_with_the_null_class(dit, integer):
         assert bool((computed[..., 1] > computed[..., 0]).any()) is not never
 
 
+def test_what_is_kept_of_an_input():
+    """Codes, or int8 values, where a slope is measured; a detector that keeps codes keeps them once."""
+    texts = ("planned", "planned:slope=codes", "planned:slope=l1", "codes:slope=codes", "codes:slope=l1")
+    assert [parse_method(text).kept_bits(64) for text in texts] == [0, 4, 8, 4, 8]
+    assert [parse_method(text).watched(4) for text in texts[:2]] == [(), (0,)]
+
+
 @pytest.mark.parametrize("blocks, always", [(1, (0, 1)), (-1, (2, 3)), (0, ())])
 def test_blocks_that_are_always_computed(blocks, always, dit, integer):
     text = f"codes:threshold=0.9:schedule=1:scope=timestep:blocks={blocks}"
