@@ -6,10 +6,7 @@ from radit.reports.common.markdown import code, paragraph, power_text, table
 from radit.reports.frontier.candidates import DENSE, OURS
 from radit.reports.frontier.schema import Budget, Convergence, Frontier, FrontierPoint, Gain
 
-HEADS = (
-    "policy", "on", "evaluations", "energy, uJ", "MB", "mean error", "median", "95 %", "tipped", "to dense", "FD",
-    "accuracy",
-)  # fmt: skip
+HEADS = ("policy", "on", "evaluations", "mean error", "median", "95 %", "tipped", "FD")
 
 
 def frontier_tables(result: Frontier) -> str:
@@ -26,6 +23,7 @@ def frontier_tables(result: Frontier) -> str:
     parts += ["Evaluations for the error of the best dense solver:", _gains(result.gains)]
     order = {"int8": 0, "float": 1}
     points = sorted(result.points, key=lambda p: (order[p.arithmetic], p.policy, p.solver, p.steps, p.evaluations))
+    parts += ["Every point; the file has energy, bytes, the error to dense and the accuracy as well:"]
     return "\n\n".join([*parts, table(HEADS, (_point(point) for point in points))])
 
 
@@ -40,30 +38,30 @@ def _judge(judge: Convergence) -> str:
 
 
 def _budgets(budgets: list[Budget]) -> str:
-    heads = ("evaluations, error", "dense", "by", *OURS, "best cache", "winner")
+    heads = ("evaluations, error", "dense", "by", *OURS, "best other", "winner")
     return table(heads, (_budget(one) for one in budgets))
 
 
 def _budget(one: Budget) -> list[str]:
-    caches = {name: error for name, error in one.by_policy.items() if name not in OURS}
+    others = {name: error for name, error in one.by_policy.items() if name not in OURS}
     ours = [power_text(one.by_policy[name]) if name in one.by_policy else "" for name in OURS]
-    best = min(caches.items(), key=lambda item: item[1], default=None)
-    cache = "" if best is None else f"{power_text(best[1])} ({best[0]})"
+    best = min(others.items(), key=lambda item: item[1], default=None)
+    other = "" if best is None else f"{power_text(best[1])} ({best[0]})"
     return [
-        f"{one.evaluations:g}, {one.statistic}", power_text(one.dense), one.dense_sampler, *ours, cache,
+        f"{one.evaluations:g}, {one.statistic}", power_text(one.dense), one.dense_sampler, *ours, other,
         f"`{one.winner}`",
     ]  # fmt: skip
 
 
 def _gains(gains: list[Gain]) -> str:
-    heads = ("dense evaluations, error", "that error", *OURS, "best cache", "least")
+    heads = ("dense evaluations, error", "that error", *OURS, "best other", "least")
     return table(heads, (_gain(one) for one in gains))
 
 
 def _gain(one: Gain) -> list[str]:
-    caches = {name: cost for name, cost in one.by_policy.items() if name not in (*OURS, DENSE)}
+    others = {name: cost for name, cost in one.by_policy.items() if name not in (*OURS, DENSE)}
     ours = [f"{one.by_policy[name]:.1f}" if name in one.by_policy else "" for name in OURS]
-    best = min(caches.items(), key=lambda item: item[1], default=None)
+    best = min(others.items(), key=lambda item: item[1], default=None)
     least = min(one.by_policy.items(), key=lambda item: item[1])
     factor = one.evaluations / least[1]
     return [
@@ -74,22 +72,19 @@ def _gain(one: Gain) -> list[str]:
 
 def _point(point: FrontierPoint) -> list[str]:
     name = f"{point.policy}:{point.settings}" if point.settings else point.policy
-    spent = ["" if value is None else f"{value:,.1f}" for value in (point.energy_uj, _megabytes(point))]
     error = point.error
     return [
         f"`{name}`" if point.arithmetic == "int8" else f"`{name}`, float",
         f"{point.steps} of {point.solver}, {point.spacing}",
         f"{point.evaluations:.1f}",
-        *spent,
-        f"{power_text(error.mean)} +- {power_text(error.standard_error)}",
-        power_text(error.median),
-        power_text(error.percentile_95),
+        f"{_short(error.mean)} +- {_short(error.standard_error)}",
+        _short(error.median),
+        _short(error.percentile_95),
         f"{error.tipped_over:.1%}",
-        "" if point.mse_to_dense is None else power_text(point.mse_to_dense),
-        f"{point.fd:.2f}",
-        f"{point.accuracy:.1%}",
+        f"{point.fd:.1f}",
     ]
 
 
-def _megabytes(point: FrontierPoint) -> float | None:
-    return None if point.external_bytes is None else point.external_bytes / 1e6
+def _short(value: float) -> str:
+    """A small number with two digits."""
+    return f"{value:.1e}".replace("e-0", "e-") if value else "0"

@@ -102,9 +102,10 @@ def test_a_run_of_clips(rng):
 
 def test_frontier_points_without_settings():
     stored = json.loads((DOCS / STORED / "frontier.json").read_text())
-    point = FrontierPoint.model_validate(stored["points"][0] | {"policy": "static", "settings": ""})
+    named = {"policy": "static", "settings": "", "arithmetic": "int8", "solver": "unipc", "spacing": "quadratic"}
+    point = FrontierPoint.model_validate(stored["points"][0] | named | {"steps": 12, "mse_to_dense": None})
     text = frontier_tables(Frontier.model_validate(stored | {"points": [point.model_dump()], "fd_noise": None}))
-    assert "| `static` | 50 |" in text and "say nothing" not in text
+    assert "| `static` | 12 of unipc, quadratic |" in text and "say nothing" not in text
 
 
 def test_the_modelled_figures_of_full_size_hold(tmp_path):
