@@ -97,7 +97,11 @@ def chosen(texts: list[str]) -> list[Variant]:
     known = dict.fromkeys(variant.text for variant in VARIANTS)
     for text in texts:
         if text not in ("all", *known):
-            raise UserError(f"--variants is {shown(text)}: choose all, or of {', '.join(known)}.")
+            names = ", ".join(dict.fromkeys(each.partition(":")[0] for each in known))
+            raise UserError(
+                f"--variants is {shown(text)}: choose all, or of {names}, with the settings that "
+                "reports/ablation/variants.py has of them."
+            )
     return [one for one in VARIANTS if one is OURS or one.text in texts or "all" in texts]
 
 
