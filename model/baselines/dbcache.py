@@ -38,10 +38,8 @@ BLOCKS_AND_STEPS: Limits = {
 
 
 @dataclass(frozen=True)
-class DualBlockCache(Method):
-    """Compute the blocks in the middle where the first ones' residual changed by `threshold` or more, relative.
-
-    In software alone; cycles by the cycle model.
+class EndsComputed(Method):
+    """What cache-dit's policies share: blocks at both ends and timesteps at the start that always compute.
 
     Fields:
         first, last: blocks at each end that are always computed (Fn, Bn).
@@ -49,13 +47,22 @@ class DualBlockCache(Method):
         longest: reuses in a row at most; 0: any number.
     """
 
-    name: ClassVar[str] = "dbcache"
     limits: ClassVar[Limits] = BLOCKS_AND_STEPS
     threshold: float = 0.08
     first: int = 1
     last: int = 0
     warm_up: int = 2
     longest: int = 0
+
+
+@dataclass(frozen=True)
+class DualBlockCache(EndsComputed):
+    """Compute the blocks in the middle where the first ones' residual changed by `threshold` or more, relative.
+
+    In software alone; cycles by the cycle model.
+    """
+
+    name: ClassVar[str] = "dbcache"
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         check_ends(self.name, self.first, self.last, integer.config.depth)

@@ -21,30 +21,19 @@ from typing import ClassVar
 from torch import Tensor
 
 from radit.model.baselines.anchor import Anchor
-from radit.model.baselines.base import Limits, Method, Rule
-from radit.model.baselines.dbcache import BLOCKS_AND_STEPS, check_ends
+from radit.model.baselines.base import Rule
+from radit.model.baselines.dbcache import EndsComputed, check_ends
 from radit.model.integer.integer_dit import IntegerDiT
 
 
 @dataclass(frozen=True)
-class DynamicBlockPrune(Method):
+class DynamicBlockPrune(EndsComputed):
     """Compute a block where the stream that enters it changed by `threshold` or more, relative, unitless.
 
-    In software alone; cycles by the cycle model.
-
-    Fields:
-        first, last: blocks at each end that are always computed (Fn, Bn).
-        warm_up: timesteps at the start that compute.
-        longest: reuses of a block in a row at most; 0: any number.
+    In software alone; cycles by the cycle model. Reuses in a row are counted block by block.
     """
 
     name: ClassVar[str] = "dbprune"
-    limits: ClassVar[Limits] = BLOCKS_AND_STEPS
-    threshold: float = 0.08
-    first: int = 1
-    last: int = 0
-    warm_up: int = 2
-    longest: int = 0
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         check_ends(self.name, self.first, self.last, integer.config.depth)
