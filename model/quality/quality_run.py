@@ -5,8 +5,9 @@ Images or clips: `model/quality/judge.py` has who judges them.
 All variants start from the same noise. ``fd_noise`` is the largest minus the smallest Frechet distance of the float
 model over ``RESEEDED`` seeds: differences below it say nothing. The results stand by variant: ``float``, ``dense`` (the
 integer model), every skipping policy; ``fewer_steps``, the dense integer model with as many timesteps as the MACs of
-policy ``radit`` would pay for, rounded up; ``30_of_50``, with three fifths of them; of clips also ``data``, the test
-digits themselves.
+the last of the policies would pay for, rounded up; of DDIM ``30_of_50``, with three fifths of them, of another solver
+``ddim_50``, 50 steps of DDIM for the record; of clips and garments also ``data``. Errors are to the converged samples
+(`model/quality/converged.py`), and beside them to the dense ones.
 
 The result is stored beside the checkpoint, with the hash of everything that determines it: weights, quantization,
 policy, settings and the code that computes them (its syntax tree, so that comments do not count). The result has a hash
@@ -47,9 +48,10 @@ from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
 from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.model.quality.converged import CONVERGED, paired_errors, picture_distance
 from radit.model.quality.judge import DigitJudge, judge_of
 from radit.model.quality.measures import mse, squared_errors
-from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
+from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT, RECORD
 from radit.model.quality.quality_schema import Quality
 from radit.model.reading import fitting, read_json
 from radit.model.source_code import code_digest
@@ -60,14 +62,15 @@ from radit.model.threads import one_thread
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
-MATCHED = "radit"  # its MACs are those of the run of fewer steps
+MATCHED = list(POLICIES)[-1]  # its MACs are those of the run of fewer steps
 BAR_SHARE = 0.6  # of the steps: the paired error of that run is the bar of equal quality
-VARIANTS = RESEEDED + len(POLICIES) + 2  # kept at a time: float runs, policies, both runs of fewer steps
+VARIANTS = RESEEDED + len(POLICIES) + 3  # kept at a time: float runs, policies, what they are compared with
 PIECE = 25  # images, or frames of whole clips, of one task
 BEHIND = (
     "radit.model.integer.generate",
     "radit.model.integer.quantize",
     "radit.model.policy.policy_integers",
+    "radit.model.quality.converged",
     "radit.model.quality.measures",
 )
 
@@ -90,6 +93,10 @@ class Settings:
     def sampler(self) -> Sampler:
         """All of its timesteps."""
         return Sampler(self.steps, solver=self.solver, spacing=self.spacing)
+
+    def of(self, sampler: Sampler) -> Settings:
+        """Return the same with another sampler."""
+        return replace(self, steps=sampler.steps, solver=sampler.solver, spacing=sampler.spacing)
 
 
 def run_quality(
@@ -143,8 +150,8 @@ def _checked(settings: Settings) -> Settings:
     """The same, known to fit into the memory, and to be guided only where it can be."""
     config, cores = load_config(settings.model), os.cpu_count() or 1
     check_comparison(
-        settings.model, config, samples=settings.samples, steps=settings.steps, cfg=settings.cfg, runs=VARIANTS,
-        jobs=cores,
+        settings.model, config, samples=settings.samples, steps=max(CONVERGED.steps, settings.steps), cfg=settings.cfg,
+        runs=VARIANTS, jobs=cores,
     )  # fmt: skip
     return settings
 
@@ -216,34 +223,48 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     judge = judge_of(settings.model)(CACHE)
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.sampler)
-    seeds = [f"float {settings.seed + i}" for i in range(RESEEDED)]
+    seeds = [f"{FLOAT} {settings.seed + i}" for i in range(RESEEDED)]
     ours = _policies(settings.model, integer)
     first = _generate(settings, [*seeds, DENSE, *ours], progress)
     reductions = {name: _reduction(first[name], integer) for name in ours}
-    shorter = {
-        FEWER: max(1, math.ceil(settings.steps / reductions[MATCHED])),
-        BAR: max(1, round(BAR_SHARE * settings.steps)),
-    }
-    if settings.solver == HEUN:
-        shorter = {name: steps | 1 for name, steps in shorter.items()}  # it takes odd numbers
+    others = _compared_with(settings.sampler, reductions[MATCHED])
     images = {name: _joined(parts) for name, parts in first.items()}
-    images |= {
-        name: _joined(_generate(replace(settings, steps=steps), [DENSE], progress)[DENSE])
-        for name, steps in shorter.items()
-    }
-    found = {name: judge.measure(images[name], labels) for name in (*seeds, DENSE, *ours)}
+    for name, sampler in others.items():
+        images[name] = _joined(_generate(settings.of(sampler), [DENSE], progress)[DENSE])
+    converged = _joined(_generate(settings.of(CONVERGED), seeds[:1], progress)[seeds[0]])
+    distance = picture_distance(converged, labels)
+    found = {name: judge.measure(images[name], labels) for name in (*seeds, DENSE, *ours, *others)}
     spread = [found[name]["fd"] for name in seeds]
-    entries: dict[str, dict[str, Any]] = {FLOAT: _measures(found[seeds[0]]), DENSE: _measures(found[DENSE])}
+    entries = {name: _measures(found[name]) for name in (seeds[0], DENSE, *ours, *others)}
+    for name, entry in entries.items():
+        entry["to_converged"] = paired_errors(images[name], converged, distance).model_dump()
     entries[DENSE] |= {"mse_to_dense": 0.0, "mac_reduction": 1.0}
     for name, policy in ours.items():
-        entries[name] = {"text": policy.text, **_measures(found[name])}
-        entries[name] |= {"mac_reduction": reductions[name], **_paired(images[name], images[DENSE])}
-    for name, steps in shorter.items():
-        entries[name] = {"steps": steps, **_paired(images[name], images[DENSE])}
+        entries[name] |= {"text": policy.text, "mac_reduction": reductions[name]}
+    for name, sampler in others.items():
+        entries[name]["steps"] = sampler.steps
+    for name in (*ours, *(name for name in others if name != RECORD)):
+        entries[name] |= _paired(images[name], images[DENSE])
     entries[FEWER]["same_macs_as"] = MATCHED
+    entries = {FLOAT if name == seeds[0] else name: entry for name, entry in entries.items()}
     if data := judge.of_data(settings.samples, settings.seed):
         entries[DATA] = _measures(data)
     return {"samples": settings.samples, "fd_noise": max(spread) - min(spread), "by_policy": entries}
+
+
+def _compared_with(sampler: Sampler, reduction: float) -> dict[str, Sampler]:
+    """The samplers of the dense runs that skipping has to beat, by name.
+
+    Args:
+        sampler: of the run. reduction: MACs of its dense run over those of policy `MATCHED`.
+    """
+    wanted = {FEWER: max(1, math.ceil(sampler.steps / reduction))}
+    if sampler.is_ddim:
+        wanted[BAR] = max(1, round(BAR_SHARE * sampler.steps))
+    if sampler.solver == HEUN:
+        wanted = {name: steps | 1 for name, steps in wanted.items()}  # it takes odd numbers
+    found = {name: replace(sampler, steps=steps) for name, steps in wanted.items()}
+    return found if sampler.is_ddim else found | {RECORD: Sampler(50)}
 
 
 def _joined(parts: list[Part]) -> Tensor:
@@ -306,7 +327,7 @@ def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
 def _model_and_reference(model: str, sampler: Sampler, kind: str) -> tuple[DiT, Reference | None]:
     """Model and, for integer variants, reference of a process."""
     dit = load_model(model)
-    if kind == "float":
+    if kind == FLOAT:
         return dit, None
     integer = _integer(dit, model, sampler)
     return dit, Reference(integer, policy_of(kind, model, integer).tables(integer))

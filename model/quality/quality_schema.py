@@ -6,6 +6,7 @@ import math
 
 from pydantic import model_validator
 
+from radit.model.quality.converged import PairedErrors
 from radit.model.quality.names import DATA, DENSE, FLOAT
 from radit.model.schema import Amount, Count, Part, Share
 
@@ -41,11 +42,12 @@ class PolicyQuality(Part):
 
     Fields:
         text: the policy as `--policy` reads it; empty: no policy.
-        steps: of the sampler, where they are fewer than the run's.
+        steps: of the sampler, where they are not the run's.
         same_macs_as: policy whose MACs these steps take.
         fd: Frechet distance to the data, no unit.
         accuracy: label accuracy, share.
         mac_reduction: MACs dense over these.
+        to_converged: paired errors to the model's own solution of the same noise (`model/quality/converged.py`).
         mse_to_dense: mean squared difference to the dense samples, pixels from -1 to 1.
         clips: None: the samples are images.
     """
@@ -56,21 +58,32 @@ class PolicyQuality(Part):
     fd: Amount | None = None
     accuracy: Share | None = None
     mac_reduction: Amount | None = None
+    to_converged: PairedErrors | None = None
     mse_to_dense: Amount | None = None
     mse_spread: Spread | None = None
     clips: ClipMeasures | None = None
 
     @property
     def error_text(self) -> str:
-        """The mean error with its standard error, for tables: 2.78e-3 +- 0.56e-3; empty where it was not measured."""
-        mean = self.mse_to_dense
-        if mean is None:
-            return ""
-        if mean == 0:
-            return "0"
-        power = math.floor(math.log10(mean))
-        values = [mean] if self.mse_spread is None else [mean, self.mse_spread.standard_error]
-        return " +- ".join(f"{value / 10.0**power:.2f}e{power}" for value in values)
+        """The mean error to the dense samples with its standard error, for tables; empty where it was not measured."""
+        return _error_text(self.mse_to_dense, self.mse_spread)
+
+    @property
+    def converged_text(self) -> str:
+        """The same of the error to the converged samples."""
+        found = self.to_converged
+        return _error_text(found.mean if found else None, found)
+
+
+def _error_text(mean: float | None, spread: Spread | PairedErrors | None) -> str:
+    """A mean with its standard error: 2.78e-3 +- 0.56e-3."""
+    if mean is None:
+        return ""
+    if mean == 0:
+        return "0"
+    power = math.floor(math.log10(mean))
+    values = [mean] if spread is None else [mean, spread.standard_error]
+    return " +- ".join(f"{value / 10.0**power:.2f}e{power}" for value in values)
 
 
 class Quality(Part):
@@ -79,8 +92,9 @@ class Quality(Part):
     Fields:
         fd_noise: spread of the distance over re-seeded float runs.
         by_policy: of ``float``, ``dense`` (the integer model) and every skipping policy; of ``fewer_steps``, the dense
-            model with as many steps as the MACs of a skipping policy leave, and ``30_of_50``, with three fifths of the
-            steps, the bar of equal quality; of clips also of ``data``.
+            model with as many steps as the MACs of a skipping policy leave; of DDIM ``30_of_50``, with three fifths of
+            the steps, the bar of equal quality, of another solver ``ddim_50``, 50 steps of DDIM for the record; of
+            clips and garments also of ``data``.
         origin: stored with the checkpoint, or recomputed in this run.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radit.model.policy.skip_policy import kind_of
-from radit.model.quality.names import BAR, DATA, FEWER, FLOAT
+from radit.model.quality.names import BAR, DATA, FEWER, FLOAT, RECORD
 from radit.model.quality.quality_schema import ClipMeasures, PolicyQuality, Quality
 from radit.reports.common.markdown import paragraph, power_text, table
 from radit.reports.run.readme_table import setting
@@ -62,10 +62,11 @@ def quality_parts(q: Quality, noun: str) -> list[str]:
         paragraph(
             f"Quality of {q.samples:,} {noun}s, measured on the bit-exact integer model. Frechet distances within "
             f"{q.fd_noise:.2g} of each other, the spread over re-seeded runs, say nothing. The error is the mean "
-            "squared difference to the dense samples of the same noise, with its standard error. Dense runs of fewer "
-            "steps are what skipping has to beat."
+            "squared difference to the converged samples of the same noise, the model's own solution, or to the dense "
+            "ones, with its standard error; a sample that tips over becomes another picture. Dense runs of fewer steps "
+            "are what skipping has to beat."
         ),
-        table(("samples of", "Frechet distance", "label accuracy", "error to dense", "median"), quality_rows(q)),
+        table(QUALITY, quality_rows(q)),
     ]
     if q.data:
         parts += [
@@ -77,6 +78,11 @@ def quality_parts(q: Quality, noun: str) -> list[str]:
             table(("clips of", *MOTION), ([_label(name), *_motion(clips)] for name, clips in _of_clips(q))),
         ]
     return parts
+
+
+QUALITY = (
+    "samples of", "Frechet distance", "label accuracy", "error to converged", "median", "tipped over", "error to dense"
+)  # fmt: skip
 
 
 def _label(name: str) -> str:
@@ -95,7 +101,7 @@ def _motion(measures: ClipMeasures) -> list[str]:
 
 def quality_rows(q: Quality) -> list[list[str]]:
     """A row for the float model, each policy, and the dense runs of fewer steps; of clips for the data too."""
-    last = (FEWER, BAR, DATA)
+    last = (FEWER, BAR, RECORD, DATA)
     names = [name for name in q.by_policy if name not in last] + [name for name in last if name in q.by_policy]
     return [_quality_row(name, q.by_policy[name]) for name in names]
 
@@ -105,15 +111,18 @@ def _quality_row(name: str, found: PolicyQuality) -> list[str]:
         _samples_of(name, found),
         "" if found.fd is None else f"{found.fd:.2f}",
         "" if found.accuracy is None else f"{found.accuracy:.1%}",
+        found.converged_text,
+        power_text(found.to_converged.median) if found.to_converged else "",
+        f"{found.to_converged.tipped_over:.1%}" if found.to_converged else "",
         found.error_text if found.mse_to_dense else "",
-        power_text(found.mse_spread.median) if found.mse_spread else "",
     ]
 
 
 def _samples_of(name: str, found: PolicyQuality) -> str:
     if name == FEWER:
         return f"dense, {found.steps} steps: the MACs of {kind_of(found.same_macs_as or '').label}"
-    return "dense, 30 of 50 steps" if name == BAR else _label(name)
+    kinds = {BAR: f"dense, {found.steps} steps", RECORD: f"dense, {found.steps} steps of DDIM"}
+    return kinds.get(name) or _label(name)
 
 
 def check_sentences(s: Summary) -> str:

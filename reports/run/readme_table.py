@@ -60,9 +60,14 @@ def _rows(s: Summary) -> list[list[str]]:
         q = s.quality
         found = q.by_policy
         distances = {name: f"{one.fd:.2f}" for name, one in found.items() if one.fd is not None}
-        errors = {name: power_text(one.mse_to_dense) for name, one in found.items() if one.mse_to_dense is not None}
         rows.append(quality(f"Frechet distance, {q.samples:,} samples", distances))
-        rows.append(quality("mean squared error to dense", errors))
+        errors = {name: one.to_converged for name, one in found.items() if one.to_converged is not None}
+        for statistic in ("mean", "median") if errors else ():
+            texts = {name: power_text(getattr(error, statistic)) for name, error in errors.items()}
+            rows.append(quality(f"{statistic} squared error to the converged image", texts))
+        if not errors:
+            dense = {name: power_text(one.mse_to_dense) for name, one in found.items() if one.mse_to_dense is not None}
+            rows.append(quality("mean squared error to dense", dense))
     return rows
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from radit.model.files import write_file
 from radit.model.policy.skip_policy import kind_of
-from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
-from radit.model.quality.quality_schema import Quality
+from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT, RECORD
+from radit.model.quality.quality_schema import PolicyQuality, Quality
 from radit.reports.energy.memory_plan import describe_plans
 from radit.reports.run import plots
 from radit.reports.run.arrays import RunArrays
@@ -201,7 +201,7 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
     skipping = [name for name in policies if name != DENSE and name in q.by_policy]
     reductions = {name: q.by_policy[name].mac_reduction for name in skipping}
     rows = [
-        row(f"Frechet distance to the real {'moving ' if q.data else ''}digits", "fd", "{:.4g}"),
+        row("Frechet distance to the data", "fd", "{:.4g}"),
         _change(q, DENSE, FLOAT, policies, "int8 against float"),
         *(_change(q, name, DENSE, policies, f"{kind_of(name).label} against int8 dense") for name in skipping),
         _quality_row("MACs, dense over skipping", reductions, ["", *policies], "{:.2f}"),
@@ -210,11 +210,9 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
         clips("clips within half a pixel of a bouncing path", "straight", "{:.1%}"),
         clips("departure from the nearest bouncing path, pixels", "departure", "{:.2f}"),
         clips("speed, pixels per frame", "speed", "{:.2f}"),
-        *(
-            _error(q, name, bar, policies, words)
-            for name in skipping
-            for bar, words in ((FEWER, "fewer steps at the same MACs"), (BAR, "dense with 30 of the 50 steps"))
-        ),
+        *(_converged(q, name, policies) for name in (FLOAT, DENSE, *skipping)),
+        *(_tipped_over(q, policies),),
+        *(each for name in skipping for each in _errors(q, name, policies)),
     ]
     return [each for each in rows if each and any(each.values)]
 
@@ -237,17 +235,49 @@ def _change(q: Quality, name: str, against: str, policies: list[str], words: str
     return _quality_row(title, {name: found - other}, ["", *policies], "{:+.3g}", **claim)
 
 
-def _error(q: Quality, name: str, bar: str, policies: list[str], words: str) -> QualityRow | None:
-    """A policy's error beside that of fewer steps: of those with its own MACs, or of three fifths of all."""
-    found, other = q.by_policy[name], q.by_policy.get(bar)
-    if other is None or other.same_macs_as not in (None, name):
+def _converged(q: Quality, name: str, policies: list[str]) -> QualityRow | None:
+    """A policy's error to the converged samples, beside the dense runs that it has to beat."""
+    found = q.by_policy[name]
+    if found.to_converged is None:
         return None
-    if found.mse_to_dense is None or other.mse_to_dense is None:
-        return None
-    claim = {"claim": f"{words}: {other.error_text}", "verdict": _verdict(found.mse_to_dense < other.mse_to_dense)}
+    claim = {}
+    other = q.by_policy.get(FEWER)
+    if other is not None and other.same_macs_as == name and other.to_converged is not None:
+        claim = {"claim": f"{_steps_of(FEWER, other)}: {other.converged_text}"}
+        claim["verdict"] = _verdict(found.to_converged.mean < other.to_converged.mean)
+    elif name == DENSE and RECORD in q.by_policy:
+        claim = {"claim": f"{_steps_of(RECORD, q.by_policy[RECORD])}: {q.by_policy[RECORD].converged_text}"}
+    label = "float" if name == FLOAT else kind_of(name).label
+    title = f"mean squared pixel error to the converged image +- standard error, {label}"
+    return _quality_row(title, {name: found.converged_text}, [FLOAT, *policies], "{}", **claim)
+
+
+def _tipped_over(q: Quality, policies: list[str]) -> QualityRow:
+    """How many samples became another picture than the converged one."""
+    values = {name: found.to_converged.tipped_over for name, found in q.by_policy.items() if found.to_converged}
+    return _quality_row("samples that tip over into another picture", values, [FLOAT, *policies], "{:.1%}")
+
+
+def _errors(q: Quality, name: str, policies: list[str]) -> list[QualityRow]:
+    """A policy's error to the dense samples, beside those of the dense runs of fewer steps that it is held against."""
+    found = q.by_policy[name]
     spread = "" if found.mse_spread is None else " +- standard error"
     title = f"mean squared pixel error to int8 dense{spread}, {kind_of(name).label}"
-    return _quality_row(title, {name: found.error_text}, ["", *policies], "{}", **claim)
+    claims = []
+    for bar, other in ((bar, q.by_policy.get(bar)) for bar in (FEWER, BAR)):
+        if other is None or other.same_macs_as not in (None, name):
+            continue
+        if found.mse_to_dense is not None and other.mse_to_dense is not None:
+            verdict = _verdict(found.mse_to_dense < other.mse_to_dense)
+            claims.append({"claim": f"{_steps_of(bar, other)}: {other.error_text}", "verdict": verdict})
+    values, columns = {name: found.error_text}, ["", *policies]
+    return [_quality_row(title, values, columns, "{}", **claim) for claim in claims or [{}]]
+
+
+def _steps_of(name: str, found: PolicyQuality) -> str:
+    """A dense run of other steps, in words."""
+    suffix = {FEWER: " at the same MACs", RECORD: " of DDIM"}.get(name, "")
+    return f"dense with {found.steps} steps{suffix}"
 
 
 def _verdict(holds: bool) -> str:

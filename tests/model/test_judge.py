@@ -5,14 +5,16 @@ import json
 import pytest
 import torch
 
-from radit.model.dit.checkpoint import save_checkpoint
+from radit.model.dit.checkpoint import load_model, save_checkpoint
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.policy.skip_policy import parse_policy
 from radit.model.quality import garment_classifier, judge, quality_run
 from radit.model.quality.clip_classifier import ClipClassifier, FrameClassifier
 from radit.model.quality.judge import ClipJudge, DigitJudge, GarmentJudge, judge_of
+from radit.model.quality.measures import squared_errors
 from radit.model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
 from radit.model.quality.quality_schema import ClipMeasures, Quality
 from radit.model.quality.video_quality import Judges
@@ -94,7 +96,8 @@ def test_quality_of_clips(tiny, monkeypatch):
     assert all(found[name].clips and found[name].fd for name in ("data", "float", "dense", "radit", "forecast"))
     assert found["dense"].fd != found["float"].fd and found["dense"].mse_to_dense == 0
     assert found["radit"].mac_reduction >= 1 and parse_policy(found["radit"].text).name == "radit"
-    assert (found["fewer_steps"].same_macs_as, found["30_of_50"].steps) == ("radit", 2)
+    assert (found["fewer_steps"].same_macs_as, found["30_of_50"].steps) == ("forecast", 2)
+    assert all(0 < one.to_converged.median < 1 for name, one in found.items() if name != "data")
     assert all(found[name].mse_spread for name in ("radit", "fewer_steps", "forecast", "30_of_50"))
     spread, mean = found["30_of_50"].mse_spread, found["30_of_50"].mse_to_dense
     assert 0 < spread.median < 2 * mean and 0 < spread.standard_error < mean  # of four clips
@@ -151,3 +154,22 @@ def test_garments_are_judged_by_a_classifier_of_their_own(tmp_path, monkeypatch)
 def test_who_judges_what():
     assert judge_of("digits") is DigitJudge and judge_of("fashion") is GarmentJudge
     assert judge_of("moving-digits") is ClipJudge
+
+
+def test_another_solver_is_held_against_ddim(tiny, monkeypatch):
+    monkeypatch.setattr(quality_run, "judge_of", lambda model: Stub)
+    monkeypatch.setattr(quality_run, "CONVERGED", Sampler(6, solver="dpmpp-2m"))
+    settings = {"model": tiny, "samples": 4, "cfg": 1.5, "seed": 0, "force": False}
+    found = Quality(**run_quality(steps=4, solver="unipc", spacing="quadratic", **settings)).by_policy
+    assert list(found) == ["float", "dense", "radit", "forecast", "fewer_steps", "ddim_50"]
+    assert found["ddim_50"].steps == 50 and found["ddim_50"].mse_to_dense is None
+    assert found["ddim_50"].to_converged.mean != found["dense"].to_converged.mean
+    errors = squared_errors(*(sample_of(tiny, steps, solver) for steps, solver in ((4, "unipc"), (6, "dpmpp-2m"))))
+    assert found["float"].to_converged.mean == pytest.approx(float(errors.mean()), rel=1e-5)
+
+
+def sample_of(tiny, steps, solver):
+    dit = load_model(tiny)
+    noise, labels = make_noise(dit.config, 4, 0), torch.arange(4) % 3
+    spacing = "quadratic" if solver == "unipc" else "uniform"
+    return sample(dit, noise, labels, Sampler(steps, solver=solver, spacing=spacing), 1.5)

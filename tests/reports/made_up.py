@@ -8,6 +8,7 @@ from radit.model.dit.config import DiTConfig
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy import skip_policy as policies
 from radit.model.policy.skip_policy import Policy
+from radit.model.quality.converged import PairedErrors
 from radit.model.quality.quality_schema import ClipMeasures, PolicyQuality, Quality, Spread
 from radit.reports.area.parts import PARTS
 from radit.reports.area.schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
@@ -41,6 +42,13 @@ def paired(mse: float, error: float | None, **more: object) -> dict[str, object]
     return {"mse_to_dense": mse, "mse_spread": spread, **more}
 
 
+def converged(mean: float) -> PairedErrors:
+    """Errors to the converged samples."""
+    return PairedErrors(
+        mean=mean, standard_error=mean / 10, median=mean / 2, percentile_95=3 * mean, tipped_over=40 * mean
+    )
+
+
 def quality(forecast: bool) -> Quality:
     """Quality of two policies, or of three with their standard errors."""
     errors = iter((2e-5, 1e-4, 1.24e-5, 4e-5) if forecast else (None, None, None, None))
@@ -55,6 +63,8 @@ def quality(forecast: bool) -> Quality:
             4.47, 0.978, text="forecast", **paired(0.00013, next(errors), mac_reduction=2.34)
         )
         by_policy["30_of_50"] = PolicyQuality(steps=30, **paired(0.00045, next(errors)))
+        for name, mean in (("float", 1e-4), ("dense", 2e-4), ("radit", 5e-4), ("forecast", 4e-4)):
+            by_policy[name].to_converged = converged(mean)
     return Quality(samples=1000, fd_noise=0.21, by_policy=by_policy, origin="stored with the checkpoint, hash matches")
 
 

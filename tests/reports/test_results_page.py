@@ -89,8 +89,8 @@ def test_bad_results_are_refused(docs, readme, tmp_path, name, content, words):
 
 def test_a_run_of_images(rng):
     text = run_tables(made_up.summary(rng, forecast=True))
-    assert "| forecast | 4.47 | 97.8% | 1.30e-4 +- 0.12e-4 |" in text
-    assert "| dense, 30 of 50 steps | | | 4.50e-4 +- 0.40e-4 |" in text
+    assert "| forecast | 4.47 | 97.8% | 4.00e-4 +- 0.40e-4 | 2.00e-4 | 1.6% | 1.30e-4 +- 0.12e-4 |" in text
+    assert "| dense, 30 steps | | | | | | 4.50e-4 +- 0.40e-4 |" in text
     assert "the data" not in text and "images identical" in text
 
 
