@@ -31,6 +31,9 @@ from radit.options import (
     LibertyOption,
     MemorySeedOption,
     ModelOption,
+    OwnSamplerOption,
+    OwnSpacingOption,
+    OwnStepsOption,
     SamplerOption,
     SeedOption,
     SpacingOption,
@@ -70,9 +73,9 @@ app.add_typer(model_commands.app)
 def demo(
     model: ModelOption = "digits",
     images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4")] = None,
-    steps: StepsOption = 50,
-    sampler: SamplerOption = DDIM,
-    spacing: SpacingOption = UNIFORM,
+    steps: OwnStepsOption = None,
+    sampler: OwnSamplerOption = None,
+    spacing: OwnSpacingOption = None,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     array: ArrayOption = "16x16",
@@ -98,7 +101,7 @@ def demo(
 
     equal = run_demo(
         model=model, array=shape, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
-        engine=engine.value,        memory=Memory(latency, bandwidth, stall, memory_seed), out=out,
+        engine=engine.value, memory=Memory(latency, bandwidth, stall, memory_seed), out=out,
     )  # fmt: skip
     return 0 if equal else 1
 

@@ -21,6 +21,9 @@ from radit.options import (
     JobsOption,
     LatencyOption,
     ModelOption,
+    OwnSamplerOption,
+    OwnSpacingOption,
+    OwnStepsOption,
     SamplerOption,
     SamplersOption,
     SeedOption,
@@ -126,9 +129,9 @@ def quality(
             "1000, of clips 512",
         ),
     ] = None,
-    steps: StepsOption = 50,
-    sampler: SamplerOption = DDIM,
-    spacing: SpacingOption = UNIFORM,
+    steps: OwnStepsOption = None,
+    sampler: OwnSamplerOption = None,
+    spacing: OwnSpacingOption = None,
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
@@ -137,11 +140,11 @@ def quality(
 
     The result is stored beside the checkpoint.
     """
+    from radit.model.policy.policy_file import own_sampler
     from radit.model.quality.quality_run import run_quality
 
-    found = run_quality(
-        model=model, samples=samples, steps=steps, cfg=cfg, seed=seed, force=force, solver=sampler, spacing=spacing
-    )
+    chosen = own_sampler(model, steps, sampler, spacing)
+    found = run_quality(model=model, samples=samples, sampler=chosen, cfg=cfg, seed=seed, force=force)
     say_json(found)
     return 0
 

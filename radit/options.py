@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from radit.machine import parse_array as array_of
-from radit.model.dit.sampler_names import SOLVERS, SPACINGS, Solver, Spacing
+from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
@@ -49,15 +49,17 @@ def number(name: str, text: str, default: str | bool = True, limits: Range | Non
     return _read_by(read, name, known.text, text, default)
 
 
-def choice(name: str, kind: type[StrEnum] | tuple[str, ...], text: str) -> Any:
+def choice(name: str, kind: type[StrEnum] | tuple[str, ...], text: str, default: str | bool = True) -> Any:
     """An option whose value must be one of a few words."""
 
-    def read(value: str) -> str:
+    def read(value: str | None) -> str | None:
+        if value is None:
+            return None
         if value not in tuple(kind):
             raise UserError(f"{name} is {shown(value)}: choose {' or '.join(kind)}.")
         return kind(value) if isinstance(kind, type) else value
 
-    return _read_by(read, name, "|".join(kind), text, True)
+    return _read_by(read, name, "|".join(kind), text, default)
 
 
 def _read_by(read: Callable[[Any], Any], name: str, metavar: str, text: str, default: str | bool) -> Any:
@@ -136,6 +138,33 @@ SamplerOption = Annotated[
 ]
 SpacingOption = Annotated[
     Spacing, choice("--spacing", SPACINGS, "Timesteps evenly in time, in its square root, or in the log-SNR.")
+]
+OF_MODEL = "as the model's stored policy has it, else {}"
+OwnStepsOption = Annotated[
+    int | None,
+    number(
+        "--steps",
+        "Timesteps of the sampler: evaluations of the network per image or clip (count).",
+        OF_MODEL.format(50),
+    ),
+]
+OwnSamplerOption = Annotated[
+    Solver | None,
+    choice(
+        "--sampler",
+        SOLVERS,
+        "What makes an image of a predicted noise: DDIM or a solver of diffusers.",
+        OF_MODEL.format(DDIM),
+    ),
+]
+OwnSpacingOption = Annotated[
+    Spacing | None,
+    choice(
+        "--spacing",
+        SPACINGS,
+        "Timesteps evenly in time, in its square root, or in the log-SNR.",
+        OF_MODEL.format(UNIFORM),
+    ),
 ]
 SamplersOption = Annotated[
     list[str] | None,

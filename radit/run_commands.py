@@ -9,7 +9,9 @@ from typing import Any
 from radit.cosim.run_state import forget
 from radit.cosimulation import cosimulate
 from radit.model.dit.checkpoint import load_config
+from radit.model.dit.sampler_names import Solver, Spacing
 from radit.model.outputs import output_folder
+from radit.model.policy.policy_file import own_sampler
 from radit.model.policy.skip_policy import POLICIES, parse_policy
 from radit.model.quality.judge import judge_of
 from radit.reports.run.run_folder import FILES, FOLDERS, STATE, UNFINISHED_WAVES
@@ -22,12 +24,22 @@ DEMO_IMAGES, DEMO_CLIPS = 10, 4
 DEMO, CLIP_DEMO = Path("build") / "demo", Path("build") / "moving-digits"
 
 
-def run_demo(*, model: str, images: int | None, out: Path | None, **settings: Any) -> bool:
+def run_demo(
+    *,
+    model: str,
+    images: int | None,
+    out: Path | None,
+    steps: int | None = None,
+    sampler: Solver | None = None,
+    spacing: Spacing | None = None,
+    **settings: Any,
+) -> bool:
     """Digits or clips through the hardware under every policy, with quality, energy and the Verilog; True if all is
     equal.
 
     Args:
         images, out: None: those of the kind, images or clips.
+        steps, sampler, spacing: None: as the model is sampled, see `own_sampler`.
         settings: further arguments of `cosimulate`.
 
     Raises:
@@ -36,6 +48,8 @@ def run_demo(*, model: str, images: int | None, out: Path | None, **settings: An
     judge_of(model)
     clips = load_config(model).frames > 1
     images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
+    way = own_sampler(model, steps, sampler, spacing)
+    settings |= {"steps": way.steps, "sampler": way.solver, "spacing": way.spacing}
     return _told(out, verilog=True, model=model, policies=tuple(POLICIES), images=images, with_quality=True, **settings)
 
 

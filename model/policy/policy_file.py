@@ -80,6 +80,11 @@ class StoredPolicy(BaseModel):
                 raise ValueError(f"field {field}.name is {one_line(getattr(self, field).name)}: give {wanted}")
         return self
 
+    @property
+    def sampler(self) -> Sampler:
+        """That it was calibrated with, all timesteps."""
+        return Sampler(self.steps, None, self.solver, self.spacing)
+
     def check(self, path: Path, integer: IntegerDiT) -> None:
         """Compare with the model at hand; with another sampler, or its first timesteps alone, it is the same model.
 
@@ -87,7 +92,7 @@ class StoredPolicy(BaseModel):
             UserError: the file belongs to other weights, or to another quantization of them.
         """
         fits = self.weights == model_digest(integer.dit)
-        if fits and list(integer.timesteps) == Sampler(self.steps, None, self.solver, self.spacing).timesteps:
+        if fits and list(integer.timesteps) == self.sampler.timesteps:
             fits = self.integer_model == integer.digest()
         if not fits:
             raise UserError(
@@ -119,6 +124,23 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
     stored = None if model is None else load_policy(model, integer)
     found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
     return parse_policy(text, found.get(text.partition(":")[0]))
+
+
+def own_sampler(
+    model: str, steps: int | None = None, solver: Solver | None = None, spacing: Spacing | None = None
+) -> Sampler:
+    """Return how a model is sampled unless told otherwise: as its stored policy was calibrated, else 50 steps of DDIM.
+
+    Args:
+        model: name or checkpoint file.
+        steps, solver, spacing: told otherwise.
+
+    Raises:
+        UserError: the stored file is damaged, the model is unknown, or there is no such sampler.
+    """
+    path = policy_path(model)
+    own = read_policy(path).sampler if os.path.lexists(path) else Sampler()
+    return Sampler(own.steps if steps is None else steps, None, solver or own.solver, spacing or own.spacing)
 
 
 def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:

@@ -100,22 +100,14 @@ class Settings:
 
 
 def run_quality(
-    *,
-    model: str,
-    samples: int | None,
-    steps: int,
-    cfg: float,
-    seed: int,
-    force: bool,
-    solver: Solver = DDIM,
-    spacing: Spacing = UNIFORM,
+    *, model: str, samples: int | None, sampler: Sampler, cfg: float, seed: int, force: bool
 ) -> dict[str, Any]:
     """Measure and store beside the checkpoint; a stored result that is current is taken as it is.
 
     Raises:
         UserError: the model is unknown, or nobody judges what it generates.
     """
-    settings = _checked(Settings(model, samples or judge_of(model).samples, steps, cfg, seed, solver, spacing))
+    settings = _checked(Settings(model, samples or judge_of(model).samples, cfg=cfg, seed=seed).of(sampler))
     path = output_file(stored_path(model), "The file of the result of --model")
     found = None if force else _load(path, settings)
     if found is None:
@@ -124,11 +116,9 @@ def run_quality(
     return found["result"]
 
 
-def stored_or_measured(
-    model: str, steps: int, cfg: float, solver: Solver = DDIM, spacing: Spacing = UNIFORM
-) -> dict[str, Any]:
+def stored_or_measured(model: str, sampler: Sampler, cfg: float) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
-    settings = _checked(Settings(model, judge_of(model).samples, steps, cfg, solver=solver, spacing=spacing))
+    settings = _checked(Settings(model, judge_of(model).samples, cfg=cfg).of(sampler))
     digest, origin = settings_digest(settings), "measured before"
     found = _load(stored_path(model), settings)
     if found is not None:

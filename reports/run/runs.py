@@ -19,6 +19,7 @@ from radit.cosim.prepare import Prepared
 from radit.cosim.run import PolicyRun, Progress, run
 from radit.cosim.support.sizes import build_for, dims_of
 from radit.model.dit.checkpoint import load_config
+from radit.model.dit.sampler import Sampler
 from radit.model.files import write_file
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES, Policy
@@ -89,9 +90,8 @@ def run_policies(
     check_tools(request.engine)
     since = time.perf_counter()
     if with_quality:
-        quality = Quality(
-            **stored_or_measured(request.model, request.steps, request.cfg, request.solver, request.spacing)
-        )
+        way = Sampler(request.steps, None, request.solver, request.spacing)
+        quality = Quality(**stored_or_measured(request.model, way, request.cfg))
         seconds["quality"] = time.perf_counter() - since
     since = time.perf_counter()
     runs = run(prepared, policies, state, resume, progress, keep_state)

@@ -52,10 +52,11 @@ def policy(path: Path) -> None:
 
 
 def quality(path: Path) -> None:
+    from radit.model.dit.sampler import Sampler
     from radit.model.quality.quality_run import run_quality
 
     replace("radit.model.quality.quality_run", "measure", lambda settings: {"result": {}})
-    run_quality(model="tiny.safetensors", samples=2, steps=2, cfg=1.5, seed=0, force=False)
+    run_quality(model="tiny.safetensors", samples=2, sampler=Sampler(2), cfg=1.5, seed=0, force=False)
 
 
 def summary(path: Path) -> None:

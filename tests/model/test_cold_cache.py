@@ -34,7 +34,7 @@ def measure_quality(cache: Path) -> str:
         "result": result,
     }
     quality_run.stored_path = lambda model: cache / "missing.json"
-    return quality_run.stored_or_measured(settings.model, settings.steps, settings.cfg)["text"]
+    return quality_run.stored_or_measured(settings.model, settings.sampler, settings.cfg)["text"]
 
 
 def train_classifier(cache: Path) -> str:

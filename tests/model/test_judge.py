@@ -87,7 +87,7 @@ def test_code_of_clips_is_hashed_for_clips_alone():
 
 def test_quality_of_clips(tiny, monkeypatch):
     monkeypatch.setattr(quality_run, "judge_of", lambda model: ClipStub)
-    result = run_quality(model=tiny, samples=None, steps=4, cfg=1.5, seed=0, force=False)
+    result = run_quality(model=tiny, samples=None, sampler=Sampler(4), cfg=1.5, seed=0, force=False)
     quality = Quality(**result)
     found = quality.by_policy
     assert quality.samples == 4
@@ -102,13 +102,13 @@ def test_quality_of_clips(tiny, monkeypatch):
     spread, mean = found["30_of_50"].mse_spread, found["30_of_50"].mse_to_dense
     assert 0 < spread.median < 2 * mean and 0 < spread.standard_error < mean  # of four clips
     assert json.loads(stored_path(tiny).read_text())["result"] == result
-    again = stored_or_measured(tiny, steps=4, cfg=1.5)
+    again = stored_or_measured(tiny, Sampler(4), 1.5)
     assert "stored with the checkpoint" in again.pop("origin") and again == result
 
 
 def test_what_is_stored_of_images_has_no_clip_fields(tiny, monkeypatch):
     monkeypatch.setattr(quality_run, "judge_of", lambda model: Stub)
-    result = run_quality(model=tiny, samples=4, steps=2, cfg=1.5, seed=0, force=False)
+    result = run_quality(model=tiny, samples=4, sampler=Sampler(2), cfg=1.5, seed=0, force=False)
     shipped = json.loads(stored_path("digits").read_text())["result"]
     assert list(result) == list(shipped)
     assert set(result["by_policy"]) == set(shipped["by_policy"])
@@ -160,7 +160,7 @@ def test_another_solver_is_held_against_ddim(tiny, monkeypatch):
     monkeypatch.setattr(quality_run, "judge_of", lambda model: Stub)
     monkeypatch.setattr(quality_run, "CONVERGED", Sampler(6, solver="dpmpp-2m"))
     settings = {"model": tiny, "samples": 4, "cfg": 1.5, "seed": 0, "force": False}
-    found = Quality(**run_quality(steps=4, solver="unipc", spacing="quadratic", **settings)).by_policy
+    found = Quality(**run_quality(sampler=Sampler(4, solver="unipc", spacing="quadratic"), **settings)).by_policy
     assert list(found) == ["float", "dense", "radit", "forecast", "fewer_steps", "ddim_50"]
     assert found["ddim_50"].steps == 50 and found["ddim_50"].mse_to_dense is None
     assert found["ddim_50"].to_converged.mean != found["dense"].to_converged.mean

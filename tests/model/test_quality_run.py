@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from radit.model.dit.sampler import Sampler
 from radit.model.errors import UserError
+from radit.model.policy.policy_file import own_sampler
 from radit.model.quality.quality_run import (
     BEHIND,
     Settings,
@@ -16,14 +18,18 @@ from radit.model.quality.quality_run import (
 from radit.model.source_code import code_digest
 
 
+def shipped() -> str:
+    return settings_digest(Settings("digits").of(own_sampler("digits")))
+
+
 def test_the_shipped_result_is_current():
     stored = json.loads(stored_path("digits").read_text())
-    assert stored["hash"] == settings_digest(Settings("digits")), "run `radit quality --force` and commit the result"
+    assert stored["hash"] == shipped(), "run `radit quality --force` and commit the result"
     assert stored["result"]["samples"] >= 1000
 
 
 def test_the_demo_shows_the_stored_result():
-    result = stored_or_measured("digits", steps=50, cfg=1.5)
+    result = stored_or_measured("digits", own_sampler("digits"), 1.5)
     assert "stored with the checkpoint" in result["origin"]
 
 
@@ -36,11 +42,11 @@ def test_int8_and_skipping_stay_within_the_noise_of_reseeding():
 
 
 def test_other_settings_are_another_result():
-    assert settings_digest(Settings("digits", samples=20)) != settings_digest(Settings("digits"))
+    assert settings_digest(Settings("digits", samples=20)) != shipped()
     assert len(code_digest(*BEHIND)) == 64
 
 
 def test_a_model_of_other_images_is_refused():
     words = "'dit-s-2' with 4 x 32 x 32 images of 1000 classes: quality is measured on 8 x 8 digits"
     with pytest.raises(UserError, match=words):
-        run_quality(model="dit-s-2", samples=2, steps=2, cfg=1.5, seed=0, force=False)
+        run_quality(model="dit-s-2", samples=2, sampler=Sampler(2), cfg=1.5, seed=0, force=False)
