@@ -104,8 +104,8 @@ def train(
         bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
     ] = False,
 ) -> int:
-    """Train a float model from scratch: digits in minutes on two cores; moving-digits and fashion in hours, or in
-    minutes on a GPU; cifar10 on a GPU.
+    """Train a float model from scratch: digits in minutes on two cores, fashion in an hour, moving-digits in
+    hours, or all of them in minutes on a GPU; cifar10 on a GPU.
 
     The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
     """

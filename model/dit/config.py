@@ -264,7 +264,7 @@ NAMED_MODELS: dict[str, DiTConfig] = {
     "dit-l-2": _latent(1024, 24, 16),
     "dit-xl-2": _latent(1152, 28, 16),
     "dit-xl-2-512": _latent(1152, 28, 16, pixels=512),
-    "fashion": DiTConfig(input_size=28, patch_size=2, hidden_size=128, num_heads=4),
+    "fashion": DiTConfig(input_size=28, patch_size=4, hidden_size=128, num_heads=4),
     "cifar10": DiTConfig(input_size=32, patch_size=2, in_channels=3, hidden_size=256, depth=12, num_heads=4),
     "moving-digits": DiTConfig(input_size=16, patch_size=4, hidden_size=128, num_heads=4, frames=8),
     "latte-xl-2": _latent(1152, 28, 16, num_classes=101, frames=16),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +35,7 @@ from radit.reports.frontier.winners import budgets, gains
 
 STEM = "frontier"
 HISTORY = Sampler(50)  # what published policies are compared with
+CHECKED = 64  # samples whose convergence is looked at
 KEPT = 4  # runs whose images are in memory at a time, beside the points
 RULES = [
     f"Array {ARRAY[0]}x{ARRAY[1]}, memory latency {MEMORY.latency} cycles, {MEMORY.bandwidth:g} bytes per cycle; "
@@ -149,15 +150,20 @@ class _Bench:
         self._labels = torch.arange(settings.samples) % load_config(settings.model).num_classes
         self._judge: Judge = judge_of(settings.model)(CACHE)
         self._dense: dict[Sampler, Tensor] = {}
-        asked = [CONVERGED, *CHECKS]
-        found = measure(settings, [Candidate(FLOAT, sampler) for sampler in asked], folder, jobs)
-        images = {one.sampler: torch.from_numpy(point.images) for one, point in found.items()}
-        self._converged = images[CONVERGED]
+        self._converged = self._float_images(settings, CONVERGED)[CONVERGED]
+        few = replace(settings, samples=min(settings.samples, CHECKED))
+        images = self._float_images(few, CONVERGED, *CHECKS)
         self.convergence = Convergence(
             sampler=CONVERGED.text,
-            checks={sampler.text: mse(images[sampler], self._converged) for sampler in CHECKS},
+            samples=few.samples,
+            checks={sampler.text: mse(images[sampler], images[CONVERGED]) for sampler in CHECKS},
             picture_distance=picture_distance(self._converged, self._labels),
         )
+
+    def _float_images(self, settings: Settings, *samplers: Sampler) -> dict[Sampler, Tensor]:
+        """What the float model makes of the noise."""
+        found = measure(settings, [Candidate(FLOAT, sampler) for sampler in samplers], self._folder, self._jobs)
+        return {one.sampler: torch.from_numpy(point.images) for one, point in found.items()}
 
     def run(self, wanted: list[Candidate]) -> list[FrontierPoint]:
         """The points, from their files or run now. Dense runs come before what is compared with them."""

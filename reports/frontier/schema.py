@@ -90,11 +90,12 @@ class Convergence(Part):
 
     Fields:
         sampler: that makes them, of the float model.
-        checks: mean error of other samplers to them.
+        checks: mean error of other samplers to them, of the first so many samples.
         picture_distance: mean squared difference of two of them with one label.
     """
 
     sampler: str
+    samples: Count
     checks: dict[str, Amount]
     picture_distance: Amount
 
