@@ -32,8 +32,8 @@ def _judge(judge: Convergence) -> str:
     checks = " and ".join(f"{name}: {power_text(error)}" for name, error in judge.checks.items())
     return (
         f"Errors are squared differences to the converged images, {judge.sampler}, on the float model. Other samplers "
-        f"come to the same, {checks} on the first {judge.samples}. A sample has tipped over where it errs by more than a tenth of the squared "
-        f"distance of two pictures of one label, {judge.picture_distance:.2g}."
+        f"come to the same, {checks} on the first {judge.samples}. A sample has tipped over where it errs by more than "
+        f"a tenth of the squared distance of two pictures of one label, {judge.picture_distance:.2g}."
     )
 
 
