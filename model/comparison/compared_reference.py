@@ -88,4 +88,5 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         follow=torch.zeros(steps, subs, dtype=torch.bool),
         stream_scope=False,
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
+        plan=torch.ones(steps, 2, dtype=torch.bool),
     )

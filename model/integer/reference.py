@@ -241,11 +241,14 @@ class Reference:
         return placed[0], placed[1]
 
     def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
-        """Changed codes (none) and computed, both (N, contexts), where s follows the sub-block before it, else None."""
+        """Changed codes (none) and computed, both (N, contexts), where s follows the sub-block before it, or the plan,
+        else None."""
         policy = self.policy
         if not (policy.detect and bool(policy.follow[index, s])):
             return None
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
+        if s == 0:
+            self._lead = ~policy.plan[index].repeat(self.images, -(-self.contexts // 2))[:, : self.contexts]
         return none, self._answer(s, index, none, 1, self._lead)
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
