@@ -77,7 +77,7 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         tables = method.policy.tables(integer)
         follow = tables.follow.clone()
         follow[:, method.decider] = False
-        return replace(tables, follow=follow)
+        return replace(tables, follow=follow, difference=method.difference)
     steps, subs = integer.act_scale.shape
     return PolicyTables(
         detect=True,
