@@ -10,7 +10,7 @@ from radit.cosim.run_state import forget
 from radit.cosimulation import cosimulate
 from radit.model.dit.checkpoint import load_config
 from radit.model.outputs import output_folder
-from radit.model.policy.skip_policy import POLICIES, parse_policy
+from radit.model.policy.skip_policy import USUAL, parse_policy
 from radit.model.quality.judge import judge_of
 from radit.reports.run.run_folder import FILES, FOLDERS, STATE, UNFINISHED_WAVES
 from radit.terminal.interruption import at_work
@@ -36,7 +36,7 @@ def run_demo(*, model: str, images: int | None, out: Path | None, **settings: An
     judge_of(model)
     clips = load_config(model).frames > 1
     images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
-    return _told(out, verilog=True, model=model, policies=tuple(POLICIES), images=images, with_quality=True, **settings)
+    return _told(out, verilog=True, model=model, policies=USUAL, images=images, with_quality=True, **settings)
 
 
 def run_cosim(*, policies: list[str], out: Path, with_waves: bool, **settings: Any) -> bool:

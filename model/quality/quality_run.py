@@ -46,7 +46,7 @@ from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
 from radit.model.policy.policy_file import policy_of
-from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.model.policy.skip_policy import USUAL, Policy
 from radit.model.quality.judge import DigitJudge, judge_of
 from radit.model.quality.measures import mse, squared_errors
 from radit.model.quality.names import BAR, DATA, DENSE, FEWER, FLOAT
@@ -62,7 +62,7 @@ RESEEDED = 3  # float runs, the measured one among them, whose distances spread 
 CACHE = Path("build") / "quality"
 MATCHED = "radit"  # its MACs are those of the run of fewer steps
 BAR_SHARE = 0.6  # of the steps: the paired error of that run is the bar of equal quality
-VARIANTS = RESEEDED + len(POLICIES) + 2  # kept at a time: float runs, policies, both runs of fewer steps
+VARIANTS = RESEEDED + len(USUAL) + 2  # kept at a time: float runs, policies, both runs of fewer steps
 PIECE = 25  # images, or frames of whole clips, of one task
 BEHIND = (
     "radit.model.integer.generate",
@@ -188,7 +188,7 @@ def settings_digest(settings: Settings) -> str:
 
 def _policies(model: str, integer: IntegerDiT) -> dict[str, Policy]:
     """The skipping policies as the model has them, by name."""
-    return {name: policy_of(name, model, integer) for name in POLICIES if name != DENSE}
+    return {name: policy_of(name, model, integer) for name in USUAL if name != DENSE}
 
 
 def _integer(dit: DiT, model: str, sampler: Sampler) -> IntegerDiT:
