@@ -70,6 +70,7 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     put("force", policy.force.long().unsqueeze(1), own)
     put("slope_gain", policy.gains, own)
     put("follow", policy.follow.long(), own)
+    put("plan", (policy.plan.long() @ torch.tensor([1, 2])).unsqueeze(1) * policy.follow[:, :1], slice(0, 1))
     for level in range(policy.boundaries.shape[2]):
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     put("eps", integer.eps, own)

@@ -11,6 +11,7 @@ from radit.accel.dims import Dims
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.cosim.support.sizes import fitted
 from radit.cosim.support.stopwatch import Stopwatch
+from radit.model.detectors.plans import policy_for, with_plan
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.config import DiTConfig, check_guidance
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
@@ -22,7 +23,6 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.limits import check_memory
 from radit.model.plain_text import one_line
-from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import Policy
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
@@ -132,13 +132,17 @@ class Prepared:
         """Of the integer model and the float model behind it."""
         return self.integer.digest()
 
-    def policy(self, text: str) -> Policy:
-        """The policy of a text for this model; a model cut to its first blocks has the defaults.
+    def policy(self, given: str | Policy) -> Policy:
+        """A policy, or that of a text for this model, with its plan where it has one; a model cut to its first blocks
+        has the defaults.
 
         Raises:
-            UserError: a bad text, or a stored policy that does not fit.
+            UserError: a bad text, a stored policy that does not fit, or no plan can be made.
         """
-        return policy_of(text, self.request.model if self.request.blocks is None else None, self.integer)
+        model = self.request.model if self.request.blocks is None else None
+        if isinstance(given, str):
+            return policy_for(given, model, self.integer, self.request.cfg)
+        return with_plan(given, self.integer, self.request.cfg)
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""

@@ -188,7 +188,7 @@ def cosimulate(
             charge.latency, charge.bandwidth, charge.stall, charge.seed, sampler, spacing,
         )  # fmt: skip
         prepared = prepare(request)
-        chosen = [prepared.policy(one) if isinstance(one, str) else one for one in policies]
+        chosen = [prepared.policy(one) for one in policies]
         outcome = run_policies(
             prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
             progress=progress, command=command,

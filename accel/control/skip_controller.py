@@ -2,7 +2,7 @@
 
 Takes the CCU's count of a context from the pass, asks the DTSM, and keeps the answers of the current sub-block
 (``ComputeSet``) and of the one before (``ReuseSet``), which tell the pass where its branch is and what becomes of it. A
-sub-block that follows the one before it is decided before its pass, all contexts in turn.
+sub-block that follows the one before it, or the first one the plan, is decided before its pass, all contexts in turn.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
@@ -17,7 +17,7 @@ class Turn:
     """The decision at hand.
 
     start: flag, a pulse, the DTSM is to decide. context: dim, for which. leads: flag, the context reused the sub-block
-    before. Driven by ``take_turns``.
+    before, or is to reuse the first one by the plan. Driven by ``take_turns``.
     done: flag, a pulse, it has decided. slot: flag, of the cache, that the context's result goes to or is in. Driven by
     the DTSM.
     """
@@ -31,7 +31,7 @@ class Turn:
 
 
 @block
-def take_turns(clk, aresetn, follow, decisions, progress, turn, regs, config):
+def take_turns(clk, aresetn, follow, decisions, progress, header, turn, regs, config):
     """Whose turn it is: the context that the pass asks for, or, after ``follow.start``, every context without a
     count."""
     CONTEXTS, RANGE = config.max_contexts, 1 << DIM_BITS
@@ -67,9 +67,15 @@ def take_turns(clk, aresetn, follow, decisions, progress, turn, regs, config):
     @always_comb
     def look_back():
         turn.leads.next = 0
-        for i in range(CONTEXTS):
-            if turn.context == i and reuses.contexts[i]:
-                turn.leads.next = 1
+        if progress.first_pass:
+            if turn.context[0]:
+                turn.leads.next = not header.plan[1]
+            else:
+                turn.leads.next = not header.plan[0]
+        else:
+            for i in range(CONTEXTS):
+                if turn.context == i and reuses.contexts[i]:
+                    turn.leads.next = 1
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -146,8 +152,8 @@ def skip_controller(clk, aresetn, host, streaming_pass, follow, progress, mode, 
     BITS = len(unit_index)
     turn, decision = Turn(), decisions.decision
     turns = take_turns(
-        clk=clk, aresetn=aresetn, follow=follow, decisions=decisions, progress=progress, turn=turn, regs=regs,
-        config=config,
+        clk=clk, aresetn=aresetn, follow=follow, decisions=decisions, progress=progress, header=header, turn=turn,
+        regs=regs, config=config,
     )  # fmt: skip
     sets = keep_decisions(
         clk=clk, aresetn=aresetn, streaming_pass=streaming_pass, progress=progress, mode=mode, decisions=decisions,

@@ -24,12 +24,13 @@ from radit.model.ranges import RANGES
 from radit.model.reading import path_text, read_model
 from radit.model.schema import MOST, Amount
 
+OURS = ("forecast", "planned")  # policies that are found for a model
 CACHE = Path("build") / "policies"  # of models without a checkpoint file
 FIRST_SEED = int(RANGES["calibration_seed"].low)  # of calibration images; evaluations use smaller ones
 
 
 class Achieved(BaseModel):
-    """On the calibration images: MACs of the dense run over the policy's, and the paired mse to the dense images."""
+    """On the calibration images: MACs of the dense run over the policy's, and the paired mse to what judges them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,10 +46,11 @@ class StoredPolicy(BaseModel):
         steps, solver, spacing, cfg: of the sampler.
         images, seed: calibrated on.
         target, start: as the command was given them.
-        policy: `forecast`, all its fields.
+        judge: what errors are to: the dense int8 images of the same noise, or the converged ones.
+        policy: one of `OURS`, all its fields.
         radit: the baseline at the threshold that keeps the same error, or the one that was given, all its fields.
         widened: ranges of the int8 formats include what the skipping run visits; both were tried.
-        tried: what the search came to without and with that.
+        tried: what the search came to without and with that; of a plan, the dense run.
         achieved, radit_achieved: what both policies came to.
     """
 
@@ -66,6 +68,7 @@ class StoredPolicy(BaseModel):
     seed: Annotated[int, AfterValidator(partial(RANGES["calibration_seed"].check, "seed"))]
     target: str
     start: str | None = None
+    judge: Literal["dense", "converged"] = "dense"
     policy: Policy
     radit: Policy
     achieved: Achieved
@@ -75,9 +78,10 @@ class StoredPolicy(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> StoredPolicy:
-        for field, wanted in (("policy", "forecast"), ("radit", "radit")):
-            if getattr(self, field).name != wanted:
-                raise ValueError(f"field {field}.name is {one_line(getattr(self, field).name)}: give {wanted}")
+        for field, wanted in (("policy", OURS), ("radit", ("radit",))):
+            name = getattr(self, field).name
+            if name not in wanted:
+                raise ValueError(f"field {field}.name is {one_line(name)}: give {' or '.join(wanted)}")
         return self
 
     @property
@@ -141,6 +145,16 @@ def own_sampler(
     path = policy_path(model)
     own = read_policy(path).sampler if os.path.lexists(path) else Sampler()
     return Sampler(own.steps if steps is None else steps, None, solver or own.solver, spacing or own.spacing)
+
+
+def usual_policies(model: str) -> tuple[str, ...]:
+    """Return the policies that a model is shown with: dense, the paper's, and ours, as it is stored.
+
+    Raises:
+        UserError: the stored file is damaged, or the model is unknown.
+    """
+    path = policy_path(model)
+    return "dense", "radit", read_policy(path).policy.name if os.path.lexists(path) else OURS[0]
 
 
 def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:

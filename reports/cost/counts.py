@@ -51,6 +51,8 @@ class Work:
         reused: the same, that took what was cached.
         forecast: results before the latest that those of them took for forecasts.
         cached_x: (timestep, context) whose x came from the cache.
+        paired: (timestep, odd context) whose words meet those of the one before, which stay for it in x memory;
+            subtracted: those of them that were computed.
         decisions: (timestep, sub-block, context) that were decided.
         encoded: (timestep, sub-block, context) whose input was encoded.
         compared: those of them after the first timestep, compared with the codes kept.
@@ -70,6 +72,8 @@ class Work:
     reused: int
     forecast: int
     cached_x: int
+    paired: int
+    subtracted: int
     decisions: int
     encoded: int
     compared: int
@@ -93,6 +97,7 @@ class Work:
         deciding = [0] if stream else spans or slice(None)
         results = computed[:, :, deciding]
         short = int((~fetched[:, :, 0]).sum()) if stream else 0  # timesteps of two passes
+        pairs = timesteps * (contexts // 2) * tables.difference
         joined = int((~fetched[:, :, sorted(tables.joined)]).sum())  # passes of which there are none
         return cls(
             timesteps=timesteps,
@@ -107,6 +112,8 @@ class Work:
             reused=int((~results).sum()),
             forecast=int(results_read(record, tables.gains, tables.order)[:, :, deciding].sum()),
             cached_x=int((~results).sum()) if stream else 0,
+            paired=pairs,
+            subtracted=int(computed[:, :, 0, 1::2].sum()) if pairs else 0,
             decisions=results.size,
             encoded=record.images * int(encoding.sum()) * contexts,
             compared=record.images * int(encoding[1:].sum()) * contexts,
@@ -298,21 +305,23 @@ def _pass_words(dims: Dims, build: BuildConfig) -> int:
 def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """Gated residual add: the first pass of a timestep has no branch, the last no LayerNorm.
 
-    Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host.
+    Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host, or to the cache alone if they
+    are of a difference, which takes the other context's word as well.
     """
     words = work.timesteps * _pass_words(dims, build)
     inner = work.passes * _pass_words(dims, build) - words
-    queued = work.normalized * dims.sub_block_words(build) + words
+    each = dims.sub_block_words(build)
+    queued = (work.normalized + work.subtracted) * each + words
     return {
-        "residual_words": inner + words,
+        "residual_words": inner + words + work.paired * each,
         "x_in_words": words,
         "x_out_words": words,
-        "x_reads": inner - work.cached_x * dims.sub_block_words(build),
-        "x_writes": inner,
+        "x_reads": inner + (work.paired - work.cached_x) * each,
+        "x_writes": inner + work.paired * each,
         "fifo_writes": queued,
         "fifo_reads": queued,
-        "gate_reads": work.gated * dims.sub_block_words(build),
-        "a_reads_row": work.computed * dims.sub_block_words(build),
+        "gate_reads": work.gated * each,
+        "a_reads_row": work.computed * each,
     }
 
 

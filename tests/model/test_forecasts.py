@@ -42,8 +42,8 @@ def streams_of(text: str, dit, integer, contexts: int = 2, y=Y, noise=NOISE):
     reference, seen = reference_of(integer, parse_method(text)), []
     genuine = reference._settle
 
-    def watched(x, computed, index):
-        seen.append(genuine(x, computed, index))
+    def watched(x, computed, index, tally):
+        seen.append(genuine(x, computed, index, tally))
         return seen[-1]
 
     reference._settle = watched

@@ -40,6 +40,7 @@ FORECASTING = replace(SKIPPING, gain=1.0)
 # The first sub-block of a timestep decides for all; the schedule forbids reuse nowhere.
 LEADING = replace(FORECASTING, name="forecast", reach=1.5, scope="timestep")
 STREAM = replace(LEADING, scope="stream")  # and the stream is forecast at its end
+DIFFERING = replace(STREAM, difference=True)  # of the second context, what it differs by from the first
 
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
@@ -117,10 +118,19 @@ def make_task(shape: Shape, images: int = 1) -> Task:
     integer = _quantized(config, len(shape.motion[0]), shape.seed)
     contexts = len(shape.motion)
     dims = replace(dims_of(config, contexts), tokens=shape.tokens, even=shape.even, odd=shape.odd)
-    conditioning = integer.conditioning_tables(torch.arange(images) % 3, guidance=contexts == 2)
+    conditioning = conditioning_of(integer, images, contexts)
     rng = np.random.default_rng(shape.seed)
     scale = shape.spread * 2.0**integer.x_frac
     return Task(integer, dims, conditioning, [_moving(shape, scale, rng) for _ in range(images)])
+
+
+def conditioning_of(integer: IntegerDiT, images: int, contexts: int) -> Conditioning:
+    """Of one context the label's alone; of more, labels and the null class in turn."""
+    if contexts == 1:
+        return integer.conditioning_tables(torch.arange(images) % 3, guidance=False)
+    pairs = [integer.conditioning_tables((torch.arange(images) + pair) % 3) for pair in range(contexts // 2)]
+    parts = {name: torch.cat([getattr(pair, name) for pair in pairs], 1) for name in ("c", "scale", "shift", "gate")}
+    return replace(pairs[0], **parts)
 
 
 def _moving(shape: Shape, scale: float, rng: np.random.Generator) -> list[np.ndarray]:
