@@ -141,7 +141,7 @@ class Prepared:
             UserError: a bad text, a stored policy that does not fit, or no plan can be made.
         """
         model = self.request.model if self.request.blocks is None else None
-        found = policy_of(given, model, self.integer) if isinstance(given, str) else given
+        found = policy_of(given, model, self.integer, self.request.cfg) if isinstance(given, str) else given
         return with_plan(found, self.integer, self.request.cfg)
 
     def facts(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ import typer
 
 from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM
 from radit.model.errors import UserError, shown
-from radit.model.ranges import RANGES
+from radit.model.ranges import RANGES, Range
 from radit.options import (
     BUILD,
     ArraysOption,
@@ -190,6 +190,15 @@ def calibrate(
             show_default="of two shapes the one that saves most at the same error",
         ),
     ] = None,
+    share: Annotated[
+        float | None,
+        number(
+            "--share",
+            "Make a plan, too, for policy planned: of the MACs of a dense run, what it takes at most (share).",
+            "no plan",
+            Range(0, 1, whole=False, above=True),
+        ),
+    ] = None,
     out: Annotated[
         Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,
@@ -198,8 +207,10 @@ def calibrate(
 
     What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
     """
+    from radit.model.detectors.plans import add_plan
     from radit.model.dit.sampler import Sampler
     from radit.model.policy.policy_file import policy_path
+    from radit.model.policy.skip_policy import planned
     from radit.model.tuning.calibrate_run import run_calibrate
     from radit.terminal.calibration import show_calibration, told_trials
 
@@ -209,6 +220,8 @@ def calibrate(
             model=model, target=target, images=images, seed=seed, sampler=way, cfg=cfg, jobs=jobs,
             out=out, threshold_only=threshold_only, start=start, radit=radit, on_point=on_point,
         )  # fmt: skip
+    if share is not None:
+        stored = add_plan(out or policy_path(model), stored, planned(share))
     show_calibration(stored, out or policy_path(model), time.perf_counter() - since)
     return 0
 

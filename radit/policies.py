@@ -26,7 +26,8 @@ CALIBRATION_SEED = 1000  # of images that a threshold is sought on; smaller ones
 def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
     """Return the policy of a text such as "radit:threshold=0.2" or "fora:interval=3".
 
-    "dense", "radit" and "forecast" run on the hardware (`Policy` has their fields); the published policies "fora",
+    "dense", "radit" and "forecast" run on the hardware (`Policy` has their fields), and "planned" does with a plan,
+    such as "planned:plan=B-LB"; without one it makes its plan when it runs. The published policies "fora",
     "taylorseer", "smoothcache", "fbcache", "dbcache", "dbprune", "bwcache", "teacache", "magcache", and ours with
     another detector such as "sketch:projections=64", run on the integer reference alone.
 
@@ -38,7 +39,7 @@ def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
         UserError: the name or a setting is unknown, or a value does not fit.
     """
     name = text.partition(":")[0] if isinstance(text, str) else text
-    if name in METHODS:
+    if name in METHODS and not (name in POLICIES and ":plan=" in text):
         return parse_method(text)
     if not isinstance(text, str) or name not in POLICIES:
         raise UserError(f"policy is {shown(name)}: choose {', '.join((*POLICIES, *METHODS))}.")

@@ -8,9 +8,15 @@ from pathlib import Path
 from radit.model.baselines.smoothcache import ByIdentity
 from radit.model.detectors.detector import Slope
 from radit.model.detectors.planned import Planned, plan_of
+from radit.model.dit.checkpoint import find_checkpoint, load_model
+from radit.model.dit.sampler import Sampler
 from radit.model.errors import UserError
+from radit.model.files import write_json
+from radit.model.integer.calibration import load_or_calibrate
 from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.integer.quantize import quantize
 from radit.model.policy.plan import read_plan, write_plan
+from radit.model.policy.policy_file import StoredPolicy
 from radit.model.policy.skip_policy import Policy
 from radit.model.source_code import code_digest
 from radit.model.system.caches import content_digest, kept, read_sealed, write_sealed
@@ -46,6 +52,28 @@ def with_plan(policy: Policy, integer: IntegerDiT, cfg: float) -> Policy:
 
     path = CACHE / f"{content_digest(facts)}.json"
     return replace(policy, plan=kept(path, read, make, lambda path, plan: write_sealed(path, {"plan": plan})))
+
+
+def add_plan(path: Path, stored: StoredPolicy, policy: Policy) -> StoredPolicy:
+    """Return a model's stored policies with a plan for the sampler and guidance that they are for, and write them.
+
+    Args:
+        path: of the file.
+        policy: with or without a plan.
+
+    Raises:
+        UserError: no plan is so cheap, or the file cannot be written.
+    """
+    dit, sampler = load_model(stored.model), Sampler(stored.steps, None, stored.solver, stored.spacing)
+    calibration = load_or_calibrate(dit, find_checkpoint(stored.model), sampler)
+    return store_plan(path, stored, policy, quantize(dit, calibration, sampler))
+
+
+def store_plan(path: Path, stored: StoredPolicy, policy: Policy, integer: IntegerDiT) -> StoredPolicy:
+    """`add_plan` for a model at hand, quantized for the sampler that was stored."""
+    found = stored.model_copy(update={"planned": with_plan(policy, integer, stored.cfg)})
+    write_json(path, found)
+    return found
 
 
 def detector_of(policy: Policy, cfg: float) -> Planned:

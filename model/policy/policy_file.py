@@ -6,6 +6,7 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -50,6 +51,7 @@ class StoredPolicy(BaseModel):
         widened: ranges of the int8 formats include what the skipping run visits; both were tried.
         tried: what the search came to without and with that.
         achieved, radit_achieved: what both policies came to.
+        planned: `planned` with its plan for that sampler and guidance, where one was asked for, all its fields.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,13 +74,24 @@ class StoredPolicy(BaseModel):
     radit_achieved: Achieved
     widened: bool = False
     tried: dict[str, Achieved] = {}
+    planned: Policy | None = None
 
     @model_validator(mode="after")
     def _check_names(self) -> StoredPolicy:
-        for field, wanted in (("policy", "forecast"), ("radit", "radit")):
-            if getattr(self, field).name != wanted:
-                raise ValueError(f"field {field}.name is {one_line(getattr(self, field).name)}: give {wanted}")
+        for field, wanted in (("policy", "forecast"), ("radit", "radit"), ("planned", "planned")):
+            own = getattr(self, field)
+            if own is not None and own.name != wanted:
+                raise ValueError(f"field {field}.name is {one_line(own.name)}: give {wanted}")
+        if self.planned is not None and len(self.planned.plan) != self.steps:
+            raise ValueError(f"field planned.plan has {len(self.planned.plan)} timesteps: give {self.steps}")
         return self
+
+    def plans_for(self, integer: IntegerDiT, cfg: float | None, policy: Policy) -> bool:
+        """Whether the stored plan is one for a sampler, a guidance (None: the stored one) and a policy like it."""
+        sampler = Sampler(self.steps, None, self.solver, self.spacing)
+        alike = list(integer.timesteps) == sampler.timesteps and cfg in (None, self.cfg)
+        made_for = ("share", "gain", "reach", "scope", "last_dense", "difference")
+        return alike and all(getattr(policy, name) == getattr(self.planned, name) for name in made_for)
 
     def check(self, path: Path, integer: IntegerDiT) -> None:
         """Compare with the model at hand; with another sampler, or its first timesteps alone, it is the same model.
@@ -105,20 +118,27 @@ def policy_path(model: str) -> Path:
     return (find_checkpoint(model) or CACHE / model).with_suffix(".policy.json")
 
 
-def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
+def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | None = None) -> Policy:
     """Return the policy of a text for a model; it starts from what is stored with the model, where there is something.
+    A stored plan is left out where sampler, guidance or share are others.
 
     Args:
         text: as `parse_policy` reads it.
         model: name or checkpoint file; None: a model that is nobody's, such as a cut one.
         integer: the same model, quantized.
+        cfg: guidance scale; None: that of the stored policy.
 
     Raises:
         UserError: a bad text, or a stored file that is damaged or another model's.
     """
     stored = None if model is None else load_policy(model, integer)
-    found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
-    return parse_policy(text, found.get(text.partition(":")[0]))
+    if stored is None:
+        return parse_policy(text)
+    found = {own.name: own for own in (stored.policy, stored.radit, stored.planned) if own is not None}
+    policy = parse_policy(text, ours := found.get(text.partition(":")[0]))
+    if ours is None or not ours.plan or policy.plan != ours.plan or stored.plans_for(integer, cfg, policy):
+        return policy
+    return replace(policy, plan="")
 
 
 def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:

@@ -49,6 +49,8 @@ def show_calibration(stored: StoredPolicy, path: Path, seconds: float) -> None:
         say(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
     baseline = stored.radit_achieved
     say(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
+    if stored.planned is not None:
+        say(f"  {stored.planned.text}")
     if stored.tried:
         kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
         say(f"  {kept}")
