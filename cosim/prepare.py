@@ -11,7 +11,7 @@ from radit.accel.dims import Dims
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.cosim.support.sizes import fitted
 from radit.cosim.support.stopwatch import Stopwatch
-from radit.model.detectors.plans import policy_for, with_plan
+from radit.model.detectors.plans import with_plan
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.config import DiTConfig, check_guidance
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
@@ -23,6 +23,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.limits import check_memory
 from radit.model.plain_text import one_line
+from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import Policy
 
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
@@ -140,9 +141,8 @@ class Prepared:
             UserError: a bad text, a stored policy that does not fit, or no plan can be made.
         """
         model = self.request.model if self.request.blocks is None else None
-        if isinstance(given, str):
-            return policy_for(given, model, self.integer, self.request.cfg)
-        return with_plan(given, self.integer, self.request.cfg)
+        found = policy_of(given, model, self.integer, self.request.cfg) if isinstance(given, str) else given
+        return with_plan(found, self.integer, self.request.cfg)
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""

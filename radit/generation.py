@@ -10,6 +10,7 @@ import torch
 
 from radit.decisions import Decisions
 from radit.model.baselines.base import Method
+from radit.model.detectors.plans import with_plan
 from radit.model.dit.config import check_guidance
 from radit.model.dit.memory_needs import of_generation
 from radit.model.dit.sampler import make_noise
@@ -75,13 +76,15 @@ def generate(
         progress: called with the images done and all images.
 
     Raises:
-        UserError: the policy's text is bad, or a label is not the model's.
+        UserError: the policy's text is bad, no plan can be made for it, or a label is not the model's.
     """
     images, seed, cfg, jobs = checked(images=images, seed=seed, cfg=cfg, jobs=jobs)
     if isinstance(policy, str):
         from radit.policies import policy as parse
 
         policy = parse(policy, model)
+    if isinstance(policy, Policy):
+        policy = with_plan(policy, model.integer, cfg)
     costs = PolicyCosts(policy)
     size = CHUNK * jobs
     check_guidance(model.config, cfg)

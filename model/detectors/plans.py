@@ -11,34 +11,11 @@ from radit.model.detectors.planned import Planned, plan_of
 from radit.model.errors import UserError
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.policy.plan import read_plan, write_plan
-from radit.model.policy.policy_file import load_policy, policy_of
 from radit.model.policy.skip_policy import Policy
 from radit.model.source_code import code_digest
 from radit.model.system.caches import content_digest, kept, read_sealed, write_sealed
 
 CACHE = Path("build") / "plans"
-
-
-def policy_for(text: str, model: str | None, integer: IntegerDiT, cfg: float) -> Policy:
-    """Return the policy of a text for a run of a model, with a plan where it takes one.
-
-    The plan that is stored with a model holds for its own sampler, guidance and settings; for others one is made.
-
-    Args:
-        text, model, integer: as `policy_of` takes them.
-        cfg: guidance scale of the run, unitless.
-
-    Raises:
-        UserError: a bad text, a stored file that is damaged or another model's, or no plan can be made.
-    """
-    found = policy_of(text, model, integer)
-    stored = None if model is None or not found.plan else load_policy(model, integer)
-    if stored is not None and found.plan == stored.policy.plan:
-        way = tuple(stored.sampler.timesteps[: integer.steps])
-        same_way = integer.sampler_steps == stored.steps and integer.timesteps == way
-        if not (same_way and cfg == stored.cfg and found == stored.policy):
-            found = replace(found, plan="")
-    return with_plan(found, integer, cfg)
 
 
 def plans_of(policy: Policy, integer: IntegerDiT, cfg: float) -> list[Policy]:

@@ -6,6 +6,7 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -82,12 +83,20 @@ class StoredPolicy(BaseModel):
             name = getattr(self, field).name
             if name not in wanted:
                 raise ValueError(f"field {field}.name is {one_line(name)}: give {' or '.join(wanted)}")
+        if self.policy.plan and len(self.policy.plan) != self.steps:
+            raise ValueError(f"field policy.plan has {len(self.policy.plan)} timesteps: give {self.steps}")
         return self
 
     @property
     def sampler(self) -> Sampler:
         """That it was calibrated with, all timesteps."""
         return Sampler(self.steps, None, self.solver, self.spacing)
+
+    def plans_for(self, integer: IntegerDiT, cfg: float | None, policy: Policy) -> bool:
+        """Whether the stored plan is one for a sampler, a guidance (None: the stored one) and a policy like it."""
+        alike = list(integer.timesteps) == self.sampler.timesteps and cfg in (None, self.cfg)
+        made_for = ("share", "gain", "reach", "scope", "last_dense", "difference")
+        return alike and all(getattr(policy, name) == getattr(self.policy, name) for name in made_for)
 
     def check(self, path: Path, integer: IntegerDiT) -> None:
         """Compare with the model at hand; with another sampler, or its first timesteps alone, it is the same model.
@@ -114,20 +123,27 @@ def policy_path(model: str) -> Path:
     return (find_checkpoint(model) or CACHE / model).with_suffix(".policy.json")
 
 
-def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
+def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | None = None) -> Policy:
     """Return the policy of a text for a model; it starts from what is stored with the model, where there is something.
+    A stored plan is left out where sampler, guidance or share are others.
 
     Args:
         text: as `parse_policy` reads it.
         model: name or checkpoint file; None: a model that is nobody's, such as a cut one.
         integer: the same model, quantized.
+        cfg: guidance scale; None: that of the stored policy.
 
     Raises:
         UserError: a bad text, or a stored file that is damaged or another model's.
     """
     stored = None if model is None else load_policy(model, integer)
-    found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
-    return parse_policy(text, found.get(text.partition(":")[0]))
+    if stored is None:
+        return parse_policy(text)
+    found = {own.name: own for own in (stored.policy, stored.radit)}
+    policy = parse_policy(text, ours := found.get(text.partition(":")[0]))
+    if ours is None or not ours.plan or policy.plan != ours.plan or stored.plans_for(integer, cfg, policy):
+        return policy
+    return replace(policy, plan="")
 
 
 def own_sampler(

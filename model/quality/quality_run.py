@@ -32,7 +32,7 @@ from rich.progress import Progress, TaskProgressColumn, TimeRemainingColumn
 from torch import Tensor
 
 from radit.model.console import progress_bar
-from radit.model.detectors.plans import policy_for
+from radit.model.detectors.plans import with_plan
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import Sampler, make_noise, sample
@@ -47,7 +47,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
-from radit.model.policy.policy_file import usual_policies
+from radit.model.policy.policy_file import policy_of, usual_policies
 from radit.model.policy.skip_policy import Policy, dense
 from radit.model.quality.converged import CONVERGED, paired_errors, picture_distance
 from radit.model.quality.judge import DigitJudge, judge_of
@@ -185,8 +185,9 @@ def settings_digest(settings: Settings) -> str:
 
 def _policies(settings: Settings, integer: IntegerDiT) -> dict[str, Policy]:
     """The skipping policies as the model has them, by name, ours last."""
-    names = usual_policies(settings.model)
-    return {name: policy_for(name, settings.model, integer, settings.cfg) for name in names if name != DENSE}
+    names = [name for name in usual_policies(settings.model) if name != DENSE]
+    found = {name: policy_of(name, settings.model, integer, settings.cfg) for name in names}
+    return {name: with_plan(policy, integer, settings.cfg) for name, policy in found.items()}
 
 
 def _integer(dit: DiT, model: str, sampler: Sampler) -> IntegerDiT:

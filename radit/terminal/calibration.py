@@ -46,10 +46,9 @@ def show_calibration(stored: StoredPolicy, path: Path, seconds: float) -> None:
         f"{stored.judge} images {achieved.mse:.3g} "
         f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
     )
+    kind = "ranges " if stored.judge == "dense" else ""
     for name, one in stored.tried.items():
-        say(
-            f"  {'ranges ' * (stored.judge == 'dense')}{name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}"
-        )
+        say(f"  {kind}{name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
     baseline = stored.radit_achieved
     say(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
     if stored.judge == "dense" and stored.tried:

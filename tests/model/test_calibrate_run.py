@@ -144,7 +144,11 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
 @pytest.mark.parametrize(
     ("option", "text", "complaint"),
     [
-        ("start", "radit", "--start is 'radit': give policy forecast, with settings such as forecast:max_streak=3"),
+        (
+            "start",
+            "radit",
+            "--start is 'radit': give policy forecast or planned, with settings such as forecast:max_streak=3",
+        ),
         ("start", "fast", "--start is 'fast': choose dense, radit, forecast"),
         ("start", "forecast:speed=3", "--start setting is 'speed=3': give one of"),
         ("radit", "forecast", "--radit is 'forecast': give policy radit, with settings such as radit:max_streak=3"),

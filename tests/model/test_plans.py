@@ -10,22 +10,26 @@ import torch
 from radit.model.comparison.catalogue import parse_method
 from radit.model.comparison.running import reference_of
 from radit.model.detectors import plans
-from radit.model.detectors.plans import detector_of, with_plan
+from radit.model.detectors.plans import detector_of, plans_of, with_plan
 from radit.model.dit.sampler import Sampler, make_noise
 from radit.model.dit.seeded import SMALL, seeded_dit
 from radit.model.errors import UserError
-from radit.model.integer.calibration import calibrate
+from radit.model.files import write_json
+from radit.model.integer.calibration import calibrate, model_digest
 from radit.model.integer.generate import generate
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.ops.residual import difference, with_difference
 from radit.model.ops.reuse import STREAM, coefficient, reuse
+from radit.model.policy import policy_file
 from radit.model.policy.plan import read_plan, write_plan
-from radit.model.policy.skip_policy import Policy, forecast, parse_policy, planned
+from radit.model.policy.policy_file import Achieved, StoredPolicy, own_sampler, policy_of, read_policy, usual_policies
+from radit.model.policy.skip_policy import Policy, forecast, parse_policy, planned, radit
 
 STEPS, IMAGES = 8, 3
 Y, NOISE = torch.arange(IMAGES), make_noise(SMALL, IMAGES, seed=5)
 PLAN = "BB-LB--N"
+ONE = Achieved(mac_reduction=1.0, mse=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +155,49 @@ def test_no_plan_is_made_for_a_part_of_the_timesteps(dit):
     with pytest.raises(UserError, match="none is made for the first 3 of 8 timesteps: give plan, or run all of them"):
         with_plan(planned(), part, 1.5)
     assert len(planned(plan=PLAN).tables(part).plan) == 3
+
+
+def stored_with(integer, **fields) -> StoredPolicy:
+    way = {"steps": STEPS, "cfg": 1.5, "images": 8, "seed": 1000, "target": "speedup=2"}
+    found = {"policy": forecast(), "radit": radit(), "achieved": ONE, "radit_achieved": ONE}
+    model = {"model": "small", "weights": model_digest(integer.dit), "integer_model": integer.digest()}
+    return StoredPolicy(**(way | found | model | fields))
+
+
+def test_a_stored_plan_is_taken_where_it_was_made_for(integer, tmp_path, monkeypatch):
+    path, ours = tmp_path / "small.policy.json", planned(share=0.69, plan=PLAN)
+    monkeypatch.setattr(policy_file, "policy_path", lambda model: path)
+    stored = stored_with(integer, policy=ours)
+    write_json(path, stored)
+    assert read_policy(path) == stored and usual_policies("small") == ("dense", "radit", "planned")
+    assert own_sampler("small") == Sampler(STEPS) and own_sampler("small", 3, spacing="quadratic").steps == 3
+    for text, cfg, wanted in (
+        ("planned", None, ours),
+        ("planned", 1.5, ours),
+        ("planned:max_streak=5", 1.5, replace(ours, max_streak=5)),
+        ("planned", 4.0, replace(ours, plan="")),
+        ("planned:share=0.5", 1.5, replace(ours, share=0.5, plan="")),
+        ("planned:share=0.5:plan=BBBBBBBB", 4.0, replace(ours, share=0.5, plan="B" * STEPS)),
+    ):
+        assert policy_of(text, "small", integer, cfg) == wanted
+    other = replace(integer, timesteps=integer.timesteps[:3], sampler=replace(integer.sampler, first=3))
+    assert policy_of("planned", "small", other).plan == ""
+    assert policy_of("planned", None, integer) == planned()
+
+
+def test_a_stored_plan_that_cannot_be_is_refused(integer):
+    with pytest.raises(ValueError, match="field policy.plan has 3 timesteps: give 8"):
+        stored_with(integer, policy=planned(plan="BLB"))
+    with pytest.raises(ValueError, match="field policy.name is radit: give forecast or planned"):
+        stored_with(integer, policy=radit())
+
+
+def test_a_plan_of_every_number_of_timesteps(integer):
+    """All that fit the share, the one of least cost among them."""
+    found = plans_of(planned(share=0.6), integer, 1.5)
+    labels = [sum(label for label, _ in read_plan(policy.plan)) for policy in found]
+    computed = [sum(map(sum, read_plan(policy.plan))) for policy in found]
+    assert labels == sorted(set(labels)) and len(labels) > 1 and max(computed) <= 0.6 * 2 * STEPS
+    assert with_plan(planned(share=0.6), integer, 1.5) in found
+    with pytest.raises(UserError, match="give a larger share"):
+        plans_of(planned(share=0.01), integer, 1.5)

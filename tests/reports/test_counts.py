@@ -1,5 +1,7 @@
 """reports/cost/counts.py against a case counted by hand, and its refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -121,6 +123,28 @@ def test_counts_of_images_add_up(rng, scope):
         predict(DIMS, BUILD, record, tables),
     )
     assert together.cycles == sum(one.cycles for one in predictions) == together.timesteps.sum()
+
+
+def test_differences_by_hand():
+    """Of one block; both contexts compute, then the label alone, then none: timesteps of 3, 3 and 2 passes."""
+    computed = np.ones((1, 3, 2, 2), bool)
+    computed[0, 1, :, 1] = computed[0, 2] = False
+    record, follow = DecisionRecord(computed), np.ones((3, 2), bool)
+    plain = RunTables(True, follow=follow, stream_scope=True)
+    before, got = (
+        expected_counts(DIMS, BUILD, record, replace(plain, difference=difference)) for difference in (False, True)
+    )
+    changed = {name: got[name] - count for name, count in before.items() if got[name] != count}
+    each = 24  # words of a context
+    assert changed == {
+        "residual_words": 3 * each,  # every word of the null class meets one of the label's ..
+        "x_reads": 3 * each,  # .. which is read once more ..
+        "x_writes": 3 * each,  # .. where the last pass has left it
+        "fifo_reads": each,  # differences of the one timestep that computes the null class
+        "fifo_writes": each,
+    }
+    assert got["ccu_words"] == got["code_writes"] == got["history_reads"] == 0 and got["dtsm_ops"] == 3 * 2
+    assert (got["cache_writes"], got["cache_reads"]) == (2 * 3 * each, 2 * 3 * each)
 
 
 def test_groups_shorten_the_keys():
