@@ -181,8 +181,7 @@ def calibrate(
         str | None,
         typer.Option(
             metavar="forecast|planned[:FIELD=VALUE..]",
-            help="Policy to start from, what it leaves out being its defaults. Of planned the plan is sought that "
-            "comes closest to the converged images.",
+            help="Policy to start from, what it leaves out being its defaults.",
             show_default="forecast, or with --threshold-only the stored one",
         ),
     ] = None,
@@ -198,11 +197,9 @@ def calibrate(
         Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,
 ) -> int:
-    """Find the thresholds of policy forecast, or the plan of policy planned, for a model on a few seeded images
-    (minutes).
+    """Find the thresholds of policy forecast, or a plan, for a model on a few seeded images (minutes).
 
-    What is found is stored beside the checkpoint; that policy of the model then starts from it, and the model is shown
-    with its sampler.
+    What is found is stored beside the checkpoint; that policy of the model then starts from it.
     """
     from radit.model.dit.sampler import Sampler
     from radit.model.policy.policy_file import policy_path
