@@ -11,19 +11,22 @@ import typer
 
 from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM
 from radit.model.errors import UserError, shown
-from radit.model.ranges import RANGES, Range
+from radit.model.ranges import RANGES
 from radit.options import (
     BUILD,
     ArraysOption,
     BandwidthsOption,
+    CalibrationSeedOption,
     CfgOption,
     ImagesOption,
     JobsOption,
     LatencyOption,
     ModelOption,
+    PolicyFileOption,
     SamplerOption,
     SamplersOption,
     SeedOption,
+    ShareOption,
     SpacingOption,
     SpacingsOption,
     StepsOption,
@@ -158,10 +161,7 @@ def calibrate(
     ],
     model: ModelOption = "digits",
     images: ImagesOption = 48,
-    seed: Annotated[
-        int,
-        number("--seed", "Seed of the images (smaller ones are for evaluations).", limits=RANGES["calibration_seed"]),
-    ] = 1000,
+    seed: CalibrationSeedOption = 1000,
     steps: StepsOption = 50,
     sampler: SamplerOption = DDIM,
     spacing: SpacingOption = UNIFORM,
@@ -190,18 +190,8 @@ def calibrate(
             show_default="of two shapes the one that saves most at the same error",
         ),
     ] = None,
-    share: Annotated[
-        float | None,
-        number(
-            "--share",
-            "Make a plan, too, for policy planned: of the MACs of a dense run, what it takes at most (share).",
-            "no plan",
-            Range(0, 1, whole=False, above=True),
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
-    ] = None,
+    share: ShareOption = None,
+    out: PolicyFileOption = None,
 ) -> int:
     """Find the thresholds of policy forecast for a model on a few seeded images (minutes).
 
@@ -210,7 +200,6 @@ def calibrate(
     from radit.model.detectors.plans import add_plan
     from radit.model.dit.sampler import Sampler
     from radit.model.policy.policy_file import policy_path
-    from radit.model.policy.skip_policy import planned
     from radit.model.tuning.calibrate_run import run_calibrate
     from radit.terminal.calibration import show_calibration, told_trials
 
@@ -220,9 +209,9 @@ def calibrate(
             model=model, target=target, images=images, seed=seed, sampler=way, cfg=cfg, jobs=jobs,
             out=out, threshold_only=threshold_only, start=start, radit=radit, on_point=on_point,
         )  # fmt: skip
-    if share is not None:
-        stored = add_plan(out or policy_path(model), stored, planned(share))
-    show_calibration(stored, out or policy_path(model), time.perf_counter() - since)
+    path = out or policy_path(model)
+    stored = stored if share is None else add_plan(path, stored, share)
+    show_calibration(stored, path, time.perf_counter() - since)
     return 0
 
 

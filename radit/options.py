@@ -137,6 +137,21 @@ SamplerOption = Annotated[
 SpacingOption = Annotated[
     Spacing, choice("--spacing", SPACINGS, "Timesteps evenly in time, in its square root, or in the log-SNR.")
 ]
+CalibrationSeedOption = Annotated[
+    int, number("--seed", "Seed of the images (smaller ones are for evaluations).", limits=RANGES["calibration_seed"])
+]
+PolicyFileOption = Annotated[
+    Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
+]
+ShareOption = Annotated[
+    float | None,
+    number(
+        "--share",
+        "Make a plan, too, for policy planned: of the MACs of a dense run, what it takes at most (share).",
+        "no plan",
+        Range(0, 1, whole=False, above=True),
+    ),
+]
 SamplersOption = Annotated[
     list[str] | None,
     typer.Option("--sampler", metavar="NAME,..", help="Solvers of the dense runs.", show_default="all"),

@@ -17,7 +17,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.policy.plan import read_plan, write_plan
 from radit.model.policy.policy_file import StoredPolicy
-from radit.model.policy.skip_policy import Policy
+from radit.model.policy.skip_policy import Policy, planned
 from radit.model.source_code import code_digest
 from radit.model.system.caches import content_digest, kept, read_sealed, write_sealed
 
@@ -54,19 +54,19 @@ def with_plan(policy: Policy, integer: IntegerDiT, cfg: float) -> Policy:
     return replace(policy, plan=kept(path, read, make, lambda path, plan: write_sealed(path, {"plan": plan})))
 
 
-def add_plan(path: Path, stored: StoredPolicy, policy: Policy) -> StoredPolicy:
+def add_plan(path: Path, stored: StoredPolicy, share: float) -> StoredPolicy:
     """Return a model's stored policies with a plan for the sampler and guidance that they are for, and write them.
 
     Args:
         path: of the file.
-        policy: with or without a plan.
+        share: of the MACs of a dense run, that the plan takes at most.
 
     Raises:
         UserError: no plan is so cheap, or the file cannot be written.
     """
     dit, sampler = load_model(stored.model), Sampler(stored.steps, None, stored.solver, stored.spacing)
     calibration = load_or_calibrate(dit, find_checkpoint(stored.model), sampler)
-    return store_plan(path, stored, policy, quantize(dit, calibration, sampler))
+    return store_plan(path, stored, planned(share), quantize(dit, calibration, sampler))
 
 
 def store_plan(path: Path, stored: StoredPolicy, policy: Policy, integer: IntegerDiT) -> StoredPolicy:
