@@ -15,7 +15,6 @@ from radit import model_commands
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
-from radit.model.policy.skip_policy import POLICIES
 from radit.options import (
     BUILD,
     ArrayOption,
@@ -113,10 +112,10 @@ def cosim(
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar=f"{'|'.join(POLICIES)}[:FIELD=VALUE..]",
-            help="Compute everything, skip as the paper does, or skip and forecast what is reused; repeat the option "
-            "or use commas for several. Settings such as radit:threshold=0.3:first_dense=1 replace the policy's own "
-            "(model/policy/skip_policy.py).",
+            metavar="NAME[:FIELD=VALUE..]",
+            help="Compute everything (dense), skip as the paper does (radit), or forecast whole timesteps, as the "
+            "input changes (forecast) or by a plan (planned); repeat the option or use commas for several. Settings "
+            "such as radit:threshold=0.3:first_dense=1 replace the policy's own (model/policy/skip_policy.py).",
             show_default="radit",
         ),
     ] = None,

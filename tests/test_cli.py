@@ -111,7 +111,8 @@ def test_policies():
 
 def test_every_policy_of_the_model_can_be_chosen(capsys):
     assert main(["cosim", "--help"]) == 0
-    assert "|".join(POLICIES) in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert all(name in told for name in POLICIES)
 
 
 @pytest.mark.parametrize("command", [demo, cosim])

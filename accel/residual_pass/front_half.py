@@ -36,8 +36,8 @@ class TakenWord:
     fire: flag, it does in this cycle. position: Position, where it lies.
     cached: flag, its branch, or x itself, comes from the cache; forecast: flag, as a forecast.
     unchanged: flag, x passes through as it is.
-    paired: flag, it is one of a pair, the second one with ``second`` high. last_here: flag, no other of its place
-    follows. goes_on: flag, it enters the FIFO. x_addr: address, of its x.
+    paired: flag, it is one of a pair, the second one with ``second`` high. steps: flag, with ``fire``, no other of its
+    place follows. goes_on: flag, it enters the FIFO. x_addr: address, of its x. Driven by ``pair_words``.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class TakenWord:
         self.unchanged = flag()
         self.paired = flag()
         self.second = flag()
-        self.last_here = flag()
+        self.steps = flag()
         self.goes_on = flag()
         self.x_addr = address()
 
@@ -82,28 +82,47 @@ class Operands:
 
 
 @block
-def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, taken, regs, config):
-    """Take a word in every cycle in which it is there and has room: at most ``TILES_AHEAD`` tiles ahead of the
-    normalization, and no more words than the FIFO holds. With ``mode.stream_scope`` a reused context's x comes from
-    the cache in the last pass, and passes through the others. With ``mode.differs`` odd contexts' words come in pairs
-    there."""
-    CONTEXTS, CREDIT, AHEAD = config.max_contexts, config.fifo_credit, TILES_AHEAD
-    position, streams = taken.position, ports.streams
-    running, tile_ok, x_ok, branch_ok, moves_on = (flag() for _ in range(5))
-    ahead = word(bits_for(TILES_AHEAD + 1))
-    in_fifo = dim()
-    walk = walker(
-        clk=clk, aresetn=aresetn, restart=start, step=moves_on, cond_base=ports.conditioning.base, regs=regs,
-        position=position, config=config,
-    )  # fmt: skip
+def pair_words(clk, aresetn, start, progress, mode, taken, regs):
+    """Which words are taken twice, what of a pair goes on, and where its x lies."""
+    position, alone = taken.position, flag()
 
     @always_comb
     def find_pair():
-        taken.paired.next = mode.differs and progress.last_pass and position.context[0]
-        taken.last_here.next = taken.second or not (mode.differs and progress.last_pass and position.context[0])
+        alone.next = not (mode.differs and progress.last_pass and position.context[0])
+
+    @always_comb
+    def follow_pair():
+        taken.paired.next = not alone
+        taken.steps.next = taken.fire and (alone or taken.second)
+        taken.goes_on.next = alone or taken.second or not taken.cached
         taken.x_addr.next = position.row_addr
         if taken.second:
             taken.x_addr.next = position.row_addr - regs.row_tiles
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def turn_pair():
+        if start:
+            taken.second.next = 0
+        elif taken.fire:
+            taken.second.next = not alone and not taken.second
+
+    return find_pair, follow_pair, turn_pair
+
+
+@block
+def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, taken, regs, config):
+    """Take a word in every cycle in which it is there and has room: at most ``TILES_AHEAD`` tiles ahead of the
+    normalization, and no more words than the FIFO holds. With ``mode.stream_scope`` a reused context's x comes from
+    the cache in the last pass, and passes through the others."""
+    CONTEXTS, CREDIT, AHEAD = config.max_contexts, config.fifo_credit, TILES_AHEAD
+    position, streams = taken.position, ports.streams
+    running, tile_ok, x_ok, branch_ok = (flag() for _ in range(4))
+    ahead = word(bits_for(TILES_AHEAD + 1))
+    in_fifo = dim()
+    walk = walker(
+        clk=clk, aresetn=aresetn, restart=start, step=taken.steps, cond_base=ports.conditioning.base, regs=regs,
+        position=position, config=config,
+    )  # fmt: skip
 
     @always_comb
     def find_source():
@@ -130,23 +149,14 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
     @always_comb
     def fire_word():
         taken.fire.next = running and tile_ok and x_ok and branch_ok and in_fifo < CREDIT
-        taken.goes_on.next = taken.second or not taken.paired or not taken.cached
         handover.lacks_words.next = running and tile_ok and in_fifo < CREDIT and not (x_ok and branch_ok)
-
-    @always_comb
-    def step_on():
-        moves_on.next = taken.fire and taken.last_here
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_ahead():
         if start:
             running.next = 1
-        elif moves_on and position.last:
+        elif taken.steps and position.last:
             running.next = 0
-        if start:
-            taken.second.next = 0
-        elif taken.fire:
-            taken.second.next = not taken.last_here
         if start:
             ahead.next = 0
         elif taken.fire and position.first_channel and handover.normalizes:
@@ -159,7 +169,7 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
         elif handover.popped and not (taken.fire and taken.goes_on):
             in_fifo.next = in_fifo - 1
 
-    return walk, find_pair, find_source, check_branch, fire_word, step_on, count_ahead
+    return walk, find_source, check_branch, fire_word, count_ahead
 
 
 @block
@@ -278,6 +288,7 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         clk=clk, aresetn=aresetn, start=start, progress=progress, mode=mode, reuses=reuses, ports=ports,
         handover=handover, taken=taken, regs=regs, config=config,
     )  # fmt: skip
+    pair = pair_words(clk=clk, aresetn=aresetn, start=start, progress=progress, mode=mode, taken=taken, regs=regs)
     read = read_operands(
         clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, ports=ports, operands=operands
     )
@@ -303,4 +314,4 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         clk=clk, progress=progress, mode=mode, header=header, operands=operands, ports=ports, handover=handover,
         config=config,
     )  # fmt: skip
-    return take, read, accept_streams, take_cached, extrapolate, add
+    return take, pair, read, accept_streams, take_cached, extrapolate, add

@@ -45,7 +45,7 @@ def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
 def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "radit.cosim.prepare.policy_of", lambda text, model, integer: asked.append(model) or parse_policy(text)
+        "radit.cosim.prepare.policy_of", lambda text, model, *_: asked.append(model) or parse_policy(text)
     )
     for blocks in (None, 2):
         request = Request("digits", 4, 1, 0, 1.5, (16, 16), "verilator", blocks=blocks)
