@@ -74,6 +74,17 @@ class BuildConfig:
         return min(self.part, self.wide // self.frame_banks)
 
     @property
+    def multipliers(self) -> int:
+        """MACs of a cycle."""
+        return self.rows * self.cols * self.products
+
+    @property
+    def shape(self) -> str:
+        """The array as options name it: rows x columns, and x products where a cell has more than one."""
+        sides = (self.rows, self.cols) if self.products == 1 else (self.rows, self.cols, self.products)
+        return "x".join(map(str, sides))
+
+    @property
     def half(self) -> BuildConfig:
         """What holds the even, or the odd, of pairs of channels: a build of one product and half of the channels."""
         halves = {"max_hidden": -(-self.max_hidden // 2), "max_mlp": -(-self.max_mlp // 2)}

@@ -11,8 +11,8 @@ class Position:
 
     context: dim, its number. first_channel, last_channel: flag, it is the row tile's first, or last.
     row_addr: address, channel * row_tiles_all + row tile: in x memory. super_addr: address, channel * supertiles_all +
-    supertile, or in pairs: in A memory. part: dim, of the supertile's word. cond_addr: address, of its gate, scale and shift.
-    last_of_context: flag, the context's last word. last: flag, the sub-block's last word.
+    supertile, or in pairs: in A memory. part: dim, of the supertile's word. cond_addr: address, of its gate, scale and
+    shift. last_of_context: flag, the context's last word. last: flag, the sub-block's last word.
     """
 
     def __init__(self) -> None:

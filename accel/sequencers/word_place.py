@@ -1,13 +1,12 @@
 """Where words lie that the array reads: side by side, or in pairs where its cells have two products.
 
-The pairs are those of ``accel/array/pair_steps.py``: word ``offset`` of channel c at ``(c // 2 * step + offset) * 2 + c %
-2``. As D and M are even, a channel's first word lies there as well as in the natural order, ``c * step + offset``, at
-``c * step`` if c is even.
+The pairs are those of ``accel/array/pair_steps.py``: word n of channel c at ``(c // 2 * step + n) * 2 + c % 2``. The
+words of an even channel begin at ``c * step``, as they do side by side.
 """
 
 from myhdl import always_comb, block
 
-from radit.accel.interfaces.signals import DIM_BITS, address, dim
+from radit.accel.interfaces.signals import DIM_BITS, address
 
 
 @block
