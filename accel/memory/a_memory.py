@@ -133,7 +133,7 @@ def count_either(even, odd, events):
     @always_comb
     def drive_events():
         events.a_reads_row.next = even.a_reads_row or odd.a_reads_row
-        events.a_reads_col.next = even.a_reads_col
+        events.a_reads_col.next = even.a_reads_col or odd.a_reads_col
         events.a_writes.next = even.a_writes or odd.a_writes
 
     return drive_events

@@ -83,9 +83,10 @@ def pair_narrow_memory(clk, write, read, depth):
 def pair_hidden_memory(clk, write, placed, tile, group, read, config):
     """``hidden_memory``, read in pairs."""
     writes, reads = _ports(write, read)
+    has_parts = config.frame_banks > 1  # and tells their lanes apart
     return (
         [half_write(write=write, half=writes[i], is_odd=bool(i)) for i in range(2)],
-        [half_part(write=write, half=writes[i]) for i in range(2)],
+        [half_part(write=write, half=half) for half in writes if has_parts],
         pair_read(read=read, halves=reads),
         [
             hidden_memory(

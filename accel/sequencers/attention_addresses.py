@@ -10,6 +10,7 @@ from radit.accel.config import log2_exact
 from radit.accel.interfaces.signals import address, dim, flag
 from radit.accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE
 from radit.accel.sequencers.word_place import even_channel, word_place
+from radit.accel.units.delay_lines import gated_register
 
 
 class ScoreTile:
@@ -39,7 +40,8 @@ class ValueTile:
         limit, count: ``DIM_BITS``, channels left in the head, and in the column tile.
         part: ``DIM_BITS``, which lanes of V's words.
         base: ``ADDRESS_BITS``, first word of V's column tile.
-        dst: ``ADDRESS_BITS``, where O's first channel begins in the hidden memory. out_channel: ``DIM_BITS``, it.
+        dst: ``ADDRESS_BITS``, where O's first channel begins in the hidden memory. out_channel: ``DIM_BITS``, it;
+        two products only.
         is_last: 1 bit, the head has no channels behind it; valid from the stage after ``value_multiply`` on.
     """
 
@@ -92,6 +94,9 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
     COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
     channel, end_channel, next_channel, out_channel, column, super_tile, out_first = (dim() for _ in range(7))
     even = even_channel(channel=out_channel, dst=out_first, products=config.products)
+    keeps = ()
+    if config.products > 1:
+        keeps = gated_register(clk=clk, enable=steps.value_range, src=out_channel, dst=tile.out_channel)
 
     @always_comb
     def drive_is_last():
@@ -113,7 +118,6 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
             column.next = channel >> LOG_COLS
             tile.first.next = channel & (COLS - 1)
             tile.dst.next = out_first * regs.row_tiles_all
-            tile.out_channel.next = out_channel
 
     @always_seq(clk.posedge, reset=aresetn)
     def split():
@@ -129,7 +133,7 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
         if steps.value_add:
             tile.base.next = super_tile * regs.tokens_all
 
-    return even, drive_is_last, advance_channel, find_range, split, multiply
+    return even, keeps, drive_is_last, advance_channel, find_range, split, multiply
 
 
 @block
