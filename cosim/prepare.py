@@ -47,7 +47,7 @@ class Request:
     images: int
     seed: int
     cfg: float
-    array: tuple[int, int]
+    array: tuple[int, ...]  # rows, columns, and products where they are not 1
     engine: str
     waves: Path | None = None
     timesteps: int | None = None
@@ -89,12 +89,12 @@ class Request:
 
     def command(self, policy: str, image: int) -> str:
         """The command that runs ``image`` again, with a waveform."""
-        rows, cols = self.array
         parts = {"blocks": self.blocks, "timesteps": self.timesteps}
         solver = "" if self.sampler.is_ddim else f" --sampler {self.solver} --spacing {self.spacing}"
+        array = "x".join(map(str, self.array))
         kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
         return (
-            f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {rows}x{cols} "
+            f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {array} "
             f"--steps {self.steps}{solver}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
             f"--latency {self.latency} --bandwidth {'inf' if self.bandwidth is None else f'{self.bandwidth:g}'} "
             f"--stall {self.stall:g} --memory-seed {self.memory_seed} --waves"

@@ -339,9 +339,13 @@ def differences(
 ) -> int:
     """Predict what exact differences would save: words counted on the integer model, cycles, traffic, energy and gates.
 
-    Nothing of it is in the hardware (docs/differences.md).
+    Of what it compares, cells of two products are in the hardware, differences are not (docs/differences.md).
     """
     counts, shapes = parse_steps(steps), [parse_array(text) for text in split_list([array])]
+    if any(len(shape) > 2 for shape in shapes):
+        raise UserError(
+            f"--array is {shown(array)}: give rows x columns alone, cells of two products are among the results."
+        )
     bandwidths, (text,) = parse_bandwidths(bandwidth), _one_policy(policy)
     from radit.model.dit.sampler import Sampler
     from radit.reports.differences.differences import run_differences

@@ -181,7 +181,12 @@ EngineOption = Annotated[
     Engine, choice("--engine", Engine, "Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
 ]
 ArrayOption = Annotated[
-    str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
+    str,
+    typer.Option(
+        "--array",
+        metavar="RxC",
+        help="MAC array, rows x columns (int8 MAC cells), such as 16x16, or 16x16x2 with cells of two products.",
+    ),
 ]
 ArraysOption = Annotated[
     str, typer.Option("--array", metavar="RxC,..", help="MAC arrays, rows x columns, with commas between.")
@@ -223,8 +228,8 @@ StallOption = Annotated[
 MemorySeedOption = Annotated[int, number("--memory-seed", "Seed of those pauses (integer).")]
 
 
-def parse_array(text: str) -> tuple[int, int]:
-    """Rows and columns of 'RxC'."""
+def parse_array(text: str) -> tuple[int, ...]:
+    """Rows and columns of 'RxC', and the products of 'RxCx2'."""
     return array_of(text, "--array")
 
 

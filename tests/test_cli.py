@@ -96,7 +96,25 @@ def test_no_arguments_show_the_help(capsys):
 
 def test_array():
     assert parse_array("16x32") == (16, 32)
-    for text in ("", "x", "16x", "16x16x16", "1.5x2", " 4x4", "4X4", "+4x4", "04x4", "3x4", "12x4", "4x256", "4x４"):
+    assert parse_array("16x32x2") == (16, 32, 2)
+    for text in (
+        "",
+        "x",
+        "16x",
+        "16x16x16",
+        "16x16x1",
+        "16x16x2x2",
+        "16x16x",
+        "1.5x2",
+        " 4x4",
+        "4X4",
+        "+4x4",
+        "04x4",
+        "3x4",
+        "12x4",
+        "4x256",
+        "4x４",
+    ):
         with pytest.raises(UserError, match="--array"):
             parse_array(text)
 

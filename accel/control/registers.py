@@ -85,7 +85,7 @@ COUNTER_BITS = 2 * REGISTER_DATA_BITS
 COUNTER_BASE = 256
 EVENTS: dict[str, str] = {
     "cycles": "cycles while busy",
-    "array_cycles": "cycles in which the array multiplies (R x C MACs)",
+    "array_cycles": "cycles in which the array multiplies (R x C MACs of each product)",
     "pass_cycles": "cycles of the residual / LayerNorm pass",
     "requant_words": "drained words requantized (R lanes)",
     "gelu_words": "words through GELU (R lanes)",

@@ -35,16 +35,16 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
     )
 
 
-def fitted(config: DiTConfig, contexts: int, rows: int, cols: int) -> tuple[Dims, BuildConfig]:
+def fitted(config: DiTConfig, contexts: int, rows: int, cols: int, products: int = 1) -> tuple[Dims, BuildConfig]:
     """A model's dimensions and the build that holds it: what is refused here would be refused after hours of work.
 
     Raises:
         UserError: an array that cannot be built, or a model that no build holds: groups that do not fit the lanes,
             sums, counts or addresses beyond their formats, a dimension beyond its register.
     """
-    BuildConfig(rows=rows, cols=cols)
+    BuildConfig(rows=rows, cols=cols, products=products)
     dims = dims_of(config, contexts)
-    build = build_for(dims, rows, cols)
+    build = build_for(dims, rows, cols, products)
     check_fit(dims, build)
     for name, value in registers(dims, build).items():
         most = (1 << REGISTERS[name].bits) - 1
@@ -66,13 +66,13 @@ def fitted(config: DiTConfig, contexts: int, rows: int, cols: int) -> tuple[Dims
     return dims, build
 
 
-def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:
+def build_for(dims: Dims, rows: int, cols: int, products: int = 1) -> BuildConfig:
     """The build of the first shared size that holds a model, or else of the model's own size.
 
     Only models with temporal attention share a build that has it.
     """
-    shared = (_build_of(dims_of(NAMED_MODELS[name], contexts=2), rows, cols) for name in SHARED_SIZES)
-    return next((build for build in shared if _holds(build, dims)), _build_of(dims, rows, cols))
+    shared = (_build_of(dims_of(NAMED_MODELS[name], contexts=2), rows, cols, products) for name in SHARED_SIZES)
+    return next((build for build in shared if _holds(build, dims)), _build_of(dims, rows, cols, products))
 
 
 def _holds(build: BuildConfig, dims: Dims) -> bool:
@@ -81,7 +81,7 @@ def _holds(build: BuildConfig, dims: Dims) -> bool:
     return fits and (_frames(dims) > 1) == (build.frame_banks > 1) and build.bank * _frames(dims) <= build.wide
 
 
-def _build_of(dims: Dims, rows: int, cols: int) -> BuildConfig:
+def _build_of(dims: Dims, rows: int, cols: int, products: int) -> BuildConfig:
     """The smallest build that holds a model, with both contexts of guidance."""
     return BuildConfig(
         rows=rows,
@@ -92,6 +92,7 @@ def _build_of(dims: Dims, rows: int, cols: int) -> BuildConfig:
         max_contexts=max(2, dims.contexts),
         max_sub_blocks=dims.sub_blocks,
         frame_banks=min(_frames(dims), rows, cols),
+        products=products,
     )
 
 

@@ -72,6 +72,7 @@ OWNERS = {
     "compute_core.drain_unit.drain_gelu.gelu_unit": "gelu",
     "compute_core.score_softmax": "softmax",
     "a_memory": "operands",
+    "pair_a_memory": "operands",
     "conditioning": "loaders",
     "weight_streamer": "loaders",
     "param_loader": "loaders",

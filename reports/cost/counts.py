@@ -189,10 +189,10 @@ def attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 def _qkv(dims: Dims, build: BuildConfig) -> dict[str, int]:
     """Q and K: rows = tokens, D drained columns per row tile. V: rows = channels, columns = tokens."""
     row_words = dims.row_tiles(build) * dims.hidden
-    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * dims.hidden
+    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
     channel_tiles = _ceil(dims.hidden, build.rows)
     v_words = channel_tiles * dims.padded_tokens(build)
-    v_cycles = channel_tiles * dims.col_tiles(build) * dims.hidden
+    v_cycles = channel_tiles * dims.col_tiles(build) * build.steps(dims.hidden)
     return {
         "array_cycles": 2 * row_cycles + v_cycles,
         "a_reads_row": 2 * row_cycles,
@@ -210,9 +210,10 @@ def _scores_and_values(dims: Dims, build: BuildConfig, block: int) -> dict[str, 
     """Jobs: head x query row tile; each scores all key slots of its group, padded ones included, then sums values."""
     keys = dims.group_supertiles(build, block) * build.wide
     jobs = dims.heads * dims.row_tiles(build)
-    score_cycles = jobs * (keys // build.cols) * dims.head_dim
+    head_cycles = sum(build.steps(dims.head_dim, head * dims.head_dim) for head in range(dims.heads))
+    score_cycles = head_cycles * dims.row_tiles(build) * (keys // build.cols)
     score_words = jobs * keys
-    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * keys
+    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * build.steps(keys)
     value_words = dims.hidden * dims.row_tiles(build)
     return {
         "array_cycles": score_cycles + value_cycles,
@@ -249,7 +250,7 @@ def mlp(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
     """A x weights -> GELU -> H in hidden memory."""
-    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * dims.hidden
+    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
     words = dims.mlp * dims.row_tiles(build)
     return {
         "array_cycles": cycles,
@@ -264,7 +265,7 @@ def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
 
 def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int]:
     """Projection or FC2: ``depth`` hidden channels -> the branch, D words per row tile, in A memory."""
-    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * depth
+    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(depth)
     words = dims.sub_block_words(build)
     return {
         "array_cycles": cycles,
@@ -278,8 +279,8 @@ def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int
 
 def weight_streamer(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """A sub-block's weights are fetched once where any context computes."""
-    attention_words = work.attention_fetches * dims.attention_words(build)
-    return {"weight_writes": attention_words + work.mlp_fetches * dims.mlp_words(build)}
+    words = work.attention_fetches * dims.attention_words(build) + work.mlp_fetches * dims.mlp_words(build)
+    return {"weight_writes": build.steps(words)}
 
 
 def parameters(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:

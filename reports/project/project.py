@@ -49,7 +49,7 @@ class ProjectedMachine:
 
 
 def run_project(
-    *, model: str, array: tuple[int, int], clock_mhz: float, steps: int, cfg: float, skip_rate: float | None,
+    *, model: str, array: tuple[int, ...], clock_mhz: float, steps: int, cfg: float, skip_rate: float | None,
     trace: Path | None, forecast: bool, memory: dict[str, Any], out: Path, command: str = "",
 ) -> Projection:  # fmt: skip
     """Project a model, dense and with skips; the result is written to ``out``/project.json.
@@ -89,7 +89,7 @@ def run_project(
         contexts=contexts,
         steps=steps,
         cfg=cfg,
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         clock_mhz=clock_mhz,
         memory=ExternalMemory(**memory),
         decisions=origin,
@@ -152,7 +152,7 @@ def project(
         cycles=cycles,
         milliseconds=cycles / machine.clock_mhz / 1e3,
         macs=macs,
-        mac_utilization=macs / (cycles * build.rows * build.cols),
+        mac_utilization=macs / (cycles * build.multipliers),
         mac_skip_rate=1 - macs / model_macs(dims, record.image(0).as_dense()),
         phases={name: prediction.phases[name] / images / cycles for name in PHASES},
         external_bytes=external_bytes(counters, build),

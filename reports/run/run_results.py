@@ -67,7 +67,7 @@ def summary_of(
         ranges_cfg=DEFAULT_CFG,
         sub_blocks=config.sub_block_kinds(),
         engine=request.engine,
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         memory=Memory(
             latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed
         ),

@@ -170,7 +170,7 @@ def _priced(summary: Summary, table: EnergyTable, digest: str = "") -> Summary:
     config = summary.config or load_config(summary.model)
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
-    build = build_for(dims, summary.array.rows, summary.array.cols)
+    build = build_for(dims, *summary.array.sides)
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     results = {}
     for name, result in summary.results.items():

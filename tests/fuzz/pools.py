@@ -46,7 +46,7 @@ MODELS = (
 ARRAYS = (
     "0x0", "0x4", "4x0", "4", "x", "4x", "x4", "4X4", "4x4x4", "-4x4", "3x4", "4x5", "1x1", "2x2", "256x256", "4x256",
     f"4x{LONG}", "1e1x4", "\u0664x\u0664", "4x4 ", " 4x4", "+4x4", "04x4", "4.0x4", "4x4,4x4", "4x4,,4x4",
-    "4\u00d74", "infx4",
+    "4\u00d74", "infx4", "4x4x1", "4x4x3", "4x4x2x2", "4x4x",
 )  # fmt: skip
 FIELDS = (
     "threshold", "schedule", "start", "end", "streak_step", "tight", "loose", "max_streak", "first_dense", "last_dense",

@@ -13,6 +13,7 @@ from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
 from radit.reports.cost.run_tables import POLICY_OFF, RunTables
 from radit.reports.cycles.cycle_model import predict
+from radit.reports.energy.energy_model import in_words
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
 BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)
@@ -186,3 +187,29 @@ def test_bad_record_is_refused(computed, policy_on, words):
     with pytest.raises(UserError) as caught:
         expected_counts(DIMS, BUILD, DecisionRecord.of_image(computed), RunTables(policy_on))
     assert words in str(caught.value)
+
+
+def test_two_products_take_the_same_words_in_half_the_cycles():
+    """Counters that count pairs, or cycles, are halves; in words everything is as with one product."""
+    two, halves = replace(BUILD, products=2), ("array_cycles", "weight_reads", "weight_writes")
+    once, paired = (expected_counts(DIMS, build, DENSE, POLICY_OFF) for build in (BUILD, two))
+    assert paired["hidden_reads"] * 2 == once["hidden_reads"]
+    found = in_words(paired, two)
+    assert {name: found[name] * (2 if name in halves else 1) for name in once} == once
+
+
+def test_a_head_that_begins_within_a_pair_takes_a_cycle_more():
+    """Four heads of three channels, 0 1 2 | 3 4 5 | ..: two pairs each, the second head's from channel 2 on."""
+    dims, two = replace(DIMS, heads=4, head_dim=3), replace(BUILD, products=2)
+    counts = expected_counts(dims, two, DENSE, POLICY_OFF)
+    assert counts["k_reads"] == 2 * 2 * (4 * 2)  # contexts, row tiles, cycles of the heads' score tiles
+    for first in range(5):
+        for depth in range(1, 6):
+            assert two.steps(depth, first) == len({channel // 2 for channel in range(first, first + depth)})
+            assert BUILD.steps(depth, first) == depth
+
+
+def test_more_products_are_refused():
+    for products in (0, 3):
+        with pytest.raises(UserError, match=f"products is {products}; use 1 or 2"):
+            replace(BUILD, products=products)

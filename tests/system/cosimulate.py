@@ -44,14 +44,15 @@ DIFFERING = replace(STREAM, difference=True)  # of the second context, what it d
 
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
+TWO_PRODUCTS = (8, 8, 2)  # of each cell
 EIGHTH = 8  # shapes are written for arrays of 8 lanes and scale with the wider side
 
 
-def small_build(rows: int, cols: int) -> BuildConfig:
+def small_build(rows: int, cols: int, products: int = 1) -> BuildConfig:
     """The build that all tests of this array share."""
     times = max(rows, cols) // EIGHTH
     sizes = {"max_hidden": 48 * times, "max_mlp": 96 * times, "max_tokens": 32 * times}
-    return BuildConfig(rows, cols, **sizes, max_sub_blocks=4, frame_banks=4)
+    return BuildConfig(rows, cols, **sizes, max_sub_blocks=4, frame_banks=4, products=products)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ SIZES = {"max_hidden": 24, "max_mlp": 48, "max_tokens": 32, "max_sub_blocks": 4}
 BUILDS = {
     "4x8": BuildConfig(4, 8, **SIZES, frame_banks=4),
     "8x4": BuildConfig(8, 4, **SIZES, frame_banks=2),
+    "4x8x2": BuildConfig(4, 8, **SIZES, frame_banks=4, products=2),
 }
 QUESTIONS = "questions"
 MOST_CYCLES = 50_000  # of a timestep; without a defect the longest takes half of it
