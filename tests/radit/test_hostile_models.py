@@ -54,7 +54,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.pt": (Path.touch, "cannot be read"),
     "text.safetensors": (lambda path: path.write_text("not a checkpoint"), "cannot be read"),
     "none.pt": (lambda path: None, "is not a file"),
-    "sparse.pt": (_odd_weights, "names no config, and its shapes do not tell"),
+    "sparse.pt": (_odd_weights, "names no config that tells"),
     "code.pt": (lambda path: torch.save({"ema": Path("/")}, path), "Python objects beside tensors"),
     "deep.safetensors": (lambda path: _with_config(path, "[" * 100_000), "nested too deep"),
     "wide.safetensors": (lambda path: _with_config(path, WIDE), "needs"),
