@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from radit.machine import parse_array as array_of
-from radit.model.dit.sampler_names import SOLVERS, SPACINGS, Solver, Spacing
+from radit.model.dit.sampler_names import SOLVERS, SPACINGS, SWEPT_SPACINGS, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
@@ -16,6 +16,7 @@ from radit.model.ranges import RANGES, Range
 
 BUILD = Path("build")
 UNLIMITED = float("inf")
+LABELS = Range(0, 2**31 - 1)  # the model at hand has fewer
 REDUCTIONS = Range(1, 6, whole=False, above=True)  # more than any variant reaches
 
 
@@ -135,7 +136,13 @@ SamplerOption = Annotated[
     choice("--sampler", SOLVERS, "What makes an image of a predicted noise: DDIM or a solver of diffusers."),
 ]
 SpacingOption = Annotated[
-    Spacing, choice("--spacing", SPACINGS, "Timesteps evenly in time, in its square root, or in the log-SNR.")
+    Spacing,
+    choice(
+        "--spacing",
+        SPACINGS,
+        "Timesteps evenly in time, in its square root, in the log-SNR, or of one stride that ends at 0 (the official "
+        "ddim50).",
+    ),
 ]
 SamplersOption = Annotated[
     list[str] | None,
@@ -143,9 +150,23 @@ SamplersOption = Annotated[
 ]
 SpacingsOption = Annotated[
     list[str] | None,
-    typer.Option("--spacing", metavar="NAME,..", help="Spacings of their timesteps.", show_default="all"),
+    typer.Option(
+        "--spacing", metavar="NAME,..", help="Spacings of their timesteps.", show_default=",".join(SWEPT_SPACINGS)
+    ),
 ]
 CfgOption = Annotated[float, number("--cfg", "Classifier-free guidance scale (factor; 1 is no guidance).")]
+GuidedOption = Annotated[
+    int | None,
+    number(
+        "--guided-channels",
+        "Guide the first channels only (count), as the official DiT does with three of four.",
+        "all",
+    ),
+]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="L,..", help="Labels of the images or clips in turn.", show_default="0,1,2,.."),
+]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]
 EngineOption = Annotated[
@@ -242,6 +263,16 @@ def parse_bandwidths(text: str) -> list[float | None]:
     """'32,64' -> the numbers in the order given, each once; None for inf."""
     found = _parse_numbers(text, "--bandwidth", RANGES["bandwidth"], "32,64")
     return [None if each == UNLIMITED else each for each in found]
+
+
+def parse_labels(text: str | None) -> tuple[int, ...] | None:
+    """'3,7,3' -> the labels in the order given, as often as given; None where there is no text."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(LABELS.read(part.strip())) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--labels is {shown(text)}: give labels with commas between, such as 3,7.") from None
 
 
 def parse_reductions(text: str) -> list[float]:

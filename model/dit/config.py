@@ -6,6 +6,7 @@ Sources: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import (
@@ -18,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.plain_text import one_line
 from radit.model.reading import misfit
 
@@ -244,14 +245,32 @@ class DiTConfig(BaseModel):
         return self.num_classes
 
 
-def check_guidance(config: DiTConfig, cfg: float) -> None:
-    """Refuse to guide a model that has no null class.
+def check_guidance(config: DiTConfig, cfg: float, channels: int | None = None) -> None:
+    """Refuse to guide a model that has no null class, or more channels than it has.
+
+    Args:
+        channels: how many of them are guided; None: all.
 
     Raises:
-        UserError: it has none, and `cfg` is not 1.
+        UserError: it has no null class, and `cfg` is not 1; or it has not so many channels.
     """
+    if channels is not None and not 1 <= channels <= config.in_channels:
+        raise UserError(f"--guided-channels is {channels}: give 1 to {config.in_channels}, the model's channels.")
     if cfg != 1.0 and not config.has_null_class:
         raise UserError(f"cfg is {cfg:g}, but the model has no null class, which guidance needs: give 1.")
+
+
+def check_labels(config: DiTConfig, labels: Sequence[int] | None) -> None:
+    """Refuse labels that a model has not.
+
+    Raises:
+        UserError: there is none, or one is out of range.
+    """
+    for label in () if labels is None else labels or ("",):
+        if not (isinstance(label, int) and 0 <= label < config.num_classes):
+            raise UserError(
+                f"--labels has {shown(label)}: give numbers from 0 to {config.num_classes - 1}, the model's labels."
+            )
 
 
 def check_machine(config: DiTConfig) -> None:

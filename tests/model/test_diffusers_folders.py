@@ -268,3 +268,18 @@ def test_commands_take_a_folder(
     transformer = "pipeline/transformer:num_heads=4"
     assert main(["project", "--model", transformer, "--array", "4x4"]) == 2
     assert "num_heads is 4, but Checkpoint pipeline/transformer has 2: leave it out" in capsys.readouterr().err
+
+
+@torch.no_grad()
+def test_a_whole_generation_is_the_pipelines(tmp_path: Path) -> None:
+    """The loop of DiTPipeline, up to the VAE: its scheduler, guidance of all channels, the variance left out."""
+    folder, scheduler = pipeline_folder(tmp_path / "pipeline"), DDIMScheduler(clip_sample=False)
+    ours, library, y = load_model(folder), library_model(), torch.tensor([1, 4])
+    x = noise = make_noise(ours.config, 2, 9)
+    scheduler.set_timesteps(10)
+    for t in scheduler.timesteps:
+        labels = torch.cat([y, torch.full_like(y, 5)])
+        found = library(torch.cat([x, x]), timestep=t.expand(4), class_labels=labels).sample[:, :4]
+        x = scheduler.step(guided(*found.chunk(2), 4.0), t, x).prev_sample
+    made = sample(ours, noise, y, Sampler(10, spacing="leading"), cfg=4.0)
+    assert float((made - x).abs().max() / x.abs().max()) < CLOSE

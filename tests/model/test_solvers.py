@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.sampler import Sampler, make_noise, predict_noise, sample
-from radit.model.dit.sampler_names import DDIM, HEUN, LOG_SNR, QUADRATIC, SOLVERS, SPACINGS, UNIFORM
+from radit.model.dit.sampler_names import DDIM, HEUN, LOG_SNR, QUADRATIC, SOLVERS, SPACINGS, SWEPT_SPACINGS, UNIFORM
 from radit.model.dit.schedule import DIFFUSION_STEPS, alpha_bars, spaced
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.transformer import DiT
@@ -148,11 +148,32 @@ def test_all_converge_to_one_image(solver: str, pixels: DiT) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 12, 50, 200, 1000])
-@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("spacing", SWEPT_SPACINGS)
 def test_timesteps_descend(spacing: str, count: int) -> None:
     found = spaced(spacing, count)
     assert len(found) == count and found[0] == DIFFUSION_STEPS - 1 and found[-1] >= 0
     assert all(earlier > later for earlier, later in zip(found, found[1:], strict=False))
+
+
+@pytest.mark.parametrize("count", [2, 8, 10, 25, 50, 100, 250, 1000])
+def test_leading_is_the_librarys(count: int) -> None:
+    """Where 1000 is a multiple of the number; the official program takes other numbers too."""
+    scheduler = diffusers.DDIMScheduler(timestep_spacing="leading")
+    scheduler.set_timesteps(count)
+    assert Sampler(count, spacing="leading").timesteps == scheduler.timesteps.tolist()
+
+
+@pytest.mark.parametrize(("count", "first"), [(2, 500), (30, 986), (11, 910)])
+def test_leading_has_the_smallest_stride_of_the_official_program(count: int, first: int) -> None:
+    found = Sampler(count, spacing="leading").timesteps
+    assert (len(found), found[0], found[-1]) == (count, first, 0)
+    assert len({earlier - later for earlier, later in zip(found, found[1:], strict=False)}) == 1
+
+
+@pytest.mark.parametrize(("solver", "count", "near"), [("ddim", 600, 500), ("ddim", 1, 2), ("heun", 951, 667)])
+def test_a_number_that_no_stride_gives(solver: str, count: int, near: int) -> None:
+    with pytest.raises(UserError, match=f"--steps is {count}: spacing leading has a whole stride .* give {near}"):
+        Sampler(count, solver=solver, spacing="leading")
 
 
 def test_spacings_are_what_they_say() -> None:
