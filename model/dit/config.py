@@ -93,6 +93,15 @@ class DiTConfig(BaseModel):
         except ValidationError as error:
             raise UserError(f"Model config: {misfit(error)}.") from None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_the_usual(cls, values: Any) -> Any:
+        """Samples that are what their channels say are None, however they were given."""
+        if isinstance(values, dict) and isinstance(values.get("samples"), str):
+            usual = "pixels" if values.get("in_channels", 1) in PIXEL_CHANNELS else "latents"
+            values = values | ({"samples": None} if values["samples"] == usual else {})
+        return values
+
     @model_validator(mode="after")
     def _check_fit(self) -> DiTConfig:
         if self.input_size % self.patch_size:

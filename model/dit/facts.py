@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig
+from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.model.plain_text import one_line
 from radit.model.settings_text import read_settings
@@ -113,7 +113,7 @@ def completed_config(known: Mapping[str, Any], facts: Facts, source: str) -> DiT
     facts = facts.filled({name: known[name] for name in EXAMPLES if name in known})
     _check_complete(facts, ["prediction", "samples", "timestep_features"], source)
     _check_kind(facts, int(known.get("frames", 1)), source)
-    return DiTConfig(**{**known, **facts.said, "samples": _unusual(facts, known["in_channels"])})
+    return DiTConfig(**{**known, **facts.said})
 
 
 def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
@@ -162,15 +162,9 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
         class_dropout_prob=0.1 if facts.num_classes == (rows or 0) - 1 else 0.0,
         frames=frames,
         prediction=facts.prediction,
-        samples=_unusual(facts, channels),
+        samples=facts.samples,
         **optional,
     )
-
-
-def _unusual(facts: Facts, channels: int) -> Literal["pixels", "latents"] | None:
-    """What samples are, None where their channels say it too."""
-    usual = "pixels" if channels in PIXEL_CHANNELS else "latents"
-    return None if facts.samples == usual else facts.samples
 
 
 def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:

@@ -42,10 +42,12 @@ def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd,
 
 
 def test_labels_choose_what_is_drawn_and_stand_in_the_summary(digits):
-    found = radit.cosimulate("digits", ["dense"], array="8x8", steps=STEPS, timesteps=1, images=3, labels=[7, 2])
+    found = radit.cosimulate("digits", ["dense"], array="8x8", steps=STEPS, timesteps=1, labels=[7, 2])
     assert found.passed and found.summary.sampler.labels == [7, 2] and found.summary.sampler.guided_channels is None
-    whole = radit.generate(radit.quantize("digits", STEPS, timesteps=1), images=3, labels=[7, 2, 7])
+    whole = radit.generate(radit.quantize("digits", STEPS, timesteps=1), labels=[7])
     assert np.array_equal(found["dense"].images, whole.images)
+    request = found.prepared.request
+    assert [request.label(image, 10) for image in range(3)] == [7, 2, 7] and "--labels 7,2" in request.command("", 0)
     config = json.loads(found.summary.model_dump_json())["config"]
     assert config["prediction"] == "noise" and config["samples"] == "pixels" and config["frames"] == 1
     with pytest.raises(radit.UserError, match="labels has 10: give numbers from 0 to 9, the model's labels"):
