@@ -76,8 +76,8 @@ def load_model(name: str | Path, blocks: int | None = None) -> Model:
 
     Args:
         name: "digits" or "moving-digits", trained; "dit-s-2" to "dit-xl-2-512" or "latte-xl-2", with seeded weights; or
-            the path of a checkpoint in the naming of DiT or Latte (.safetensors, .pt), and behind it what a file
-            without config does not tell: "FILE:prediction=noise:num_heads=6".
+            the path of a checkpoint in the naming of DiT or Latte (.safetensors, .pt, .ckpt) or of a folder of
+            diffusers' DiT, and behind it what it does not tell: "FILE:prediction=noise:num_heads=6".
         blocks: how many of its blocks to keep, from the first on; None: all.
 
     Raises:

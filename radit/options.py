@@ -121,9 +121,9 @@ ModelOption = Annotated[
         "--model",
         metavar="NAME|FILE",
         help="digits or, of clips, moving-digits (trained); fashion, cifar10, dit-s-2, dit-b-2, dit-l-2, dit-xl-2, "
-        "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); or a checkpoint file in the naming of DiT or Latte "
-        "(.safetensors or .pt), and what a file without config does not tell behind it: FILE:prediction=noise "
-        "(model/dit/facts.py).",
+        "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); a checkpoint file in the naming of DiT or Latte "
+        "(.safetensors, .pt, .ckpt); or a folder of diffusers' DiT. What it does not tell stands behind it: "
+        "FILE:prediction=noise (docs/models.md).",
         callback=filled("give the name of a model or a checkpoint file"),
     ),
 ]
