@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, SWEPT_SPACINGS, UNIFORM
+from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, SWEPT_SOLVERS, SWEPT_SPACINGS, UNIFORM
 from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
 from radit.options import (
@@ -250,7 +250,7 @@ def frontier(
     """
     counts, names = tuple(parse_steps(steps)), tuple(split_list(policies or ["all"]))
     solvers, spacings = (
-        parse_words(sampler, "--sampler", SOLVERS),
+        parse_words(sampler or [*SWEPT_SOLVERS], "--sampler", SOLVERS),
         parse_words(spacing or [*SWEPT_SPACINGS], "--spacing", SPACINGS),
     )
     from radit.reports.frontier.frontier import Wanted, run_frontier

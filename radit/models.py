@@ -108,8 +108,8 @@ def quantize(
         timesteps: quantize for the first of them only (count); None: all.
         cfg: guidance scale of the calibration's images (factor, 1: no guidance); the command line and `cosimulate`
             take 1.5, whatever a run's own scale is.
-        sampler: solver, one of "ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "euler", "heun".
-        spacing: of its timesteps: "uniform" in time, "quadratic" or "log-snr".
+        sampler: solver, one of "ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "euler", "heun", "ddpm".
+        spacing: of its timesteps: "uniform" in time, "quadratic", "log-snr", or "leading".
 
     Raises:
         UserError: see `load_model`; or steps or timesteps are out of range.

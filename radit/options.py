@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from radit.machine import parse_array as array_of
-from radit.model.dit.sampler_names import SOLVERS, SPACINGS, SWEPT_SPACINGS, Solver, Spacing
+from radit.model.dit.sampler_names import SOLVERS, SPACINGS, SWEPT_SOLVERS, SWEPT_SPACINGS, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
@@ -133,7 +133,11 @@ StepsOption = Annotated[
 ]
 SamplerOption = Annotated[
     Solver,
-    choice("--sampler", SOLVERS, "What makes an image of a predicted noise: DDIM or a solver of diffusers."),
+    choice(
+        "--sampler",
+        SOLVERS,
+        "What makes an image of a predicted noise: DDIM, a solver of diffusers, or DDPM, which adds noise.",
+    ),
 ]
 SpacingOption = Annotated[
     Spacing,
@@ -146,7 +150,9 @@ SpacingOption = Annotated[
 ]
 SamplersOption = Annotated[
     list[str] | None,
-    typer.Option("--sampler", metavar="NAME,..", help="Solvers of the dense runs.", show_default="all"),
+    typer.Option(
+        "--sampler", metavar="NAME,..", help="Solvers of the dense runs.", show_default=",".join(SWEPT_SOLVERS)
+    ),
 ]
 SpacingsOption = Annotated[
     list[str] | None,

@@ -1,7 +1,8 @@
 """Samplers, from noise to image, and classifier-free guidance. The noise schedule is in `schedule.py`.
 
-DDIM: J. Song et al., "Denoising Diffusion Implicit Models", 2020, equation 12 with eta = 0. The other solvers are those
-of diffusers (`solvers.py`). Guidance: J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022.
+DDIM: J. Song et al., "Denoising Diffusion Implicit Models", 2020, equation 12 with eta = 0. DDPM is in `ancestral.py`.
+The other solvers are those of diffusers (`solvers.py`). Guidance: J. Ho, T. Salimans, "Classifier-Free Diffusion
+Guidance", 2022.
 
 With ab = prod(1 - beta) up to t, and ab' the same at the next timestep (1 after the last one):
 
@@ -29,7 +30,7 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig, check_guidance
-from radit.model.dit.sampler_names import DDIM, HEUN, LEADING, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
+from radit.model.dit.sampler_names import DDIM, DDPM, HEUN, LEADING, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
 from radit.model.dit.schedule import alpha_bars, leading, spaced, with_the_last
 from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
@@ -44,8 +45,11 @@ ModelFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Walk(Protocol):
     """One run of a sampler: given the timesteps in turn, from the noise on, it remembers what its solver needs."""
 
-    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+    def step(self, x: Tensor, eps: Tensor, index: int, variance: Tensor | None = None) -> Tensor:
         """Return x of the next timestep, of x (N, C, H, W) and the predicted noise eps (N, C, H, W) at `index`.
+
+        Args:
+            variance: (N, C, H, W), about -1 .. 1, where the network has learned it; only ddpm uses it.
 
         Raises:
             UserError: `index` is not one of the sampler's timesteps, or not the next one of a solver that remembers.
@@ -109,7 +113,7 @@ class Sampler:
     @cached_property
     def timesteps(self) -> list[int]:
         """Of the evaluations to take, in diffusion steps, descending from 999; Heun's come twice, but for the first."""
-        if self.is_ddim:
+        if self.solver in (DDIM, DDPM) and self.spacing == UNIFORM:
             found = with_the_last(self.steps)
         elif self.solver == HEUN:
             found = [t for t in spaced(self.spacing, self.evaluated) for _ in range(2)][1:]
@@ -125,6 +129,10 @@ class Sampler:
         """
         if self.solver == DDIM:
             return DDIMWalk(self, pixels)
+        if self.solver == DDPM:
+            from radit.model.dit.ancestral import AncestralWalk
+
+            return AncestralWalk(self, pixels)
         from radit.model.dit.solvers import LibraryWalk  # diffusers takes seconds to load
 
         return LibraryWalk(self, pixels)
@@ -152,7 +160,7 @@ class DDIMWalk:
         self._count, self._bars = len(sampler.timesteps), [*alpha_bars()[whole.timesteps].tolist(), 1.0]
         self._pixels = pixels
 
-    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+    def step(self, x: Tensor, eps: Tensor, index: int, variance: Tensor | None = None) -> Tensor:
         """See `Walk`."""
         if not 0 <= index < self._count:
             raise UserError(f"step index is {index}: choose one from 0 to {self._count - 1}.")
@@ -203,12 +211,26 @@ def predict_noise(
     `model_fn(x, t, y)` sees 2N contexts, or N where cfg is 1; output channels beyond C (a variance) are dropped.
     All C channels are guided, or the first `guided_channels`, see `guided`.
     """
+    return predict(model_fn, x, t, y, cfg, null_class, guided_channels)[0]
+
+
+def predict(
+    model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, null_class: int, guided_channels: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return what `predict_noise` does, and the label's variance (N, C, H, W), None where none is learned."""
     channels = x.shape[-3]
     if cfg == 1.0:
-        return model_fn(x, torch.full_like(y, t), y)[..., :channels, :, :]
+        found = model_fn(x, torch.full_like(y, t), y)
+        return found[..., :channels, :, :], _variance(found, channels)
     contexts, labels = make_pairs(x, y, null_class)
-    eps = model_fn(contexts, torch.full_like(labels, t), labels)[..., :channels, :, :]
-    return guided(*split_pairs(eps), cfg, guided_channels)
+    cond, uncond = split_pairs(model_fn(contexts, torch.full_like(labels, t), labels))
+    eps = guided(cond[..., :channels, :, :], uncond[..., :channels, :, :], cfg, guided_channels)
+    return eps, _variance(cond, channels)
+
+
+def _variance(found: Tensor, channels: int) -> Tensor | None:
+    """What a network predicts beyond the noise."""
+    return found[..., channels:, :, :] if found.shape[-3] == 2 * channels else None
 
 
 @one_thread()
@@ -248,6 +270,6 @@ def sample(
         null_class = config.null_class if config is not None else 0
     walk, x = sampler.start(config.has_pixels if config is not None else None), noise
     for index, t in enumerate(sampler.timesteps):
-        eps = predict_noise(model_fn, x, t, y, cfg, null_class, guided_channels)
-        x = walk.step(x, eps, index)
+        eps, variance = predict(model_fn, x, t, y, cfg, null_class, guided_channels)
+        x = walk.step(x, eps, index, variance)
     return x

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from radit.model.dit.config import DiTConfig, check_guidance, check_machine
-from radit.model.dit.sampler import Sampler, make_noise, predict_noise
+from radit.model.dit.sampler import Sampler, make_noise, predict
 from radit.model.dit.sampler_names import DDIM
 from radit.model.dit.transformer import Block, DiT
 from radit.model.errors import UserError
@@ -140,8 +140,8 @@ def calibrate(
         return dit.final(tokens, c)
 
     for index, t in enumerate(sampler.timesteps):
-        eps = predict_noise(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
-        x = walk.step(x, eps, index)
+        eps, variance = predict(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
+        x = walk.step(x, eps, index, variance)
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
     if not all(bool(torch.isfinite(values).all()) for values in table.values()):
         raise UserError("The model's values are not finite in float32: use a model whose weights are not as large.")

@@ -118,9 +118,11 @@ class Host:
         config = self.integer.config
         tokens = to_float(x, self.integer.x_frac, config.tokens)
         pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
-        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
+        found = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])
+        eps = found[..., : config.in_channels, :, :]
+        variance = found[:, 0, ..., config.in_channels :, :, :] if config.learn_sigma else None
         guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg, self.guided_channels)
-        self.image = self.walk.step(self.image, guided_eps, index)
+        self.image = self.walk.step(self.image, guided_eps, index, variance)
         return self.image
 
 

@@ -60,6 +60,11 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "wide.safetensors": (lambda path: _with_config(path, WIDE), "needs"),
     "long.safetensors": (lambda path: _with_config(path, '{"depth": 100000}'), "depth is 100000"),
     "\x1b[31m[red].pt": (lambda path: path.write_bytes(b"PK"), "cannot be read"),
+    "folder": (Path.mkdir, "it is a folder without config.json or model_index.json"),
+    "flux.safetensors": (
+        lambda path: save_file({"double_blocks.0.img_attn.qkv.weight": torch.ones(2)}, path),
+        "holds Flux (FluxTransformer2DModel), for which the machine lacks joint streams",
+    ),
     "unguided.safetensors": (_without_null_class, "has no null class"),
 }
 
