@@ -74,8 +74,8 @@ def timestep_features(t: Tensor, kind: str = "official") -> Tensor:
     """
     half = FREQUENCY_FEATURES // 2
     divisor = half if kind == "official" else half - 1
-    exponent = torch.arange(half, dtype=torch.float32, device=t.device) / divisor
-    angles = t.float().unsqueeze(1) * torch.exp(-math.log(MAX_PERIOD) * exponent)
+    exponent = -math.log(MAX_PERIOD) * torch.arange(half, dtype=torch.float32, device=t.device) / divisor
+    angles = t.float().unsqueeze(1) * torch.exp(exponent)
     return torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)
 
 

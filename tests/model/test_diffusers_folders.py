@@ -18,13 +18,14 @@ from diffusers import (
     LatteTransformer3DModel,
     PixArtTransformer2DModel,
 )
+from diffusers.models.embeddings import get_timestep_embedding
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from radit.cli import main
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.sampler import Sampler, guided, make_noise, predict_noise, sample, split_pairs
-from radit.model.dit.transformer import DiT
+from radit.model.dit.transformer import DiT, timestep_features
 from radit.model.errors import UserError
 from radit.model.integer.calibration import calibrate
 from radit.model.integer.generate import generate
@@ -149,6 +150,13 @@ def test_converted_weights_have_one_embedder_and_a_choice(tmp_path: Path) -> Non
     assert difference(library, official) > 100 * CLOSE
     assert "timestep_features" not in official.config.model_dump()
     assert ours.config.model_dump()["timestep_features"] == "diffusers"
+
+
+def test_timestep_features_are_the_librarys_to_the_last_bit() -> None:
+    t = torch.arange(1000)
+    wanted = get_timestep_embedding(t, 256, flip_sin_to_cos=True, downscale_freq_shift=1)
+    official = get_timestep_embedding(t, 256, flip_sin_to_cos=True, downscale_freq_shift=0)
+    assert torch.equal(timestep_features(t, "diffusers"), wanted) and torch.equal(timestep_features(t), official)
 
 
 def test_differing_embedders_are_the_librarys(tmp_path: Path) -> None:
