@@ -13,7 +13,7 @@ from radit.cosim.support.sizes import fitted
 from radit.cosim.support.stopwatch import Stopwatch
 from radit.model.detectors.plans import with_plan
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
-from radit.model.dit.config import DiTConfig, check_guidance
+from radit.model.dit.config import DiTConfig, check_guidance, check_labels
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
@@ -38,6 +38,8 @@ class Request:
         solver, spacing: of the sampler.
         timesteps: how many of them to run; None: all.
         blocks: how many of the model's blocks to keep; None: all.
+        guided_channels: how many channels guidance is for, from the first on; None: all.
+        labels: of the images in turn; None: 0, 1, 2, .. in turn.
         latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
             unlimited), probability of a pause and its seed.
     """
@@ -58,6 +60,8 @@ class Request:
     memory_seed: int = 1
     solver: Solver = DDIM
     spacing: Spacing = UNIFORM
+    guided_channels: int | None = None
+    labels: tuple[int, ...] | None = None
 
     def setup(self) -> Setup:
         """How the engine is to run.
@@ -87,15 +91,20 @@ class Request:
         """The two sides of guidance, or the label alone."""
         return 1 if self.cfg == 1.0 else 2
 
+    def label(self, image: int, classes: int) -> int:
+        """Of an image, of so many classes."""
+        return image % classes if self.labels is None else self.labels[image % len(self.labels)]
+
     def command(self, policy: str, image: int) -> str:
         """The command that runs ``image`` again, with a waveform."""
-        parts = {"blocks": self.blocks, "timesteps": self.timesteps}
-        solver = "" if self.sampler.is_ddim else f" --sampler {self.solver} --spacing {self.spacing}"
         array = "x".join(map(str, self.array))
+        parts = {"blocks": self.blocks, "timesteps": self.timesteps, "guided-channels": self.guided_channels}
+        solver = "" if self.sampler.is_ddim else f" --sampler {self.solver} --spacing {self.spacing}"
+        labels = "" if self.labels is None else f" --labels {','.join(map(str, self.labels))}"
         kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
         return (
             f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {array} "
-            f"--steps {self.steps}{solver}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
+            f"--steps {self.steps}{solver}{kept}{labels} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
             f"--latency {self.latency} --bandwidth {'inf' if self.bandwidth is None else f'{self.bandwidth:g}'} "
             f"--stall {self.stall:g} --memory-seed {self.memory_seed} --waves"
         )
@@ -162,7 +171,8 @@ def prepare(request: Request) -> Prepared:
     watch = Stopwatch()
     whole = load_config(request.model)
     config = whole if request.blocks is None else whole.first_blocks(request.blocks)
-    check_guidance(config, request.cfg)
+    check_guidance(config, request.cfg, request.guided_channels)
+    check_labels(config, request.labels)
     dims, build = fitted(config, request.contexts, *request.array)
     _check_memory(request, config, dims, build)
     with watch("load"):

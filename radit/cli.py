@@ -24,7 +24,9 @@ from radit.options import (
     CheckOption,
     Engine,
     EngineOption,
+    GuidedOption,
     ImagesOption,
+    LabelsOption,
     Language,
     LatencyOption,
     LibertyOption,
@@ -45,6 +47,7 @@ from radit.options import (
     memory_of,
     number,
     parse_array,
+    parse_labels,
     parse_policies,
     path_to_read,
     split_list,
@@ -76,6 +79,8 @@ def demo(
     sampler: OwnSamplerOption = None,
     spacing: OwnSpacingOption = None,
     cfg: CfgOption = 1.5,
+    guided_channels: GuidedOption = None,
+    labels: LabelsOption = None,
     seed: SeedOption = 0,
     array: ArrayOption = "16x16",
     engine: EngineOption = Engine.verilator,
@@ -95,12 +100,13 @@ def demo(
 
     Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
     """
-    shape = parse_array(array)
+    shape, drawn = parse_array(array), parse_labels(labels)
     from radit.run_commands import run_demo
 
     equal = run_demo(
         model=model, array=shape, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
-        engine=engine.value, memory=Memory(latency, bandwidth, stall, memory_seed), out=out,
+        guided_channels=guided_channels, labels=drawn, engine=engine.value,
+        memory=Memory(latency, bandwidth, stall, memory_seed), out=out,
     )  # fmt: skip
     return 0 if equal else 1
 
@@ -128,8 +134,10 @@ def cosim(
         int | None, number("--timesteps", "Run only the first of the sampler's steps (count).", "all")
     ] = None,
     images: ImagesOption = 1,
+    labels: LabelsOption = None,
     seed: SeedOption = 0,
     cfg: CfgOption = 1.5,
+    guided_channels: GuidedOption = None,
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
@@ -149,13 +157,13 @@ def cosim(
 
     A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
     """
-    policies, shape = parse_policies(policy or ["radit"]), parse_array(array)
+    policies, shape, drawn = parse_policies(policy or ["radit"]), parse_array(array), parse_labels(labels)
     from radit.run_commands import run_cosim
 
     equal = run_cosim(
         model=model, blocks=blocks, policies=policies, array=shape, images=images, steps=steps, sampler=sampler,
-        spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, engine=engine.value,
-        memory=Memory(latency, bandwidth, stall, memory_seed), out=out, with_waves=waves,
+        spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, guided_channels=guided_channels, labels=drawn,
+        engine=engine.value, memory=Memory(latency, bandwidth, stall, memory_seed), out=out, with_waves=waves,
         resume=resume,
     )  # fmt: skip
     return 0 if equal else 1
@@ -264,18 +272,9 @@ def project(
     from radit.terminal.project import show
 
     result = run_project(
-        model=model,
-        array=shape,
-        clock_mhz=clock_mhz,
-        steps=steps,
-        cfg=cfg,
-        skip_rate=skip_rate,
-        trace=trace,
-        forecast=forecast,
-        memory=memory_of(latency, bandwidth, stall),
-        out=out,
-        command=asked_for(),
-    )
+        model=model, array=shape, clock_mhz=clock_mhz, steps=steps, cfg=cfg, skip_rate=skip_rate, trace=trace,
+        forecast=forecast, memory=memory_of(latency, bandwidth, stall), out=out, command=asked_for(),
+    )  # fmt: skip
     show(result, console())
     say(f"wrote {out / FILE}")
     return 0

@@ -135,6 +135,8 @@ def cosimulate(
     engine: str = "verilator",
     sampler: Solver = DDIM,
     spacing: Spacing = UNIFORM,
+    guided_channels: int | None = None,
+    labels: Sequence[int] | None = None,
     with_quality: bool = False,
     waves: Path | None = None,
     state: Path | None = None,
@@ -157,6 +159,8 @@ def cosimulate(
         images: how many (count).
         steps: timesteps of the sampler, that is evaluations of the network (count).
         sampler, spacing: see `quantize`.
+        guided_channels: guide the first channels only, as the official DiT does with three of four (count); None: all.
+        labels: of the images in turn; None: 0, 1, 2, .. in turn.
         timesteps: run only the first of them (count); None: all.
         seed: of the starting noise.
         cfg: guidance scale (factor); 1 is no guidance.
@@ -178,7 +182,9 @@ def cosimulate(
     state = None if state is None else output_folder(state, "state")
     charge, shape = given_memory(memory), parse_array(array)
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
-    blocks, timesteps = checked_or_none(blocks=blocks, timesteps=timesteps)
+    blocks, timesteps, guided_channels = checked_or_none(
+        blocks=blocks, timesteps=timesteps, guided_channels=guided_channels
+    )
     given = model.model if isinstance(model, QuantizedModel) else model
     name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
     with as_arguments():
@@ -186,6 +192,7 @@ def cosimulate(
         request = Request(
             name, steps, images, seed, cfg, shape, engine, waves, timesteps, blocks,
             charge.latency, charge.bandwidth, charge.stall, charge.seed, sampler, spacing,
+            guided_channels, None if labels is None else tuple(np.atleast_1d(np.asarray(labels)).tolist()),
         )  # fmt: skip
         prepared = prepare(request)
         chosen = [prepared.policy(one) for one in policies]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM
+from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, SWEPT_SOLVERS, SWEPT_SPACINGS, UNIFORM
 from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
 from radit.options import (
@@ -252,7 +252,10 @@ def frontier(
     Points that OUT/points/ holds are not run again.
     """
     counts, names = tuple(parse_steps(steps)), tuple(split_list(policies or ["all"]))
-    solvers, spacings = parse_words(sampler, "--sampler", SOLVERS), parse_words(spacing, "--spacing", SPACINGS)
+    solvers, spacings = (
+        parse_words(sampler or [*SWEPT_SOLVERS], "--sampler", SOLVERS),
+        parse_words(spacing or [*SWEPT_SPACINGS], "--spacing", SPACINGS),
+    )
     from radit.reports.frontier.frontier import Wanted, run_frontier
     from radit.reports.frontier.measure import Settings
     from radit.terminal.frontier import show_frontier

@@ -4,7 +4,7 @@ from radit.accel.config import BuildConfig, is_power_of_two
 from radit.accel.control.registers import REGISTERS
 from radit.accel.dims import Dims, Group, check_fit, registers
 from radit.accel.interfaces.signals import ADDRESS_BITS
-from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_machine
 from radit.model.errors import UserError
 
 # Models whose size is a build that others share: one compilation runs them all, by registers alone.
@@ -15,8 +15,10 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
     """The accelerator's view of a model: one attention group of all tokens, or those of alternating blocks.
 
     Raises:
-        UserError: alternating attention over a number of frames that is not a power of two.
+        UserError: alternating attention over a number of frames that is not a power of two, or a model that the
+            machine would compute as another.
     """
+    check_machine(config)
     if config.alternates and not is_power_of_two(config.frames):
         raise UserError(
             f"frames is {config.frames}: the machine attends over a power of two of frames, use a model of such clips, "

@@ -61,6 +61,8 @@ def summary_of(
             seed=request.seed,
             solver=request.solver,
             spacing=request.spacing,
+            guided_channels=request.guided_channels,
+            labels=None if request.labels is None else list(request.labels),
         ),
         blocks=request.blocks,
         timesteps=request.timesteps,
