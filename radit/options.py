@@ -149,7 +149,7 @@ ShareOption = Annotated[
         "--share",
         "Make a plan, too, for policy planned: of the MACs of a dense run, what it takes at most (share).",
         "no plan",
-        Range(0, 1, whole=False, above=True),
+        Range(0.01, 1, whole=False),
     ),
 ]
 SamplersOption = Annotated[
