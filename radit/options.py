@@ -140,8 +140,10 @@ ModelOption = Annotated[
 ]
 ImagesOption = Annotated[int, number("--images", "Images or clips to generate (count).")]
 SAMPLER_TEXT = "What makes an image of a predicted noise: DDIM, a solver of diffusers, or DDPM, which adds noise."
-SPACING_TEXT = "Timesteps evenly in time, in its square root, in the log-SNR, or of one stride that ends at 0 (the official "
+SPACING_TEXT = (
+    "Timesteps evenly in time, in its square root, in the log-SNR, or of one stride that ends at 0 (the official "
     "ddim50)."
+)
 STEPS_TEXT = "Timesteps of the sampler: evaluations of the network per image or clip (count)."
 OF_MODEL = "as the model's stored policy has it, else {}"
 StepsOption = Annotated[int, number("--steps", STEPS_TEXT)]

@@ -82,7 +82,7 @@ class Operands:
 
 
 @block
-def pair_words(clk, aresetn, start, progress, mode, taken, regs):
+def pair_words(clk, aresetn, progress, mode, taken, regs):
     """Which words are taken twice, what of a pair goes on, and where its x lies."""
     position, alone = taken.position, flag()
 
@@ -101,9 +101,7 @@ def pair_words(clk, aresetn, start, progress, mode, taken, regs):
 
     @always_seq(clk.posedge, reset=aresetn)
     def turn_pair():
-        if start:
-            taken.second.next = 0
-        elif taken.fire:
+        if taken.fire:
             taken.second.next = not alone and not taken.second
 
     return find_pair, follow_pair, turn_pair
@@ -288,7 +286,7 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         clk=clk, aresetn=aresetn, start=start, progress=progress, mode=mode, reuses=reuses, ports=ports,
         handover=handover, taken=taken, regs=regs, config=config,
     )  # fmt: skip
-    pair = pair_words(clk=clk, aresetn=aresetn, start=start, progress=progress, mode=mode, taken=taken, regs=regs)
+    pair = pair_words(clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, regs=regs)
     read = read_operands(
         clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, ports=ports, operands=operands
     )

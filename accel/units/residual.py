@@ -66,7 +66,7 @@ def residual_unit(
 @block
 def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, down, result, clamped, index):
     """Lane ``index``; stage k works when ``valids[k]`` is high. ``total`` stays until the next word's sum: that word
-    may build on it."""
+    may build on it. One adder serves all: ``a - x`` is ``~(~a + x)``."""
     HIGHEST = (1 << (X_BITS - 1)) - 1
     LOWEST = -(1 << (X_BITS - 1))
     X_LOW, X_HIGH = index * X_BITS, (index + 1) * X_BITS
@@ -78,6 +78,7 @@ def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, do
     half = signed(PRODUCT_BITS + 1)
     total = signed(TOTAL_BITS)
     limited, beyond = signed(X_BITS), flag()
+    addend, exact = signed(PRODUCT_BITS), signed(TOTAL_BITS)
 
     @always(clk.posedge)
     def multiply():
@@ -107,18 +108,28 @@ def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, do
         else:
             limited.next = total
 
+    @always_comb
+    def choose_addend():
+        addend.next = 0
+        if join_3:
+            if minus_3:
+                addend.next = ~limited
+            else:
+                addend.next = limited
+        elif use_3:
+            addend.next = half >> 1
+
+    @always_comb
+    def sum_up():
+        exact.next = x_3 + addend
+
     @always(clk.posedge)
     def add():
         if valid_3:
-            if join_3:
-                if minus_3:
-                    total.next = limited - x_3
-                else:
-                    total.next = limited + x_3
-            elif use_3:
-                total.next = x_3 + (half >> 1)
+            if minus_3 and join_3:
+                total.next = ~exact
             else:
-                total.next = x_3
+                total.next = exact
 
     @always(clk.posedge)
     def saturate():
@@ -126,4 +137,4 @@ def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, do
             clamped.next = beyond
             result.next = limited
 
-    return multiply, shift_down, limit, add, saturate
+    return multiply, shift_down, limit, choose_addend, sum_up, add, saturate
