@@ -25,6 +25,7 @@ from radit.model.plain_text import one_line
 from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import Policy
 
+UNSTATED = ("waves", "images", "built", "machine")  # of a request: its images are alike without them, or the build says
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 
 
@@ -39,6 +40,8 @@ class Request:
         blocks: how many of the model's blocks to keep; None: all.
         latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
             unlimited), probability of a pause and its seed.
+        built: parameters of the build that do not follow from the model, by name.
+        machine: what a named machine is called.
     """
 
     model: str
@@ -57,6 +60,8 @@ class Request:
     memory_seed: int = 1
     solver: Solver = DDIM
     spacing: Spacing = UNIFORM
+    built: tuple[tuple[str, int], ...] = ()
+    machine: str | None = None
 
     def setup(self) -> Setup:
         """How the engine is to run.
@@ -142,7 +147,7 @@ class Prepared:
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""
-        asked = {name: value for name, value in asdict(self.request).items() if name not in ("waves", "images")}
+        asked = {name: value for name, value in asdict(self.request).items() if name not in UNSTATED}
         return asked | {"build": asdict(self.build), "integer model": self.digest}
 
 
@@ -159,7 +164,7 @@ def prepare(request: Request) -> Prepared:
     whole = load_config(request.model)
     config = whole if request.blocks is None else whole.first_blocks(request.blocks)
     check_guidance(config, request.cfg)
-    dims, build = fitted(config, request.contexts, *request.array)
+    dims, build = fitted(config, request.contexts, *request.array, dict(request.built))
     _check_memory(request, config, dims, build)
     with watch("load"):
         dit = load_model(request.model, request.blocks)

@@ -52,7 +52,8 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
-    "sampler": SOLVERS, "spacing": SPACINGS,
+    "sampler": SOLVERS, "spacing": SPACINGS, "project.machine": ("edge", "own.toml"), "machine": ("own.toml",),
+    "reuse_sram": ("0", "64"),
     "ablate.reductions": ("1.05",), "language": ("verilog", "vhdl"), "engine": ("verilator",),
     "calibrate.steps": ("3",),
     "model": ("./tiny.safetensors", "tiny.pt"), "array": ("4x4",), "engines": ("verilator",), "reductions": ("1.2",),
@@ -68,6 +69,7 @@ ROLE_OF = {
     "reductions": "reductions", "train.model": "recipe", "bench.model": "models", "frontier.steps": "steps-list",
     "area.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
     "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing",
+    "machine": "machine",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint
@@ -219,7 +221,8 @@ def _file(command: str, rng: random.Random) -> tuple[str, dict[str, str]]:
     choices: dict[str, list[tuple[str, dict[str, str]]]] = {
         "report": [("run/summary.json", {}), ("run/arrays.npz", {}), ("table.toml", {"table": "table.toml"}),
                    ("README.md", {"readme": "README.md"})],
-        "project": [("run/arrays.npz", {"trace": "run"}), ("run/summary.json", {"trace": "run"}), model],
+        "project": [("run/arrays.npz", {"trace": "run"}), ("run/summary.json", {"trace": "run"}), model,
+                    ("own.toml", {"machine": "own.toml"})],
         "train": [(f"clips/{name}", {"model": "moving-digits", "data": "clips"})
                   for name in ("a.gif", "b.png", "c.webp", "d.mp4", "frames/3.png")]
                  + [("resumed.training", {"out": "resumed.safetensors", "resume": "--resume"})],

@@ -76,6 +76,7 @@ def _make_files() -> None:
     save_calibration(calibration_path(MODEL), calibrate(model.eval(), Sampler(2)))
     torch.save({"ema": model.state_dict()}, "tiny.pt")
     shutil.copy(DEFAULT_TABLE, "table.toml")
+    Path("own.toml").write_text('base = "edge"\narray = "4x4"\nenergy_table = "table.toml"\n[memory]\nlatency = 9\n')
     shutil.copy(SHIPPED_LIBERTY, "cells.lib")
     Path("README.md").write_text("# Results\n\n<!-- results:begin -->\n<!-- results:end -->\n\nThe end.\n")
     Path(SHIPPED).mkdir()
