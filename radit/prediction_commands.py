@@ -8,24 +8,31 @@ from typing import Annotated
 
 import typer
 
+from radit.model.ranges import Range
 from radit.options import (
     BUILD,
     ArrayOption,
     BandwidthOption,
     CfgOption,
+    JobsOption,
     LatencyOption,
     MachineOption,
     ModelOption,
     ReuseSramOption,
+    SeedOption,
     StallOption,
     StepsOption,
+    filled,
     folder_to_write,
     machine_of,
     number,
     path_to_read,
 )
 from radit.terminal.console import console, say
+from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for
+
+CHECKED = Range(0, 1000)  # points of a thousand that are simulated
 
 app = typer.Typer()
 
@@ -92,3 +99,71 @@ def project(
     show(result, console())
     say(f"wrote {out / FILE}")
     return 0
+
+
+@app.command()
+def explore(
+    space: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE",
+            help="A design space: array-and-bandwidth, when-skipping-pays, result-cache, machines, wide, or a TOML "
+            "file (reports/explore/space.py).",
+            callback=filled("give the name of a design space or the path of a .toml file"),
+        ),
+    ] = "array-and-bandwidth",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="In the place of the space's models.",
+            callback=filled("give the name of a model or a checkpoint file"),
+            show_default="those of the space",
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine",
+            metavar="NAME|FILE",
+            help="Base of the space's machines in the place of its own: edge, paper, large, or a TOML file.",
+            callback=filled("give edge, paper, large, or the path of a .toml file"),
+            show_default="those of the space",
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    check: Annotated[
+        int,
+        number(
+            "--check",
+            "Also simulate so many of a thousand points, at least one, drawn among those that are small enough, and "
+            "compare cycles and counters (count; 0: none).",
+            limits=CHECKED,
+        ),
+    ] = 0,
+    seed: SeedOption = 0,
+    out: Annotated[
+        Path | None,
+        folder_to_write(
+            "Folder for explore.json, .csv, .html, .svg, .png; finished points stay in its points/.",
+            "build/explore/SPACE",
+        ),
+    ] = None,
+) -> int:
+    """Evaluate a design space, models x machines x policies x timesteps, by the cycle and energy models; show tables
+    and Pareto fronts, each point with the radit project command that gives its numbers.
+
+    Points that OUT/points/ holds are not evaluated again.
+    """
+    from radit.reports.explore.explore import run_explore
+    from radit.reports.explore.space import load_space
+    from radit.terminal.explore import show_exploration
+
+    loaded = load_space(space).of_model(model, machine)
+    folder = out or BUILD / "explore" / loaded.name
+    with at_work(folder, kept="points"):
+        result = run_explore(loaded, jobs=jobs, check=check, seed=seed, out=folder, command=asked_for())
+    show_exploration(result, console())
+    say(f"wrote {folder / 'explore.html'}")
+    return 0 if result.passed else 1

@@ -27,7 +27,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import fields
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,7 +140,7 @@ class MachineDescription(_Described):
             named if Path(self.energy_table).name == self.energy_table and named.is_file() else Path(self.energy_table)
         )
 
-    @cached_property
+    @property
     def table(self) -> EnergyTable:
         """The energy table, with this machine's memory for what is reused.
 
@@ -258,8 +257,8 @@ def described(
         memory = DescribedMemory(latency=latency, bandwidth=bandwidth, stall=stall, seed=memory_seed)
         return MachineDescription(array=array, clock_mhz=clock_mhz, memory=memory, reuse_sram_kib=reuse_sram)
     values = {
-        "array": ("array", array), "clock_mhz": ("clock_mhz", clock_mhz), "reuse_sram": ("reuse_sram_kib", reuse_sram),
-        "latency": ("latency", latency), "bandwidth": ("bandwidth", bandwidth), "stall": ("stall", stall),
+        "array": ("array", array), "latency": ("latency", latency), "bandwidth": ("bandwidth", bandwidth),
+        "stall": ("stall", stall), "clock_mhz": ("clock_mhz", clock_mhz), "reuse_sram": ("reuse_sram_kib", reuse_sram),
         "memory_seed": ("seed", memory_seed),
     }  # fmt: skip
     return load_machine(machine, option).changed(**{name: value for key, (name, value) in values.items() if given(key)})

@@ -116,6 +116,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "engines": ENGINES,
     "table": (*TABLES, *PATHS_TO_READ),
     "machine": (*MACHINES, *PATHS_TO_READ),
+    "space": (*MACHINES, *PATHS_TO_READ),
     "sampler": (*SOLVERS, "DDIM", "ddim,heun", "dpm", "euler ", "unipc:order=2"),
     "spacing": (*SPACINGS, "Uniform", "log", "log-snr,uniform", "quadratic "),
     "recipe": ("digits", "moving-digits", "cats", "Digits", "digits ", "tiny.safetensors", "dit-xl-2"),

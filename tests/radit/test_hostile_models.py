@@ -30,6 +30,7 @@ COMMANDS = [
     ["ablate", "--samples", "2"],
     ["differences", "--samples", "2"],
     ["project"],
+    ["explore", "--jobs", "1"],
     ["area"],
     ["bench"],
 ]
