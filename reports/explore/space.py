@@ -86,7 +86,7 @@ def _sampler(text: str) -> str:
 
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Listed = Field(min_length=1, max_length=MOST_LISTED)
-Some = Field(default=[], max_length=MOST_LISTED)
+Some: Any = Field(default=[], max_length=MOST_LISTED)
 
 
 class _Spanned(BaseModel):
@@ -276,9 +276,8 @@ class LoadedSpace:
         """
         space = self.space
         decisions = space.policies.decisions(self._folder)
-        each = itertools.product(
-            space.models, space.cfg, space.steps, space.samplers or [None], self.machines, decisions
-        )
+        samplers: list[str | None] = [*space.samplers] or [None]
+        each = itertools.product(space.models, space.cfg, space.steps, samplers, self.machines, decisions)
         return itertools.starmap(Design, each)
 
     def check(self) -> None:
