@@ -61,7 +61,7 @@ def run_explore(
     gates, area_of = _gates(space)
     errors, errors_of = _errors(space)
     designs = list(space.designs())
-    costs, speed = _Bench(out / POINTS, cores).run(designs)
+    costs, speed = _Explorer(out / POINTS, cores).run(designs)
     points = with_fronts(_points(designs, costs, gates, errors))
     drawn = sample(designs, points, check, seed) if check else []
     result = Exploration(
@@ -82,7 +82,7 @@ def run_explore(
     return result
 
 
-class _Bench:
+class _Explorer:
     """Evaluates designs, and keeps what they cost."""
 
     def __init__(self, folder: Path, jobs: int) -> None:
