@@ -3,11 +3,14 @@
 Model dimensions are run-time registers (``accel/control/registers.py``); a build sets how large they may be.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from radit.model.errors import UserError
 
 FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
+MOST_PRODUCTS = 2  # of a cell and cycle
 
 
 def log2_exact(value: int) -> int:
@@ -36,6 +39,7 @@ class BuildConfig:
     max_contexts: int = 2
     max_sub_blocks: int = 12
     frame_banks: int = 1  # lanes of A and hidden memory that can be addressed apart (temporal attention)
+    products: int = 1  # of a cell and cycle; 2: of an even and an odd input channel
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -51,6 +55,8 @@ class BuildConfig:
             raise UserError(
                 f"build parameter frame_banks is {self.frame_banks}; use a power of two up to {self.wide} lanes."
             )
+        if not 1 <= self.products <= MOST_PRODUCTS:
+            raise UserError(f"build parameter products is {self.products}; use 1 or 2 products of a cell and cycle.")
 
     @property
     def wide(self) -> int:
@@ -66,6 +72,27 @@ class BuildConfig:
     def bank(self) -> int:
         """Lanes of one bank of A and hidden memory."""
         return min(self.part, self.wide // self.frame_banks)
+
+    @property
+    def multipliers(self) -> int:
+        """MACs of a cycle."""
+        return self.rows * self.cols * self.products
+
+    @property
+    def shape(self) -> str:
+        """The array as options name it: rows x columns, and x products where a cell has more than one."""
+        sides = (self.rows, self.cols) if self.products == 1 else (self.rows, self.cols, self.products)
+        return "x".join(map(str, sides))
+
+    @property
+    def half(self) -> BuildConfig:
+        """What holds the even, or the odd, of pairs of channels: a build of one product and half of the channels."""
+        halves = {"max_hidden": -(-self.max_hidden // 2), "max_mlp": -(-self.max_mlp // 2)}
+        return replace(self, products=1, **halves)
+
+    def steps(self, depth: int, first: int = 0) -> int:
+        """Cycles that the array takes for ``depth`` channels from number ``first`` on: the pairs that they lie in."""
+        return -(-(first + depth) // self.products) - first // self.products
 
     @property
     def max_supertiles(self) -> int:

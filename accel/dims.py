@@ -209,8 +209,8 @@ def registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
         "tokens_all": dims.contexts * dims.padded_tokens(build),
         "codes_total": dims.padded_tokens(build) * dims.hidden,
         "sub_block_words": dims.sub_block_words(build),
-        "attention_words": dims.attention_words(build),
-        "mlp_words": dims.mlp_words(build),
+        "attention_words": dims.attention_words(build) // build.products,
+        "mlp_words": dims.mlp_words(build) // build.products,
     }
     return values | _group_registers("even", 0, dims, build) | _group_registers("odd", 1, dims, build)
 

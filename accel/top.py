@@ -33,7 +33,7 @@ from radit.accel.interfaces.pass_ports import PassPorts
 from radit.accel.interfaces.signals import word
 from radit.accel.interfaces.tile_command import TileCommand
 from radit.accel.interfaces.top_ports import MemoryChannels
-from radit.accel.memory.a_memory import a_memory
+from radit.accel.memory.a_memory import a_memory, pair_a_memory
 from radit.accel.memory.on_chip import narrow_memory
 from radit.accel.memory.weights import param_loader, weight_streamer
 from radit.accel.residual_pass.streaming_pass import residual_pass
@@ -76,7 +76,8 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
         progress=progress, mode=mode, decisions=decisions, header=header, regs=regs, config=config,
     )  # fmt: skip
     x_memory = narrow_memory(clk=clk, write=ports.memories.x_write, read=ports.memories.x_read, depth=config.x_depth)
-    a_mem = a_memory(
+    make_a_memory = a_memory if config.products == 1 else pair_a_memory
+    a_mem = make_a_memory(
         clk=clk, passing=control.streaming_pass.running, pass_read=ports.memories.a_read,
         pass_write=ports.memories.a_write, operands=inputs.operands, branch=results.branch, group=group,
         events=monitor.events, config=config,

@@ -54,7 +54,7 @@ def trace_taps(drained, numerators, ports, decision, progress, trace, config):
     def show_words():
         trace.prob.valid.next = numerators.enable
         trace.prob.data.next = numerators.data
-        trace.x.valid.next = ports.events.added
+        trace.x.valid.next = ports.events.x_made
         trace.x.data.next = ports.memories.x_write.data
         trace.act.valid.next = ports.memories.a_write.enable
         trace.act.data.next = ports.memories.a_write.data

@@ -6,6 +6,7 @@ from radit.accel.control.registers import CLEAR_COUNTERS, NEW_IMAGE
 from radit.accel.dims import Dims, registers
 from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.interfaces.top_ports import STREAM_WORDS
+from radit.accel.residual_pass.front_half import FEWEST_WORDS
 from radit.cosim.engines.base import Engine
 from radit.cosim.pack import (
     from_words,
@@ -16,6 +17,7 @@ from radit.cosim.pack import (
     to_words,
     token_order,
 )
+from radit.model.errors import UserError
 from radit.model.integer.integer_dit import Conditioning, IntegerDiT
 from radit.model.integer.policy_tables import PolicyTables
 
@@ -28,11 +30,19 @@ class Driver:
         integer: the model.
         policy: tables of the run.
         dims: the model's dimensions on the accelerator (attention groups included).
+
+    Raises:
+        UserError: the model is too small for the difference of two contexts.
     """
 
     def __init__(self, engine: Engine, integer: IntegerDiT, policy: PolicyTables, dims: Dims) -> None:
         self.engine, self.dims = engine, dims
         build = engine.config
+        if policy.difference and dims.sub_block_words(build) < FEWEST_WORDS:
+            raise UserError(
+                f"policy field difference is True on {dims.sub_block_words(build)} words of {build.rows} lanes per "
+                f"context: take {FEWEST_WORDS} or more, with an array of fewer rows or a model of more channels."
+            )
         words = dims.contexts * dims.sub_blocks * dims.sub_block_words(build)
         slots = 2 if policy.gains.any() else 1  # of the cache
         slot_words = STREAM_WORDS * dims.contexts * dims.sub_block_words(build) if policy.stream_scope else words
@@ -53,6 +63,7 @@ class Driver:
         chosen = {
             "policy": int(policy.detect),
             "stream_scope": int(policy.stream_scope),
+            "difference": int(policy.difference and dims.contexts > 1),
             "streak_step": policy.registers.streak_step,
             "tight": policy.registers.tight,
             "loose": policy.registers.loose,

@@ -105,10 +105,11 @@ class _ImageRun:
         tables = policy.tables(integer)
         self.reference = Reference(integer, tables, dims.padded_tokens(prepared.build))
         self.reference.start(1, dims.contexts)
-        labels = torch.tensor([image % prepared.dit.config.num_classes])
+        labels = torch.tensor([request.label(image, prepared.dit.config.num_classes)])
         noise = make_noise(prepared.dit.config, image + 1, request.seed)[image:]
         self.host, self.twin = (
-            Host(prepared.dit, integer, labels, noise, request.cfg, self.reference.tokens) for _ in range(2)
+            Host(prepared.dit, integer, labels, noise, request.cfg, self.reference.tokens, request.guided_channels)
+            for _ in range(2)
         )
         self.board = Scoreboard(dims, prepared.build)
         self.driver = Driver(engine, integer, tables, dims)

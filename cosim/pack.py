@@ -29,13 +29,13 @@ def weight_tiles(weight: np.ndarray, lanes: int, wide: int) -> np.ndarray:
 
 
 def pack_weights(integer: IntegerDiT, build: BuildConfig) -> np.ndarray:
-    """Words (n, W) int8 of all sub-blocks in the order of use."""
+    """Words of the weight port (n, W of each product) int8 of all sub-blocks in the order of use."""
     images = []
     for sub_block in integer.sub_blocks:
         for name, weight in sub_block.weights.items():
             lanes = build.rows if name == "v" else build.cols
             images.append(weight_tiles(weight.cpu().numpy(), lanes, build.wide))
-    return np.concatenate(images)
+    return np.concatenate(images).reshape(-1, build.products * build.wide)
 
 
 def pack_params(integer: IntegerDiT) -> np.ndarray:
@@ -70,6 +70,7 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     put("force", policy.force.long().unsqueeze(1), own)
     put("slope_gain", policy.gains, own)
     put("follow", policy.follow.long(), own)
+    put("plan", (policy.plan.long() @ torch.tensor([1, 2])).unsqueeze(1) * policy.follow[:, :1], slice(0, 1))
     for level in range(policy.boundaries.shape[2]):
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     put("eps", integer.eps, own)

@@ -11,8 +11,9 @@ from radit.accel.dims import Dims
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.cosim.support.sizes import fitted
 from radit.cosim.support.stopwatch import Stopwatch
+from radit.model.detectors.plans import with_plan
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
-from radit.model.dit.config import DiTConfig, check_guidance
+from radit.model.dit.config import DiTConfig, check_guidance, check_labels
 from radit.model.dit.memory_needs import SMALLER, joined, of_calibration, of_generation, of_integers
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
@@ -38,6 +39,8 @@ class Request:
         solver, spacing: of the sampler.
         timesteps: how many of them to run; None: all.
         blocks: how many of the model's blocks to keep; None: all.
+        guided_channels: how many channels guidance is for, from the first on; None: all.
+        labels: of the images in turn; None: 0, 1, 2, .. in turn.
         latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
             unlimited), probability of a pause and its seed.
         built: parameters of the build that do not follow from the model, by name.
@@ -49,7 +52,7 @@ class Request:
     images: int
     seed: int
     cfg: float
-    array: tuple[int, int]
+    array: tuple[int, ...]  # rows, columns, and products where they are not 1
     engine: str
     waves: Path | None = None
     timesteps: int | None = None
@@ -60,6 +63,8 @@ class Request:
     memory_seed: int = 1
     solver: Solver = DDIM
     spacing: Spacing = UNIFORM
+    guided_channels: int | None = None
+    labels: tuple[int, ...] | None = None
     built: tuple[tuple[str, int], ...] = ()
     machine: str | None = None
 
@@ -91,15 +96,20 @@ class Request:
         """The two sides of guidance, or the label alone."""
         return 1 if self.cfg == 1.0 else 2
 
+    def label(self, image: int, classes: int) -> int:
+        """Of an image, of so many classes."""
+        return image % classes if self.labels is None else self.labels[image % len(self.labels)]
+
     def command(self, policy: str, image: int) -> str:
         """The command that runs ``image`` again, with a waveform."""
-        rows, cols = self.array
-        parts = {"blocks": self.blocks, "timesteps": self.timesteps}
+        array = "x".join(map(str, self.array))
+        parts = {"blocks": self.blocks, "timesteps": self.timesteps, "guided-channels": self.guided_channels}
         solver = "" if self.sampler.is_ddim else f" --sampler {self.solver} --spacing {self.spacing}"
+        labels = "" if self.labels is None else f" --labels {','.join(map(str, self.labels))}"
         kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
         return (
-            f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {rows}x{cols} "
-            f"--steps {self.steps}{solver}{kept} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
+            f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {array} "
+            f"--steps {self.steps}{solver}{kept}{labels} --images {image + 1} --seed {self.seed} --cfg {self.cfg:g} "
             f"--latency {self.latency} --bandwidth {'inf' if self.bandwidth is None else f'{self.bandwidth:g}'} "
             f"--stall {self.stall:g} --memory-seed {self.memory_seed} --waves"
         )
@@ -137,13 +147,16 @@ class Prepared:
         """Of the integer model and the float model behind it."""
         return self.integer.digest()
 
-    def policy(self, text: str) -> Policy:
-        """The policy of a text for this model; a model cut to its first blocks has the defaults.
+    def policy(self, given: str | Policy) -> Policy:
+        """A policy, or that of a text for this model, with its plan where it has one; a model cut to its first blocks
+        has the defaults.
 
         Raises:
-            UserError: a bad text, or a stored policy that does not fit.
+            UserError: a bad text, a stored policy that does not fit, or no plan can be made.
         """
-        return policy_of(text, self.request.model if self.request.blocks is None else None, self.integer)
+        model = self.request.model if self.request.blocks is None else None
+        found = policy_of(given, model, self.integer, self.request.cfg) if isinstance(given, str) else given
+        return with_plan(found, self.integer, self.request.cfg)
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""
@@ -163,8 +176,9 @@ def prepare(request: Request) -> Prepared:
     watch = Stopwatch()
     whole = load_config(request.model)
     config = whole if request.blocks is None else whole.first_blocks(request.blocks)
-    check_guidance(config, request.cfg)
-    dims, build = fitted(config, request.contexts, *request.array, dict(request.built))
+    check_guidance(config, request.cfg, request.guided_channels)
+    check_labels(config, request.labels)
+    dims, build = fitted(config, request.contexts, *request.array, built=dict(request.built))
     _check_memory(request, config, dims, build)
     with watch("load"):
         dit = load_model(request.model, request.blocks)

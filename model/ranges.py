@@ -135,6 +135,7 @@ RANGES: Mapping[str, Range] = {
     "memory_seed": SEEDS,
     "calibration_seed": Range(1000, SEEDS.high),  # smaller ones are for evaluations
     "cfg": Range(1, 100, whole=False),  # 1: no guidance; images of 100 are noise already
+    "guided_channels": Range(1, 1024),  # far above every model of today; the model at hand has fewer
     "blocks": Range(1, 1000),  # far above every model of today; the model at hand has fewer
     "jobs": Range(1, 1024),  # processes, each with a model of its own
     "batch_size": Range(1, IMAGES.high),

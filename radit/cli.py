@@ -15,7 +15,6 @@ from radit import model_commands, prediction_commands
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
-from radit.model.policy.skip_policy import POLICIES
 from radit.options import (
     BUILD,
     ArrayOption,
@@ -25,7 +24,9 @@ from radit.options import (
     CheckOption,
     Engine,
     EngineOption,
+    GuidedOption,
     ImagesOption,
+    LabelsOption,
     Language,
     LatencyOption,
     LibertyOption,
@@ -48,6 +49,7 @@ from radit.options import (
     memory_of,
     number,
     parse_array,
+    parse_labels,
     parse_policies,
     path_to_read,
     split_list,
@@ -93,6 +95,8 @@ def demo(
     sampler: OwnSamplerOption = None,
     spacing: OwnSpacingOption = None,
     cfg: CfgOption = 1.5,
+    guided_channels: GuidedOption = None,
+    labels: LabelsOption = None,
     seed: SeedOption = 0,
     machine: MachineOption = None,
     array: ArrayOption = "16x16",
@@ -113,12 +117,12 @@ def demo(
 
     Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
     """
-    around = asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
+    drawn, around = parse_labels(labels), asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
     from radit.run_commands import run_demo
 
     equal = run_demo(
         model=model, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
-        engine=engine.value, out=out, **around,
+        guided_channels=guided_channels, labels=drawn, engine=engine.value, out=out, **around,
     )  # fmt: skip
     return 0 if equal else 1
 
@@ -131,10 +135,10 @@ def cosim(
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar=f"{'|'.join(POLICIES)}[:FIELD=VALUE..]",
-            help="Compute everything, skip as the paper does, or skip and forecast what is reused; repeat the option "
-            "or use commas for several. Settings such as radit:threshold=0.3:first_dense=1 replace the policy's own "
-            "(model/policy/skip_policy.py).",
+            metavar="NAME[:FIELD=VALUE..]",
+            help="Compute everything (dense), skip as the paper does (radit), or forecast whole timesteps, as the "
+            "input changes (forecast) or by a plan (planned); repeat the option or use commas for several. Settings "
+            "such as radit:threshold=0.3:first_dense=1 replace the policy's own (model/policy/skip_policy.py).",
             show_default="radit",
         ),
     ] = None,
@@ -148,8 +152,10 @@ def cosim(
         int | None, number("--timesteps", "Run only the first of the sampler's steps (count).", "all")
     ] = None,
     images: ImagesOption = 1,
+    labels: LabelsOption = None,
     seed: SeedOption = 0,
     cfg: CfgOption = 1.5,
+    guided_channels: GuidedOption = None,
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
@@ -169,14 +175,14 @@ def cosim(
 
     A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
     """
-    policies = parse_policies(policy or ["radit"])
+    policies, drawn = parse_policies(policy or ["radit"]), parse_labels(labels)
     around = asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
     from radit.run_commands import run_cosim
 
     equal = run_cosim(
         model=model, blocks=blocks, policies=policies, images=images, steps=steps, sampler=sampler,
-        spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, engine=engine.value,
-        out=out, with_waves=waves, resume=resume, **around,
+        spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, guided_channels=guided_channels, labels=drawn,
+        engine=engine.value, out=out, with_waves=waves, resume=resume, **around,
     )  # fmt: skip
     return 0 if equal else 1
 

@@ -136,6 +136,8 @@ def cosimulate(
     engine: str = "verilator",
     sampler: Solver = DDIM,
     spacing: Spacing = UNIFORM,
+    guided_channels: int | None = None,
+    labels: Sequence[int] | None = None,
     with_quality: bool = False,
     waves: Path | None = None,
     state: Path | None = None,
@@ -159,6 +161,8 @@ def cosimulate(
         images: how many (count).
         steps: timesteps of the sampler, that is evaluations of the network (count).
         sampler, spacing: see `quantize`.
+        guided_channels: guide the first channels only, as the official DiT does with three of four (count); None: all.
+        labels: of the images in turn; None: 0, 1, 2, .. in turn.
         timesteps: run only the first of them (count); None: all.
         seed: of the starting noise.
         cfg: guidance scale (factor); 1 is no guidance.
@@ -184,18 +188,22 @@ def cosimulate(
         asked = machine.memory
         charge, shape = Memory(asked.latency, asked.bandwidth, asked.stall, asked.seed), machine.shape
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
-    blocks, timesteps = checked_or_none(blocks=blocks, timesteps=timesteps)
+    blocks, timesteps, guided_channels = checked_or_none(
+        blocks=blocks, timesteps=timesteps, guided_channels=guided_channels
+    )
     given = model.model if isinstance(model, QuantizedModel) else model
     name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
     with as_arguments():
         _refuse(policies)
         request = Request(
-            name, steps, images, seed, cfg, shape, engine, waves, timesteps, blocks,
-            charge.latency, charge.bandwidth, charge.stall, charge.seed, sampler, spacing,
-            tuple(machine.build.items()) if machine else (), machine.title if machine else None,
+            name, steps, images, seed, cfg, shape, engine, waves=waves, timesteps=timesteps, blocks=blocks,
+            latency=charge.latency, bandwidth=charge.bandwidth, stall=charge.stall, memory_seed=charge.seed,
+            solver=sampler, spacing=spacing, guided_channels=guided_channels,
+            labels=None if labels is None else tuple(np.atleast_1d(np.asarray(labels)).tolist()),
+            built=tuple(machine.build.items()) if machine else (), machine=machine.title if machine else None,
         )  # fmt: skip
         prepared = prepare(request)
-        chosen = [prepared.policy(one) if isinstance(one, str) else one for one in policies]
+        chosen = [prepared.policy(one) for one in policies]
         outcome = run_policies(
             prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
             progress=progress, command=command, machine=machine,

@@ -96,7 +96,7 @@ def predict_cycles(
         phases=dict(phases),
         timesteps=np.concatenate([prediction.timesteps for prediction, _ in done]),
         macs=macs,
-        mac_utilization=macs / (cycles * build.rows * build.cols),
+        mac_utilization=macs / (cycles * build.multipliers),
         external_bytes=external_bytes(counters, build),
         workload=Workload(
             config,

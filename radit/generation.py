@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from radit.arguments import as_arguments
 from radit.decisions import Decisions
 from radit.model.baselines.base import Method
+from radit.model.detectors.plans import with_plan
 from radit.model.dit.config import check_guidance
 from radit.model.dit.memory_needs import of_generation
 from radit.model.dit.sampler import make_noise
@@ -20,7 +22,7 @@ from radit.model.integer.generate import generate as generate_on
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.limits import check_memory
 from radit.model.policy.skip_policy import Policy
-from radit.model.ranges import Range, checked
+from radit.model.ranges import Range, checked, checked_or_none
 from radit.models import QuantizedModel
 from radit.reports.cost.policy_costs import PolicyCosts
 
@@ -57,6 +59,7 @@ def generate(
     seed: int = 0,
     cfg: float = 1.5,
     labels: Sequence[int] | None = None,
+    guided_channels: int | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Generation:
@@ -71,20 +74,25 @@ def generate(
         seed: of the starting noise.
         cfg: guidance scale (factor); 1 is no guidance. The int8 ranges are those of `model.cfg`.
         labels: of every image; None: 0, 1, 2, .. in turn.
+        guided_channels: guide the first channels only, as the official DiT does with three of four (count); None: all.
         jobs: processes (count).
         progress: called with the images done and all images.
 
     Raises:
-        UserError: the policy's text is bad, or a label is not the model's.
+        UserError: the policy's text is bad, no plan can be made for it, or a label is not the model's.
     """
     images, seed, cfg, jobs = checked(images=images, seed=seed, cfg=cfg, jobs=jobs)
     if isinstance(policy, str):
         from radit.policies import policy as parse
 
         policy = parse(policy, model)
+    if isinstance(policy, Policy):
+        policy = with_plan(policy, model.integer, cfg)
     costs = PolicyCosts(policy)
     size = CHUNK * jobs
-    check_guidance(model.config, cfg)
+    guided_channels = checked_or_none(guided_channels=guided_channels)
+    with as_arguments():
+        check_guidance(model.config, cfg, guided_channels)
     kept = (1 if costs.stream_scope else len(model.integer.sub_blocks)) if costs.reuses else 0
     needs = of_generation(model.config, images, 1 if cfg == 1.0 else 2, model.timesteps, size, kept)
     check_memory(f"generate with {images} images", needs, "generate fewer at a time, or with fewer jobs")
@@ -93,7 +101,11 @@ def generate(
     parts: list[tuple[torch.Tensor, RunRecord]] = []
     for start in range(0, images, size):
         piece = slice(start, start + size)
-        parts.append(generate_on(reference, model.model.dit, y[piece], noise[piece], cfg=cfg, jobs=jobs))
+        parts.append(
+            generate_on(
+                reference, model.model.dit, y[piece], noise[piece], cfg=cfg, jobs=jobs, guided_channels=guided_channels
+            )
+        )
         if progress is not None:
             progress(min(start + size, images), images)
     made = DecisionRecord.joined([record.decisions for _, record in parts])

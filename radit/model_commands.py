@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM
+from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, SWEPT_SOLVERS, SWEPT_SPACINGS, UNIFORM
 from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
 from radit.options import (
@@ -180,7 +180,7 @@ def calibrate(
     start: Annotated[
         str | None,
         typer.Option(
-            metavar="forecast:FIELD=VALUE..",
+            metavar="forecast|planned[:FIELD=VALUE..]",
             help="Policy to start from, what it leaves out being its defaults.",
             show_default="forecast, or with --threshold-only the stored one",
         ),
@@ -197,9 +197,9 @@ def calibrate(
         Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,
 ) -> int:
-    """Find the thresholds of policy forecast for a model on a few seeded images (minutes).
+    """Find the thresholds of policy forecast, or a plan, for a model on a few seeded images (minutes).
 
-    What is found is stored beside the checkpoint; policy forecast of that model then starts from it.
+    What is found is stored beside the checkpoint; that policy of the model then starts from it.
     """
     from radit.model.dit.sampler import Sampler
     from radit.model.policy.policy_file import policy_path
@@ -252,7 +252,10 @@ def frontier(
     Points that OUT/points/ holds are not run again.
     """
     counts, names = tuple(parse_steps(steps)), tuple(split_list(policies or ["all"]))
-    solvers, spacings = parse_words(sampler, "--sampler", SOLVERS), parse_words(spacing, "--spacing", SPACINGS)
+    solvers, spacings = (
+        parse_words(sampler or [*SWEPT_SOLVERS], "--sampler", SOLVERS),
+        parse_words(spacing or [*SWEPT_SPACINGS], "--spacing", SPACINGS),
+    )
     from radit.reports.frontier.frontier import Wanted, run_frontier
     from radit.reports.frontier.measure import Settings
     from radit.terminal.frontier import show_frontier
@@ -339,9 +342,13 @@ def differences(
 ) -> int:
     """Predict what exact differences would save: words counted on the integer model, cycles, traffic, energy and gates.
 
-    Nothing of it is in the hardware (docs/differences.md).
+    Of what it compares, cells of two products are in the hardware, differences are not (docs/differences.md).
     """
     counts, shapes = parse_steps(steps), [parse_array(text) for text in split_list([array])]
+    if any(len(shape) > 2 for shape in shapes):
+        raise UserError(
+            f"--array is {shown(array)}: give rows x columns alone, cells of two products are among the results."
+        )
     bandwidths, (text,) = parse_bandwidths(bandwidth), _one_policy(policy)
     from radit.model.dit.sampler import Sampler
     from radit.reports.differences.differences import run_differences

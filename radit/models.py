@@ -76,8 +76,8 @@ def load_model(name: str | Path, blocks: int | None = None) -> Model:
 
     Args:
         name: "digits" or "moving-digits", trained; "dit-s-2" to "dit-xl-2-512" or "latte-xl-2", with seeded weights; or
-            the path of a checkpoint in the naming of DiT or Latte (.safetensors, .pt), and behind it what a file
-            without config does not tell: "FILE:prediction=noise:num_heads=6".
+            the path of a checkpoint in the naming of DiT or Latte (.safetensors, .pt, .ckpt) or of a folder of
+            diffusers' DiT, and behind it what it does not tell: "FILE:prediction=noise:num_heads=6".
         blocks: how many of its blocks to keep, from the first on; None: all.
 
     Raises:
@@ -108,8 +108,8 @@ def quantize(
         timesteps: quantize for the first of them only (count); None: all.
         cfg: guidance scale of the calibration's images (factor, 1: no guidance); the command line and `cosimulate`
             take 1.5, whatever a run's own scale is.
-        sampler: solver, one of "ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "euler", "heun".
-        spacing: of its timesteps: "uniform" in time, "quadratic" or "log-snr".
+        sampler: solver, one of "ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "euler", "heun", "ddpm".
+        spacing: of its timesteps: "uniform" in time, "quadratic", "log-snr", or "leading".
 
     Raises:
         UserError: see `load_model`; or steps or timesteps are out of range.

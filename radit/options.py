@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from radit.machine import parse_array as array_of
-from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
+from radit.model.dit.sampler_names import (
+    DDIM,
+    SOLVERS,
+    SPACINGS,
+    SWEPT_SOLVERS,
+    SWEPT_SPACINGS,
+    UNIFORM,
+    Solver,
+    Spacing,
+)
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
 
 BUILD = Path("build")
 UNLIMITED = float("inf")
+LABELS = Range(0, 2**31 - 1)  # the model at hand has fewer
 REDUCTIONS = Range(1, 6, whole=False, above=True)  # more than any variant reaches
 
 
@@ -126,66 +136,63 @@ ModelOption = Annotated[
         "--model",
         metavar="NAME|FILE",
         help="digits or, of clips, moving-digits (trained); fashion, cifar10, dit-s-2, dit-b-2, dit-l-2, dit-xl-2, "
-        "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); or a checkpoint file in the naming of DiT or Latte "
-        "(.safetensors or .pt), and what a file without config does not tell behind it: FILE:prediction=noise "
-        "(model/dit/facts.py).",
+        "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); a checkpoint file in the naming of DiT or Latte "
+        "(.safetensors, .pt, .ckpt); or a folder of diffusers' DiT. What it does not tell stands behind it: "
+        "FILE:prediction=noise (docs/models.md).",
         callback=filled("give the name of a model or a checkpoint file"),
     ),
 ]
 ImagesOption = Annotated[int, number("--images", "Images or clips to generate (count).")]
-StepsOption = Annotated[
-    int, number("--steps", "Timesteps of the sampler: evaluations of the network per image or clip (count).")
-]
-SamplerOption = Annotated[
-    Solver,
-    choice("--sampler", SOLVERS, "What makes an image of a predicted noise: DDIM or a solver of diffusers."),
-]
-SpacingOption = Annotated[
-    Spacing, choice("--spacing", SPACINGS, "Timesteps evenly in time, in its square root, or in the log-SNR.")
-]
+SAMPLER_TEXT = "What makes an image of a predicted noise: DDIM, a solver of diffusers, or DDPM, which adds noise."
+SPACING_TEXT = (
+    "Timesteps evenly in time, in its square root, in the log-SNR, or of one stride that ends at 0 (the official "
+    "ddim50)."
+)
+STEPS_TEXT = "Timesteps of the sampler: evaluations of the network per image or clip (count)."
 OF_MODEL = "as the model's stored policy has it, else {}"
-OwnStepsOption = Annotated[
-    int | None,
-    number(
-        "--steps",
-        "Timesteps of the sampler: evaluations of the network per image or clip (count).",
-        OF_MODEL.format(50),
-    ),
-]
-OwnSamplerOption = Annotated[
-    Solver | None,
-    choice(
-        "--sampler",
-        SOLVERS,
-        "What makes an image of a predicted noise: DDIM or a solver of diffusers.",
-        OF_MODEL.format(DDIM),
-    ),
-]
-OwnSpacingOption = Annotated[
-    Spacing | None,
-    choice(
-        "--spacing",
-        SPACINGS,
-        "Timesteps evenly in time, in its square root, or in the log-SNR.",
-        OF_MODEL.format(UNIFORM),
-    ),
-]
+StepsOption = Annotated[int, number("--steps", STEPS_TEXT)]
+SamplerOption = Annotated[Solver, choice("--sampler", SOLVERS, SAMPLER_TEXT)]
+SpacingOption = Annotated[Spacing, choice("--spacing", SPACINGS, SPACING_TEXT)]
+OwnStepsOption = Annotated[int | None, number("--steps", STEPS_TEXT, OF_MODEL.format(50))]
+OwnSamplerOption = Annotated[Solver | None, choice("--sampler", SOLVERS, SAMPLER_TEXT, OF_MODEL.format(DDIM))]
+OwnSpacingOption = Annotated[Spacing | None, choice("--spacing", SPACINGS, SPACING_TEXT, OF_MODEL.format(UNIFORM))]
 SamplersOption = Annotated[
     list[str] | None,
-    typer.Option("--sampler", metavar="NAME,..", help="Solvers of the dense runs.", show_default="all"),
+    typer.Option(
+        "--sampler", metavar="NAME,..", help="Solvers of the dense runs.", show_default=",".join(SWEPT_SOLVERS)
+    ),
 ]
 SpacingsOption = Annotated[
     list[str] | None,
-    typer.Option("--spacing", metavar="NAME,..", help="Spacings of their timesteps.", show_default="all"),
+    typer.Option(
+        "--spacing", metavar="NAME,..", help="Spacings of their timesteps.", show_default=",".join(SWEPT_SPACINGS)
+    ),
 ]
 CfgOption = Annotated[float, number("--cfg", "Classifier-free guidance scale (factor; 1 is no guidance).")]
+GuidedOption = Annotated[
+    int | None,
+    number(
+        "--guided-channels",
+        "Guide the first channels only (count), as the official DiT does with three of four.",
+        "all",
+    ),
+]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="L,..", help="Labels of the images or clips in turn.", show_default="0,1,2,.."),
+]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]
 EngineOption = Annotated[
     Engine, choice("--engine", Engine, "Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
 ]
 ArrayOption = Annotated[
-    str, typer.Option("--array", metavar="RxC", help="MAC array, rows x columns (int8 MAC cells), such as 16x16.")
+    str,
+    typer.Option(
+        "--array",
+        metavar="RxC",
+        help="MAC array, rows x columns (int8 MAC cells), such as 16x16, or 16x16x2 with cells of two products.",
+    ),
 ]
 ArraysOption = Annotated[
     str, typer.Option("--array", metavar="RxC,..", help="MAC arrays, rows x columns, with commas between.")
@@ -244,8 +251,8 @@ StallOption = Annotated[
 MemorySeedOption = Annotated[int, number("--memory-seed", "Seed of those pauses (integer).")]
 
 
-def parse_array(text: str) -> tuple[int, int]:
-    """Rows and columns of 'RxC'."""
+def parse_array(text: str) -> tuple[int, ...]:
+    """Rows and columns of 'RxC', and the products of 'RxCx2'."""
     return array_of(text, "--array")
 
 
@@ -310,6 +317,16 @@ def parse_bandwidths(text: str) -> list[float | None]:
     """'32,64' -> the numbers in the order given, each once; None for inf."""
     found = _parse_numbers(text, "--bandwidth", RANGES["bandwidth"], "32,64")
     return [None if each == UNLIMITED else each for each in found]
+
+
+def parse_labels(text: str | None) -> tuple[int, ...] | None:
+    """'3,7,3' -> the labels in the order given, as often as given; None where there is no text."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(LABELS.read(part.strip())) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--labels is {shown(text)}: give labels with commas between, such as 3,7.") from None
 
 
 def parse_reductions(text: str) -> list[float]:

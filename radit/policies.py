@@ -14,7 +14,7 @@ from radit.model.detectors.detector import Detector
 from radit.model.detectors.rehearsal import LOWEST, threshold_for
 from radit.model.errors import UserError, shown
 from radit.model.policy.policy_file import policy_of
-from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
+from radit.model.policy.skip_policy import PLANNED_DEFAULTS, POLICIES, Policy, parse_policy
 from radit.model.ranges import checked
 from radit.models import QuantizedModel, whole_name
 
@@ -26,9 +26,10 @@ CALIBRATION_SEED = 1000  # of images that a threshold is sought on; smaller ones
 def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
     """Return the policy of a text such as "radit:threshold=0.2" or "fora:interval=3".
 
-    "dense", "radit" and "forecast" run on the hardware (`Policy` has their fields); the published policies "fora",
-    "taylorseer", "smoothcache", "fbcache", "dbcache", "dbprune", "bwcache", "teacache", "magcache", and ours with
-    another detector such as "sketch:projections=64", run on the integer reference alone.
+    "dense", "radit", "forecast" and "planned" run on the hardware (`Policy` has their fields; without a plan such as
+    "planned:plan=B-LB" one is made for the share when it runs). The published policies "fora", "taylorseer",
+    "smoothcache", "fbcache", "dbcache", "dbprune", "bwcache", "teacache", "magcache", and ours with another detector
+    such as "sketch:projections=64" or "planned:threshold=0.1", run on the integer reference alone.
 
     Args:
         text: a name, and settings that replace the policy's own.
@@ -38,7 +39,7 @@ def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
         UserError: the name or a setting is unknown, or a value does not fit.
     """
     name = text.partition(":")[0] if isinstance(text, str) else text
-    if name in METHODS:
+    if name in METHODS and not (name in POLICIES and _in_hardware(text)):
         return parse_method(text)
     if not isinstance(text, str) or name not in POLICIES:
         raise UserError(f"policy is {shown(name)}: choose {', '.join((*POLICIES, *METHODS))}.")
@@ -46,6 +47,14 @@ def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
         if model is None:
             return parse_policy(text)
         return policy_of(text, whole_name(model.model), model.integer)
+
+
+def _in_hardware(text: str) -> bool:
+    """Whether a text of `planned` has no other settings than the hardware's, to whose plan nothing is added."""
+    try:
+        return parse_policy(text).threshold == PLANNED_DEFAULTS["threshold"]
+    except UserError:
+        return False
 
 
 def match_macs(
@@ -73,7 +82,8 @@ def match_macs(
     Raises:
         UserError: the policy has no threshold, or the reduction is not above 1.
     """
-    if "threshold" not in {each.name for each in fields(policy)} or policy.name == "dense":
+    planned = isinstance(policy, Policy) and (bool(policy.plan) or policy.lacks_plan)
+    if "threshold" not in {each.name for each in fields(policy)} or policy.name == "dense" or planned:
         raise UserError(f"Policy {policy.name} has no threshold: set its own numbers by hand.")
     reduction, images, cfg, trials = checked(reduction=reduction, images=images, cfg=cfg, trials=trials)
     if isinstance(policy, Detector) and policy.rehearsable:

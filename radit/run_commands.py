@@ -11,8 +11,8 @@ from radit.cosimulation import cosimulate
 from radit.model.dit.checkpoint import load_config
 from radit.model.dit.sampler_names import Solver, Spacing
 from radit.model.outputs import output_folder
-from radit.model.policy.policy_file import own_sampler
-from radit.model.policy.skip_policy import POLICIES, parse_policy
+from radit.model.policy.policy_file import own_sampler, usual_policies
+from radit.model.policy.skip_policy import parse_policy
 from radit.model.quality.judge import judge_of
 from radit.reports.run.run_folder import FILES, FOLDERS, STATE, UNFINISHED_WAVES
 from radit.terminal.interruption import at_work
@@ -48,9 +48,9 @@ def run_demo(
     judge_of(model)
     clips = load_config(model).frames > 1
     images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
-    way = own_sampler(model, steps, sampler, spacing)
+    way, policies = own_sampler(model, steps, sampler, spacing), usual_policies(model)
     settings |= {"steps": way.steps, "sampler": way.solver, "spacing": way.spacing}
-    return _told(out, verilog=True, model=model, policies=tuple(POLICIES), images=images, with_quality=True, **settings)
+    return _told(out, verilog=True, model=model, policies=policies, images=images, with_quality=True, **settings)
 
 
 def run_cosim(*, policies: list[str], out: Path, with_waves: bool, **settings: Any) -> bool:

@@ -4,11 +4,14 @@
 (memories answer one cycle later) -> ``operand_registers`` -> ``mac_array``. Tiles follow each other without a gap. A
 tile may start when its weights are in the ring and its parameters loaded (and the branch writer has room); its last k
 waits until the drain registers are free. Operands hold when idle.
+
+With two products a cycle takes a pair, the k of an even channel and of the odd one behind it (``pair_steps``).
 """
 
 from myhdl import Signal, always_comb, always_seq, block, modbv
 
 from radit.accel.array.operand_reads import operand_reads, operand_registers
+from radit.accel.array.pair_steps import pair_addresses, pair_counter
 from radit.accel.interfaces.signals import ADDRESS_BITS, address, dim, flag, word
 from radit.accel.interfaces.tile_command import (
     CACHE,
@@ -51,10 +54,12 @@ class RunningTile:
         The operands of this k.
         a_tile: ``DIM_BITS``, supertile of A in the context.
         released: ``ADDRESS_BITS``, weight words released with this cycle, modulo 2^32.
+        lacks_even, lacks_odd: 1 bit, the pair's even, or odd, channel is not the tile's. Two products only.
     """
 
     def __init__(self) -> None:
         self.busy, self.issue, self.first, self.finishing, self.held = (flag() for _ in range(5))
+        self.lacks_even, self.lacks_odd = flag(), flag()
         self.row_source, self.col_source = word(SOURCE_BITS), word(SOURCE_BITS)
         self.row_addr, self.col_addr = address(), address()
         self.row_part, self.col_part, self.a_tile = (dim() for _ in range(3))
@@ -67,12 +72,13 @@ class ArrayOperands:
     Signals, all of them from ``operand_registers``:
         coming: 1 bit, they are there in the next cycle.
         enable: 1 bit, they are to be multiplied. first, last: 1 bit, of their tile.
-        rows: R int8. cols: C int8.
+        rows: R int8 of each product. cols: C int8 of each.
     """
 
     def __init__(self, config) -> None:
         self.coming, self.enable, self.first, self.last = (flag() for _ in range(4))
-        self.rows, self.cols = word(config.rows * INT8_BITS), word(config.cols * INT8_BITS)
+        bits = config.products * INT8_BITS
+        self.rows, self.cols = word(config.rows * bits), word(config.cols * bits)
 
 
 @block
@@ -90,7 +96,7 @@ def array_front(clk, aresetn, restart, cmd, inputs, cache_room, finish, columns,
     )  # fmt: skip
     run = tile_run(
         clk=clk, aresetn=aresetn, restart=restart, cmd=cmd, gate=gate, owned=columns.owned, tail=inputs.weights.tail,
-        accept=accept, tile=tile,
+        accept=accept, tile=tile, products=config.products,
     )  # fmt: skip
     fields = [
         gated_register(clk=clk, enable=accept, src=getattr(cmd, name), dst=getattr(finish, name))
@@ -101,6 +107,7 @@ def array_front(clk, aresetn, restart, cmd, inputs, cache_room, finish, columns,
     array = mac_array(
         clk=clk, enable=operands.enable, first=operands.first, finish=operands.last, rows_word=operands.rows,
         cols_word=operands.cols, drain_col=columns.index, drained=columns.sums, rows=config.rows, cols=config.cols,
+        products=config.products,
     )  # fmt: skip
 
     @always_comb
@@ -151,7 +158,7 @@ def tile_gate(cmd, head, released, loaded, cache_room, gate):
 
 
 @block
-def tile_run(clk, aresetn, restart, cmd, gate, owned, tail, accept, tile):
+def tile_run(clk, aresetn, restart, cmd, gate, owned, tail, accept, tile, products):
     """Accept commands and step through the k of each.
 
     owned: the drain registers still hold columns that matter. tail: weight words released. accept: flag, this cycle
@@ -159,14 +166,12 @@ def tile_run(clk, aresetn, restart, cmd, gate, owned, tail, accept, tile):
     """
     last_k, last_use, startable = flag(), flag(), flag()
     k_left, k_len = dim(), dim()
-    counting = tile_counter(
-        clk=clk, aresetn=aresetn, accept=accept, cmd=cmd, tile=tile, k_left=k_left, k_len=k_len, last_use=last_use
-    )
-    stepping = tile_addresses(clk=clk, aresetn=aresetn, accept=accept, cmd=cmd, tile=tile)
-
-    @always_comb
-    def drive_last():
-        last_k.next = k_left == 1
+    counter, addresses = (tile_counter, tile_addresses) if products == 1 else (pair_counter, pair_addresses)
+    counting = counter(
+        clk=clk, aresetn=aresetn, accept=accept, cmd=cmd, tile=tile, k_left=k_left, k_len=k_len, last_k=last_k,
+        last_use=last_use,
+    )  # fmt: skip
+    stepping = addresses(clk=clk, aresetn=aresetn, accept=accept, cmd=cmd, tile=tile)
 
     @always_comb
     def drive_issue():
@@ -197,12 +202,16 @@ def tile_run(clk, aresetn, restart, cmd, gate, owned, tail, accept, tile):
         else:
             tail.next = tile.released
 
-    return counting, stepping, drive_last, drive_issue, drive_released, drive_startable, drive_accept, release
+    return counting, stepping, drive_issue, drive_released, drive_startable, drive_accept, release
 
 
 @block
-def tile_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_use):
-    """How much of the tile is left. last_use: of its weights."""
+def tile_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_k, last_use):
+    """How much of the tile is left. last_k: flag, this cycle's is the last. last_use: of its weights."""
+
+    @always_comb
+    def drive_last():
+        last_k.next = k_left == 1
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_k():
@@ -218,7 +227,7 @@ def tile_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_use):
             tile.first.next = 0
             k_left.next = k_left - 1
 
-    return count_k
+    return drive_last, count_k
 
 
 @block

@@ -3,7 +3,7 @@
 from myhdl import always_comb, always_seq, block
 
 from radit.accel.array.array_front import OPERAND_LATENCY
-from radit.accel.interfaces.signals import address, dim, flag, word
+from radit.accel.interfaces.signals import DIM_BITS, address, dim, flag, word
 from radit.accel.interfaces.tile_command import DRAIN, KIND_BITS, DrainingTile, fields_of
 from radit.accel.units.delay_lines import gated_register
 from radit.accel.units.mac_array import FINISH_TO_DRAIN
@@ -33,10 +33,11 @@ class DrainColumn:
 
 
 @block
-def column_walk(clk, aresetn, finish, columns, column, idle, cycles):
+def column_walk(clk, aresetn, finish, columns, column, idle, cycles, products):
     """Drive ``column`` for every tile that ``finish`` announces.
 
     finish: TileFinish. columns: ColumnPort. idle: no column was there or coming for ``cycles``.
+    products: of a cell; with two, words lie in pairs.
     """
     COLUMN_BITS = len(columns.index)
     pending_1, pending_2, load, coming, busy = (flag() for _ in range(5))
@@ -46,8 +47,10 @@ def column_walk(clk, aresetn, finish, columns, column, idle, cycles):
         gated_register(clk=clk, enable=finish.valid, src=getattr(finish, name), dst=getattr(tile, name))
         for name in fields_of(DRAIN)
     ]
+    places = column_addresses if products == 1 else pair_places
     walk = (
         column_steps(clk=clk, aresetn=aresetn, load=load, tile=tile, column=column),
+        places(clk=clk, aresetn=aresetn, load=load, tile=tile, addr=column.addr, active=column.active),
         column_tags(clk=clk, aresetn=aresetn, load=load, tile=tile, column=column),
         quiet_timer(clk=clk, aresetn=aresetn, busy=busy, cycles=cycles, idle=idle),
     )
@@ -86,7 +89,6 @@ def column_walk(clk, aresetn, finish, columns, column, idle, cycles):
 @block
 def column_steps(clk, aresetn, load, tile, column):
     """What changes from column to column. load: pulse, the sums of ``tile``, a DrainingTile, are there."""
-    step = dim()
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_columns():
@@ -102,18 +104,50 @@ def column_steps(clk, aresetn, load, tile, column):
                 column.number.next = column.number + 1
 
     @always_seq(clk.posedge, reset=aresetn)
-    def advance_addresses():
+    def advance_entries():
         if load:
-            step.next = tile.dst_step
-            column.addr.next = tile.dst_base
             column.param_addr.next = tile.param_base
             column.key.next = tile.key_first
         elif column.active:
-            column.addr.next = column.addr + step
             column.param_addr.next = column.param_addr + 1
             column.key.next = column.key + 1
 
-    return count_columns, advance_addresses
+    return count_columns, advance_entries
+
+
+@block
+def column_addresses(clk, aresetn, load, tile, addr, active):
+    """Where the columns go. addr: of the column at hand. active: there is one."""
+    step = dim()
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_addresses():
+        if load:
+            step.next = tile.dst_step
+            addr.next = tile.dst_base
+        elif active:
+            addr.next = addr + step
+
+    return advance_addresses
+
+
+@block
+def pair_places(clk, aresetn, load, tile, addr, active):
+    """Where the columns go if words lie in pairs (``pair_steps``): the arguments are those of ``column_addresses``."""
+    step = word(DIM_BITS + 1)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_addresses():
+        if load:
+            step.next = tile.dst_step + tile.dst_step
+            addr.next = tile.dst_base
+        elif active:
+            if addr[0]:
+                addr.next = addr + step - 1
+            else:
+                addr.next = addr + 1
+
+    return advance_addresses
 
 
 @block

@@ -15,6 +15,7 @@ from radit.accel.interfaces.memory_ports import WritePort
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_V
 from radit.accel.memory.on_chip import hidden_memory, narrow_memory, wide_memory
+from radit.accel.memory.pairs import pair_hidden_memory, pair_narrow_memory, pair_wide_memory
 from radit.model.formats import INT8_BITS
 
 
@@ -56,7 +57,8 @@ def compute_core(
         clk=clk, aresetn=aresetn, control=control, drained=results.drained, numerators=results.numerators,
         scales=scales, header=header, group=group, events=monitor.events, config=config,
     )  # fmt: skip
-    memories = core_memories(
+    make = core_memories if config.products == 1 else paired_memories
+    memories = make(
         clk=clk, operands=inputs.operands, writes=writes, numerators=results.numerators, a_tile=results.drained.a_tile,
         group=group, config=config,
     )  # fmt: skip
@@ -141,6 +143,25 @@ def core_memories(clk, operands, writes, numerators, a_tile, group, config):
             depth=config.v_depth, bank=config.part, config=config,
         ),
         narrow_memory(clk=clk, write=numerators, read=operands.prob, depth=config.job_depth),
+    )  # fmt: skip
+
+
+@block
+def paired_memories(clk, operands, writes, numerators, a_tile, group, config):
+    """The same memories, read in pairs. The arguments are those of ``core_memories``."""
+    keys, values = writes.keys, writes.values
+    return (
+        pair_hidden_memory(
+            clk=clk, write=writes.hidden, placed=writes.placed, tile=a_tile, group=group, read=operands.hidden,
+            config=config,
+        ),
+        pair_wide_memory(
+            clk=clk, write=keys, read=operands.k, depth=2 * config.half.a_depth, bank=config.part, config=config
+        ),
+        pair_wide_memory(
+            clk=clk, write=values, read=operands.v, depth=config.v_depth, bank=config.part, config=config
+        ),
+        pair_narrow_memory(clk=clk, write=numerators, read=operands.prob, depth=config.job_depth),
     )  # fmt: skip
 
 

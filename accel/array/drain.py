@@ -47,8 +47,9 @@ def drain_unit(clk, aresetn, finish, columns, params, idle, header, scales, drai
     column, scale = DrainColumn(), ColumnScale(config)
     src_valid, requantized = flag(), flag()
     walk = column_walk(
-        clk=clk, aresetn=aresetn, finish=finish, columns=columns, column=column, idle=idle, cycles=QUIET_CYCLES
-    )
+        clk=clk, aresetn=aresetn, finish=finish, columns=columns, column=column, idle=idle, cycles=QUIET_CYCLES,
+        products=config.products,
+    )  # fmt: skip
     scaling = column_scale(
         clk=clk, aresetn=aresetn, column=column, params=params, header=header, scales=scales, scale=scale
     )

@@ -1,18 +1,20 @@
 """From the running tile to operands at the array: reads, and the registers behind the memories."""
 
-from myhdl import always, always_comb, always_seq, block
+from myhdl import ConcatSignal, always, always_comb, always_seq, block
 
 from radit.accel.config import log2_exact
+from radit.accel.interfaces.array_ports import ArrayInputs
 from radit.accel.interfaces.signals import dim, flag, word
 from radit.accel.interfaces.tile_command import FROM_A, FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, FROM_WEIGHT, SOURCE_BITS
-from radit.accel.units.lanes import part_mux
+from radit.accel.units.delay_lines import gated_register
+from radit.accel.units.lanes import part_mux, slice_piece
 from radit.model.formats import INT8_BITS
 
 
 @block
 def operand_reads(tile, inputs, config):
     """Read the operands of the k that ``tile``, a RunningTile, issues. inputs: ArrayInputs. Combinational."""
-    RING_BITS = log2_exact(config.weight_depth)
+    RING_BITS, LOW = log2_exact(config.weight_depth), log2_exact(config.products)
     operands, weights = inputs.operands, inputs.weights.read
     row_is_a, row_is_weight = flag(), flag()
 
@@ -40,9 +42,9 @@ def operand_reads(tile, inputs, config):
         else:
             operands.a.addr.next = tile.col_addr
         if row_is_weight:
-            weights.addr.next = tile.row_addr[RING_BITS:]
+            weights.addr.next = tile.row_addr[RING_BITS:LOW]
         else:
-            weights.addr.next = tile.col_addr[RING_BITS:]
+            weights.addr.next = tile.col_addr[RING_BITS:LOW]
 
     return drive_enables, drive_addresses
 
@@ -56,14 +58,14 @@ def operand_registers(clk, aresetn, tile, inputs, operands, config):
     first, last = flag(), flag()
     row_source, col_source = word(SOURCE_BITS), word(SOURCE_BITS)
     row_part, col_part = dim(), dim()
-    rows = row_register(
-        clk=clk, enable=operands.coming, source=row_source, part=row_part, inputs=inputs, dst=operands.rows,
-        config=config,
-    )  # fmt: skip
-    cols = col_register(
-        clk=clk, enable=operands.coming, source=col_source, part=col_part, inputs=inputs, dst=operands.cols,
-        config=config,
-    )  # fmt: skip
+    sides = {
+        "row_source": row_source, "row_part": row_part, "col_source": col_source, "col_part": col_part, "clk": clk,
+        "enable": operands.coming,
+    }  # fmt: skip
+    if config.products == 1:
+        loads = side_registers(inputs=inputs, rows=operands.rows, cols=operands.cols, config=config, **sides)
+    else:
+        loads = pair_registers(tile=tile, inputs=inputs, operands=operands, config=config, **sides)
 
     @always_seq(clk.posedge, reset=aresetn)
     def advance_stages():
@@ -79,7 +81,71 @@ def operand_registers(clk, aresetn, tile, inputs, operands, config):
             row_part.next = tile.row_part
             col_part.next = tile.col_part
 
-    return rows, cols, advance_stages
+    return loads, advance_stages
+
+
+@block
+def side_registers(clk, enable, row_source, row_part, col_source, col_part, inputs, rows, cols, config):
+    """The operands of both sides of the array."""
+    return (
+        row_register(
+            clk=clk, enable=enable, source=row_source, part=row_part, inputs=inputs, dst=rows, config=config
+        ),
+        col_register(
+            clk=clk, enable=enable, source=col_source, part=col_part, inputs=inputs, dst=cols, config=config
+        ),
+    )  # fmt: skip
+
+
+@block
+def pair_registers(clk, enable, row_source, row_part, col_source, col_part, tile, inputs, operands, config):
+    """The operands of two products: those of even channels in the lower halves."""
+    lacks = flag(), flag()
+    rows, cols = ([word(lanes * INT8_BITS) for _ in lacks] for lanes in (config.rows, config.cols))
+    both_rows, both_cols = ConcatSignal(rows[1], rows[0]), ConcatSignal(cols[1], cols[0])
+    stages = [
+        gated_register(clk=clk, enable=tile.issue, src=src, dst=dst)
+        for src, dst in zip((tile.lacks_even, tile.lacks_odd), lacks, strict=True)
+    ]
+    views = [ArrayInputs(config.half) for _ in lacks]
+    answers = [half_answers(inputs=inputs, lacks=lacks[i], view=views[i], index=i) for i in range(2)]
+    loads = [
+        side_registers(
+            clk=clk, enable=enable, row_source=row_source, row_part=row_part, col_source=col_source, col_part=col_part,
+            inputs=views[i], rows=rows[i], cols=cols[i], config=config.half,
+        )
+        for i in range(2)
+    ]  # fmt: skip
+
+    @always_comb
+    def join():
+        operands.rows.next = both_rows
+        operands.cols.next = both_cols
+
+    return stages, answers, loads, join
+
+
+@block
+def half_answers(inputs, lacks, view, index):
+    """``view``, ArrayInputs of one product: half ``index`` of what the memories answer. Combinational.
+
+    lacks: flag, the tile does not have this channel of the pair: it counts as zero.
+    """
+    whole, half = inputs.operands, view.operands
+    hidden = word(len(half.hidden.data))
+    pieces = [(getattr(whole, name).data, getattr(half, name).data) for name in ("a", "prob", "k", "v")]
+    pieces += [(whole.hidden.data, hidden), (inputs.weights.read.data, view.weights.read.data)]
+    slices = [
+        slice_piece(joined=joined, piece=piece, low=index * len(piece), bits=len(piece)) for joined, piece in pieces
+    ]
+
+    @always_comb
+    def drive_hidden():
+        half.hidden.data.next = hidden
+        if lacks:
+            half.hidden.data.next = 0
+
+    return slices, drive_hidden
 
 
 @block

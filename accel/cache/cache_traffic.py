@@ -19,7 +19,7 @@ def cache_traffic(clk, aresetn, control, progress, mode, decisions, results, por
     )  # fmt: skip
     writes = cache_writer(
         clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, reuses=decisions.reuses,
-        finish=results.finish, drained=results.drained, x_out=ports.streams.x_out, channels=channels, regs=regs,
+        finish=results.finish, drained=results.drained, streams=ports.streams, channels=channels, regs=regs,
         config=config,
     )  # fmt: skip
     history = history_ports(

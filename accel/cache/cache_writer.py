@@ -86,7 +86,8 @@ def branch_writer(clk, aresetn, enable, finish, drained, write_back, idle, chann
 class StreamWalk:
     """Which context's words leave for the host, one flag each.
 
-    writing: they are to be written. passing_by: they are not. idle: all contexts are through. Driven by
+    writing: they are to be written. passing_by: they are not. idle: all contexts are through. paired: with ``writing``,
+    behind every word of x comes one of the difference, which is written in its place; aside: it is the next. Driven by
     ``walk_streams``. passes: a word leaves in this cycle; driven by ``stream_writer``.
     """
 
@@ -94,6 +95,8 @@ class StreamWalk:
         self.writing = flag()
         self.passing_by = flag()
         self.idle = flag()
+        self.paired = flag()
+        self.aside = flag()
         self.passes = flag()
 
 
@@ -130,13 +133,14 @@ def send_halves(clk, aresetn, load, x_word, room, empty, channel, config):
 
 
 @block
-def walk_streams(clk, aresetn, start, reuses, walk, cmd, regs, config):
-    """Command the write of each context's stream but those that reuse; contexts lie one after the other."""
+def walk_streams(clk, aresetn, start, differs, reuses, walk, cmd, regs, config):
+    """Command the write of each context's stream but those that reuse; contexts lie one after the other. differs: flag,
+    odd contexts' words come in pairs."""
     CONTEXTS = config.max_contexts
     phases = enum("IDLE", "LOOK", "ASK", "WRITE", "PASS_BY")
     phase = Signal(phases.IDLE)
     ctx = dim()
-    skips, elsewhere = flag(), flag()
+    skips, elsewhere, second = flag(), flag(), flag()
     offset, left, port_words = address(), address(), address()
 
     @always_comb
@@ -152,6 +156,8 @@ def walk_streams(clk, aresetn, start, reuses, walk, cmd, regs, config):
         walk.writing.next = phase == phases.WRITE
         walk.passing_by.next = phase == phases.PASS_BY
         walk.idle.next = phase == phases.IDLE
+        walk.paired.next = differs and ctx[0]
+        walk.aside.next = phase == phases.WRITE and second
 
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
@@ -176,7 +182,10 @@ def walk_streams(clk, aresetn, start, reuses, walk, cmd, regs, config):
         elif phase == phases.ASK:
             if cmd.tready:
                 phase.next = phases.WRITE
+        elif walk.passes and phase == phases.WRITE and walk.paired and not second:
+            second.next = 1
         elif walk.passes:
+            second.next = 0
             left.next = left - 1
             if left == 1:
                 ctx.next = ctx + 1
@@ -187,17 +196,18 @@ def walk_streams(clk, aresetn, start, reuses, walk, cmd, regs, config):
 
 
 @block
-def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, channel, regs, config):
-    """Hand ``x_out`` on to ``x_host``; while ``enable``, what passes after ``start`` goes to the cache as well, of all
-    contexts but those that reuse.
+def stream_writer(clk, aresetn, mode, start, reuses, x_out, x_aside, x_host, idle, channel, regs, config):
+    """Hand ``x_out`` on to ``x_host``; with ``mode.stream_scope``, what passes after ``start`` goes to the cache as
+    well, of all contexts but those that reuse; of odd ones, with ``mode.differs``, their difference goes there instead.
 
-    reuses: ReuseSet. idle: flag, all written. channel: WriteChannel.
+    reuses: ReuseSet. x_aside: flag, the word is of a difference. idle: flag, all written. channel: WriteChannel.
     """
     walk = StreamWalk()
     room, empty, may_pass, load = (flag() for _ in range(4))
     walking = walk_streams(
-        clk=clk, aresetn=aresetn, start=start, reuses=reuses, walk=walk, cmd=channel.cmd, regs=regs, config=config
-    )
+        clk=clk, aresetn=aresetn, start=start, differs=mode.differs, reuses=reuses, walk=walk, cmd=channel.cmd,
+        regs=regs, config=config,
+    )  # fmt: skip
     sending = send_halves(
         clk=clk, aresetn=aresetn, load=load, x_word=x_out.tdata, room=room, empty=empty, channel=channel,
         config=config,
@@ -205,19 +215,22 @@ def stream_writer(clk, aresetn, enable, start, reuses, x_out, x_host, idle, chan
 
     @always_comb
     def allow_passing():
-        may_pass.next = not enable or walk.passing_by or (walk.writing and room)
+        may_pass.next = (
+            not mode.stream_scope or walk.passing_by or (walk.writing and (room or (walk.paired and not walk.aside)))
+        )
         idle.next = walk.idle and empty and not start
 
     @always_comb
     def hand_on():
         x_host.tdata.next = x_out.tdata
-        x_host.tvalid.next = x_out.tvalid and may_pass
-        x_out.tready.next = x_host.tready and may_pass
-        walk.passes.next = x_out.tvalid and x_host.tready and may_pass
+        x_aside.next = walk.aside
+        x_host.tvalid.next = x_out.tvalid and may_pass and not walk.aside
+        x_out.tready.next = (x_host.tready or walk.aside) and may_pass
+        walk.passes.next = x_out.tvalid and (x_host.tready or walk.aside) and may_pass
 
     @always_comb
     def load_word():
-        load.next = walk.writing and walk.passes
+        load.next = walk.writing and walk.passes and (walk.aside or not walk.paired)
 
     return walking, sending, allow_passing, hand_on, load_word
 
@@ -253,11 +266,11 @@ def share_port(stream_scope, branches, stream, channel):
 
 
 @block
-def cache_writer(clk, aresetn, control, progress, mode, reuses, finish, drained, x_out, channels, regs, config):
+def cache_writer(clk, aresetn, control, progress, mode, reuses, finish, drained, streams, channels, regs, config):
     """Write what was computed: branches as they drain, or the residual streams that leave in the last pass.
 
-    control: TimestepControl. x_out: Stream, what leaves the last pass. channels: MemoryChannels, of which
-    ``cache_write``, and the host's ``x_out``, to which ``x_out`` is handed on.
+    control: TimestepControl. streams: PassStreams, of which ``x_out``, what leaves the last pass, and ``x_aside``.
+    channels: MemoryChannels, of which ``cache_write``, and the host's ``x_out``, to which it is handed on.
     """
     LANES = config.rows * INT8_BITS
     branches, stream = WriteChannel(Command(), Stream(LANES)), WriteChannel(Command(), Stream(LANES))
@@ -273,8 +286,8 @@ def cache_writer(clk, aresetn, control, progress, mode, reuses, finish, drained,
         write_back=control.write_back, idle=branches_idle, channel=branches, regs=regs, config=config,
     )  # fmt: skip
     write_stream = stream_writer(
-        clk=clk, aresetn=aresetn, enable=mode.stream_scope, start=start_stream, reuses=reuses, x_out=x_out,
-        x_host=channels.x_out, idle=stream_idle, channel=stream, regs=regs, config=config,
+        clk=clk, aresetn=aresetn, mode=mode, start=start_stream, reuses=reuses, x_out=streams.x_out,
+        x_aside=streams.x_aside, x_host=channels.x_out, idle=stream_idle, channel=stream, regs=regs, config=config,
     )  # fmt: skip
     share = share_port(stream_scope=mode.stream_scope, branches=branches, stream=stream, channel=channels.cache_write)
 

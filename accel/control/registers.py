@@ -57,6 +57,9 @@ REGISTERS = {
     "frame_stride_odd": Register(DIM_BITS, "as above, odd blocks"),
     "policy": Register(1, "bit 0: detect, cache and reuse; 0: dense"),
     "stream_scope": Register(1, "bit 0: sub-block 0 decides for its context's timestep; the residual stream is cached"),
+    "difference": Register(
+        1, "bit 0, with stream_scope: odd contexts cache and forecast their difference to the one before"
+    ),
     "streak_step": Register(FACTOR_BITS + 1, "DTSM: threshold loss per reuse in a row, Q0.8"),
     "tight": Register(FACTOR_BITS, "DTSM: factor when the features move fast, Q1.7"),
     "loose": Register(FACTOR_BITS, "DTSM: factor when they are calm, Q1.7"),
@@ -82,7 +85,7 @@ COUNTER_BITS = 2 * REGISTER_DATA_BITS
 COUNTER_BASE = 256
 EVENTS: dict[str, str] = {
     "cycles": "cycles while busy",
-    "array_cycles": "cycles in which the array multiplies (R x C MACs)",
+    "array_cycles": "cycles in which the array multiplies (R x C MACs of each product)",
     "pass_cycles": "cycles of the residual / LayerNorm pass",
     "requant_words": "drained words requantized (R lanes)",
     "gelu_words": "words through GELU (R lanes)",

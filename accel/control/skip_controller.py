@@ -2,7 +2,7 @@
 
 Takes the CCU's count of a context from the pass, asks the DTSM, and keeps the answers of the current sub-block
 (``ComputeSet``) and of the one before (``ReuseSet``), which tell the pass where its branch is and what becomes of it. A
-sub-block that follows the one before it is decided before its pass, all contexts in turn.
+sub-block that follows the one before it, or the first one the plan, is decided before its pass, all contexts in turn.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum, intbv
@@ -17,7 +17,7 @@ class Turn:
     """The decision at hand.
 
     start: flag, a pulse, the DTSM is to decide. context: dim, for which. leads: flag, the context reused the sub-block
-    before. Driven by ``take_turns``.
+    before, or is to reuse the first one by the plan. Driven by ``take_turns`` and ``look_back``.
     done: flag, a pulse, it has decided. slot: flag, of the cache, that the context's result goes to or is in. Driven by
     the DTSM.
     """
@@ -31,11 +31,32 @@ class Turn:
 
 
 @block
+def look_back(progress, reuses, header, turn, config):
+    """What the context of this turn did in the sub-block before, or is to do in the first one by the plan."""
+    CONTEXTS = config.max_contexts
+
+    @always_comb
+    def find_lead():
+        turn.leads.next = 0
+        if progress.first_pass:
+            if turn.context[0]:
+                turn.leads.next = not header.plan[1]
+            else:
+                turn.leads.next = not header.plan[0]
+        else:
+            for i in range(CONTEXTS):
+                if turn.context == i and reuses.contexts[i]:
+                    turn.leads.next = 1
+
+    return find_lead
+
+
+@block
 def take_turns(clk, aresetn, follow, decisions, progress, turn, regs, config):
     """Whose turn it is: the context that the pass asks for, or, after ``follow.start``, every context without a
     count."""
     CONTEXTS, RANGE = config.max_contexts, 1 << DIM_BITS
-    request, decision, reuses = decisions.request, decisions.decision, decisions.reuses
+    request, decision = decisions.request, decisions.decision
     phases = enum("PASS", "ASK", "AWAIT")
     phase = Signal(phases.PASS)
     first_index, own_turn, next_turn = dim(), dim(), dim()
@@ -64,13 +85,6 @@ def take_turns(clk, aresetn, follow, decisions, progress, turn, regs, config):
     def index_decision():
         decision.index.next = first_index + turn.context
 
-    @always_comb
-    def look_back():
-        turn.leads.next = 0
-        for i in range(CONTEXTS):
-            if turn.context == i and reuses.contexts[i]:
-                turn.leads.next = 1
-
     @always_seq(clk.posedge, reset=aresetn)
     def sequence():
         follow.done.next = 0
@@ -89,7 +103,7 @@ def take_turns(clk, aresetn, follow, decisions, progress, turn, regs, config):
                     own_turn.next = next_turn
                     phase.next = phases.ASK
 
-    return index_sub_block, choose_context, index_decision, look_back, sequence
+    return index_sub_block, choose_context, index_decision, sequence
 
 
 @block
@@ -149,6 +163,7 @@ def skip_controller(clk, aresetn, host, streaming_pass, follow, progress, mode, 
         clk=clk, aresetn=aresetn, follow=follow, decisions=decisions, progress=progress, turn=turn, regs=regs,
         config=config,
     )  # fmt: skip
+    leads = look_back(progress=progress, reuses=decisions.reuses, header=header, turn=turn, config=config)
     sets = keep_decisions(
         clk=clk, aresetn=aresetn, streaming_pass=streaming_pass, progress=progress, mode=mode, decisions=decisions,
         turn=turn, regs=regs, config=config,
@@ -165,4 +180,4 @@ def skip_controller(clk, aresetn, host, streaming_pass, follow, progress, mode, 
         max_streak=regs.max_streak, slope_max=regs.slope_max, new_image=host.new_image, done=turn.done,
         reuse=decision.reuse, slope=decision.slope, slot=turn.slot, entries=entries,
     )  # fmt: skip
-    return turns, sets, cut_index, unit
+    return turns, leads, sets, cut_index, unit

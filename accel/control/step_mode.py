@@ -24,6 +24,7 @@ def step_mode(clk, aresetn, host, streaming_pass, progress, mode, regs):
     @always_comb
     def choose_mode():
         mode.stream_scope.next = regs.policy and regs.stream_scope
+        mode.differs.next = regs.policy and regs.stream_scope and regs.difference
         mode.compares.next = regs.policy and not progress.follows
         mode.with_history.next = regs.policy and not mode.first_step and not progress.last_pass and not progress.follows
 

@@ -1,7 +1,8 @@
 """Timestep sequencer: pass, decide, compute or skip, sub-block after sub-block.
 
-A sub-block that follows the one before it is decided first; if no context computes it, its pass only adds. With
-``stream_scope`` the decisions of the first hold for the timestep; if no context computes, the last pass comes next.
+A sub-block that follows the one before it, or the first one the plan, is decided first; if no context computes it, its
+pass only adds. With ``stream_scope`` the decisions of the first hold for the timestep; if no context computes, the last
+pass comes next.
 """
 
 from myhdl import Signal, always_comb, always_seq, block, enum
@@ -208,7 +209,9 @@ def start_parts(clk, aresetn, mode, control, progress, steps):
 
     @always_comb
     def choose_opening():
-        steps.decides_first.next = progress.follows and not decided_first and not mode.stream_scope
+        steps.decides_first.next = (
+            progress.follows and not decided_first and (progress.first_pass or not mode.stream_scope)
+        )
 
     @always_seq(clk.posedge, reset=aresetn)
     def start():

@@ -18,12 +18,14 @@ from radit.model.system.processes import in_thread
 
 EXPORTED = (f"{TOP}.v", f"{TOP}.vhd", "pck_*.vhd", WAIVERS_FILE, MAP_FILE)  # what an export may have
 
+SIDES = ("rows", "cols", "products")  # of an array
+
 log = logging.getLogger("radit")
 
 
-def export(array: tuple[int, int], languages: Sequence[str], out: Path) -> list[Path]:
-    """Write the accelerator with an array of rows x columns; returns the files."""
-    return export_build(BuildConfig(rows=array[0], cols=array[1]), languages, out)
+def export(array: tuple[int, ...], languages: Sequence[str], out: Path) -> list[Path]:
+    """Write the accelerator with an array of rows x columns (x products); returns the files."""
+    return export_build(BuildConfig(**dict(zip(SIDES, array, strict=False))), languages, out)
 
 
 def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> list[Path]:
@@ -57,7 +59,7 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> li
 def _write_all(config: BuildConfig, languages: Sequence[str], folder: Path) -> None:
     for language in languages:
         started = time.monotonic()
-        where = f"{config.rows}x{config.cols} accelerator as {LANGUAGES.get(language, language)}"
+        where = f"{config.shape} accelerator as {LANGUAGES.get(language, language)}"
         log.info("writing the %s (seconds to a minute) ...", where)
         in_thread(convert, config, language, folder)
         log.info("written in %.0f s", time.monotonic() - started)

@@ -80,16 +80,18 @@ class CoreControl:
 class WeightRing:
     """The ring of weight words between the weight streamer and the array's front.
 
+    With two products the words of an even and an odd channel are one entry.
+
     Signals:
         head: ``ADDRESS_BITS``, from the streamer; words written since the timestep began, modulo 2^32.
         tail: ``ADDRESS_BITS``, from the front; words released since then.
-        read: ReadPort of W int8; the front reads, the streamer's memory answers.
+        read: ReadPort of W int8 of each product, addressed by entry; the front reads, the streamer's memory answers.
     """
 
     def __init__(self, config: BuildConfig) -> None:
         self.head = address()
         self.tail = address()
-        self.read = ReadPort(config.wide * INT8_BITS)
+        self.read = ReadPort(config.products * config.wide * INT8_BITS)
 
 
 class ParameterStore:
@@ -108,6 +110,8 @@ class ParameterStore:
 class OperandPorts:
     """The memories that feed the array: the front reads, each memory answers.
 
+    With two products a read answers with two words, that of an even channel in the lower half.
+
     Signals:
         a: ReadPort of W int8. a_tile: ``DIM_BITS``, from the front, the supertile of the context whose lanes ``a.addr``
         reaches (``accel/memory/on_chip.py``). a_as_col: 1 bit, from the front, A feeds the columns.
@@ -117,7 +121,8 @@ class OperandPorts:
     """
 
     def __init__(self, config: BuildConfig) -> None:
-        rows, wide = config.rows * INT8_BITS, config.wide * INT8_BITS
+        bits = config.products * INT8_BITS
+        rows, wide = config.rows * bits, config.wide * bits
         self.a = ReadPort(wide)
         self.a_tile = dim()
         self.a_as_col = flag()

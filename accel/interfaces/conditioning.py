@@ -58,7 +58,8 @@ HEADER_FIELDS = {
     "gain_shift": HeaderField(4, 1, SHIFT_BITS, "softmax: the same, shift"),
     "h_shift": HeaderField(4, 2, SHIFT_BITS, "requantization after GELU: shift"),
     "eps": HeaderField(5, 0, EPS_BITS, "LayerNorm: epsilon, in units of x squared times D squared"),
-    "follow": HeaderField(5, 2, 1, "contexts take the decision of sub-block s - 1"),
+    "follow": HeaderField(5, 2, 1, "contexts take the decision of sub-block s - 1, for s = 0 the plan's"),
+    "plan": HeaderField(5, 3, 2, "the plan, of s = 0: bit 0 even contexts compute, bit 1 odd ones"),
 }
 # The beat of one channel: field name -> position and bits. Scale and shift lie side by side in a word of their memory.
 CHANNEL_FIELDS = {"gate": (0, GATE_BITS), "scale": (1, MOD_BITS), "shift": (2, MOD_BITS)}

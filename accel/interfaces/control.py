@@ -47,12 +47,14 @@ class StepMode:
 
     first_step: flag, the first timestep of an image: there is no history yet.
     stream_scope: flag, the first sub-block decides for its context's timestep; the residual stream is cached.
+    differs: flag, with it: odd contexts cache and forecast their difference to the context before.
     compares: flag, the pass encodes and compares. with_history: flag, it compares with codes of an earlier timestep.
     """
 
     def __init__(self) -> None:
         self.first_step = flag()
         self.stream_scope = flag()
+        self.differs = flag()
         self.compares = flag()
         self.with_history = flag()
 

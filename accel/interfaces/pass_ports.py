@@ -28,7 +28,8 @@ class PassStreams:
     """The streams that meet in the pass.
 
     x_in: Stream of R x 16 bit from the host, in the first pass. x_out: Stream of R x 16 bit to the host, in the last
-    pass, by way of ``cache_writer``; driven by the pass.
+    pass, by way of ``cache_writer``; driven by the pass. x_aside: flag, what x_out offers is a difference, for the
+    cache alone; driven by ``cache_writer``.
     latest, before: Streams of R x 16 bit from the cache: the latest results of reused contexts, and those before them
     where they are forecast; driven by ``cache_reader``. history: Stream of R x 4 bit from the code history.
     """
@@ -36,6 +37,7 @@ class PassStreams:
     def __init__(self, config: BuildConfig, x_in: Stream, history: Stream) -> None:
         self.x_in = x_in
         self.x_out = Stream(config.rows * X_BITS)
+        self.x_aside = flag()
         self.latest = Stream(config.rows * X_BITS)
         self.before = Stream(config.rows * X_BITS)
         self.history = history
@@ -45,7 +47,8 @@ class PassEvents:
     """What the pass does in a cycle, one flag each, for the counters; driven by the pass.
 
     x_in_word, history_word: it takes a word of x from the host, or of stored codes. x_out_word: it gives one of x.
-    added: a word of x left the residual add. add_saturated: some of its sums saturated.
+    added: a word left the residual add. add_saturated: some of its sums saturated. x_made: it is one of x, not of a
+    difference.
     fifo_read, fifo_write: a word leaves, or enters, the FIFO between the halves.
     tile_normalized: a row tile's statistics are ready. norm_saturated: some LayerNorm output of a word saturated.
     modulate_saturated: some modulated value of a word saturated. compared: a word is encoded and compared.
@@ -57,6 +60,7 @@ class PassEvents:
         self.x_out_word = flag()
         self.added = flag()
         self.add_saturated = flag()
+        self.x_made = flag()
         self.fifo_read = flag()
         self.fifo_write = flag()
         self.tile_normalized = flag()

@@ -64,7 +64,7 @@ class Port:
 def memory_ports(config: BuildConfig) -> tuple[MemoryPort, ...]:
     """The external memories, in the order in which engines number them."""
     return (
-        MemoryPort("weight", False, INT8_BITS * config.wide),
+        MemoryPort("weight", False, INT8_BITS * config.wide * config.products),
         MemoryPort("mod", False, BEAT_BITS),
         MemoryPort("param", False, PARAM_BITS),
         MemoryPort("cache_rd", False, INT8_BITS * config.rows),

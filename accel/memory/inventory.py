@@ -12,29 +12,35 @@ from radit.model.formats import CODE_BITS, GATE_BITS, INT8_BITS, PARAM_BITS, WID
 
 
 class OnChipMemory(NamedTuple):
-    """Words, bits of a word, and bits of one access by R lanes (a part of a word, or all of it)."""
+    """Words, bits of a word, and bits of one access by R lanes (a part of a word, or all of it).
+
+    banks: of so many words each, for words that are read together.
+    """
 
     depth: int
     bits: int
     access_bits: int
+    banks: int = 1
 
     @property
-    def total_bits(self) -> int:
+    def bank_bits(self) -> int:
+        """Of one bank, which an access reaches."""
         return self.depth * self.bits
 
 
 def on_chip_memories(config: BuildConfig) -> dict[str, OnChipMemory]:
     """Memories by the name that their event counters begin with (``accel/control/registers.py``)."""
-    narrow, wide = config.rows * INT8_BITS, config.wide * INT8_BITS
+    narrow, wide, banks = config.rows * INT8_BITS, config.wide * INT8_BITS, config.products
+    part = config if banks == 1 else config.half
     stream, codes, scores = config.rows * X_BITS, config.rows * CODE_BITS, config.rows * WIDE_BITS
     return {
-        "a": OnChipMemory(config.a_depth, wide, narrow),
-        "hidden": OnChipMemory(config.hidden_depth, narrow, narrow),
-        "k": OnChipMemory(config.a_depth, wide, narrow),
-        "v": OnChipMemory(config.v_depth, wide, narrow),
-        "prob": OnChipMemory(config.job_depth, narrow, narrow),
+        "a": OnChipMemory(part.a_depth, wide, narrow, banks),
+        "hidden": OnChipMemory(part.hidden_depth, narrow, narrow, banks),
+        "k": OnChipMemory(part.a_depth, wide, narrow, banks),
+        "v": OnChipMemory(config.v_depth // banks, wide, narrow, banks),
+        "prob": OnChipMemory(config.job_depth // banks, narrow, narrow, banks),
         "score": OnChipMemory(config.job_depth, scores, scores),
-        "weight": OnChipMemory(config.weight_depth, wide, wide),
+        "weight": OnChipMemory(config.weight_depth // banks, banks * wide, banks * wide),
         "x": OnChipMemory(config.x_depth, stream, stream),
         "fifo": OnChipMemory(config.fifo_depth, stream, stream),
         "gate": OnChipMemory(config.conditioning_depth, GATE_BITS, GATE_BITS),

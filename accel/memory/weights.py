@@ -19,11 +19,11 @@ def weight_streamer(clk, aresetn, restart, fetch, ring, channel, config):
 
     restart: pulse, empties the ring (start of a timestep). fetch: OperandFetch. ring: WeightRing. channel: ReadChannel.
     """
-    DEPTH = config.weight_depth
-    RING_BITS = log2_exact(DEPTH)
+    DEPTH, PRODUCTS = config.weight_depth, config.products
+    RING_BITS, LOW = log2_exact(DEPTH), log2_exact(PRODUCTS)
     level = Signal(modbv(0)[ADDRESS_BITS:])
     has_room = flag()
-    write = WritePort(config.wide * INT8_BITS)
+    write = WritePort(PRODUCTS * config.wide * INT8_BITS)
     stream = stream_fetch(
         clk=clk, aresetn=aresetn, start=fetch.start, base=fetch.weight_addr, words=fetch.weight_words,
         has_room=has_room, channel=channel,
@@ -40,7 +40,7 @@ def weight_streamer(clk, aresetn, restart, fetch, ring, channel, config):
     @always_comb
     def drive_write():
         write.enable.next = channel.moves
-        write.addr.next = ring.head[RING_BITS:]
+        write.addr.next = ring.head[RING_BITS:LOW]
         write.data.next = channel.data.tdata
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -48,9 +48,9 @@ def weight_streamer(clk, aresetn, restart, fetch, ring, channel, config):
         if restart:
             ring.head.next = 0
         elif channel.moves:
-            ring.head.next = ring.head + 1
+            ring.head.next = ring.head + PRODUCTS
 
-    memory = narrow_memory(clk=clk, write=write, read=ring.read, depth=DEPTH)
+    memory = narrow_memory(clk=clk, write=write, read=ring.read, depth=DEPTH // PRODUCTS)
     return stream, drive_level, drive_has_room, drive_write, advance_head, memory
 
 

@@ -2,12 +2,18 @@
 
 A word of a reused branch, or stream, comes through the forecast (``accel/units/reuse.py``); x, gate and a branch of
 this timestep are read so much later that they meet it.
+
+With ``mode.differs`` the last pass keeps the streams of even contexts, the label's, in x memory, and takes every word
+of an odd context, the null class's, in a pair: first the word as ever, a new one of x or a forecast difference, then
+the label's word of the same place, which the residual add subtracts from it or adds to it. Of a computed context both
+go on: x to the host, the difference to the cache. Of a reused one the sum does. A label's word must be written before
+it is read: contexts take ``FEWEST_WORDS`` words or more.
 """
 
 from myhdl import always_comb, always_seq, block
 
 from radit.accel.config import bits_for
-from radit.accel.interfaces.signals import dim, flag, signed, word
+from radit.accel.interfaces.signals import address, dim, flag, signed, word
 from radit.accel.residual_pass.walker import Position, walker
 from radit.accel.units.delay_lines import delay, delay_chain, gated_delay
 from radit.accel.units.lanes import part_mux
@@ -20,6 +26,8 @@ from radit.model.formats import GATE_BITS, INT8_BITS, X_BITS
 FIRE_TO_READ = REUSE_LATENCY - 1  # a memory answers in the cycle after
 FIRE_TO_SUM = REUSE_LATENCY + RESIDUAL_LATENCY
 TILES_AHEAD = 2  # whose statistics form or wait
+# Of a context under ``mode.differs``: its first word is read again, in a pair, in the cycle after it is written.
+FEWEST_WORDS = FIRE_TO_SUM - FIRE_TO_READ
 
 
 class TakenWord:
@@ -28,6 +36,8 @@ class TakenWord:
     fire: flag, it does in this cycle. position: Position, where it lies.
     cached: flag, its branch, or x itself, comes from the cache; forecast: flag, as a forecast.
     unchanged: flag, x passes through as it is.
+    paired: flag, it is one of a pair, the second one with ``second`` high. steps: flag, with ``fire``, no other of its
+    place follows. goes_on: flag, it enters the FIFO. x_addr: address, of its x. Driven by ``pair_words``.
     """
 
     def __init__(self) -> None:
@@ -36,6 +46,11 @@ class TakenWord:
         self.cached = flag()
         self.forecast = flag()
         self.unchanged = flag()
+        self.paired = flag()
+        self.second = flag()
+        self.steps = flag()
+        self.goes_on = flag()
+        self.x_addr = address()
 
 
 class Operands:
@@ -44,7 +59,8 @@ class Operands:
     valid: flag; the other flags hold until the next word. x_host: R x 16 bit, x from the host. part: dim, of the word
     of A memory that has the branch. tile_ends: flag, the row tile's last word. Driven by ``read_operands``.
     cached: flag, the branch comes from the cache. x_cached: flag, x does. x_kept: flag, x comes from x memory.
-    uses_branch: flag, there is one to add. Driven by ``read_operands``.
+    uses_branch: flag, there is one to add. joins: flag, x joins the word before it, a pair's first; subtracts: flag, it
+    is subtracted. paired, goes_on: as in ``TakenWord``. Driven by ``read_operands``.
     forecast_x: R x 16 bit, forecast_branch: R x 8 bit, what the cache and the forecast give; driven by ``reuse_unit``.
     """
 
@@ -57,8 +73,38 @@ class Operands:
         self.x_cached = flag()
         self.x_kept = flag()
         self.uses_branch = flag()
+        self.paired = flag()
+        self.goes_on = flag()
+        self.joins = flag()
+        self.subtracts = flag()
         self.forecast_x = word(config.rows * X_BITS)
         self.forecast_branch = word(config.rows * INT8_BITS)
+
+
+@block
+def pair_words(clk, aresetn, progress, mode, taken, regs):
+    """Which words are taken twice, what of a pair goes on, and where its x lies."""
+    position, alone = taken.position, flag()
+
+    @always_comb
+    def find_pair():
+        alone.next = not (mode.differs and progress.last_pass and position.context[0])
+
+    @always_comb
+    def follow_pair():
+        taken.paired.next = not alone
+        taken.steps.next = taken.fire and (alone or taken.second)
+        taken.goes_on.next = alone or taken.second or not taken.cached
+        taken.x_addr.next = position.row_addr
+        if taken.second:
+            taken.x_addr.next = position.row_addr - regs.row_tiles
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def turn_pair():
+        if taken.fire:
+            taken.second.next = not alone and not taken.second
+
+    return find_pair, follow_pair, turn_pair
 
 
 @block
@@ -72,7 +118,7 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
     ahead = word(bits_for(TILES_AHEAD + 1))
     in_fifo = dim()
     walk = walker(
-        clk=clk, aresetn=aresetn, restart=start, step=taken.fire, cond_base=ports.conditioning.base, regs=regs,
+        clk=clk, aresetn=aresetn, restart=start, step=taken.steps, cond_base=ports.conditioning.base, regs=regs,
         position=position, config=config,
     )  # fmt: skip
 
@@ -83,7 +129,9 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
         taken.unchanged.next = 0
         for i in range(CONTEXTS):
             if position.context == i and not progress.first_pass:
-                if mode.stream_scope and not progress.last_pass:
+                if taken.second:
+                    taken.unchanged.next = 1
+                elif mode.stream_scope and not progress.last_pass:
                     taken.unchanged.next = reuses.contexts[i]
                 else:
                     taken.cached.next = reuses.contexts[i]
@@ -105,7 +153,7 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
     def count_ahead():
         if start:
             running.next = 1
-        elif taken.fire and position.last:
+        elif taken.steps and position.last:
             running.next = 0
         if start:
             ahead.next = 0
@@ -114,9 +162,9 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
                 ahead.next = ahead + 1
         elif ports.events.tile_normalized:
             ahead.next = ahead - 1
-        if taken.fire and not handover.popped:
+        if taken.fire and taken.goes_on and not handover.popped:
             in_fifo.next = in_fifo + 1
-        elif handover.popped and not taken.fire:
+        elif handover.popped and not (taken.fire and taken.goes_on):
             in_fifo.next = in_fifo - 1
 
     return walk, find_source, check_branch, fire_word, count_ahead
@@ -128,18 +176,21 @@ def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
     position, memories, gate, x_in = taken.position, ports.memories, ports.conditioning.gate, ports.streams.x_in
     fires = [taken.fire, *(flag() for _ in range(FIRE_TO_READ))]
     ahead = fires[:FIRE_TO_READ]
-    read, cached, unchanged, x_cached = fires[FIRE_TO_READ], flag(), flag(), flag()
+    read, cached, unchanged, x_cached, second = fires[FIRE_TO_READ], flag(), flag(), flag(), flag()
     delayed = (
         delay_chain(clk=clk, chain=fires),
         gated_delay(clk=clk, valids=ahead, src=taken.cached, dst=cached),
         gated_delay(clk=clk, valids=ahead, src=taken.unchanged, dst=unchanged),
-        gated_delay(clk=clk, valids=ahead, src=position.row_addr, dst=memories.x_read.addr),
+        gated_delay(clk=clk, valids=ahead, src=taken.second, dst=second),
+        gated_delay(clk=clk, valids=ahead, src=taken.x_addr, dst=memories.x_read.addr),
         gated_delay(clk=clk, valids=ahead, src=position.super_addr, dst=memories.a_read.addr),
         gated_delay(clk=clk, valids=ahead, src=position.cond_addr, dst=gate.addr),
     )
     met = (
         gated_delay(clk=clk, valids=fires, src=position.part, dst=operands.part),
         gated_delay(clk=clk, valids=fires, src=position.last_channel, dst=operands.tile_ends),
+        gated_delay(clk=clk, valids=fires, src=taken.paired, dst=operands.paired),
+        gated_delay(clk=clk, valids=fires, src=taken.goes_on, dst=operands.goes_on),
         gated_delay(clk=clk, valids=fires, src=x_in.tdata, dst=operands.x_host),
     )
 
@@ -161,19 +212,22 @@ def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
             operands.x_cached.next = x_cached
             operands.x_kept.next = not progress.first_pass
             operands.uses_branch.next = not progress.first_pass and not x_cached and not unchanged
+            operands.joins.next = second
+            operands.subtracts.next = second and not operands.x_cached  # that of the pair's first
 
     return delayed, met, find_cached_x, enable_reads, keep_sources
 
 
 @block
-def add_branch(clk, progress, header, operands, ports, handover, config):
-    """``x + gate * branch`` of the operands that meet; into x memory, and on to the FIFO."""
+def add_branch(clk, progress, mode, header, operands, ports, handover, config):
+    """``x + gate * branch`` of the operands that meet, or what two contexts make; into x memory, and on to the FIFO."""
     ROWS, PARTS = config.rows, config.wide // config.rows
     memories = ports.memories
     x_old, x_new = word(ROWS * X_BITS), word(ROWS * X_BITS)
     own, branch = word(ROWS * INT8_BITS), word(ROWS * INT8_BITS)
     gate = signed(GATE_BITS)
-    valid, saturated = flag(), flag()
+    valid, saturated, goes_on, is_x, kept = (flag() for _ in range(5))
+    to_keep, of_x = flag(), flag()
     pick = part_mux(joined=memories.a_read.data, part=operands.part, dst=own, parts=PARTS, bits=ROWS * INT8_BITS)
 
     @always_comb
@@ -191,24 +245,35 @@ def add_branch(clk, progress, header, operands, ports, handover, config):
         gate.next = ports.conditioning.gate.data.signed()
 
     add = residual_unit(
-        clk=clk, src_valid=operands.valid, x=x_old, branch=branch, use_branch=operands.uses_branch, gate=gate,
-        gate_shift=header.gate_shift, dst_valid=valid, dst=x_new, saturated=saturated, lanes=ROWS,
+        clk=clk, src_valid=operands.valid, x=x_old, branch=branch, use_branch=operands.uses_branch,
+        joins=operands.joins, subtracts=operands.subtracts, gate=gate, gate_shift=header.gate_shift, dst_valid=valid,
+        dst=x_new, saturated=saturated, lanes=ROWS,
     )  # fmt: skip
+
+    @always_comb
+    def name_word():
+        of_x.next = operands.goes_on and not operands.subtracts
+        to_keep.next = not progress.last_pass or (mode.differs and not operands.paired)
+
     beside = (
+        delay(clk=clk, src=operands.goes_on, dst=goes_on, cycles=RESIDUAL_LATENCY),
+        delay(clk=clk, src=of_x, dst=is_x, cycles=RESIDUAL_LATENCY),
+        delay(clk=clk, src=to_keep, dst=kept, cycles=RESIDUAL_LATENCY),
         delay(clk=clk, src=memories.x_read.addr, dst=memories.x_write.addr, cycles=RESIDUAL_LATENCY + 1),
         delay(clk=clk, src=operands.tile_ends, dst=handover.tile_ends, cycles=RESIDUAL_LATENCY),
     )
 
     @always_comb
     def hand_on():
-        memories.x_write.enable.next = valid and not progress.last_pass
+        memories.x_write.enable.next = valid and kept
         memories.x_write.data.next = x_new
         handover.summed.tdata.next = x_new
-        handover.summed.tvalid.next = valid
+        handover.summed.tvalid.next = valid and goes_on
+        ports.events.x_made.next = valid and is_x
         ports.events.added.next = valid
         ports.events.add_saturated.next = valid and saturated
 
-    return pick, pick_operands, add, beside, hand_on
+    return pick, pick_operands, add, name_word, beside, hand_on
 
 
 @block
@@ -221,6 +286,7 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         clk=clk, aresetn=aresetn, start=start, progress=progress, mode=mode, reuses=reuses, ports=ports,
         handover=handover, taken=taken, regs=regs, config=config,
     )  # fmt: skip
+    pair = pair_words(clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, regs=regs)
     read = read_operands(
         clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, ports=ports, operands=operands
     )
@@ -243,6 +309,7 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         branch=operands.forecast_branch, lanes=config.rows,
     )  # fmt: skip
     add = add_branch(
-        clk=clk, progress=progress, header=header, operands=operands, ports=ports, handover=handover, config=config
-    )
-    return take, read, accept_streams, take_cached, extrapolate, add
+        clk=clk, progress=progress, mode=mode, header=header, operands=operands, ports=ports, handover=handover,
+        config=config,
+    )  # fmt: skip
+    return take, pair, read, accept_streams, take_cached, extrapolate, add

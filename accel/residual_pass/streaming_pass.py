@@ -31,7 +31,7 @@ def route_words(control, back, progress, handover, ports, fifo_in, fifo_out, nor
         back.start.next = control.start and not progress.last_pass and not progress.adds_only
         streams.x_out.tdata.next = fifo_out.tdata
         streams.x_out.tvalid.next = fifo_out.tvalid and progress.last_pass
-        events.x_out_word.next = fifo_out.tvalid and progress.last_pass and streams.x_out.tready
+        events.x_out_word.next = fifo_out.tvalid and progress.last_pass and streams.x_out.tready and not streams.x_aside
 
     @always_comb
     def empty_fifo():
@@ -56,9 +56,10 @@ def route_words(control, back, progress, handover, ports, fifo_in, fifo_out, nor
 
 
 @block
-def finish_pass(clk, aresetn, control, back, handover, regs):
+def finish_pass(clk, aresetn, control, back, handover, aside, regs):
     """A normalizing pass is over with its back half; one that only adds, when every word is added; the last one, when
-    the host has taken every word. control: PassControl. back: BackControl."""
+    the host has taken every word. control: PassControl. back: BackControl. aside: flag, the word is not for the host.
+    """
     words_left = address()
     words_out = flag()
 
@@ -67,7 +68,7 @@ def finish_pass(clk, aresetn, control, back, handover, regs):
         words_out.next = 0
         if control.start and not handover.normalizes:
             words_left.next = regs.sub_block_words * regs.contexts
-        elif not handover.normalizes and handover.popped:
+        elif not handover.normalizes and handover.popped and not aside:
             words_left.next = words_left - 1
             words_out.next = words_left == 1
 
@@ -110,5 +111,7 @@ def residual_pass(clk, aresetn, control, progress, mode, decisions, header, port
         clk=clk, aresetn=aresetn, control=back, mode=mode, decisions=decisions, norm=norm, header=header, ports=ports,
         fifo=fifo_out, regs=regs, config=config,
     )  # fmt: skip
-    ending = finish_pass(clk=clk, aresetn=aresetn, control=control, back=back, handover=handover, regs=regs)
+    ending = finish_pass(
+        clk=clk, aresetn=aresetn, control=control, back=back, handover=handover, aside=ports.streams.x_aside, regs=regs
+    )
     return front_words, routes, queue, join_norm, layer_norm, back_words, ending

@@ -11,8 +11,8 @@ class Position:
 
     context: dim, its number. first_channel, last_channel: flag, it is the row tile's first, or last.
     row_addr: address, channel * row_tiles_all + row tile: in x memory. super_addr: address, channel * supertiles_all +
-    supertile: in A memory. part: dim, of the supertile's word. cond_addr: address, of its gate, scale and shift.
-    last_of_context: flag, the context's last word. last: flag, the sub-block's last word.
+    supertile, or in pairs: in A memory. part: dim, of the supertile's word. cond_addr: address, of its gate, scale and
+    shift. last_of_context: flag, the context's last word. last: flag, the sub-block's last word.
     """
 
     def __init__(self) -> None:
@@ -37,6 +37,11 @@ def walker(clk, aresetn, restart, step, cond_base, regs, position, config):
     PART_MASK = (1 << LOG_PARTS) - 1
     row_tile, tile_next, channels_left, tiles_left, contexts_left = (dim() for _ in range(5))
     cond_first = address()
+    places = super_addresses if config.products == 1 else pair_addresses
+    addressing = places(
+        clk=clk, aresetn=aresetn, restart=restart, step=step, tile_next=tile_next, regs=regs, position=position,
+        log_parts=LOG_PARTS,
+    )  # fmt: skip
 
     @always_comb
     def describe():
@@ -51,7 +56,6 @@ def walker(clk, aresetn, restart, step, cond_base, regs, position, config):
         if restart:
             position.context.next = 0
             position.row_addr.next = 0
-            position.super_addr.next = 0
             position.cond_addr.next = cond_base
             position.first_channel.next = 1
             cond_first.next = cond_base
@@ -65,7 +69,6 @@ def walker(clk, aresetn, restart, step, cond_base, regs, position, config):
                 channels_left.next = regs.hidden
                 row_tile.next = tile_next
                 position.row_addr.next = tile_next
-                position.super_addr.next = tile_next >> LOG_PARTS
                 position.cond_addr.next = cond_first
                 if tiles_left == 1:
                     tiles_left.next = regs.row_tiles
@@ -78,7 +81,49 @@ def walker(clk, aresetn, restart, step, cond_base, regs, position, config):
             else:
                 channels_left.next = channels_left - 1
                 position.row_addr.next = position.row_addr + regs.row_tiles_all
-                position.super_addr.next = position.super_addr + regs.supertiles_all
                 position.cond_addr.next = position.cond_addr + 1
 
-    return describe, advance
+    return addressing, describe, advance
+
+
+@block
+def super_addresses(clk, aresetn, restart, step, tile_next, regs, position, log_parts):
+    """``position.super_addr``. tile_next: the row tile behind the one at hand."""
+    LOG_PARTS = log_parts
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_address():
+        if restart:
+            position.super_addr.next = 0
+        elif step:
+            if position.last_channel:
+                position.super_addr.next = tile_next >> LOG_PARTS
+            else:
+                position.super_addr.next = position.super_addr + regs.supertiles_all
+
+    return advance_address
+
+
+@block
+def pair_addresses(clk, aresetn, restart, step, tile_next, regs, position, log_parts):
+    """The same where words lie in pairs: (channel // 2 * supertiles_all + supertile) * 2 + channel % 2."""
+    LOG_PARTS = log_parts
+    super_next = address()
+
+    @always_comb
+    def drive_next():
+        super_next.next = tile_next >> LOG_PARTS
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_address():
+        if restart:
+            position.super_addr.next = 0
+        elif step:
+            if position.last_channel:
+                position.super_addr.next = super_next + super_next
+            elif position.super_addr[0]:
+                position.super_addr.next = position.super_addr + regs.supertiles_all + regs.supertiles_all - 1
+            else:
+                position.super_addr.next = position.super_addr + 1
+
+    return drive_next, advance_address

@@ -9,6 +9,8 @@ from myhdl import always_comb, always_seq, block
 from radit.accel.config import log2_exact
 from radit.accel.interfaces.signals import address, dim, flag
 from radit.accel.interfaces.tile_command import FROM_HIDDEN, FROM_K, FROM_PROB, FROM_V, KIND_O, KIND_SCORE
+from radit.accel.sequencers.word_place import even_channel, word_place
+from radit.accel.units.delay_lines import gated_register
 
 
 class ScoreTile:
@@ -19,11 +21,14 @@ class ScoreTile:
         is_last: 1 bit, the group has no later one; valid from the stage after ``score_multiply`` on.
         head_rows, head_supers: ``ADDRESS_BITS``, where the head's first channel begins in Q and in K.
         key_super, key_part: ``DIM_BITS``, supertile of the keys in the context, and their part in it.
+    Signals, from ``score_places``, which follow walks and job at once:
+        query_place, key_place: ``ADDRESS_BITS``, where the tile's queries, and its keys, lie among a channel's words.
     """
 
     def __init__(self) -> None:
         self.key_tile, self.key_super, self.key_part = (dim() for _ in range(3))
         self.head_rows, self.head_supers = address(), address()
+        self.query_place, self.key_place = address(), address()
         self.is_last = flag()
 
 
@@ -35,12 +40,13 @@ class ValueTile:
         limit, count: ``DIM_BITS``, channels left in the head, and in the column tile.
         part: ``DIM_BITS``, which lanes of V's words.
         base: ``ADDRESS_BITS``, first word of V's column tile.
-        dst: ``ADDRESS_BITS``, where O's first channel begins in the hidden memory.
+        dst: ``ADDRESS_BITS``, where O's first channel begins in the hidden memory. out_channel: ``DIM_BITS``, it;
+        two products only.
         is_last: 1 bit, the head has no channels behind it; valid from the stage after ``value_multiply`` on.
     """
 
     def __init__(self) -> None:
-        self.first, self.limit, self.count, self.part = (dim() for _ in range(4))
+        self.first, self.limit, self.count, self.part, self.out_channel = (dim() for _ in range(5))
         self.base, self.dst = address(), address()
         self.is_last = flag()
 
@@ -50,7 +56,8 @@ def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
     """Walk ``tile`` through the keys of ``job``, a ScoreJob. group: AttentionGroup. regs: RegisterValues."""
     LOG_COL_PARTS = log2_exact(config.wide) - log2_exact(config.cols)
     COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
-    next_key, key_column = dim(), dim()
+    next_key, key_column, first_channel = dim(), dim(), dim()
+    even = even_channel(channel=job.channel, dst=first_channel, products=config.products)
 
     @always_seq(clk.posedge, reset=aresetn)
     def advance_key_tile():
@@ -70,13 +77,13 @@ def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
     @always_seq(clk.posedge, reset=aresetn)
     def multiply():
         if steps.score_multiply:
-            tile.head_rows.next = job.channel * regs.row_tiles_all
-            tile.head_supers.next = job.channel * regs.supertiles_all
+            tile.head_rows.next = first_channel * regs.row_tiles_all
+            tile.head_supers.next = first_channel * regs.supertiles_all
             tile.key_super.next = key_column >> LOG_COL_PARTS
             tile.key_part.next = key_column & COL_PART_MASK
             tile.is_last.next = next_key == group.col_tiles
 
-    return advance_key_tile, split, multiply
+    return even, advance_key_tile, split, multiply
 
 
 @block
@@ -85,7 +92,11 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
     COLS, LOG_COLS = config.cols, log2_exact(config.cols)
     LOG_COL_PARTS = log2_exact(config.wide) - LOG_COLS
     COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
-    channel, end_channel, next_channel, out_channel, column, super_tile = (dim() for _ in range(6))
+    channel, end_channel, next_channel, out_channel, column, super_tile, out_first = (dim() for _ in range(7))
+    even = even_channel(channel=out_channel, dst=out_first, products=config.products)
+    keeps = ()
+    if config.products > 1:
+        keeps = gated_register(clk=clk, enable=steps.value_range, src=out_channel, dst=tile.out_channel)
 
     @always_comb
     def drive_is_last():
@@ -106,7 +117,7 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
         if steps.value_range:
             column.next = channel >> LOG_COLS
             tile.first.next = channel & (COLS - 1)
-            tile.dst.next = out_channel * regs.row_tiles_all
+            tile.dst.next = out_first * regs.row_tiles_all
 
     @always_seq(clk.posedge, reset=aresetn)
     def split():
@@ -122,7 +133,7 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
         if steps.value_add:
             tile.base.next = super_tile * regs.tokens_all
 
-    return drive_is_last, advance_channel, find_range, split, multiply
+    return even, keeps, drive_is_last, advance_channel, find_range, split, multiply
 
 
 @block
@@ -136,6 +147,16 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
     KEY_DEPTH = config.padded_tokens  # the probability memory's half of a job
     scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
     keys = dim()
+    places = (
+        word_place(
+            first=walk.rows, number=scored.row_tile, channel=scored.channel, dst=score.query_place,
+            products=config.products,
+        ),
+        word_place(
+            first=walk.supers, number=score.key_super, channel=scored.channel, dst=score.key_place,
+            products=config.products,
+        ),
+    )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
     def keep_keys():
@@ -148,10 +169,10 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
         cmd.row_part.next = 0
         if steps.score_add:
             cmd.row_source.next = FROM_HIDDEN
-            cmd.row_base.next = score.head_rows + walk.rows + scored.row_tile
+            cmd.row_base.next = score.head_rows + score.query_place
             cmd.row_step.next = regs.row_tiles_all
             cmd.col_source.next = FROM_K
-            cmd.col_base.next = score.head_supers + walk.supers + score.key_super
+            cmd.col_base.next = score.head_supers + score.key_place
             cmd.col_step.next = regs.supertiles_all
             cmd.col_part.next = score.key_part
             cmd.k_len.next = regs.head_dim
@@ -170,7 +191,7 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             if count.is_odd:
                 cmd.row_base.next = KEY_DEPTH
 
-    return keep_keys, fill_operands
+    return places, keep_keys, fill_operands
 
 
 @block
@@ -179,6 +200,14 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
     COLS, LOG_COLS = config.cols, log2_exact(config.cols)
     ROW_PART_MASK = config.wide // config.rows - 1
     scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
+    value_part, value_place = dim(), address()
+    place = word_place(
+        first=valued.rows, number=value_part, channel=value.out_channel, dst=value_place, products=config.products
+    )
+
+    @always_comb
+    def drive_part():
+        value_part.next = valued.row_tile & ROW_PART_MASK
 
     @always_seq(clk.posedge, reset=aresetn)
     def fill_drain():
@@ -197,9 +226,9 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
             cmd.parity.next = 0
         elif steps.value_add:
             cmd.kind.next = KIND_O
-            cmd.dst_base.next = value.dst + valued.rows + (valued.row_tile & ROW_PART_MASK)
+            cmd.dst_base.next = value.dst + value_place
             cmd.dst_step.next = regs.row_tiles_all
-            cmd.dst_part.next = valued.row_tile & ROW_PART_MASK
+            cmd.dst_part.next = value_part
             cmd.col_first.next = value.first
             cmd.col_count.next = value.count
             if value.limit < value.count:
@@ -207,4 +236,4 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
         elif steps.value_place:
             cmd.parity.next = count.is_odd
 
-    return fill_drain
+    return place, drive_part, fill_drain

@@ -10,6 +10,7 @@ from radit.accel.config import log2_exact
 from radit.accel.interfaces.signals import address, dim, flag
 from radit.accel.interfaces.tile_command import FROM_A, FROM_WEIGHT
 from radit.accel.sequencers.product_table import BY_ROW_TILE, BY_TOKEN
+from radit.accel.sequencers.word_place import word_place
 
 
 class TileTerms:
@@ -22,12 +23,16 @@ class TileTerms:
         q_words: ``ADDRESS_BITS``, words of Q, behind which O lies.
         tile_tokens: ``ADDRESS_BITS``, first token of the tile in the context, if it is a column tile.
         tile_cache: ``ADDRESS_BITS``, first word of the tile in the context's branch.
+    Signals, from ``tile_places``, which follow the walks at once:
+        in_rows, in_supers: ``ADDRESS_BITS``, where the tile lies among the words of a channel by row tiles, and by
+        supertiles. context_supers: ``ADDRESS_BITS``, where the context's first one lies.
     """
 
     def __init__(self) -> None:
         self.super_tile, self.part = dim(), dim()
         self.out_rows, self.out_supers, self.out_tokens = (address() for _ in range(3))
         self.q_words, self.tile_tokens, self.tile_cache = (address() for _ in range(3))
+        self.in_rows, self.in_supers, self.context_supers = (address() for _ in range(3))
 
 
 @block
@@ -42,6 +47,7 @@ def product_addresses(clk, aresetn, loop, walk, facts, sizes, computes, cache_of
         tile_terms(
             clk=clk, aresetn=aresetn, loop=loop, swapped=facts.swapped, terms=terms, regs=regs, config=config
         ),
+        tile_places(loop=loop, walk=walk, terms=terms, products=config.products),
         operand_fields(
             clk=clk, aresetn=aresetn, loop=loop, walk=walk, facts=facts, sizes=sizes, terms=terms, cmd=cmd, regs=regs
         ),
@@ -89,6 +95,22 @@ def tile_terms(clk, aresetn, loop, swapped, terms, regs, config):
 
 
 @block
+def tile_places(loop, walk, terms, products):
+    """Where the tile's words lie among those of an even channel."""
+    PRODUCTS = products
+
+    @always_comb
+    def drive_context():
+        terms.context_supers.next = walk.supers * PRODUCTS
+
+    return (
+        drive_context,
+        word_place(first=walk.rows, number=loop.tile, dst=terms.in_rows, products=products),
+        word_place(first=walk.supers, number=terms.super_tile, dst=terms.in_supers, products=products),
+    )
+
+
+@block
 def operand_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs):
     """What the array's front reads of the command: the tokens on one side, a weight tile on the other."""
     token_base, token_step = address(), dim()
@@ -96,14 +118,14 @@ def operand_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs):
     @always_comb
     def drive_token_side():
         if facts.source == FROM_A:
-            token_base.next = walk.supers
+            token_base.next = terms.context_supers
             token_step.next = regs.supertiles_all
         else:
             token_step.next = regs.row_tiles_all
             if facts.behind_q:
-                token_base.next = terms.q_words + walk.rows + loop.tile
+                token_base.next = terms.q_words + terms.in_rows
             else:
-                token_base.next = walk.rows + loop.tile
+                token_base.next = terms.in_rows
 
     @always_seq(clk.posedge, reset=aresetn)
     def fill_operands():
@@ -159,14 +181,14 @@ def drain_fields(clk, aresetn, loop, walk, facts, sizes, terms, cmd, regs, confi
         if loop.add:
             cmd.dst_part.next = terms.part
             if facts.layout == BY_ROW_TILE:
-                cmd.dst_base.next = terms.out_rows + walk.rows + loop.tile
+                cmd.dst_base.next = terms.out_rows + terms.in_rows
                 cmd.dst_step.next = regs.row_tiles_all
             elif facts.layout == BY_TOKEN:
                 cmd.dst_base.next = terms.out_tokens + walk.tokens + terms.tile_tokens
                 cmd.dst_step.next = 1
                 cmd.dst_part.next = (loop.out_first >> LOG_ROWS) & ROW_PART_MASK
             else:
-                cmd.dst_base.next = terms.out_supers + walk.supers + terms.super_tile
+                cmd.dst_base.next = terms.out_supers + terms.in_supers
                 cmd.dst_step.next = regs.supertiles_all
 
     return fill_columns, fill_destination

@@ -1,15 +1,17 @@
 """Gated residual add, R lanes (tokens of one channel) a word.
 
 ``branch int8 -*gate Q15.0-> 24 bit -half up >> gate_shift-> + x Q15.0 -> saturated 16 bit``; with ``use_branch`` low x
-passes through and the multiplier rests.
+passes through and the multiplier rests. With ``joins`` high x is added to the result of the word before, or subtracted
+from it where ``subtracts`` is high, 16 bit saturated: contexts and their difference.
 
-Shapes: x, dst R x 16 bit, branch R x 8 bit, lane 0 lowest; gate and gate_shift belong to the word. ``saturated``: some
-lane of the word was clamped. Latency: ``LATENCY`` cycles, one word per cycle, no back-pressure.
+Shapes: x, dst R x 16 bit, branch R x 8 bit, lane 0 lowest; use_branch, joins (never both), subtracts, gate and
+gate_shift belong to the word. ``saturated``: some lane of the word was clamped. Latency: ``LATENCY`` cycles, one word
+per cycle, no back-pressure.
 Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``. Valid range: gate_shift 1 .. 63.
 Source: golden ``model/ops/residual.py``.
 """
 
-from myhdl import always, block
+from myhdl import always, always_comb, block
 
 from radit.accel.interfaces.signals import flag, signed, word
 from radit.accel.units.delay_lines import delay_chain
@@ -22,16 +24,20 @@ TOTAL_BITS = PRODUCT_BITS + 1
 
 
 @block
-def residual_unit(clk, src_valid, x, branch, use_branch, gate, gate_shift, dst_valid, dst, saturated, lanes):
-    """dst = x + round(branch * gate / 2**gate_shift), or x."""
+def residual_unit(
+    clk, src_valid, x, branch, use_branch, joins, subtracts, gate, gate_shift, dst_valid, dst, saturated, lanes
+):  # fmt: skip
+    """dst = x + round(branch * gate / 2**gate_shift), or x, or the dst before + x, or - x."""
     valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     valid_0, valid_1, valid_2 = valids[:3]
     use_1, use_2, use_3 = uses = [flag() for _ in range(3)]
+    join_1, join_2, join_3 = [flag() for _ in range(3)]
+    minus_1, minus_2, minus_3 = [flag() for _ in range(3)]
     down = word(SHIFT_BITS)
     results = signal_list(signed, X_BITS, lanes)
     clamped = [flag() for _ in range(lanes)]
     works = [
-        residual_lane(clk, valids, x, branch, use_branch, uses, gate, down, results[i], clamped[i], i)
+        residual_lane(clk, valids, x, branch, use_branch, uses, join_3, minus_3, gate, down, results[i], clamped[i], i)
         for i in range(lanes)
     ]
 
@@ -39,21 +45,28 @@ def residual_unit(clk, src_valid, x, branch, use_branch, gate, gate_shift, dst_v
     def carry():
         if valid_0:
             use_1.next = use_branch
+            join_1.next = joins
+            minus_1.next = subtracts
             if use_branch:
                 down.next = 0
                 if gate_shift > 0:
                     down.next = gate_shift - 1
         if valid_1:
             use_2.next = use_1
+            join_2.next = join_1
+            minus_2.next = minus_1
         if valid_2:
             use_3.next = use_2
+            join_3.next = join_2
+            minus_3.next = minus_2
 
     return delay_chain(clk, valids), works, carry, pack(results, dst), any_lane(clamped, saturated)
 
 
 @block
-def residual_lane(clk, valids, x, branch, use_0, uses, gate, down, result, clamped, index):
-    """Lane ``index``; stage k works when ``valids[k]`` is high."""
+def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, down, result, clamped, index):
+    """Lane ``index``; stage k works when ``valids[k]`` is high. ``total`` stays until the next word's sum: that word
+    may build on it. One adder serves all: ``a - x`` is ``~(~a + x)``."""
     HIGHEST = (1 << (X_BITS - 1)) - 1
     LOWEST = -(1 << (X_BITS - 1))
     X_LOW, X_HIGH = index * X_BITS, (index + 1) * X_BITS
@@ -64,6 +77,8 @@ def residual_lane(clk, valids, x, branch, use_0, uses, gate, down, result, clamp
     product, shifted = signed(PRODUCT_BITS), signed(PRODUCT_BITS)
     half = signed(PRODUCT_BITS + 1)
     total = signed(TOTAL_BITS)
+    limited, beyond = signed(X_BITS), flag()
+    addend, exact = signed(PRODUCT_BITS), signed(TOTAL_BITS)
 
     @always(clk.posedge)
     def multiply():
@@ -83,23 +98,43 @@ def residual_lane(clk, valids, x, branch, use_0, uses, gate, down, result, clamp
             if use_2:
                 half.next = shifted + 1
 
+    @always_comb
+    def limit():
+        beyond.next = total > HIGHEST or total < LOWEST
+        if total > HIGHEST:
+            limited.next = HIGHEST
+        elif total < LOWEST:
+            limited.next = LOWEST
+        else:
+            limited.next = total
+
+    @always_comb
+    def choose_addend():
+        addend.next = 0
+        if join_3:
+            if minus_3:
+                addend.next = ~limited
+            else:
+                addend.next = limited
+        elif use_3:
+            addend.next = half >> 1
+
+    @always_comb
+    def sum_up():
+        exact.next = x_3 + addend
+
     @always(clk.posedge)
     def add():
         if valid_3:
-            if use_3:
-                total.next = x_3 + (half >> 1)
+            if minus_3 and join_3:
+                total.next = ~exact
             else:
-                total.next = x_3
+                total.next = exact
 
     @always(clk.posedge)
     def saturate():
         if valid_4:
-            clamped.next = total > HIGHEST or total < LOWEST
-            if total > HIGHEST:
-                result.next = HIGHEST
-            elif total < LOWEST:
-                result.next = LOWEST
-            else:
-                result.next = total
+            clamped.next = beyond
+            result.next = limited
 
-    return multiply, shift_down, add, saturate
+    return multiply, shift_down, limit, choose_addend, sum_up, add, saturate

@@ -171,8 +171,7 @@ class Build:
 
     def run(self, work: Path, cache: Path) -> None:
         """Build into an empty folder; what all libraries share is in the cache."""
-        shape = f"{self.config.rows}x{self.config.cols}"
-        log.info("building the %s simulator with Verilator (once) ...", shape)
+        log.info("building the %s simulator with Verilator (once) ...", self.config.shape)
         started = time.monotonic()
         for name, text in self.files.items():
             (work / name).write_text(text)

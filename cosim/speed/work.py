@@ -109,13 +109,13 @@ def _speed(run, seconds: float) -> Speed:
     return Speed(spent / runs, runs, torch.get_num_threads())
 
 
-def build_for_all(models: list[str], rows: int, cols: int) -> BuildConfig:
+def build_for_all(models: list[str], rows: int, cols: int, products: int = 1) -> BuildConfig:
     """The smallest build that holds every one of these models whole.
 
     Raises:
         UserError: an unknown model, an array that cannot be built.
     """
-    builds = [fitted(load_config(model), 2, rows, cols)[1] for model in models]
+    builds = [fitted(load_config(model), 2, rows, cols, products)[1] for model in models]
     return BuildConfig(**{f.name: max(getattr(build, f.name) for build in builds) for f in fields(BuildConfig)})
 
 

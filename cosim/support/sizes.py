@@ -7,7 +7,7 @@ from radit.accel.config import BuildConfig, is_power_of_two
 from radit.accel.control.registers import REGISTERS
 from radit.accel.dims import Dims, Group, check_fit, registers
 from radit.accel.interfaces.signals import ADDRESS_BITS
-from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_machine
 from radit.model.errors import UserError
 
 # Models whose size is a build that others share: one compilation runs them all, by registers alone.
@@ -18,8 +18,10 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
     """The accelerator's view of a model: one attention group of all tokens, or those of alternating blocks.
 
     Raises:
-        UserError: alternating attention over a number of frames that is not a power of two.
+        UserError: alternating attention over a number of frames that is not a power of two, or a model that the
+            machine would compute as another.
     """
+    check_machine(config)
     if config.alternates and not is_power_of_two(config.frames):
         raise UserError(
             f"frames is {config.frames}: the machine attends over a power of two of frames, use a model of such clips, "
@@ -39,7 +41,13 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
 
 
 def fitted(
-    config: DiTConfig, contexts: int, rows: int, cols: int, built: Mapping[str, int] | None = None
+    config: DiTConfig,
+    contexts: int,
+    rows: int,
+    cols: int,
+    products: int = 1,
+    *,
+    built: Mapping[str, int] | None = None,
 ) -> tuple[Dims, BuildConfig]:
     """A model's dimensions and the build that holds it: what is refused here would be refused after hours of work.
 
@@ -50,9 +58,9 @@ def fitted(
         UserError: an array that cannot be built, or a model that no build holds: groups that do not fit the lanes,
             sums, counts or addresses beyond their formats, a dimension beyond its register.
     """
-    BuildConfig(rows=rows, cols=cols)
+    BuildConfig(rows=rows, cols=cols, products=products)
     dims = dims_of(config, contexts)
-    build = replace(build_for(dims, rows, cols), **(built or {}))
+    build = replace(build_for(dims, rows, cols, products), **(built or {}))
     check_fit(dims, build)
     for name, value in registers(dims, build).items():
         most = (1 << REGISTERS[name].bits) - 1
@@ -74,13 +82,13 @@ def fitted(
     return dims, build
 
 
-def build_for(dims: Dims, rows: int, cols: int) -> BuildConfig:
+def build_for(dims: Dims, rows: int, cols: int, products: int = 1) -> BuildConfig:
     """The build of the first shared size that holds a model, or else of the model's own size.
 
     Only models with temporal attention share a build that has it.
     """
-    shared = (_build_of(dims_of(NAMED_MODELS[name], contexts=2), rows, cols) for name in SHARED_SIZES)
-    return next((build for build in shared if _holds(build, dims)), _build_of(dims, rows, cols))
+    shared = (_build_of(dims_of(NAMED_MODELS[name], contexts=2), rows, cols, products) for name in SHARED_SIZES)
+    return next((build for build in shared if _holds(build, dims)), _build_of(dims, rows, cols, products))
 
 
 def _holds(build: BuildConfig, dims: Dims) -> bool:
@@ -89,7 +97,7 @@ def _holds(build: BuildConfig, dims: Dims) -> bool:
     return fits and (_frames(dims) > 1) == (build.frame_banks > 1) and build.bank * _frames(dims) <= build.wide
 
 
-def _build_of(dims: Dims, rows: int, cols: int) -> BuildConfig:
+def _build_of(dims: Dims, rows: int, cols: int, products: int) -> BuildConfig:
     """The smallest build that holds a model, with both contexts of guidance."""
     return BuildConfig(
         rows=rows,
@@ -100,6 +108,7 @@ def _build_of(dims: Dims, rows: int, cols: int) -> BuildConfig:
         max_contexts=max(2, dims.contexts),
         max_sub_blocks=dims.sub_blocks,
         frame_banks=min(_frames(dims), rows, cols),
+        products=products,
     )
 
 

@@ -77,7 +77,7 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         tables = method.policy.tables(integer)
         follow = tables.follow.clone()
         follow[:, method.decider] = False
-        return replace(tables, follow=follow)
+        return replace(tables, follow=follow, difference=method.difference)
     steps, subs = integer.act_scale.shape
     return PolicyTables(
         detect=True,
@@ -88,4 +88,5 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
         follow=torch.zeros(steps, subs, dtype=torch.bool),
         stream_scope=False,
         registers=DtsmRegisters(max_streak=(1 << STREAK_BITS) - 1),
+        plan=torch.ones(steps, 2, dtype=torch.bool),
     )

@@ -15,7 +15,8 @@ r stays within 0.5 .. 1.5 times k / gap. Sources: RFC, 2025 (r); DiCache, 2025, 
 
 **Difference.** What is cached of the null class's context is its stream less the label's, both of the last timesteps
 that computed it. Where it is reused, its stream is the label's of this timestep, computed or forecast, plus the
-difference's forecast. The idea of caching guidance as a difference: FasterCache, 2024; its forecast is ours.
+difference's forecast (`model/integer/reference.py`, as in the hardware). The idea of caching guidance as a difference:
+FasterCache, 2024; its forecast is ours.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from radit.model.detectors.detector import Detector, SignatureDetector, Slope
 from radit.model.detectors.signatures import L1, Codes
 from radit.model.formats import FACTOR_BITS, SLOPE_FRAC
 from radit.model.integer.integer_dit import IntegerDiT
-from radit.model.ops.reuse import STREAM, coefficient
+from radit.model.ops.reuse import coefficient
 from radit.model.policy.skip_policy import FACTOR_ONE
 
 CLIPPED = (1, 3)  # bounds of r, in halves of k / gap
@@ -78,15 +79,6 @@ class ForecastReference(MethodReference):
             ratio = ratio_of(self._change, self._before, expected)
             found = (ratio * int(self.policy.gains[index, s])) >> (FACTOR_BITS - 1)
         return found.clamp(max=registers.slope_max) * ~computed
-
-    def _settle(self, x: Tensor, computed: Tensor, index: int) -> Tensor:
-        if not self._detector.difference or self.contexts == 1:
-            return super()._settle(x, computed, index)
-        there = computed.to(x.device)
-        kept = torch.stack([x[:, 0], (x[:, 1] - x[:, 0]).clamp(*STREAM)], 1)
-        found = super()._settle(kept, computed, index)
-        null = (found[:, 0] + found[:, 1]).clamp(*STREAM)
-        return torch.where(there[..., None, None], x, torch.stack([found[:, 0], null], 1))
 
 
 def ratio_of(change: Tensor, before: Tensor, expected: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from radit.model.detectors.surprises import Surprise, SurpriseRule
 from radit.model.errors import UserError
 from radit.model.formats import SLOPE_FRAC
 from radit.model.integer.integer_dit import IntegerDiT
+from radit.model.policy.skip_policy import PLANNED_DEFAULTS
 from radit.model.ranges import RANGES
 
 Errors = Callable[[int, int, int], float]
@@ -29,6 +30,8 @@ Errors = Callable[[int, int, int], float]
 @dataclass(frozen=True)
 class Planned(Surprise):
     """Compute where a plan says, and where the input surprises by `threshold` or more; 1: nowhere else.
+
+    With that threshold and slope time it is the hardware's policy of this name, bit for bit.
 
     Fields:
         share: of the MACs of a dense run, that the plan takes at most.
@@ -43,10 +46,10 @@ class Planned(Surprise):
         "labels": (0, RANGES["steps"].high),
     }
     threshold: float = 1.0
-    last_dense: int = 0
-    difference: bool = True
-    slope: Slope = Slope.FITTED
-    share: float = 0.6
+    last_dense: int = PLANNED_DEFAULTS["last_dense"]
+    difference: bool = PLANNED_DEFAULTS["difference"]
+    reach: float = PLANNED_DEFAULTS["reach"]
+    share: float = PLANNED_DEFAULTS["share"]
     labels: int = 0
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:

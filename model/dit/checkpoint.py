@@ -1,10 +1,13 @@
-"""Read and write weights of the float model: this project's .safetensors, and published files of DiT and Latte.
+"""Read and write weights of the float model: this project's .safetensors, published files of DiT and Latte, folders of
+diffusers.
 
-A model is named by a text: a name, whose weights are shipped or seeded (`model/dit/seeded.py`), or the path of a file.
-A .safetensors file written here carries its config as JSON in the metadata entry "config". A file without one
-(a published one, as .safetensors, .pt or .pth) has its dimensions inferred from names and shapes; what those do not
-tell stands in its training program's settings, or behind the path: `FILE:num_heads=6:prediction=noise`
-(`model/dit/facts.py`).
+A model is named by a text: a name, whose weights are shipped or seeded (`model/dit/seeded.py`), or a path.
+
+- A .safetensors file written here carries its config as JSON in the metadata entry "config".
+- A file without one (a published one, as .safetensors, .pt, .pth or .ckpt) has its dimensions inferred from names and
+  shapes. What those do not tell stands in its training program's settings, or behind the path:
+  `FILE:num_heads=6:prediction=noise` (`model/dit/facts.py`).
+- A folder of diffusers tells its dimensions in its configs (`model/dit/diffusers_dit.py`).
 """
 
 from __future__ import annotations
@@ -12,25 +15,40 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
-from radit.model.dit.facts import NOTHING_SAID, Facts, check_agreement, facts_of_trainer, infer_config, read_facts
+from radit.model.dit.diffusers_dit import read_model_folder
+from radit.model.dit.facts import (
+    LABELS,
+    NOTHING_SAID,
+    Facts,
+    check_agreement,
+    completed_config,
+    facts_of_trainer,
+    infer_config,
+    read_facts,
+)
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.shapes import float_bytes, tensor_shapes
 from radit.model.dit.transformer import DiT, blank_model, first_blocks
-from radit.model.dit.weight_files import StateDict, WeightFile, as_float, read_weights
 from radit.model.errors import UserError
 from radit.model.files import replacing
 from radit.model.limits import check_memory
 from radit.model.plain_text import one_line
+from radit.model.weights.folders import is_model_folder, open_folder
+from radit.model.weights.namings import LIBRARY, plain_names
+from radit.model.weights.weight_files import StateDict, WeightFile, as_float, read_weights
 
 CHECKPOINT_DIR = Path(__file__).parents[1] / "checkpoints"
-WITH_SETTINGS = re.compile(r"(?P<file>.*?\.(?:safetensors|pt|pth)):(?P<settings>.*)", re.DOTALL)
+WITH_SETTINGS = re.compile(r"(?P<file>.*?\.(?:safetensors|pt|pth|ckpt|bin)):(?P<settings>.*)", re.DOTALL)
 NEEDED = ("num_heads", "num_classes", "class_dropout_prob")  # of a config in a file: no shape tells them
+NUMBER, BIAS = re.compile(r"^blocks\.[0-9]{1,9}\."), ".bias"
 UNTRAINED = "nothing is written, train it with another seed or more samples per step"
 SMALLER = "use a smaller model, or fewer of its blocks"
 
@@ -67,23 +85,26 @@ def load_config(name_or_file: str | Path) -> DiTConfig:
         UserError: the name is unknown, or the file is bad (see `load_checkpoint`).
     """
     path, facts = _named(name_or_file)
-    return NAMED_MODELS[str(name_or_file)] if path is None else _config_of(read_weights(path, False), facts, path)
+    return NAMED_MODELS[str(name_or_file)] if path is None else _config_of(_read(path, False), facts, path)
 
 
 def find_checkpoint(name_or_file: str | Path) -> Path | None:
     """Return the checkpoint file of a model name, None where its weights are seeded, or the file itself.
 
+    Of a folder it is the file of weights inside, or the index of several.
+
     Raises:
-        UserError: the name is unknown.
+        UserError: the name is unknown, or the folder holds no weights.
     """
-    return _named(name_or_file)[0]
+    path, _ = _named(name_or_file)
+    return open_folder(path).weights if path is not None and is_model_folder(path) else path
 
 
 def load_checkpoint(path: str | Path, facts: Facts = NOTHING_SAID) -> tuple[DiTConfig, StateDict]:
     """Return the config and the float32 state dict of a checkpoint file.
 
     Args:
-        path: .safetensors, .pt or .pth; a training file's averaged weights (entry "ema") are preferred.
+        path: of a file, whose averaged weights (entry "ema") are preferred, or of a folder of diffusers.
         facts: what a file without config does not tell.
 
     Raises:
@@ -91,9 +112,9 @@ def load_checkpoint(path: str | Path, facts: Facts = NOTHING_SAID) -> tuple[DiTC
             for the model; or a tensor is missing, unknown, misshapen, not numeric or not finite.
     """
     path = Path(path)
-    config = _config_of(read_weights(path, values=False), facts, path)
+    config = _config_of(_read(path, values=False), facts, path)
     check_model_memory(path, config)
-    state = read_weights(path).state
+    state = _completed(config, _read(path, values=True).state)
     check_state(config, state)
     return config, as_float(state)
 
@@ -177,6 +198,8 @@ def _named(name_or_file: str | Path) -> tuple[Path | None, Facts]:
     head, _, settings = name.partition(":")
     if head in NAMED_MODELS:
         raise UserError(f"Model {head} is known, settings are for checkpoint files: leave out {one_line(settings)!r}.")
+    if folder := _folder_with_settings(name):
+        return folder
     path = Path(name)
     if not path.suffix and not os.path.exists(name):
         shown, names = one_line(name) or repr(name), ", ".join(NAMED_MODELS)
@@ -184,22 +207,70 @@ def _named(name_or_file: str | Path) -> tuple[Path | None, Facts]:
     return path, NOTHING_SAID
 
 
+def _folder_with_settings(name: str) -> tuple[Path, Facts] | None:
+    """The folder of a text "FOLDER:field=value:..", and the settings; None: it names none."""
+    parts = name.split(":")
+    for count in reversed(range(1, len(parts))):
+        folder = ":".join(parts[:count])
+        if folder and is_model_folder(Path(folder)) and not os.path.exists(name):
+            return Path(folder), read_facts(parts[count:])
+    return None
+
+
+def _read(path: Path, values: bool) -> WeightFile:
+    """What a file or folder holds, under the names that are used here."""
+    if is_model_folder(path):
+        return read_model_folder(path, values)
+    file = read_weights(path, values)
+    if "config" in file.metadata:
+        return file
+    state = plain_names(file.state, _source(path))
+    if LIBRARY in state:
+        raise UserError(f"{_source(path)} has the names of diffusers: pass the folder that holds it and config.json.")
+    return replace(file, state=state)
+
+
+def _source(path: Path) -> str:
+    """A file or folder as sentences name it."""
+    return f"Checkpoint {one_line(path)}"
+
+
 def _config_of(file: WeightFile, facts: Facts, path: Path) -> DiTConfig:
     """The config of a file: its own, or what its shapes, its training program and the user say; shapes agree with it.
 
     A model that this machine has no memory for is refused before its tensors are compared.
     """
-    source = f"Checkpoint {one_line(path)}"
+    source = _source(path)
     if "config" in file.metadata:
         config = _config_in(file.metadata["config"], source)
         check_agreement(facts, {name: getattr(config, name) for name in facts.said}, source)
+    elif file.config:
+        check_agreement(facts, file.config, source)
+        config = completed_config(file.config, facts, source)
     else:
         told = facts_of_trainer(file.trainer)
         check_agreement(facts, told, source)
         config = infer_config(file.state, facts.filled(told), source)
     check_model_memory(path, config)
-    check_state(config, file.state)
+    check_state(config, _completed(config, file.state))
     return config
+
+
+def _completed(config: DiTConfig, state: StateDict) -> StateDict:
+    """The same with zeros where a model leaves something out: biases of a kind in all blocks, embeddings of labels.
+
+    A bias outside the blocks is zero only where no layer there has one.
+    """
+    kinds = {name: NUMBER.sub("blocks.", name) for name in state}
+    present, added = set(kinds.values()), dict(state)
+    ends = any(name == kind and name.endswith(BIAS) for name, kind in kinds.items())
+    for name, shape in tensor_shapes(config):
+        kind = NUMBER.sub("blocks.", name)
+        left_out = name.endswith(BIAS) and kind not in present and not (kind == name and ends)
+        if left_out or (name == LABELS and LABELS not in state and config.label_rows == 1):
+            device = "cpu" if all(tensor.device.type == "cpu" for tensor in state.values()) else "meta"
+            added[name] = torch.zeros(shape, device=device)
+    return added
 
 
 def _config_in(text: str, source: str) -> DiTConfig:

@@ -6,6 +6,7 @@ Sources: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import (
@@ -18,13 +19,14 @@ from pydantic import (
     model_validator,
 )
 
-from radit.model.errors import UserError
+from radit.model.errors import UserError, shown
 from radit.model.plain_text import one_line
 from radit.model.reading import misfit
 
 MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
 MOST_BLOCKS = 1000  # published models have dozens
 MOST_RATIO = float(1 << 20)
+LAYER_NORM_EPS, MOST_EPS = 1e-6, 1e-3
 PIXEL_CHANNELS = (1, 3)
 
 
@@ -45,13 +47,20 @@ class DiTConfig(BaseModel):
         frames: frames of a clip; 1: an image.
         attention: of a clip: "alternating", even blocks within a frame (spatial) and odd blocks over the frames at one
             place (temporal), or "joint", every block over all tokens.
-        prediction: what the network predicts: "noise"; models of "velocity" (SiT) are refused.
+        prediction: what the network predicts: "noise"; models of "velocity" (SiT) and of "v" (diffusers'
+            v_prediction) are refused.
         samples: "pixels", which the sampler holds to -1 .. 1, or "latents", which have no such range; None: pixels
             where `in_channels` is 1 or 3.
-        frame_embedding: of a clip, where it is added: at the "input"; models that add it after the "first-block"
-            (Latte as published) are refused.
+        frame_embedding: of a clip, where it is added: at the "input", or after the "first-block", as in the published
+            Latte, which runs in float alone.
+        timestep_features: frequency i of a timestep is 10000 ** (-i / n), n = 128 of 128 in the "official" programs of
+            DiT, SiT and Latte, and n = 127 in "diffusers".
+        embedders: of timesteps and labels: "shared" by all blocks, or "per-block", a copy for each, the last layer
+            using the first one's (diffusers).
+        mlp_norm_eps: epsilon of the LayerNorm before the MLP; the machine has one epsilon, 1e-6, for all.
 
-    An image's config is written without the clip's fields, and any without the last three where they are the defaults.
+    An image's config is written without the clip's fields, and any without those from `prediction` on where they are
+    the defaults; `whole` writes all.
 
     Raises:
         UserError: a field is out of range, of the wrong type, unknown, or does not fit another one.
@@ -71,15 +80,27 @@ class DiTConfig(BaseModel):
     class_dropout_prob: float = Field(default=0.1, ge=0.0, lt=1.0)
     frames: int = Field(default=1, ge=1, le=MOST)
     attention: Literal["alternating", "joint"] = "alternating"
-    prediction: Literal["noise", "velocity"] = "noise"
+    prediction: Literal["noise", "velocity", "v"] = "noise"
     samples: Literal["pixels", "latents"] | None = None
     frame_embedding: Literal["input", "first-block"] = "input"
+    timestep_features: Literal["official", "diffusers"] = "official"
+    embedders: Literal["shared", "per-block"] = "shared"
+    mlp_norm_eps: float = Field(default=LAYER_NORM_EPS, gt=0.0, le=MOST_EPS)
 
     def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise UserError(f"Model config: {misfit(error)}.") from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_the_usual(cls, values: Any) -> Any:
+        """Samples that are what their channels say are None, however they were given."""
+        if isinstance(values, dict) and isinstance(values.get("samples"), str):
+            usual = "pixels" if values.get("in_channels", 1) in PIXEL_CHANNELS else "latents"
+            values = values | ({"samples": None} if values["samples"] == usual else {})
+        return values
 
     @model_validator(mode="after")
     def _check_fit(self) -> DiTConfig:
@@ -120,11 +141,6 @@ class DiTConfig(BaseModel):
                 f"prediction is {self.prediction}, but the samplers here take predicted noise: use a model that "
                 "predicts noise."
             )
-        if self.frame_embedding != "input":
-            raise ValueError(
-                f"frame_embedding is {self.frame_embedding}, but the machine has no addition there: use a model that "
-                "adds its frame embedding at the input."
-            )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -133,6 +149,21 @@ class DiTConfig(BaseModel):
         unused = {name for name in LATER_FIELDS if values[name] == type(self).model_fields[name].default}
         unused |= set(CLIP_FIELDS if self.frames == 1 else ())
         return {key: values[key] for key in values if key not in unused}
+
+    def whole(self) -> dict[str, Any]:
+        """Every field by name, defaults too, and what samples are where None leaves it to the channels."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return values | {"samples": "pixels" if self.has_pixels else "latents"}
+
+    @property
+    def adds_frames_later(self) -> bool:
+        """Whether the frame embedding is added after the first block."""
+        return self.frames > 1 and self.frame_embedding == "first-block"
+
+    @property
+    def has_own_embedders(self) -> bool:
+        """Whether every block has its own embedders of timesteps and labels."""
+        return self.embedders == "per-block"
 
     @property
     def alternates(self) -> bool:
@@ -223,18 +254,56 @@ class DiTConfig(BaseModel):
         return self.num_classes
 
 
-def check_guidance(config: DiTConfig, cfg: float) -> None:
-    """Refuse to guide a model that has no null class.
+def check_guidance(config: DiTConfig, cfg: float, channels: int | None = None) -> None:
+    """Refuse to guide a model that has no null class, or more channels than it has.
+
+    Args:
+        channels: how many of them are guided; None: all.
 
     Raises:
-        UserError: it has none, and `cfg` is not 1.
+        UserError: it has no null class, and `cfg` is not 1; or it has not so many channels.
     """
+    if channels is not None and not 1 <= channels <= config.in_channels:
+        raise UserError(f"--guided-channels is {channels}: give 1 to {config.in_channels}, the model's channels.")
     if cfg != 1.0 and not config.has_null_class:
         raise UserError(f"cfg is {cfg:g}, but the model has no null class, which guidance needs: give 1.")
 
 
+def check_labels(config: DiTConfig, labels: Sequence[int] | None) -> None:
+    """Refuse labels that a model has not.
+
+    Raises:
+        UserError: there is none, or one is out of range.
+    """
+    for label in () if labels is None else labels or ("",):
+        if not (isinstance(label, int) and 0 <= label < config.num_classes):
+            raise UserError(
+                f"--labels has {shown(label)}: give numbers from 0 to {config.num_classes - 1}, the model's labels."
+            )
+
+
+def check_machine(config: DiTConfig) -> None:
+    """Refuse a model that the machine would compute as another; in float it runs.
+
+    Raises:
+        UserError: its frame embedding is added after the first block.
+    """
+    if config.adds_frames_later:
+        raise UserError(
+            "frame_embedding is first-block, but the machine has no addition there: from Python, load_model runs the "
+            "model in float; the machine takes models that add it at the input."
+        )
+
+
 CLIP_FIELDS = ("frames", "attention")
-LATER_FIELDS = ("prediction", "samples", "frame_embedding")  # than the first checkpoints: written where they say more
+LATER_FIELDS = (  # than the first checkpoints: written where they say more
+    "prediction",
+    "samples",
+    "frame_embedding",
+    "timestep_features",
+    "embedders",
+    "mlp_norm_eps",
+)
 
 
 def _latent(

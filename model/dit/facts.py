@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig
+from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.model.plain_text import one_line
 from radit.model.settings_text import read_settings
@@ -30,11 +30,13 @@ PUBLISHED_CLASSES = {False: 1000, True: 101}  # of images (ImageNet), of clips (
 EXAMPLES = {
     "num_heads": "NUMBER",
     "num_classes": "NUMBER",
-    "prediction": "noise|velocity",
+    "prediction": "noise|velocity|v",
     "samples": "pixels|latents",
     "attention": "alternating|joint",
     "frame_embedding": "input|first-block",
+    "timestep_features": "official|diffusers",
 }
+LABELS = "y_embedder.embedding_table.weight"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,11 @@ class Facts:
 
     num_heads: int | None = None
     num_classes: int | None = None
-    prediction: Literal["noise", "velocity"] | None = None
+    prediction: Literal["noise", "velocity", "v"] | None = None
     samples: Literal["pixels", "latents"] | None = None
     attention: Literal["alternating", "joint"] | None = None
     frame_embedding: Literal["input", "first-block"] | None = None
+    timestep_features: Literal["official", "diffusers"] | None = None
 
     @property
     def said(self) -> dict[str, Any]:
@@ -97,8 +100,26 @@ def facts_of_trainer(settings: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
+def completed_config(known: Mapping[str, Any], facts: Facts, source: str) -> DiTConfig:
+    """Return the config of a model whose dimensions another library's config tells, with the facts.
+
+    Args:
+        known: fields of `DiTConfig`.
+        source: the folder as a user names it, for sentences.
+
+    Raises:
+        UserError: a fact is missing or does not fit.
+    """
+    facts = facts.filled({name: known[name] for name in EXAMPLES if name in known})
+    _check_complete(facts, ["prediction", "samples", "timestep_features"], source)
+    _check_kind(facts, int(known.get("frames", 1)), source)
+    return DiTConfig(**{**known, **facts.said})
+
+
 def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
     """Return the config that the names and shapes of a published state dict imply, with the facts.
+
+    A model without embeddings of labels has one label, whose embedding is zero, and no null class.
 
     Args:
         source: the file as a user names it, for sentences.
@@ -109,22 +130,25 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
     hidden, channels, patch, _ = _shape(state, "x_embedder.proj.weight", 4)
     _, tokens, _ = _shape(state, "pos_embed", 3)
     frames = _shape(state, "temp_embed", 3)[1] if "temp_embed" in state else 1
-    rows, _ = _shape(state, "y_embedder.embedding_table.weight", 2)
+    rows = _shape(state, LABELS, 2)[0] if LABELS in state else None
     mlp, _ = _shape(state, "blocks.0.mlp.fc1.weight", 2)
     outputs, _ = _shape(state, "final_layer.linear.weight", 2)
     depth = 1 + max(int(found[1]) for name in state if (found := BLOCK.match(name)))
     classes = PUBLISHED_CLASSES[frames > 1]
     heads = PUBLISHED_HEADS.get((hidden, depth))
-    if heads and (mlp, channels, rows) == (4 * hidden, 4, classes + 1) and patch in PUBLISHED_PATCHES:
+    if heads and (mlp, channels) == (4 * hidden, 4) and rows in (None, classes + 1) and patch in PUBLISHED_PATCHES:
         facts = facts.filled({"num_heads": heads, "num_classes": classes, "samples": "latents"})
-    _check_complete(facts, frames, source)
-    if facts.num_classes not in (rows, rows - 1):
+    if rows is None:
+        facts = replace(facts, num_classes=1)
+    clip = ["attention", "frame_embedding"] if frames > 1 else []
+    _check_complete(facts, ["num_heads", "num_classes", "prediction", "samples", *clip], source)
+    _check_kind(facts, frames, source)
+    if rows is not None and facts.num_classes not in (rows, rows - 1):
         raise UserError(
             f"model setting num_classes is {facts.num_classes}, but {source} has {rows} rows of labels: give "
             f"{rows - 1}, or {rows} where none of them is the null class."
         )
-    optional = {name: facts.said[name] for name in ("attention", "frame_embedding") if name in facts.said}
-    usual = "pixels" if channels in PIXEL_CHANNELS else "latents"
+    optional = {name: facts.said[name] for name in (*clip, "timestep_features") if name in facts.said}
     return DiTConfig(
         input_size=math.isqrt(tokens) * patch,
         patch_size=patch,
@@ -135,25 +159,27 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
         mlp_ratio=mlp / hidden,
         num_classes=facts.num_classes,
         learn_sigma=outputs == 2 * channels * patch**2,
-        class_dropout_prob=0.1 if facts.num_classes < rows else 0.0,
+        class_dropout_prob=0.1 if facts.num_classes == (rows or 0) - 1 else 0.0,
         frames=frames,
         prediction=facts.prediction,
-        samples=None if facts.samples == usual else facts.samples,
+        samples=facts.samples,
         **optional,
     )
 
 
-def _check_complete(facts: Facts, frames: int, source: str) -> None:
+def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:
     """Ask for what is missing, all of it in one sentence."""
-    wanted = ["num_heads", "num_classes", "prediction", "samples"]
-    wanted += ["attention", "frame_embedding"] if frames > 1 else []
     missing = [name for name in wanted if name not in facts.said]
     if missing:
         example = ":".join(f"{name}={EXAMPLES[name]}" for name in missing)
         raise UserError(
-            f"{source} names no config, and its shapes do not tell {', '.join(missing)}: add what it was trained with "
-            f"to its name, FILE:{example}."
+            f"{source} names no config that tells {', '.join(missing)}, and neither do its shapes: add what it was "
+            f"trained with to its name, FILE:{example}."
         )
+
+
+def _check_kind(facts: Facts, frames: int, source: str) -> None:
+    """Refuse for images what only clips have."""
     if frames == 1 and (facts.attention or facts.frame_embedding):
         raise UserError(f"model setting attention or frame_embedding is for clips, {source} has none: leave it out.")
 

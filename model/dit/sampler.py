@@ -1,7 +1,8 @@
 """Samplers, from noise to image, and classifier-free guidance. The noise schedule is in `schedule.py`.
 
-DDIM: J. Song et al., "Denoising Diffusion Implicit Models", 2020, equation 12 with eta = 0. The other solvers are those
-of diffusers (`solvers.py`). Guidance: J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022.
+DDIM: J. Song et al., "Denoising Diffusion Implicit Models", 2020, equation 12 with eta = 0. DDPM is in `ancestral.py`.
+The other solvers are those of diffusers (`solvers.py`). Guidance: J. Ho, T. Salimans, "Classifier-Free Diffusion
+Guidance", 2022.
 
 With ab = prod(1 - beta) up to t, and ab' the same at the next timestep (1 after the last one):
 
@@ -29,8 +30,8 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import PIXEL_CHANNELS, DiTConfig, check_guidance
-from radit.model.dit.sampler_names import DDIM, HEUN, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
-from radit.model.dit.schedule import alpha_bars, spaced, with_the_last
+from radit.model.dit.sampler_names import DDIM, DDPM, HEUN, LEADING, SOLVERS, SPACINGS, UNIFORM, Solver, Spacing
+from radit.model.dit.schedule import alpha_bars, leading, spaced, with_the_last
 from radit.model.errors import UserError, shown
 from radit.model.ranges import RANGES
 from radit.model.threads import one_thread
@@ -44,8 +45,11 @@ ModelFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Walk(Protocol):
     """One run of a sampler: given the timesteps in turn, from the noise on, it remembers what its solver needs."""
 
-    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+    def step(self, x: Tensor, eps: Tensor, index: int, variance: Tensor | None = None) -> Tensor:
         """Return x of the next timestep, of x (N, C, H, W) and the predicted noise eps (N, C, H, W) at `index`.
+
+        Args:
+            variance: (N, C, H, W), about -1 .. 1, where the network has learned it; only ddpm uses it.
 
         Raises:
             UserError: `index` is not one of the sampler's timesteps, or not the next one of a solver that remembers.
@@ -80,6 +84,11 @@ class Sampler:
             raise UserError(f"--sampler is {shown(self.solver)}: choose {' or '.join(SOLVERS)}.")
         if self.spacing not in SPACINGS:
             raise UserError(f"--spacing is {shown(self.spacing)}: choose {' or '.join(SPACINGS)}.")
+        if self.spacing == LEADING and (most := len(leading(self.evaluated))) != self.evaluated:
+            raise UserError(
+                f"--steps is {self.steps}: spacing leading has a whole stride through 1000 diffusion steps, which "
+                f"gives no such number, give {2 * most - 1 if self.solver == HEUN else most}."
+            )
         if self.solver == HEUN and self.steps % 2 == 0:
             raise UserError(
                 f"--steps is {self.steps}: heun evaluates the network twice per step and once in the last, "
@@ -92,6 +101,11 @@ class Sampler:
         return self.solver == DDIM and self.spacing == UNIFORM
 
     @property
+    def evaluated(self) -> int:
+        """Different timesteps of all evaluations."""
+        return self.steps // 2 + 1 if self.solver == HEUN else self.steps
+
+    @property
     def text(self) -> str:
         """What it is, for tables: "12 of unipc, quadratic"."""
         return f"{self.steps} of {self.solver}, {self.spacing}"
@@ -99,12 +113,12 @@ class Sampler:
     @cached_property
     def timesteps(self) -> list[int]:
         """Of the evaluations to take, in diffusion steps, descending from 999; Heun's come twice, but for the first."""
-        if self.is_ddim:
+        if self.solver in (DDIM, DDPM) and self.spacing == UNIFORM:
             found = with_the_last(self.steps)
         elif self.solver == HEUN:
-            found = [t for t in spaced(self.spacing, self.steps // 2 + 1) for _ in range(2)][1:]
+            found = [t for t in spaced(self.spacing, self.evaluated) for _ in range(2)][1:]
         else:
-            found = spaced(self.spacing, self.steps)
+            found = spaced(self.spacing, self.evaluated)
         return found[: self.first]
 
     def start(self, pixels: bool | None = None) -> Walk:
@@ -115,6 +129,10 @@ class Sampler:
         """
         if self.solver == DDIM:
             return DDIMWalk(self, pixels)
+        if self.solver == DDPM:
+            from radit.model.dit.ancestral import AncestralWalk
+
+            return AncestralWalk(self, pixels)
         from radit.model.dit.solvers import LibraryWalk  # diffusers takes seconds to load
 
         return LibraryWalk(self, pixels)
@@ -142,7 +160,7 @@ class DDIMWalk:
         self._count, self._bars = len(sampler.timesteps), [*alpha_bars()[whole.timesteps].tolist(), 1.0]
         self._pixels = pixels
 
-    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+    def step(self, x: Tensor, eps: Tensor, index: int, variance: Tensor | None = None) -> Tensor:
         """See `Walk`."""
         if not 0 <= index < self._count:
             raise UserError(f"step index is {index}: choose one from 0 to {self._count - 1}.")
@@ -151,9 +169,16 @@ class DDIMWalk:
         return bar_prev**0.5 * x0 + (1.0 - bar_prev) ** 0.5 * eps
 
 
-def guided(eps_cond: Tensor, eps_uncond: Tensor, cfg: float) -> Tensor:
-    """Return eps_uncond + cfg * (eps_cond - eps_uncond), the shape of both; cfg is unitless, 1 means no guidance."""
-    return eps_uncond + cfg * (eps_cond - eps_uncond)
+def guided(eps_cond: Tensor, eps_uncond: Tensor, cfg: float, channels: int | None = None) -> Tensor:
+    """Return eps_uncond + cfg * (eps_cond - eps_uncond), the shape of both (.., C, H, W).
+
+    Args:
+        cfg: unitless, 1 means no guidance.
+        channels: guide the first ones only, the others being those of eps_cond, as the official DiT does with three of
+            four; None: all.
+    """
+    found = eps_uncond + cfg * (eps_cond - eps_uncond)
+    return found if channels is None else torch.cat([found[..., :channels, :, :], eps_cond[..., channels:, :, :]], -3)
 
 
 def make_noise(config: DiTConfig, images: int, seed: int) -> Tensor:
@@ -178,24 +203,46 @@ def split_pairs(values: Tensor) -> tuple[Tensor, Tensor]:
     return values[0::2], values[1::2]
 
 
-def predict_noise(model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, null_class: int) -> Tensor:
+def predict_noise(
+    model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, null_class: int, guided_channels: int | None = None
+) -> Tensor:
     """Return the guided noise (N, C, H, W) of x (N, C, H, W) at timestep t (diffusion steps) for labels y (N,).
 
     `model_fn(x, t, y)` sees 2N contexts, or N where cfg is 1; output channels beyond C (a variance) are dropped.
-    All C channels are guided (the published sampling script guides the first three of four only).
+    All C channels are guided, or the first `guided_channels`, see `guided`.
     """
+    return predict(model_fn, x, t, y, cfg, null_class, guided_channels)[0]
+
+
+def predict(
+    model_fn: ModelFn, x: Tensor, t: int, y: Tensor, cfg: float, null_class: int, guided_channels: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return what `predict_noise` does, and the label's variance (N, C, H, W), None where none is learned."""
     channels = x.shape[-3]
     if cfg == 1.0:
-        return model_fn(x, torch.full_like(y, t), y)[..., :channels, :, :]
+        found = model_fn(x, torch.full_like(y, t), y)
+        return found[..., :channels, :, :], _variance(found, channels)
     contexts, labels = make_pairs(x, y, null_class)
-    eps = model_fn(contexts, torch.full_like(labels, t), labels)[..., :channels, :, :]
-    return guided(*split_pairs(eps), cfg)
+    cond, uncond = split_pairs(model_fn(contexts, torch.full_like(labels, t), labels))
+    eps = guided(cond[..., :channels, :, :], uncond[..., :channels, :, :], cfg, guided_channels)
+    return eps, _variance(cond, channels)
+
+
+def _variance(found: Tensor, channels: int) -> Tensor | None:
+    """What a network predicts beyond the noise."""
+    return found[..., channels:, :, :] if found.shape[-3] == 2 * channels else None
 
 
 @one_thread()
 @torch.no_grad()
 def sample(
-    model_fn: ModelFn, noise: Tensor, y: Tensor, sampler: Sampler, cfg: float = 1.5, null_class: int | None = None
+    model_fn: ModelFn,
+    noise: Tensor,
+    y: Tensor,
+    sampler: Sampler,
+    cfg: float = 1.5,
+    null_class: int | None = None,
+    guided_channels: int | None = None,
 ) -> Tensor:
     """Return images (N, C, H, W), float32, about -1 .. 1, grown from noise (N, C, H, W) for labels y (N,) int64.
 
@@ -206,6 +253,7 @@ def sample(
         sampler: all of its timesteps are taken.
         cfg: guidance scale, unitless; 1 means none.
         null_class: label of the unconditional branch; by default `model_fn.config.num_classes`.
+        guided_channels: see `guided`.
 
     Raises:
         UserError: noise and labels differ in number, or guidance lacks a null class.
@@ -218,10 +266,10 @@ def sample(
         if config is None and cfg != 1.0:
             raise UserError(f"Guidance scale cfg is {cfg} but null_class is None: pass the number of classes.")
         if config is not None:
-            check_guidance(config, cfg)
+            check_guidance(config, cfg, guided_channels)
         null_class = config.null_class if config is not None else 0
     walk, x = sampler.start(config.has_pixels if config is not None else None), noise
     for index, t in enumerate(sampler.timesteps):
-        eps = predict_noise(model_fn, x, t, y, cfg, null_class)
-        x = walk.step(x, eps, index)
+        eps, variance = predict(model_fn, x, t, y, cfg, null_class, guided_channels)
+        x = walk.step(x, eps, index, variance)
     return x

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from radit.model.dit.sampler_names import LOG_SNR, QUADRATIC
+from radit.model.dit.sampler_names import LEADING, LOG_SNR, QUADRATIC
 
 DIFFUSION_STEPS = 1000
 BETA_START, BETA_END = 1e-4, 0.02
@@ -33,12 +33,25 @@ def with_the_last(count: int) -> list[int]:
     return [round(index * last / (count - 1)) for index in reversed(range(count))] if count > 1 else [last]
 
 
+def leading(count: int) -> list[int]:
+    """Return timesteps of one whole stride that descend to 0, as the official DiT's "ddim50" does: 980, 960 .. 0.
+
+    They are `count`, or fewer where no stride gives so many (at least 2). Source: `space_timesteps` of
+    facebookresearch/DiT, "ddimN", which takes the smallest stride with N timesteps below 1000.
+    """
+    strides = (range(0, DIFFUSION_STEPS, stride) for stride in range(1, DIFFUSION_STEPS))
+    return [*reversed(next(places for places in strides if len(places) <= max(count, 2)))]
+
+
 def spaced(spacing: str, count: int) -> list[int]:
     """Return `count` timesteps that descend from 999; one more would be 0, from where nothing is left to be gained.
 
     Args:
-        spacing: even in time, in the square root of time, or in the log-SNR; one of `SPACINGS`.
+        spacing: even in time, in the square root of time, or in the log-SNR; one of `SPACINGS`. "leading" ends at 0 and
+            begins below 999, see `leading`.
     """
+    if spacing == LEADING:
+        return leading(count)
     share = torch.linspace(1.0, 0.0, count + 1, dtype=torch.float64)[:-1]
     last = DIFFUSION_STEPS - 1
     if spacing == LOG_SNR:

@@ -92,9 +92,12 @@ class _Recipe:
             return torch.from_numpy(self._output())
         part = name.removeprefix("blocks.").split(".")
         value = self._normal(name, shape)
-        if part[0].isdigit():
+        own = part[1:2] in (["t_embedder"], ["y_embedder"])  # embedders of a block are as those of a model
+        if part[0].isdigit() and not own:
             self._block(value, int(part[0]), ".".join(part[1:]), name)
-        elif name == "t_embedder.mlp.0.weight":
+            return torch.from_numpy(value)
+        name = ".".join(part[1:]) if own else name
+        if name == "t_embedder.mlp.0.weight":
             value *= _smoothness()
         elif name == "y_embedder.embedding_table.weight":
             value *= LABEL_SIZE

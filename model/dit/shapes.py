@@ -46,10 +46,16 @@ def _ends(config: DiTConfig) -> list[tuple[str, Shape]]:
         shapes.append(("temp_embed", (1, config.frames, width)))
     shapes.append(("x_embedder.proj.weight", (width, config.in_channels, patch, patch)))
     shapes.append(("x_embedder.proj.bias", (width,)))
-    shapes += _linear("t_embedder.mlp.0", FREQUENCY_FEATURES, width) + _linear("t_embedder.mlp.2", width, width)
-    shapes.append(("y_embedder.embedding_table.weight", (config.label_rows, width)))
+    shapes += [] if config.has_own_embedders else _embedders(config)
     shapes += _linear("final_layer.linear", width, patch**2 * config.out_channels)
     return shapes + _linear("final_layer.adaLN_modulation.1", width, 2 * width)
+
+
+def _embedders(config: DiTConfig) -> list[tuple[str, Shape]]:
+    """Of timesteps and labels: of the model, or of every block."""
+    width = config.hidden_size
+    shapes = _linear("t_embedder.mlp.0", FREQUENCY_FEATURES, width) + _linear("t_embedder.mlp.2", width, width)
+    return [*shapes, ("y_embedder.embedding_table.weight", (config.label_rows, width))]
 
 
 def _block(config: DiTConfig) -> list[tuple[str, Shape]]:
@@ -61,4 +67,5 @@ def _block(config: DiTConfig) -> list[tuple[str, Shape]]:
         *_linear("mlp.fc1", width, mlp),
         *_linear("mlp.fc2", mlp, width),
         *_linear("adaLN_modulation.1", width, len(MODULATIONS) * width),
+        *(_embedders(config) if config.has_own_embedders else ()),
     ]

@@ -43,7 +43,7 @@ class LibraryWalk:
         self._sigmas = [*((1.0 - bar) ** 0.5 / bar**0.5 for bar in self._bars), 0.0]
         self._scheduler = scheduler(sampler.solver, timesteps, self._sigmas)
 
-    def step(self, x: Tensor, eps: Tensor, index: int) -> Tensor:
+    def step(self, x: Tensor, eps: Tensor, index: int, variance: Tensor | None = None) -> Tensor:
         """See `Walk`."""
         count = len(self._sampler.timesteps)
         if not 0 <= index < count or index != self._next:

@@ -5,8 +5,12 @@ Source: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023,
 
 A model of several frames is a Latte: blocks attend within a frame and over time in turn, and `temp_embed` encodes the
 frame. Source: X. Ma et al., "Latte: Latent Diffusion Transformer for Video Generation", 2024, variant 1; its names and
-shapes as published. One departure: `temp_embed` is added to the tokens beside `pos_embed`, by the host; the
-published model adds it after the first spatial block, which would be an addition inside the accelerator.
+shapes as published. `temp_embed` is added to the tokens beside `pos_embed`, by the host, or with `frame_embedding`
+"first-block" after the first spatial block, as published: there the accelerator has no addition, and such a model runs
+in float alone.
+
+A model with embedders of its own in every block is diffusers' `DiTTransformer2DModel`: its c is (N, L, D), one for each
+block, wherever a shared one is (N, D).
 
 Shapes: N images or clips, T tokens, D hidden features, C input channels, H = W = input size, P patch size, L blocks,
 F frames. A clip is (N, F, C, H, W) where an image is (N, C, H, W); its token (f, p) is number f * T / F + p.
@@ -25,13 +29,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import LAYER_NORM_EPS, DiTConfig
 from radit.model.dit.groups import Groups, attention_groups
 from radit.model.dit.shapes import FREQUENCY_FEATURES, MODULATIONS
 from radit.model.errors import UserError
 
 MAX_PERIOD = 10_000.0
-LAYER_NORM_EPS = 1e-6
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -63,11 +66,16 @@ def frame_embedding(hidden_size: int, frames: int) -> Tensor:
     return _axis_embedding(torch.arange(frames, device="cpu"), hidden_size).float().unsqueeze(0)
 
 
-def timestep_features(t: Tensor) -> Tensor:
-    """Cosine then sine features of timesteps: t (N,) in diffusion steps, 0 .. 999 -> (N, 256)."""
+def timestep_features(t: Tensor, kind: str = "official") -> Tensor:
+    """Cosine then sine features of timesteps: t (N,) in diffusion steps, 0 .. 999 -> (N, 256).
+
+    Args:
+        kind: "official", frequencies from 1 down to just above 1 / 10000, or "diffusers", down to 1 / 10000.
+    """
     half = FREQUENCY_FEATURES // 2
-    exponent = torch.arange(half, dtype=torch.float32, device=t.device) / half
-    angles = t.float().unsqueeze(1) * torch.exp(-math.log(MAX_PERIOD) * exponent)
+    divisor = half if kind == "official" else half - 1
+    exponent = -math.log(MAX_PERIOD) * torch.arange(half, dtype=torch.float32, device=t.device) / divisor
+    angles = t.float().unsqueeze(1) * torch.exp(exponent)
     return torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)
 
 
@@ -87,11 +95,11 @@ class TimestepEmbedder(nn.Module):
 
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
-        width = config.hidden_size
+        width, self.kind = config.hidden_size, config.timestep_features
         self.mlp = nn.Sequential(nn.Linear(FREQUENCY_FEATURES, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.mlp(timestep_features(t))
+        return self.mlp(timestep_features(t, self.kind))
 
 
 class LabelEmbedder(nn.Module):
@@ -164,9 +172,11 @@ class Block(nn.Module):
         width = config.hidden_size
         self.norm1 = nn.LayerNorm(width, eps=LAYER_NORM_EPS, elementwise_affine=False)
         self.attn = Attention(config, groups)
-        self.norm2 = nn.LayerNorm(width, eps=LAYER_NORM_EPS, elementwise_affine=False)
+        self.norm2 = nn.LayerNorm(width, eps=config.mlp_norm_eps, elementwise_affine=False)
         self.mlp = Mlp(config)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, len(MODULATIONS) * width))
+        if config.has_own_embedders:
+            self.t_embedder, self.y_embedder = TimestepEmbedder(config), LabelEmbedder(config)
 
     def modulation(self, c: Tensor) -> Tensor:
         """Return the six vectors (N, 6, D), in the order of `MODULATIONS`, of a conditioning c (N, D)."""
@@ -214,8 +224,8 @@ class DiT(nn.Module):
         super().__init__()
         self.config = config
         self.x_embedder = PatchEmbedder(config)
-        self.t_embedder = TimestepEmbedder(config)
-        self.y_embedder = LabelEmbedder(config)
+        if not config.has_own_embedders:
+            self.t_embedder, self.y_embedder = TimestepEmbedder(config), LabelEmbedder(config)
         positions = position_embedding(config.hidden_size, config.input_size // config.patch_size)
         self.pos_embed = nn.Parameter(positions, requires_grad=False)
         if config.frames > 1:
@@ -237,25 +247,39 @@ class DiT(nn.Module):
             raise UserError(f"{kind} x has shape {tuple(x.shape)}: give it (N, {', '.join(map(str, wanted))}).")
         if frames == 1:
             return self.x_embedder(x) + self.pos_embed
-        tokens = self.x_embedder(x.flatten(0, 1)).unflatten(0, (-1, frames))
-        return (tokens + self.pos_embed + self.temp_embed.unsqueeze(2)).flatten(1, 2)
+        tokens = self.x_embedder(x.flatten(0, 1)).unflatten(0, (-1, frames)) + self.pos_embed
+        later = self.config.adds_frames_later
+        return (tokens if later else tokens + self.temp_embed.unsqueeze(2)).flatten(1, 2)
 
     def conditioning(self, t: Tensor, y: Tensor) -> Tensor:
-        """Return the conditioning c (N, D) of timesteps t (N,), in diffusion steps, and labels y (N,)."""
+        """Return the conditioning c of timesteps t (N,), in diffusion steps, and labels y (N,).
+
+        It is (N, D), or (N, L, D) where every block has its own embedders.
+        """
+        if self.config.has_own_embedders:
+            return torch.stack([block.t_embedder(t) + block.y_embedder(y) for block in self.blocks], dim=1)
         return self.t_embedder(t) + self.y_embedder(y)
 
+    def modulation(self, c: Tensor, index: int) -> Tensor:
+        """Return the adaLN vectors (N, 6, D) of block `index`, in the order of `MODULATIONS`; c is (N, [L,] D)."""
+        return self.blocks[index].modulation(self._own(c, index))
+
     def block_modulation(self, c: Tensor) -> Tensor:
-        """Return the adaLN vectors (N, L, 6, D) of all blocks, in the order of `MODULATIONS`; c is (N, D)."""
-        return torch.stack([block.modulation(c) for block in self.blocks], dim=1)
+        """Return the adaLN vectors (N, L, 6, D) of all blocks, in the order of `MODULATIONS`; c is (N, [L,] D)."""
+        return torch.stack([self.modulation(c, index) for index in range(len(self.blocks))], dim=1)
 
     def run_blocks(self, tokens: Tensor, modulation: Tensor) -> Tensor:
         """Return the residual stream (N, T, D) after all blocks: tokens (N, T, D), modulation (N, L, 6, D)."""
         for index, block in enumerate(self.blocks):
             tokens = block(tokens, modulation[:, index])
+            if index == 0 and self.config.adds_frames_later:
+                frames = tokens.unflatten(1, (self.config.frames, -1))
+                tokens = (frames + self.temp_embed.unsqueeze(2)).flatten(1, 2)
         return tokens
 
     def final(self, tokens: Tensor, c: Tensor) -> Tensor:
-        """Return the prediction (N, [F,] Cout, H, W) of the last residual stream (N, T, D) and c (N, D)."""
+        """Return the prediction (N, [F,] Cout, H, W) of the last residual stream (N, T, D) and c (N, [L,] D)."""
+        c = self._own(c, 0)
         patch, size = self.config.patch_size, self.config.input_size
         side, channels = size // patch, self.config.out_channels
         patches = self.final_layer(tokens, c).reshape(-1, side, side, patch, patch, channels)
@@ -267,6 +291,10 @@ class DiT(nn.Module):
         c = self.conditioning(t, y)
         return self.final(self.run_blocks(self.embed(x), self.block_modulation(c)), c)
 
+    def _own(self, c: Tensor, index: int) -> Tensor:
+        """A block's conditioning (N, D) of c (N, [L,] D)."""
+        return c[:, index] if self.config.has_own_embedders else c
+
     def _initialize(self) -> None:
         """Xavier for linear layers, normal for embeddings, zero for every adaLN and for the output."""
         for module in self.modules():
@@ -275,8 +303,9 @@ class DiT(nn.Module):
                 nn.init.zeros_(module.bias)
         nn.init.xavier_uniform_(self.x_embedder.proj.weight.view(self.config.hidden_size, -1))
         nn.init.zeros_(self.x_embedder.proj.bias)
-        for table in (self.y_embedder.embedding_table, self.t_embedder.mlp[0], self.t_embedder.mlp[2]):
-            nn.init.normal_(table.weight, std=0.02)
+        for place in self.blocks if self.config.has_own_embedders else (self,):
+            for table in (place.y_embedder.embedding_table, place.t_embedder.mlp[0], place.t_embedder.mlp[2]):
+                nn.init.normal_(table.weight, std=0.02)
         zeroed = [module.adaLN_modulation[1] for module in (*self.blocks, self.final_layer)]
         for layer in (*zeroed, self.final_layer.linear):
             nn.init.zeros_(layer.weight)

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radit.model.dit.config import DiTConfig, check_guidance
-from radit.model.dit.sampler import Sampler, make_noise, predict_noise
+from radit.model.dit.config import DiTConfig, check_guidance, check_machine
+from radit.model.dit.sampler import Sampler, make_noise, predict
 from radit.model.dit.sampler_names import DDIM
 from radit.model.dit.transformer import Block, DiT
 from radit.model.errors import UserError
@@ -125,6 +125,7 @@ def calibrate(
         tail: share of the values that an int8 range may leave out, 0 .. 0.1.
         seed: of the starting noise.
     """
+    check_machine(dit.config)
     check_guidance(dit.config, cfg)
     walk = sampler.start(dit.config.has_pixels)
     y = torch.arange(images) % dit.config.num_classes
@@ -139,8 +140,8 @@ def calibrate(
         return dit.final(tokens, c)
 
     for index, t in enumerate(sampler.timesteps):
-        eps = predict_noise(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
-        x = walk.step(x, eps, index)
+        eps, variance = predict(observed, x, t, y.to(x.device), cfg, dit.config.null_class)
+        x = walk.step(x, eps, index, variance)
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
     if not all(bool(torch.isfinite(values).all()) for values in table.values()):
         raise UserError("The model's values are not finite in float32: use a model whose weights are not as large.")
@@ -158,6 +159,7 @@ def load_or_calibrate(
     Else one of the sampler's timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one. A model
     that cannot be guided is calibrated without.
     """
+    check_machine(dit.config)
     cfg = cfg if dit.config.has_null_class else 1.0
     stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
     whole = calibration_digest(dit, replace(sampler, first=None), cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)

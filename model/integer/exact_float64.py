@@ -56,6 +56,8 @@ class Tally:
 
     def saturate(self, name: str, value: Tensor, bits: int, counts: Tensor | None = None) -> Tensor:
         """Clamp to a two's-complement format, in place, and count what changed, where ``counts`` is True."""
+        if not value.numel():
+            return value
         low, high = float(-(1 << (bits - 1))), float((1 << (bits - 1)) - 1)
         least, most = torch.aminmax(value)
         if least < low or most > high:
@@ -122,6 +124,16 @@ def residual_add(x: Tensor, branch: Tensor, gate: Tensor, gate_shift: int, tally
     """x and branch (.., T, D), gate (.., 1, D) -> the next x."""
     scaled = gate * 2.0**-gate_shift
     return tally.saturate("residual", torch.addcmul(x, branch, scaled).add_(HALF).floor_(), X_BITS)
+
+
+def difference(stream: Tensor, label: Tensor, tally: Tally) -> Tensor:
+    """stream of the null class and label's (.., T, D) -> what the first has more."""
+    return tally.saturate("residual", stream - label, X_BITS)
+
+
+def with_difference(label: Tensor, apart: Tensor, tally: Tally) -> Tensor:
+    """label's stream and the difference of the null class's (.., T, D) -> that of the null class."""
+    return tally.saturate("residual", label + apart, X_BITS)
 
 
 def layernorm(x: Tensor, eps: int, tally: Tally) -> Tensor:

@@ -79,13 +79,24 @@ class Host:
         noise: (N, C, H, W) starting noise.
         cfg: guidance scale, unitless; 1 runs the conditional context alone.
         padded: tokens per context after padding.
+        guided_channels: see `radit.model.dit.sampler.guided`.
     """
 
-    def __init__(self, dit: DiT, integer: IntegerDiT, y: Tensor, noise: Tensor, cfg: float, padded: int) -> None:
+    def __init__(
+        self,
+        dit: DiT,
+        integer: IntegerDiT,
+        y: Tensor,
+        noise: Tensor,
+        cfg: float,
+        padded: int,
+        guided_channels: int | None = None,
+    ) -> None:
         if len(noise) != len(y):
             raise UserError(f"Labels y number {len(y)} for {len(noise)} noise images: give one label per image.")
-        check_guidance(dit.config, cfg)
+        check_guidance(dit.config, cfg, guided_channels)
         self.dit, self.integer, self.cfg, self.padded = dit, integer, cfg, padded
+        self.guided_channels = guided_channels
         self.contexts = 1 if cfg == 1.0 else 2
         self.tables: Conditioning = integer.conditioning_tables(y, guidance=self.contexts == 2)
         self.walk, self.image = integer.sampler.start(dit.config.has_pixels), noise
@@ -107,9 +118,11 @@ class Host:
         config = self.integer.config
         tokens = to_float(x, self.integer.x_frac, config.tokens)
         pairs = zip(tokens, self.tables.c[:, :, index], strict=True)
-        eps = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])[..., : config.in_channels, :, :]
-        guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg)
-        self.image = self.walk.step(self.image, guided_eps, index)
+        found = torch.stack([self.dit.final(contexts, c) for contexts, c in pairs])
+        eps = found[..., : config.in_channels, :, :]
+        variance = found[:, 0, ..., config.in_channels :, :, :] if config.learn_sigma else None
+        guided_eps = eps[:, 0] if self.contexts == 1 else guided(eps[:, 0], eps[:, 1], self.cfg, self.guided_channels)
+        self.image = self.walk.step(self.image, guided_eps, index, variance)
         return self.image
 
 
@@ -123,6 +136,7 @@ def generate(
     cfg: float = 1.5,
     chunk: int = CHUNK,
     jobs: int = 1,
+    guided_channels: int | None = None,
 ) -> tuple[Tensor, RunRecord]:
     """Return images (N, C, H, W) float32 of labels y (N,) and noise, and the run's record; on one thread of torch.
 
@@ -133,6 +147,7 @@ def generate(
         cfg: guidance scale, unitless; 1 runs the conditional context alone.
         chunk: images at a time.
         jobs: processes.
+        guided_channels: see `radit.model.dit.sampler.guided`.
 
     Raises:
         UserError: `steps` is not the integer model's, or noise and labels differ in number.
@@ -141,11 +156,13 @@ def generate(
         raise UserError(f"Sampler steps is {steps}: quantize for it, this integer model has {reference.integer.steps}.")
     parts = list(zip(y.split(chunk), noise.split(chunk), strict=True))
     if jobs == 1:
-        results = [_generate_chunk(reference, dit, labels, image, cfg) for labels, image in parts]
+        results = _generate_share(reference, dit, parts, cfg, guided_channels)
     else:
         shares = [parts[job::jobs] for job in range(jobs)]
         shared = list(
-            over_processes([(_generate_share, reference, dit, share, cfg) for share in shares if share], jobs)
+            over_processes(
+                [(_generate_share, reference, dit, share, cfg, guided_channels) for share in shares if share], jobs
+            )
         )
         results = [shared[i % jobs][i // jobs] for i in range(len(parts))]
     return torch.cat([images for images, _ in results]), _merged([record for _, record in results])
@@ -153,15 +170,17 @@ def generate(
 
 @one_thread()
 def _generate_share(
-    reference: Reference, dit: DiT, parts: list[tuple[Tensor, Tensor]], cfg: float
+    reference: Reference, dit: DiT, parts: list[tuple[Tensor, Tensor]], cfg: float, guided_channels: int | None
 ) -> list[tuple[Tensor, RunRecord]]:
     """The chunks of one process, on one thread."""
-    return [_generate_chunk(reference, dit, labels, noise, cfg) for labels, noise in parts]
+    return [_generate_chunk(reference, dit, labels, noise, cfg, guided_channels) for labels, noise in parts]
 
 
-def _generate_chunk(reference: Reference, dit: DiT, y: Tensor, noise: Tensor, cfg: float) -> tuple[Tensor, RunRecord]:
+def _generate_chunk(
+    reference: Reference, dit: DiT, y: Tensor, noise: Tensor, cfg: float, guided_channels: int | None
+) -> tuple[Tensor, RunRecord]:
     """A few images from the first timestep to the last."""
-    host = Host(dit, reference.integer, y, noise, cfg, reference.tokens)
+    host = Host(dit, reference.integer, y, noise, cfg, reference.tokens, guided_channels)
     reference.start(len(y), host.contexts)
     records: list[StepRecord] = []
     for index in range(reference.integer.steps):

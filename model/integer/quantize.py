@@ -29,9 +29,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import LAYER_NORM_EPS, DiTConfig, check_machine
 from radit.model.dit.sampler import Sampler
-from radit.model.dit.transformer import LAYER_NORM_EPS, Block, DiT
+from radit.model.dit.transformer import Block, DiT
 from radit.model.errors import UserError
 from radit.model.formats import (
     ACT_FRAC,
@@ -89,8 +89,9 @@ def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT
     """Return the integer model at the sampler's timesteps.
 
     Raises:
-        UserError: the calibration belongs to other timesteps.
+        UserError: the calibration belongs to other timesteps, or the machine would compute another model.
     """
+    check_machine(dit.config)
     timesteps = tuple(int(t) for t in sampler.timesteps)
     if tuple(calibration.timesteps.tolist()) != timesteps:
         raise UserError(
@@ -249,8 +250,8 @@ def _conditioning_shifts(
     c = torch.cat([dit.conditioning(t, torch.full_like(t, label)) for label in labels.tolist()])
     scales, gates = [], []
     pairs = (value.unflatten(0, (-1, 2)) for value in (share, branch))
-    for block, shares, steps in zip(dit.blocks, *pairs, strict=True):
-        vectors = block.modulation(c).unflatten(0, (len(labels), len(t))).unflatten(2, (2, 3)).double()
+    for index, (shares, steps) in enumerate(zip(*pairs, strict=True)):
+        vectors = dit.modulation(c, index).unflatten(0, (len(labels), len(t))).unflatten(2, (2, 3)).double()
         _, scale, gate = vectors.unbind(3)  # (labels, steps, 2, D) each
         scales.append(((1.0 + scale) / shares).abs().amax((0, 3)))
         gates.append((gate * steps).abs().amax((0, 3)))

@@ -210,7 +210,7 @@ class Reference:
             assert branch is not None
             x = self._add(x, branch, subs - 1, index, tables, tally)
         if stream_scope:
-            x = self._settle(x, decisions[0], index)
+            x = self._settle(x, decisions[0], index, tally)
         record = torch.stack(decisions, 1).numpy(), torch.stack(counts, 1), tally.saturated, tally.clipped
         return x.cpu(), StepRecord(*record)
 
@@ -241,11 +241,14 @@ class Reference:
         return placed[0], placed[1]
 
     def _follow(self, s: int, index: int) -> tuple[Tensor, Tensor] | None:
-        """Changed codes (none) and computed, both (N, contexts), where s follows the sub-block before it, else None."""
+        """Changed codes (none) and computed, both (N, contexts), where s follows the sub-block before it, or the plan,
+        else None."""
         policy = self.policy
         if not (policy.detect and bool(policy.follow[index, s])):
             return None
         none = torch.zeros(self.images, self.contexts, dtype=torch.int64)
+        if s == 0:
+            self._lead = ~policy.plan[index].repeat(self.images, -(-self.contexts // 2))[:, : self.contexts]
         return none, self._answer(s, index, none, 1, self._lead)
 
     def _decide(self, act: Tensor, s: int, index: int) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -295,11 +298,22 @@ class Reference:
         self._remember(s, there, fresh)
         return self._forecast(s, self._slopes(s, index, computed).to(a.device))
 
-    def _settle(self, x: Tensor, computed: Tensor, index: int) -> Tensor:
+    def _settle(self, x: Tensor, computed: Tensor, index: int, tally: Tally) -> Tensor:
         """The stream (N, contexts, T, D) at the end of a timestep under stream scope."""
-        there = computed.to(x.device)
-        self._remember(0, there, x[there])
-        return self._forecast(0, self._slopes(0, index, computed).to(x.device)).clone()
+        there, slopes = computed.to(x.device), self._slopes(0, index, computed).to(x.device)
+        if not self.policy.difference or self.contexts == 1:
+            self._remember(0, there, x[there])
+            return self._forecast(0, slopes).clone()
+        first, second = there.clone(), there.clone()
+        first[:, 1::2] = second[:, 0::2] = False
+        self._remember(0, first, x[first])
+        label = self._forecast(0, slopes)[:, 0::2].repeat_interleave(2, 1)  # beside every context
+        self._remember(0, second, exact_float64.difference(x[second], label[second], tally))
+        found = torch.where(there[..., None, None], x, self._forecast(0, slopes))
+        reused = ~there
+        reused[:, 0::2] = False
+        found[reused] = exact_float64.with_difference(label[reused], found[reused], tally)
+        return found
 
     def _remember(self, s: int, computed: Tensor, fresh: Tensor) -> None:
         """Cache what the pairs `computed` (N, contexts) bool have computed, (K, T, D), as entry s."""

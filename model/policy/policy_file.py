@@ -6,6 +6,7 @@ Where the file is there, policies `forecast` and `radit` of that model start fro
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,12 +25,13 @@ from radit.model.ranges import RANGES
 from radit.model.reading import path_text, read_model
 from radit.model.schema import MOST, Amount
 
+OURS = ("forecast", "planned")  # policies that are found for a model
 CACHE = Path("build") / "policies"  # of models without a checkpoint file
 FIRST_SEED = int(RANGES["calibration_seed"].low)  # of calibration images; evaluations use smaller ones
 
 
 class Achieved(BaseModel):
-    """On the calibration images: MACs of the dense run over the policy's, and the paired mse to the dense images."""
+    """On the calibration images: MACs of the dense run over the policy's, and the paired mse to what judges them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,10 +47,11 @@ class StoredPolicy(BaseModel):
         steps, solver, spacing, cfg: of the sampler.
         images, seed: calibrated on.
         target, start: as the command was given them.
-        policy: `forecast`, all its fields.
+        judge: what errors are to: the dense int8 images of the same noise, or the converged ones.
+        policy: one of `OURS`, all its fields.
         radit: the baseline at the threshold that keeps the same error, or the one that was given, all its fields.
         widened: ranges of the int8 formats include what the skipping run visits; both were tried.
-        tried: what the search came to without and with that.
+        tried: what the search came to without and with that; of a plan, the dense run.
         achieved, radit_achieved: what both policies came to.
     """
 
@@ -66,6 +69,7 @@ class StoredPolicy(BaseModel):
     seed: Annotated[int, AfterValidator(partial(RANGES["calibration_seed"].check, "seed"))]
     target: str
     start: str | None = None
+    judge: Literal["dense", "converged"] = "dense"
     policy: Policy
     radit: Policy
     achieved: Achieved
@@ -75,15 +79,24 @@ class StoredPolicy(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> StoredPolicy:
-        for field, wanted in (("policy", "forecast"), ("radit", "radit")):
-            if getattr(self, field).name != wanted:
-                raise ValueError(f"field {field}.name is {one_line(getattr(self, field).name)}: give {wanted}")
+        for field, wanted in (("policy", OURS), ("radit", ("radit",))):
+            name = getattr(self, field).name
+            if name not in wanted:
+                raise ValueError(f"field {field}.name is {one_line(name)}: give {' or '.join(wanted)}")
+        if self.policy.plan and len(self.policy.plan) != self.steps:
+            raise ValueError(f"field policy.plan has {len(self.policy.plan)} timesteps: give {self.steps}")
         return self
 
     @property
     def sampler(self) -> Sampler:
         """That it was calibrated with, all timesteps."""
         return Sampler(self.steps, None, self.solver, self.spacing)
+
+    def plans_for(self, integer: IntegerDiT, cfg: float | None, policy: Policy) -> bool:
+        """Whether the stored plan is one for a sampler, a guidance (None: the stored one) and a policy like it."""
+        alike = list(integer.timesteps) == self.sampler.timesteps and cfg in (None, self.cfg)
+        made_for = ("share", "gain", "reach", "scope", "last_dense", "difference")
+        return alike and all(getattr(policy, name) == getattr(self.policy, name) for name in made_for)
 
     def check(self, path: Path, integer: IntegerDiT) -> None:
         """Compare with the model at hand; with another sampler, or its first timesteps alone, it is the same model.
@@ -110,20 +123,27 @@ def policy_path(model: str) -> Path:
     return (find_checkpoint(model) or CACHE / model).with_suffix(".policy.json")
 
 
-def policy_of(text: str, model: str | None, integer: IntegerDiT) -> Policy:
+def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | None = None) -> Policy:
     """Return the policy of a text for a model; it starts from what is stored with the model, where there is something.
+    A stored plan is left out where sampler, guidance or share are others.
 
     Args:
         text: as `parse_policy` reads it.
         model: name or checkpoint file; None: a model that is nobody's, such as a cut one.
         integer: the same model, quantized.
+        cfg: guidance scale; None: that of the stored policy.
 
     Raises:
         UserError: a bad text, or a stored file that is damaged or another model's.
     """
     stored = None if model is None else load_policy(model, integer)
-    found = {} if stored is None else {own.name: own for own in (stored.policy, stored.radit)}
-    return parse_policy(text, found.get(text.partition(":")[0]))
+    if stored is None:
+        return parse_policy(text)
+    found = {own.name: own for own in (stored.policy, stored.radit)}
+    policy = parse_policy(text, ours := found.get(text.partition(":")[0]))
+    if ours is None or not ours.plan or policy.plan != ours.plan or stored.plans_for(integer, cfg, policy):
+        return policy
+    return replace(policy, plan="")
 
 
 def own_sampler(
@@ -141,6 +161,16 @@ def own_sampler(
     path = policy_path(model)
     own = read_policy(path).sampler if os.path.lexists(path) else Sampler()
     return Sampler(own.steps if steps is None else steps, None, solver or own.solver, spacing or own.spacing)
+
+
+def usual_policies(model: str) -> tuple[str, ...]:
+    """Return the policies that a model is shown with: dense, the paper's, and ours, as it is stored.
+
+    Raises:
+        UserError: the stored file is damaged, or the model is unknown.
+    """
+    path = policy_path(model)
+    return "dense", "radit", read_policy(path).policy.name if os.path.lexists(path) else OURS[0]
 
 
 def load_policy(model: str, integer: IntegerDiT) -> StoredPolicy | None:

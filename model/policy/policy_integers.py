@@ -28,6 +28,7 @@ import math
 import torch
 from torch import Tensor
 
+from radit.model.errors import UserError
 from radit.model.formats import (
     ACT_FRAC,
     BOUNDARY_BITS,
@@ -40,11 +41,16 @@ from radit.model.formats import (
 from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.policy_tables import PolicyTables
 from radit.model.ops.dtsm import THRESHOLD_MAX, DtsmRegisters
+from radit.model.policy.plan import read_plan
 from radit.model.policy.skip_policy import FACTOR_ONE, Policy, Scope
 
 
 def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
-    """Return the integers of a run of `integer`."""
+    """Return the integers of a run of `integer`.
+
+    Raises:
+        UserError: the policy's plan is missing, or does not fit the run.
+    """
     detect = policy.name != "dense"
     steps, subs = integer.act_scale.shape
     all_steps = integer.sampler_steps
@@ -64,7 +70,7 @@ def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
     thresholds = shares.unsqueeze(1).expand(steps, subs).contiguous()
     gains = torch.full((steps, subs), round(policy.gain * FACTOR_ONE))
     follow = torch.full((steps, subs), policy.scope is not Scope.SUB_BLOCK)
-    follow[:, 0] = False
+    follow[:, 0] = bool(policy.plan)
     return PolicyTables(
         detect=detect,
         thresholds=thresholds,
@@ -74,7 +80,24 @@ def tables_of(policy: Policy, integer: IntegerDiT) -> PolicyTables:
         follow=follow,
         stream_scope=detect and policy.scope is Scope.STREAM,
         registers=registers,
+        plan=_planned(policy, all_steps)[:steps],
+        difference=detect and policy.difference,
     )
+
+
+def _planned(policy: Policy, steps: int) -> Tensor:
+    """The plan (steps, 2) bool of all timesteps; everything where there is none.
+
+    Raises:
+        UserError: it is still to be made, or is one of another number of timesteps.
+    """
+    if policy.lacks_plan:
+        raise UserError(f"Policy {policy.name} has no plan: give plan, or let a command that knows the model make one.")
+    if policy.plan and len(policy.plan) != steps:
+        raise UserError(
+            f"Policy field plan has {len(policy.plan)} timesteps, the run {steps}: give one letter for each."
+        )
+    return torch.tensor(read_plan(policy.plan)) if policy.plan else torch.ones(steps, 2, dtype=torch.bool)
 
 
 def schedule_curve(schedule: str | tuple[float, ...], start: float, end: float, steps: int) -> Tensor:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from radit.model.errors import UserError, shown
 from radit.model.formats import COUNT_BITS, FACTOR_BITS, SLOPE_BITS, SLOPE_FRAC, STREAK_BITS, THRESHOLD_BITS
+from radit.model.policy.plan import read_plan
 from radit.model.ranges import RANGES, Range
 from radit.model.settings_text import MOST_KNOTS, read_settings, split_text, write_text
 
@@ -52,7 +53,7 @@ class Policy:
     """What to skip; unitless throughout.
 
     Fields:
-        name: "dense", "radit" or "forecast".
+        name: of `POLICIES`.
         threshold: share of changed codes below which a sub-block is reused, before the schedule.
         schedule: "linear", "cosine", or a tuple of knots.
         start, end: factors of the threshold at the first and the last timestep (not with knots); they and knots:
@@ -67,6 +68,11 @@ class Policy:
         reach: largest coefficient of the slope, 1/256 .. 8: how many gaps of the last two computed branches a forecast
             may go beyond the latest.
         scope: what one decision holds for, and what is cached.
+        plan: timesteps that each context computes, as a text (`model/policy/plan.py`); nothing is compared then. It
+            decides for whole timesteps, so not with scope sub-block. Guards hold all the same. Empty: no plan.
+        share: of the MACs of a dense run that a plan takes at most, where one is to be made, 0 .. 1; 0: none is.
+        difference: what is cached of the null class's context is its stream less that of its label in the same
+            timestep, computed or forecast; to a forecast of it the label's is added. Under scope stream alone.
     """
 
     name: str
@@ -85,6 +91,9 @@ class Policy:
     gain: float = 0.0
     reach: float = 8.0
     scope: Scope = Scope.SUB_BLOCK
+    plan: str = ""
+    share: float = 0.0
+    difference: bool = False
 
     ranges: ClassVar[Mapping[str, Range]] = {
         "threshold": Range(0, 1, whole=False),
@@ -101,6 +110,7 @@ class Policy:
         "large": CODED,
         "gain": FACTOR,
         "reach": Range(2.0**-SLOPE_FRAC, 1 << (SLOPE_BITS - SLOPE_FRAC), whole=False),
+        "share": Range(0, 1, whole=False),
     }
 
     def __post_init__(self) -> None:
@@ -122,12 +132,34 @@ class Policy:
             raise UserError(
                 f"Policy fields small and large are {self.small} and {self.large}: give a smaller one for small."
             )
+        self._check_contexts()
+
+    def _check_contexts(self) -> None:
+        """Refuse what treats contexts apart where the scope has no use for it.
+
+        Raises:
+            UserError: the plan is none, or a field does not fit the scope.
+        """
+        if not isinstance(self.plan, str) or not isinstance(self.difference, bool):
+            field, wanted = ("difference", "True or False") if isinstance(self.plan, str) else ("plan", "a text")
+            raise UserError(f"Policy field {field} is {shown(getattr(self, field))}: give {wanted}.")
+        read_plan(self.plan)
+        if self.scope is Scope.SUB_BLOCK and (self.plan or self.share):
+            field = "plan" if self.plan else "share"
+            raise UserError(f"Policy field {field} is given with scope {self.scope}: give scope {Scope.STREAM}.")
+        if self.difference and self.scope is not Scope.STREAM:
+            raise UserError(f"Policy field difference is True with scope {self.scope}: give scope {Scope.STREAM}.")
 
     @property
     def text(self) -> str:
         """The policy as `parse_policy` reads it, with every field, because a model can have defaults of its own."""
         names = () if self.name == "dense" else RADIT_DEFAULTS
-        return write_text(self.name, {name: getattr(self, name) for name in names})
+        return write_text(self.name, {name: getattr(self, name) for name in names if name != "plan" or self.plan})
+
+    @property
+    def lacks_plan(self) -> bool:
+        """Whether a plan is still to be made."""
+        return self.share > 0 and not self.plan
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -168,6 +200,9 @@ RADIT_DEFAULTS: dict[str, Any] = {
     "gain": 0.0,
     "reach": 8.0,
     "scope": Scope.SUB_BLOCK,
+    "plan": "",
+    "share": 0.0,
+    "difference": False,
 }
 
 # Ours: a first-order forecast, decided once per timestep and context by the first sub-block. The search of
@@ -188,6 +223,14 @@ FORECAST_DEFAULTS: dict[str, Any] = RADIT_DEFAULTS | {
     "scope": Scope.STREAM,
 }
 
+# Ours on top of a strong solver: whole timesteps by a plan, and the contexts by their difference (docs/policies.md).
+PLANNED_DEFAULTS: dict[str, Any] = FORECAST_DEFAULTS | {
+    "last_dense": 0,
+    "reach": 0.75,
+    "share": 0.6,
+    "difference": True,
+}
+
 
 def radit(threshold: float = RADIT_DEFAULTS["threshold"], **fields: Any) -> Policy:
     """Return RADiT's policy: `RADIT_DEFAULTS` with other `fields` of `Policy` put in their place."""
@@ -197,6 +240,11 @@ def radit(threshold: float = RADIT_DEFAULTS["threshold"], **fields: Any) -> Poli
 def forecast(threshold: float = FORECAST_DEFAULTS["threshold"], **fields: Any) -> Policy:
     """Return our policy: `FORECAST_DEFAULTS` with other `fields` of `Policy` put in their place."""
     return Policy("forecast", **(FORECAST_DEFAULTS | fields | {"threshold": threshold}))
+
+
+def planned(share: float = PLANNED_DEFAULTS["share"], **fields: Any) -> Policy:
+    """Return our planned policy: `PLANNED_DEFAULTS` with other `fields` of `Policy` put in their place."""
+    return Policy("planned", **(PLANNED_DEFAULTS | fields | {"share": share}))
 
 
 @dataclass(frozen=True)
@@ -221,6 +269,9 @@ POLICIES: dict[str, PolicyKind] = {
     "dense": PolicyKind(dense, "dense", "#1b4f72"),
     "radit": PolicyKind(radit, "RADiT", "#2a9d8f", "reuses the cached branch as it is"),
     "forecast": PolicyKind(forecast, "forecast", "#f2a541", "extrapolates the last two"),
+    "planned": PolicyKind(
+        planned, "planned", "#b5446e", "extrapolates the label's stream and the difference of the contexts"
+    ),
 }
 
 

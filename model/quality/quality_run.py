@@ -5,7 +5,7 @@ Images or clips: `model/quality/judge.py` has who judges them.
 All variants start from the same noise. ``fd_noise`` is the largest minus the smallest Frechet distance of the float
 model over ``RESEEDED`` seeds: differences below it say nothing. The results stand by variant: ``float``, ``dense`` (the
 integer model), every skipping policy; ``fewer_steps``, the dense integer model with as many timesteps as the MACs of
-the last of the policies would pay for, rounded up; of DDIM ``30_of_50``, with three fifths of them, of another solver
+our policy would pay for, rounded up; of DDIM ``30_of_50``, with three fifths of them, of another solver
 ``ddim_50``, 50 steps of DDIM for the record; of clips and garments also ``data``. Errors are to the converged samples
 (`model/quality/converged.py`), and beside them to the dense ones.
 
@@ -32,6 +32,7 @@ from rich.progress import Progress, TaskProgressColumn, TimeRemainingColumn
 from torch import Tensor
 
 from radit.model.console import progress_bar
+from radit.model.detectors.plans import with_plan
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
 from radit.model.dit.sampler import Sampler, make_noise, sample
@@ -46,8 +47,8 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
-from radit.model.policy.policy_file import policy_of
-from radit.model.policy.skip_policy import POLICIES, Policy
+from radit.model.policy.policy_file import policy_of, usual_policies
+from radit.model.policy.skip_policy import Policy, dense
 from radit.model.quality.converged import CONVERGED, paired_errors, picture_distance
 from radit.model.quality.judge import DigitJudge, judge_of
 from radit.model.quality.measures import mse, squared_errors
@@ -62,9 +63,8 @@ from radit.model.threads import one_thread
 SEED = 0  # not the calibration's
 RESEEDED = 3  # float runs, the measured one among them, whose distances spread by fd_noise
 CACHE = Path("build") / "quality"
-MATCHED = list(POLICIES)[-1]  # its MACs are those of the run of fewer steps
 BAR_SHARE = 0.6  # of the steps: the paired error of that run is the bar of equal quality
-VARIANTS = RESEEDED + len(POLICIES) + 3  # kept at a time: float runs, policies, what they are compared with
+VARIANTS = RESEEDED + 6  # kept at a time: float runs, dense, two policies, what they are compared with
 PIECE = 25  # images, or frames of whole clips, of one task
 BEHIND = (
     "radit.model.integer.generate",
@@ -178,14 +178,16 @@ def settings_digest(settings: Settings) -> str:
     integer = _integer(dit, settings.model, settings.sampler)
     facts = [settings.samples, settings.steps, settings.cfg, settings.seed, RESEEDED, model_digest(dit)]
     facts += [] if settings.sampler.is_ddim else [settings.solver, settings.spacing]
-    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings.model, integer).values())]
+    facts += [integer.digest(), *(policy.digest() for policy in _policies(settings, integer).values())]
     facts.append(code_digest(*BEHIND, *judge_of(settings.model).modules))
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _policies(model: str, integer: IntegerDiT) -> dict[str, Policy]:
-    """The skipping policies as the model has them, by name."""
-    return {name: policy_of(name, model, integer) for name in POLICIES if name != DENSE}
+def _policies(settings: Settings, integer: IntegerDiT) -> dict[str, Policy]:
+    """The skipping policies as the model has them, by name, ours last."""
+    names = [name for name in usual_policies(settings.model) if name != DENSE]
+    found = {name: policy_of(name, settings.model, integer, settings.cfg) for name in names}
+    return {name: with_plan(policy, integer, settings.cfg) for name, policy in found.items()}
 
 
 def _integer(dit: DiT, model: str, sampler: Sampler) -> IntegerDiT:
@@ -203,7 +205,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "hash": settings_digest(settings),
         "result_hash": content_digest(result),
         "settings": vars(settings),
-        "policies": {name: policy.settings for name, policy in _policies(settings.model, integer).items()},
+        "policies": {name: policy.settings for name, policy in _policies(settings, integer).items()},
         "result": result,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -214,28 +216,29 @@ def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.sampler)
     seeds = [f"{FLOAT} {settings.seed + i}" for i in range(RESEEDED)]
-    ours = _policies(settings.model, integer)
-    first = _generate(settings, [*seeds, DENSE, *ours], progress)
-    reductions = {name: _reduction(first[name], integer) for name in ours}
-    others = _compared_with(settings.sampler, reductions[MATCHED])
+    skipping = _policies(settings, integer)
+    *_, ours = skipping
+    first = _generate(settings, [*seeds, DENSE, *skipping], progress)
+    reductions = {name: _reduction(first[name], integer) for name in skipping}
+    others = _compared_with(settings.sampler, reductions[ours])
     images = {name: _joined(parts) for name, parts in first.items()}
     for name, sampler in others.items():
         images[name] = _joined(_generate(settings.of(sampler), [DENSE], progress)[DENSE])
     converged = _joined(_generate(settings.of(CONVERGED), seeds[:1], progress)[seeds[0]])
     distance = picture_distance(converged, labels)
-    found = {name: judge.measure(images[name], labels) for name in (*seeds, DENSE, *ours, *others)}
+    found = {name: judge.measure(images[name], labels) for name in (*seeds, DENSE, *skipping, *others)}
     spread = [found[name]["fd"] for name in seeds]
-    entries = {name: _measures(found[name]) for name in (seeds[0], DENSE, *ours, *others)}
+    entries = {name: _measures(found[name]) for name in (seeds[0], DENSE, *skipping, *others)}
     for name, entry in entries.items():
         entry["to_converged"] = paired_errors(images[name], converged, distance).model_dump()
     entries[DENSE] |= {"mse_to_dense": 0.0, "mac_reduction": 1.0}
-    for name, policy in ours.items():
+    for name, policy in skipping.items():
         entries[name] |= {"text": policy.text, "mac_reduction": reductions[name]}
     for name, sampler in others.items():
         entries[name]["steps"] = sampler.steps
-    for name in (*ours, *(name for name in others if name != RECORD)):
+    for name in (*skipping, *(name for name in others if name != RECORD)):
         entries[name] |= _paired(images[name], images[DENSE])
-    entries[FEWER]["same_macs_as"] = MATCHED
+    entries[FEWER]["same_macs_as"] = ours
     entries = {FLOAT if name == seeds[0] else name: entry for name, entry in entries.items()}
     if data := judge.of_data(settings.samples, settings.seed):
         entries[DATA] = _measures(data)
@@ -246,7 +249,7 @@ def _compared_with(sampler: Sampler, reduction: float) -> dict[str, Sampler]:
     """The samplers of the dense runs that skipping has to beat, by name.
 
     Args:
-        sampler: of the run. reduction: MACs of its dense run over those of policy `MATCHED`.
+        sampler: of the run. reduction: MACs of its dense run over those of our policy.
     """
     wanted = {FEWER: max(1, math.ceil(sampler.steps / reduction))}
     if sampler.is_ddim:
@@ -302,7 +305,7 @@ def _generate(settings: Settings, variants: list[str], progress: Progress) -> di
 def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
     """A few images or clips of one variant, on one thread."""
     kind, _, seed = variant.partition(" ")
-    dit, reference = _model_and_reference(settings.model, settings.sampler, kind)
+    dit, reference = _model_and_reference(settings, kind)
     labels = torch.arange(start, min(start + count, settings.samples)) % dit.config.num_classes
     noise = make_noise(dit.config, settings.samples, int(seed or settings.seed))[start : start + count]
     if reference is None:
@@ -314,10 +317,11 @@ def _piece(settings: Settings, variant: str, start: int, count: int) -> Part:
 
 
 @cache
-def _model_and_reference(model: str, sampler: Sampler, kind: str) -> tuple[DiT, Reference | None]:
+def _model_and_reference(settings: Settings, kind: str) -> tuple[DiT, Reference | None]:
     """Model and, for integer variants, reference of a process."""
-    dit = load_model(model)
+    dit = load_model(settings.model)
     if kind == FLOAT:
         return dit, None
-    integer = _integer(dit, model, sampler)
-    return dit, Reference(integer, policy_of(kind, model, integer).tables(integer))
+    integer = _integer(dit, settings.model, settings.sampler)
+    policy = dense() if kind == DENSE else _policies(settings, integer)[kind]
+    return dit, Reference(integer, policy.tables(integer))

@@ -5,6 +5,10 @@ policy found visits (`model/tuning/skipping_ranges.py`), quantizes anew and sear
 the two is kept, where round 2 has to be better by more than chance: with it, the widened ranges are stored beside the
 checkpoint. Last, the baseline, policy `radit`, gets the shape of `BASELINES` and the threshold that save most at the
 same error, or is the one that was given. The images' seed is at least 1000, evaluations use smaller ones.
+
+Policy `planned` has no threshold to search: plans of its share are made (`model/detectors/planning.py`), one for every
+number of timesteps of the label, and the one is kept that comes closest to the converged images, with the model's own
+ranges.
 """
 
 from __future__ import annotations
@@ -20,9 +24,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from radit.model.detectors.plans import plans_of
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.memory_needs import check_comparison
-from radit.model.dit.sampler import Sampler, make_noise
+from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError, shown
 from radit.model.files import write_json
@@ -42,8 +47,9 @@ from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference
 from radit.model.outputs import output_file
 from radit.model.plain_text import quoted
-from radit.model.policy.policy_file import Achieved, StoredPolicy, load_policy, policy_path
+from radit.model.policy.policy_file import OURS, Achieved, StoredPolicy, load_policy, policy_path
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
+from radit.model.quality.converged import CONVERGED
 from radit.model.quality.measures import squared_errors
 from radit.model.ranges import RANGES
 from radit.model.system.processes import alone, over_processes
@@ -93,13 +99,15 @@ class Bench:
         images: which.
         jobs: processes.
         on_point: receives every point.
+        converged: errors are to the converged images, not to the dense ones.
     """
 
-    def __init__(self, images: Images, jobs: int, on_point: Callable[[Point], None]) -> None:
+    def __init__(self, images: Images, jobs: int, on_point: Callable[[Point], None], converged: bool = False) -> None:
         self.images, self._jobs, self._on_point = images, jobs, on_point
         self.integer = loaded_model(images).integer
         self._known: dict[Policy, Point] = {}
-        self._dense = torch.cat([part[0] for part in self.over(_generated, dense())])
+        judged = self.over(_converged) if converged else [part[0] for part in self.over(_generated, dense())]
+        self._judge = torch.cat(judged)
         self._macs = self.integer.config.sub_block_macs()
 
     def over(
@@ -126,7 +134,7 @@ class Bench:
     def _run(self, policy: Policy, start: int, stop: int) -> Point:
         """The policy's point on some of the images."""
         parts = self.over(_generated, policy, start=start, stop=stop)
-        errors = squared_errors(torch.cat([part[0] for part in parts]), self._dense[start:stop])
+        errors = squared_errors(torch.cat([part[0] for part in parts]), self._judge[start:stop])
         decisions = DecisionRecord.joined([part[1] for part in parts])
         computed = torch.from_numpy(decisions.macs(self._macs) / decisions.as_dense().macs(self._macs))
         return Point(policy, computed, errors)
@@ -140,7 +148,7 @@ def run_calibrate(
     """Search and store; or, with `threshold_only`, move a policy's threshold alone to the target.
 
     Args:
-        start: text of the policy that this begins with, from the defaults of `forecast`; None: those defaults, with
+        start: text of the policy that this begins with, from its defaults; None: those of `forecast`, with
             `threshold_only` what is stored.
         radit: text of the baseline, which is then measured as it is; None: the one of `BASELINES` that saves most.
         on_point: receives None when the work begins, then every point; and about how many points there will be.
@@ -150,7 +158,10 @@ def run_calibrate(
             does not reach.
     """
     wanted = parse_target(target)
-    begin, own = _own_policy(start, "--start", "forecast"), _own_policy(radit, "--radit", "radit")
+    begin, own = _own_policy(start, "--start", OURS), _own_policy(radit, "--radit", ("radit",))
+    plans = begin is not None and begin.name == "planned"
+    if plans and wanted.kind != "speedup":
+        raise UserError(f"--target is {shown(target)}: a plan is made for a speedup, give speedup=FACTOR.")
     RANGES["calibration_seed"].check("--seed", seed)
     path, checkpoint = output_file(out or policy_path(model)), find_checkpoint(model)
     if checkpoint is not None and path.resolve() == checkpoint.resolve():
@@ -158,6 +169,8 @@ def run_calibrate(
     chosen, cores = Images(model, sampler, cfg, images, seed), jobs or os.cpu_count() or 1
     check_comparison(model, load_config(model), samples=images, steps=sampler.steps, cfg=cfg, jobs=cores)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
+    if plans:
+        find, usual = _plans, sampler.steps
     expected = usual + (SOUGHT if own is None else 0)
 
     def count_point(point: Point) -> None:
@@ -176,13 +189,14 @@ def run_calibrate(
     return stored
 
 
-def _own_policy(text: str | None, option: str, name: str) -> Policy | None:
-    """The policy of an option, which must have that name."""
+def _own_policy(text: str | None, option: str, names: tuple[str, ...]) -> Policy | None:
+    """The policy of an option, which must have one of the names."""
     if text is None:
         return None
     policy = parse_policy(text, option=option)
-    if policy.name != name:
-        raise UserError(f"{option} is {shown(text)}: give policy {name}, with settings such as {name}:max_streak=3.")
+    if policy.name not in names:
+        wanted = f"give policy {' or '.join(names)}, with settings such as {names[0]}:max_streak=3"
+        raise UserError(f"{option} is {shown(text)}: {wanted}.")
     return policy
 
 
@@ -237,6 +251,18 @@ def _threshold(
     return SearchResult(point, bench, None, widened, tried)
 
 
+def _plans(
+    images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
+) -> SearchResult:
+    """The plan that comes closest to the converged images, of those that reach the speedup."""
+    assert start is not None
+    bench = Bench(images, jobs, on_point, converged=True)
+    wanted = replace(start, share=float(f"{1.0 / target.value:.4g}"), plan="")
+    points = [bench.evaluate(policy) for policy in plans_of(wanted, bench.integer, images.cfg)]
+    best = min(points, key=lambda point: point.root)
+    return SearchResult(best, bench, None, widened=False, tried={"dense": _achieved(bench.evaluate(dense()))})
+
+
 def _rounds(
     images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
 ) -> SearchResult:
@@ -288,6 +314,7 @@ def _to_store(found: SearchResult, baseline: Point, target: str, start: str | No
         seed=images.seed,
         target=target,
         start=start,
+        judge="converged" if point.policy.plan else "dense",
         policy=point.policy,
         radit=baseline.policy,
         achieved=_achieved(point),
@@ -320,6 +347,12 @@ def _generated(images: Images, start: int, stop: int, policy: Policy) -> tuple[T
         Reference(loaded.integer, policy.tables(loaded.integer)), loaded.dit, y, noise, cfg=images.cfg, chunk=PIECE
     )
     return pictures, record.decisions
+
+
+def _converged(images: Images, start: int, stop: int) -> Tensor:
+    """What the float model makes of the noise of a piece, (n, C, H, W)."""
+    loaded, y, noise = _part(images, start, stop)
+    return sample(loaded.dit, noise, y, CONVERGED, images.cfg)
 
 
 def _skipping_ranges(images: Images, start: int, stop: int, policy: Policy) -> dict[str, Tensor]:

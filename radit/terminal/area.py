@@ -20,7 +20,7 @@ def show_area(result: Area, console: Console) -> None:
 
 def part_table(one: ArrayArea) -> Table:
     """Parts of an array on the terminal."""
-    table = table_of(f"synthesized, {one.array.rows}x{one.array.cols}", COLUMNS)
+    table = table_of(f"synthesized, {one.array.shape}", COLUMNS)
     for title, texts in part_rows(one):
         table.add_row(title, *texts)
     return table

@@ -14,7 +14,7 @@ def show_bench(result: BenchResult, console: Console) -> None:
     block, machine = result.block, result.provenance.machine
     _say(
         console,
-        f"{result.array.rows}x{result.array.cols} array, one block of {block.model}: {block.macs / 1e6:,.1f} MMAC"
+        f"{result.array.shape} array, one block of {block.model}: {block.macs / 1e6:,.1f} MMAC"
         + (f" in {block.cycles:,} cycles" if block.cycles else ""),
     )
     show_table(console, _engine_table(result))

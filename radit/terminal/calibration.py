@@ -42,14 +42,16 @@ def show_calibration(stored: StoredPolicy, path: Path, seconds: float) -> None:
     """What came out, on the terminal."""
     achieved = stored.achieved
     say(
-        f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse {achieved.mse:.3g} "
+        f"{stored.model}: MAC reduction {achieved.mac_reduction:.3f} under the policy, paired mse to the "
+        f"{stored.judge} images {achieved.mse:.3g} "
         f"({stored.images} images of seed {stored.seed}, target {stored.target}); evaluate with other seeds"
     )
+    kind = "ranges " if stored.judge == "dense" else ""
     for name, one in stored.tried.items():
-        say(f"  ranges {name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
+        say(f"  {kind}{name}: MAC reduction {one.mac_reduction:.3f}, mse {one.mse:.3g}")
     baseline = stored.radit_achieved
     say(f"  {stored.radit.text}: MAC reduction {baseline.mac_reduction:.3f}, mse {baseline.mse:.3g}")
-    if stored.tried:
+    if stored.judge == "dense" and stored.tried:
         kept = "the widened ranges are kept" if stored.widened else "widening gains nothing beyond chance: not kept"
         say(f"  {kept}")
     say(f"wrote {path} in {seconds:.0f} s")

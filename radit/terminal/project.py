@@ -50,7 +50,7 @@ def show(result: Projection, console: Console) -> None:
     limit = "unlimited bandwidth" if memory.bandwidth is None else f"{memory.bandwidth:g} bytes per cycle"
     console.print(
         f"{result.model}, {result.tokens} tokens, {result.contexts} contexts, {result.steps} timesteps, on a "
-        f"{array.rows}x{array.cols} array at {result.clock_mhz:g} MHz; memory: latency {memory.latency} cycles, {limit}"
+        f"{array.shape} array at {result.clock_mhz:g} MHz; memory: latency {memory.latency} cycles, {limit}"
         + (f", pauses {memory.stall:g}" if memory.stall else ""),
         highlight=False,
     )

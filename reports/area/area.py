@@ -41,7 +41,7 @@ log = logging.getLogger("radit")
 
 
 def run_area(
-    *, arrays: list[tuple[int, int]], model: str, liberty: Path | None, check: bool, memory: dict[str, Any], out: Path,
+    *, arrays: list[tuple[int, ...]], model: str, liberty: Path | None, check: bool, memory: dict[str, Any], out: Path,
     command: str = "",
 ) -> Area:  # fmt: skip
     """Account for every array; the result is written to ``out``/area.json.
@@ -80,12 +80,12 @@ def area_of_build(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
     memories: dict[str, int] = defaultdict(int)
     for origin, shape in top.memories().items():
         memories[part_of(origin, top.top)] += shape.depth * shape.bits
-    found = _synthesized(_booked(netlist), f"{build.rows}x{build.cols}", tool)
+    found = _synthesized(_booked(netlist), build.shape, tool)
     parts = {
         part: PartArea(logic=logic, pieces=pieces, synthesized=different, memory_bits=memories[part])
         for part, (logic, pieces, different) in found.items()
     }
-    return ArrayArea(array=Array(rows=build.rows, cols=build.cols), parts=parts)
+    return ArrayArea(array=Array.of(build), parts=parts)
 
 
 def elaborate(build: BuildConfig, yosys: Yosys) -> tuple[Netlist, MarkedTop]:
@@ -135,12 +135,12 @@ def logic_of(found: Cells, library: Library, times: int = 1) -> Logic:
 def compose(build: BuildConfig, tool: Synthesizer) -> Composition:
     """A small build whole, and in pieces: what cutting, and synthesizing equal pieces once, changes."""
     netlist, _ = elaborate(build, tool.yosys)
-    name = f"{build.rows}x{build.cols}"
+    name = build.shape
     parts = _synthesized(_booked(netlist), name, tool)
     log.info("synthesizing %s whole (minutes, the first time) ...", name)
     whole = netlist.piece(cell for cell in netlist.cells if not cell.in_memory)
     return Composition(
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         whole=logic_of(tool.cells(whole.text), tool.library),
         pieces=sum((logic for logic, _, _ in parts.values()), Logic()),
     )

@@ -78,7 +78,7 @@ def spread(rate: float, dims: Dims, forecast: bool) -> PricedDecisions:
     return PricedDecisions(record, spread_tables(dims, STEPS, forecast), f"spread evenly at a rate of {rate:.3f}")
 
 
-def detection_costs(arrays: list[tuple[int, int]], memory: MemoryModel, table: EnergyTable) -> list[DetectionCost]:
+def detection_costs(arrays: list[tuple[int, ...]], memory: MemoryModel, table: EnergyTable) -> list[DetectionCost]:
     """Of both policies on every array: the trained model's own decisions, and as many skips at full size."""
     small, large = config_of(TRAINED), config_of(FULL_SIZE)
     costs = []
@@ -92,7 +92,7 @@ def detection_costs(arrays: list[tuple[int, int]], memory: MemoryModel, table: E
 
 
 def _cost(
-    model: str, config: DiTConfig, decisions: PricedDecisions, policy: str, array: tuple[int, int], memory: MemoryModel,
+    model: str, config: DiTConfig, decisions: PricedDecisions, policy: str, array: tuple[int, ...], memory: MemoryModel,
     table: EnergyTable,
 ) -> DetectionCost:  # fmt: skip
     dims = dims_of(config, contexts=2)
@@ -101,7 +101,7 @@ def _cost(
     cycles_told, energy_told_uj = _spent(config, dims, build, decisions, memory, table, told=True)
     return DetectionCost(
         model=model,
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         policy=policy,
         decisions=decisions.origin,
         skip_rate=decisions.skip_rate(dims),

@@ -46,9 +46,9 @@ PARTS = {
 # Registers and header fields that only skipping reads.
 SETTINGS = {
     "ccu": "b1 b2 b3 b4 b5 b6 b7",
-    "dtsm": "threshold force follow policy stream_scope streak_step tight loose max_streak codes_total",
+    "dtsm": "threshold force follow plan policy stream_scope streak_step tight loose max_streak codes_total",
     "history": "history_base",
-    "forecast": "slope_gain slope_max",
+    "forecast": "slope_gain slope_max difference",
     "cache": "cache_base cache_base_other",
 }
 
@@ -72,6 +72,7 @@ OWNERS = {
     "compute_core.drain_unit.drain_gelu.gelu_unit": "gelu",
     "compute_core.score_softmax": "softmax",
     "a_memory": "operands",
+    "pair_a_memory": "operands",
     "conditioning": "loaders",
     "weight_streamer": "loaders",
     "param_loader": "loaders",

@@ -33,7 +33,7 @@ def _texts(one: ArrayArea, logic: Logic, bits: int) -> list[str]:
 def cost_rows(area: Area) -> Iterator[list[str]]:
     """A row per model, array and policy."""
     for cost in area.costs:
-        name = f"{cost.model}, {cost.array.rows}x{cost.array.cols}, {cost.policy}"
+        name = f"{cost.model}, {cost.array.shape}, {cost.policy}"
         yield [
             name,
             f"{cost.skip_rate:.1%}",
@@ -53,7 +53,7 @@ def sentences(area: Area) -> list[str]:
         cells, gates = area.check.difference
         array = area.check.array
         said.append(
-            f"Check: the {array.rows}x{array.cols} accelerator whole is {area.check.whole.cells:,} cells and "
+            f"Check: the {array.shape} accelerator whole is {area.check.whole.cells:,} cells and "
             f"{area.check.whole.gates:,.0f} gates; the sum of its pieces is {cells:+.1%} and {gates:+.1%} off."
         )
     return said
@@ -65,7 +65,7 @@ def area_tables(area: Area) -> str:
     parts = []
     for one in area.arrays:
         rows = ([title, *(texts[k] for k in kept)] for title, texts in part_rows(one))
-        parts.append(table([f"{one.array.rows}x{one.array.cols}, synthesized", *(COLUMNS[k] for k in kept)], rows))
+        parts.append(table([f"{one.array.shape}, synthesized", *(COLUMNS[k] for k in kept)], rows))
     costs = ([literal(name), *texts] for name, *texts in cost_rows(area))
     parts.append(table(["modelled, per image", *COST_COLUMNS], costs))
     return "\n\n".join([*parts, *(paragraph(literal(said)) for said in sentences(area))])

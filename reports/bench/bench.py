@@ -39,7 +39,7 @@ REPLAYING = {"myhdl", "icarus", "cocotb"}
 
 
 def run_bench(
-    *, models: list[str], array: tuple[int, int], engines: list[str], seconds: float, seed: int, out: Path,
+    *, models: list[str], array: tuple[int, ...], engines: list[str], seconds: float, seed: int, out: Path,
     command: str = "",
 ) -> BenchResult:  # fmt: skip
     """Measure the engines on the first model's block, the Verilator engine on all; written to ``out``/bench.json.
@@ -58,7 +58,7 @@ def run_bench(
     }
     sizes, problems = _sizes(models, build, block, measured, seconds, seed)
     result = BenchResult(
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         block=block,
         engines=engine_results(measured, block),
         references=references,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from radit.accel.config import MOST_PRODUCTS, BuildConfig
 from radit.model.schema import Amount, Count, Number, Part, Positive, Share
 
 ROUNDING = 1e-9  # of sums and ratios that are computed again, relative
@@ -42,10 +43,35 @@ class Bounds(Part):
 
 
 class Array(Part):
-    """MAC array, in cells."""
+    """MAC array, in cells.
+
+    Fields:
+        products: of a cell and cycle.
+    """
 
     rows: Annotated[int, Field(ge=1, le=MOST_SIDE)]
     cols: Annotated[int, Field(ge=1, le=MOST_SIDE)]
+    products: Annotated[int, Field(ge=1, le=MOST_PRODUCTS)] = 1
+
+    @classmethod
+    def of(cls, build: BuildConfig) -> Array:
+        """The array of a build."""
+        return cls(rows=build.rows, cols=build.cols, products=build.products)
+
+    @property
+    def sides(self) -> tuple[int, int, int]:
+        """Rows, columns, products."""
+        return self.rows, self.cols, self.products
+
+    @property
+    def multipliers(self) -> int:
+        """MACs of a cycle."""
+        return self.rows * self.cols * self.products
+
+    @property
+    def shape(self) -> str:
+        """As options name it."""
+        return "x".join(map(str, self.sides if self.products > 1 else self.sides[:2]))
 
 
 __all__ = ["Amount", "Array", "Bounds", "Count", "ExternalMemory", "Number", "Part", "Positive", "Share", "alike"]

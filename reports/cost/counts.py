@@ -51,6 +51,8 @@ class Work:
         reused: the same, that took what was cached.
         forecast: results before the latest that those of them took for forecasts.
         cached_x: (timestep, context) whose x came from the cache.
+        paired: (timestep, odd context) whose words meet those of the one before, which stay for it in x memory;
+            subtracted: those of them that were computed.
         decisions: (timestep, sub-block, context) that were decided.
         encoded: (timestep, sub-block, context) whose input was encoded.
         compared: those of them after the first timestep, compared with the codes kept.
@@ -70,6 +72,8 @@ class Work:
     reused: int
     forecast: int
     cached_x: int
+    paired: int
+    subtracted: int
     decisions: int
     encoded: int
     compared: int
@@ -93,6 +97,7 @@ class Work:
         deciding = [0] if stream else spans or slice(None)
         results = computed[:, :, deciding]
         short = int((~fetched[:, :, 0]).sum()) if stream else 0  # timesteps of two passes
+        pairs = timesteps * (contexts // 2) * tables.difference
         joined = int((~fetched[:, :, sorted(tables.joined)]).sum())  # passes of which there are none
         return cls(
             timesteps=timesteps,
@@ -107,6 +112,8 @@ class Work:
             reused=int((~results).sum()),
             forecast=int(results_read(record, tables.gains, tables.order)[:, :, deciding].sum()),
             cached_x=int((~results).sum()) if stream else 0,
+            paired=pairs,
+            subtracted=int(computed[:, :, 0, 1::2].sum()) if pairs else 0,
             decisions=results.size,
             encoded=record.images * int(encoding.sum()) * contexts,
             compared=record.images * int(encoding[1:].sum()) * contexts,
@@ -182,10 +189,10 @@ def attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 def _qkv(dims: Dims, build: BuildConfig) -> dict[str, int]:
     """Q and K: rows = tokens, D drained columns per row tile. V: rows = channels, columns = tokens."""
     row_words = dims.row_tiles(build) * dims.hidden
-    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * dims.hidden
+    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
     channel_tiles = _ceil(dims.hidden, build.rows)
     v_words = channel_tiles * dims.padded_tokens(build)
-    v_cycles = channel_tiles * dims.col_tiles(build) * dims.hidden
+    v_cycles = channel_tiles * dims.col_tiles(build) * build.steps(dims.hidden)
     return {
         "array_cycles": 2 * row_cycles + v_cycles,
         "a_reads_row": 2 * row_cycles,
@@ -203,9 +210,10 @@ def _scores_and_values(dims: Dims, build: BuildConfig, block: int) -> dict[str, 
     """Jobs: head x query row tile; each scores all key slots of its group, padded ones included, then sums values."""
     keys = dims.group_supertiles(build, block) * build.wide
     jobs = dims.heads * dims.row_tiles(build)
-    score_cycles = jobs * (keys // build.cols) * dims.head_dim
+    head_cycles = sum(build.steps(dims.head_dim, head * dims.head_dim) for head in range(dims.heads))
+    score_cycles = head_cycles * dims.row_tiles(build) * (keys // build.cols)
     score_words = jobs * keys
-    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * keys
+    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * build.steps(keys)
     value_words = dims.hidden * dims.row_tiles(build)
     return {
         "array_cycles": score_cycles + value_cycles,
@@ -242,7 +250,7 @@ def mlp(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
     """A x weights -> GELU -> H in hidden memory."""
-    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * dims.hidden
+    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
     words = dims.mlp * dims.row_tiles(build)
     return {
         "array_cycles": cycles,
@@ -257,7 +265,7 @@ def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
 
 def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int]:
     """Projection or FC2: ``depth`` hidden channels -> the branch, D words per row tile, in A memory."""
-    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * depth
+    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(depth)
     words = dims.sub_block_words(build)
     return {
         "array_cycles": cycles,
@@ -271,8 +279,8 @@ def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int
 
 def weight_streamer(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """A sub-block's weights are fetched once where any context computes."""
-    attention_words = work.attention_fetches * dims.attention_words(build)
-    return {"weight_writes": attention_words + work.mlp_fetches * dims.mlp_words(build)}
+    words = work.attention_fetches * dims.attention_words(build) + work.mlp_fetches * dims.mlp_words(build)
+    return {"weight_writes": build.steps(words)}
 
 
 def parameters(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
@@ -298,21 +306,23 @@ def _pass_words(dims: Dims, build: BuildConfig) -> int:
 def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """Gated residual add: the first pass of a timestep has no branch, the last no LayerNorm.
 
-    Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host.
+    Words cross the FIFO on their way to the LayerNorm, and in the last pass to the host, or to the cache alone if they
+    are of a difference, which takes the other context's word as well.
     """
     words = work.timesteps * _pass_words(dims, build)
     inner = work.passes * _pass_words(dims, build) - words
-    queued = work.normalized * dims.sub_block_words(build) + words
+    each = dims.sub_block_words(build)
+    queued = (work.normalized + work.subtracted) * each + words
     return {
-        "residual_words": inner + words,
+        "residual_words": inner + words + work.paired * each,
         "x_in_words": words,
         "x_out_words": words,
-        "x_reads": inner - work.cached_x * dims.sub_block_words(build),
-        "x_writes": inner,
+        "x_reads": inner + (work.paired - work.cached_x) * each,
+        "x_writes": inner + work.paired * each,
         "fifo_writes": queued,
         "fifo_reads": queued,
-        "gate_reads": work.gated * dims.sub_block_words(build),
-        "a_reads_row": work.computed * dims.sub_block_words(build),
+        "gate_reads": work.gated * each,
+        "a_reads_row": work.computed * each,
     }
 
 

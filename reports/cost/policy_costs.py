@@ -57,6 +57,8 @@ class PolicyCosts:
         """Sub-blocks whose input is compared with one that is kept."""
         if isinstance(self.policy, Method):
             return len(self.policy.watched(sub_blocks))
+        if self.policy.plan or self.policy.lacks_plan:
+            return 0
         return sub_blocks if self.policy.scope is Scope.SUB_BLOCK else 1
 
     def tables(self, integer: IntegerDiT) -> PolicyTables:

@@ -24,6 +24,7 @@ class RunTables:
         follow: bool [timestep, sub_block], decided before its pass, without codes.
         stream_scope: register ``stream_scope``: sub-block 0 decides for the timestep, cached is the stream after the
             last one.
+        difference: register ``difference``: odd contexts cache and forecast what they differ by from the one before.
         order: results that a forecast takes beside the latest one, as far as there are so many.
         spans: sub-blocks in a row that are reused together as one residual of the stream, no two of them in one;
             decided by the first of them. In software alone, and never under stream scope.
@@ -35,6 +36,7 @@ class RunTables:
     gains: np.ndarray | None = None
     follow: np.ndarray | None = None
     stream_scope: bool = False
+    difference: bool = False
     order: int = 1
     spans: tuple[range, ...] = ()
     streams: int = 0
@@ -48,6 +50,7 @@ class RunTables:
             gains=tables.gains.numpy(),
             follow=tables.follow.numpy(),
             stream_scope=tables.stream_scope,
+            difference=tables.difference,
         )
 
     def known(self, timestep: int) -> bool:

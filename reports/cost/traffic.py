@@ -17,7 +17,7 @@ def external_bytes(counters: Mapping[str, int], build: BuildConfig) -> dict[str,
     """Bytes by cause, from the words and beats of the counters."""
     rows = build.rows
     size = {
-        "weights": ("weight_writes", build.wide),
+        "weights": ("weight_writes", build.wide * build.products),
         "parameters": ("param_writes", PARAM_BYTES),
         "conditioning": ("mod_writes", BEAT_BYTES),
         "branch_cache_read": ("cache_reads", rows),

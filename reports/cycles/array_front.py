@@ -63,7 +63,7 @@ class ArrayFront:
         self._drained = float("-inf")  # cycle of the last column
 
     def tile(self, offer: float, depth: int, columns: int) -> float:
-        """A tile of ``depth`` k and ``columns`` drained columns, offered and ready from ``offer``; returns its finish.
+        """A tile of ``depth`` cycles and ``columns`` drained columns, ready from ``offer``; returns its finish.
 
         The next tile is accepted with the last k, which waits until the columns of the tile before are drained.
         """

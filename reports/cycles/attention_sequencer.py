@@ -23,21 +23,24 @@ SCORES_TO_MOVE = 2  # a job's last score word -> the softmax unit may take the j
 
 @dataclass(frozen=True)
 class Group:
-    """What a job meets: key tiles, key slots, jobs of a context, and per head the columns of its value tiles."""
+    """What a job meets: key tiles, key slots, jobs of a context, cycles of a value tile, and per head the cycles of a
+    score tile and the columns of its value tiles."""
 
     key_tiles: int
     keys: int
-    heads: int
     row_tiles: int
-    head_dim: int
+    value_cycles: int
+    score_cycles: tuple[int, ...]
     value_columns: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, dims: Dims, build: BuildConfig, block: int) -> Group:
         """The group of a block's attention."""
         keys = dims.group_supertiles(build, block) * build.wide
-        columns = tuple(_value_columns(head * dims.head_dim, dims.head_dim, build.cols) for head in range(dims.heads))
-        return cls(keys // build.cols, keys, dims.heads, dims.row_tiles(build), dims.head_dim, columns)
+        firsts = [head * dims.head_dim for head in range(dims.heads)]
+        scores = tuple(build.steps(dims.head_dim, first) for first in firsts)
+        columns = tuple(_value_columns(first, dims.head_dim, build.cols) for first in firsts)
+        return cls(keys // build.cols, keys, dims.row_tiles(build), build.steps(keys), scores, columns)
 
 
 def _value_columns(first: int, count: int, cols: int) -> tuple[int, ...]:
@@ -69,9 +72,9 @@ def attention_sequencer(
     cycle = start + SEEN
     for position in range(len(active)):
         cycle += looks(active, position) - 1
-        for columns in group.value_columns:
+        for depth, columns in zip(group.score_cycles, group.value_columns, strict=True):
             for _ in range(group.row_tiles):
-                scored = _scores(cycle + LOOK_TO_SCORE, group, front, build)
+                scored = _scores(cycle + LOOK_TO_SCORE, depth, group, front, build)
                 done = softmax.job(front.last_word, group.keys)
                 cycle = (scored if pending is None else _values(scored, *pending, group, front)) + 1
                 pending = done, columns
@@ -79,10 +82,10 @@ def attention_sequencer(
     return _values(cycle, *pending, group, front) + 1
 
 
-def _scores(offer: float, group: Group, front: ArrayFront, build: BuildConfig) -> float:
-    """Score tiles of a job; returns the cycle in which the sequencer goes on."""
+def _scores(offer: float, depth: int, group: Group, front: ArrayFront, build: BuildConfig) -> float:
+    """Score tiles of a job, of ``depth`` cycles each; returns the cycle in which the sequencer goes on."""
     for _ in range(group.key_tiles):
-        front.tile(offer, group.head_dim, build.cols)
+        front.tile(offer, depth, build.cols)
         offer = front.accepted + SCORE_TO_SCORE
     return front.accepted + SCORES_TO_NEXT
 
@@ -91,6 +94,6 @@ def _values(cycle: float, done: float, columns: tuple[int, ...], group: Group, f
     """Value tiles of a job whose softmax is done; returns the cycle in which the sequencer goes on."""
     offer = max(cycle, done + SEEN) + AWAIT_TO_VALUE
     for count in columns:
-        front.tile(offer, group.keys, count)
+        front.tile(offer, group.value_cycles, count)
         offer = front.accepted + VALUE_TO_VALUE
     return front.accepted + VALUES_TO_NEXT

@@ -9,7 +9,7 @@ met within ``MemoryModel.tolerance``. All results are *modelled*.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -127,6 +127,7 @@ class TimestepSequencer:
     def __init__(self, dims: Dims, build: BuildConfig, tables: RunTables, memory: MemoryModel) -> None:
         self._dims, self._build, self._policy_on, self._memory = dims, build, tables.policy_on, memory
         self._stream_scope, self._joined = tables.stream_scope, tables.joined
+        self._last = Pass((), (), last=True, stream_scope=tables.stream_scope, differs=tables.difference)
         self._spans = {s: span for span in tables.spans for s in span}
         self._words, self._code_bytes = dims.sub_block_words(build), build.rows * CODE_BITS / 8
         self._beats = HEADER_BEATS + dims.contexts * dims.hidden
@@ -164,7 +165,7 @@ class TimestepSequencer:
             if self._stream_scope and not decision.any():
                 break
         start = self._start(state)
-        times = self._pass(Pass(state.reused, state.forecast, last=True, stream_scope=self._stream_scope))
+        times = self._pass(replace(self._last, cached=state.reused, forecast=state.forecast))
         written = start + times.written
         phases["pass"] += (
             max(start + times.done + DONE_TO_FINISH, state.history, state.branch, written) + 1 - state.load

@@ -103,14 +103,14 @@ class WeightStreamer:
     """``radit.accel.memory.weights.weight_streamer``: the ring fills ahead of the array.
 
     Args:
-        build: the ring's depth and the word's width.
+        build: the ring's depth and the word's width; with two products a word of the port is two of the ring.
         memory: external memory.
         start: cycle of the pulse that starts the stream.
     """
 
     def __init__(self, build: BuildConfig, memory: MemoryModel, start: float) -> None:
         self._memory = memory
-        self._depth, self._word = build.weight_depth, build.wide
+        self._depth, self._word = build.weight_depth // build.products, build.wide * build.products
         self._next = start + COMMAND_TO_STREAM + memory.first_word  # cycle in which the next word can be taken
         self._taken = self._tail = 0
         self._releases: deque[tuple[int, float]] = deque()

@@ -20,7 +20,7 @@ class Product:
 
     Fields:
         outputs: output channels.
-        depth: K.
+        depth: K, cycles of a tile.
         lanes: output channels of a weight tile, C or (V) R.
         tiles: token tiles of a context.
         columns: columns that a whole tile drains; None: as many as it has outputs.
@@ -40,14 +40,14 @@ class Product:
 def products(dims: Dims, build: BuildConfig) -> dict[str, Product]:
     """The products of both kinds of sub-block, by name."""
     hidden, mlp, rows, cols = dims.hidden, dims.mlp, build.rows, build.cols
-    row_tiles = dims.row_tiles(build)
+    row_tiles, narrow, deep = dims.row_tiles(build), build.steps(hidden), build.steps(mlp)
     return {
-        "q": Product(hidden, hidden, cols, row_tiles, first_param=0),
-        "k": Product(hidden, hidden, cols, row_tiles, first_param=hidden),
-        "v": Product(hidden, hidden, rows, dims.col_tiles(build), columns=cols),
-        "projection": Product(hidden, hidden, cols, row_tiles, first_param=2 * hidden, branch=True),
-        "fc1": Product(mlp, hidden, cols, row_tiles, first_param=0),
-        "fc2": Product(hidden, mlp, cols, row_tiles, first_param=mlp, branch=True),
+        "q": Product(hidden, narrow, cols, row_tiles, first_param=0),
+        "k": Product(hidden, narrow, cols, row_tiles, first_param=hidden),
+        "v": Product(hidden, narrow, rows, dims.col_tiles(build), columns=cols),
+        "projection": Product(hidden, narrow, cols, row_tiles, first_param=2 * hidden, branch=True),
+        "fc1": Product(mlp, narrow, cols, row_tiles, first_param=0),
+        "fc2": Product(hidden, deep, cols, row_tiles, first_param=mlp, branch=True),
     }
 
 

@@ -47,6 +47,7 @@ class Pass:
         ahead: cycles from the command for cached branches to the start pulse.
         stream_scope: the last pass where streams are cached: x of the contexts in `cached` comes from there, and x of
             the others goes there.
+        differs: with it, odd contexts' words come in pairs, and their differences go there.
     """
 
     cached: tuple[int, ...]
@@ -58,6 +59,7 @@ class Pass:
     first: bool = False
     ahead: int = 0
     stream_scope: bool = False
+    differs: bool = False
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
@@ -214,22 +216,48 @@ def _stream_pass(
 
     A word is read when the writer has let ``fifo_credit`` words less pass.
     """
-    words, credit, free = dims.sub_block_words(build), build.fifo_credit, replace(memory, stall=0.0)
-    half = free.spacing(build.rows)
-    passed: list[float] = []
-    read, gone = START - 1.0, 0.0
+    words, free = dims.sub_block_words(build), replace(memory, stall=0.0)
+    queue, half, taken = StreamQueue(build.fifo_credit, pauses), free.spacing(build.rows), START - 1.0
     for ctx in range(dims.contexts):
-        given = ctx in todo.cached
+        given, paired = ctx in todo.cached, todo.differs and bool(ctx % 2)
         pace = STREAM_WORDS * free.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
-        ready, step = cached.get(ctx, 0.0) + given, 1.0 if given else STREAM_WORDS * half
-        open_ = gone + (TO_PASS if given else TO_WRITE)
+        ready, opened, written = cached.get(ctx, 0.0) + given, queue.gone + (TO_PASS if given else TO_WRITE), 0.0
         for word in range(words):
             moves = max(pace, pauses.halves(todo.streams(ctx)))
-            read = max(read + (moves if word or ctx - 1 in todo.cached else 1.0), ready)
-            if len(passed) >= credit:
-                read = max(read, passed[-credit] + 1)
-            room = gone + max(step, pauses.halves(0 if given else 1)) if word else open_
-            gone = max(read + TO_OUTPUT, room) + pauses.words(1) - 1
-            passed.append(gone)
+            taken = queue.read(max(ready, taken + moves if word or ctx - 1 in todo.cached else 0.0))
+            if paired and given:  # a forecast difference, which the label's word joins
+                queue.read()
+            step = 1.0 if given else max(STREAM_WORDS * half, pauses.halves(1 if word else 0))
+            queue.leave(queue.gone + (1.0 if paired else step) if word else opened)
+            if paired and not given:
+                queue.read()
+                written = queue.leave(written + step, for_host=False)
     wrote = dims.contexts - 1 not in todo.cached
-    return PassTimes((), gone + PULSE, gone + PULSE + STREAM_WORDS * half * wrote)
+    return PassTimes((), queue.hosted + PULSE, queue.gone + PULSE + STREAM_WORDS * half * wrote)
+
+
+class StreamQueue:
+    """The FIFO of the last pass, word by word.
+
+    Attributes:
+        gone: cycle in which the last word left it. hosted: the same of the last one for the host.
+    """
+
+    def __init__(self, credit: int, pauses: Pauses) -> None:
+        self._credit, self._pauses = credit, pauses
+        self._read, self._passed = START - 1.0, list[float]()
+        self.gone = self.hosted = 0.0
+
+    def read(self, earliest: float = 0.0) -> float:
+        """The cycle in which the next word starts its way, one word per cycle, where there is room for it."""
+        room = self._passed[-self._credit] + 1 if len(self._passed) >= self._credit else 0.0
+        self._read = max(self._read + 1, earliest, room)
+        return self._read
+
+    def leave(self, earliest: float, for_host: bool = True) -> float:
+        """The cycle in which the word just read leaves, after those before it."""
+        moved = max(self._read + TO_OUTPUT, earliest, self.gone + 1 if self._passed else 0.0)
+        self.gone = moved + (self._pauses.words(1) - 1 if for_host else 0.0)
+        self.hosted = self.gone if for_host else self.hosted
+        self._passed.append(self.gone)
+        return self.gone

@@ -81,7 +81,7 @@ class Run:
     @property
     def peak_cycles(self) -> float:
         """Cycles of an array that is never idle and has no padding."""
-        return model_macs(self.dims, self.record) / (self.build.rows * self.build.cols)
+        return model_macs(self.dims, self.record) / self.build.multipliers
 
     @property
     def memory_bytes(self) -> int:
@@ -95,7 +95,7 @@ def roofline(run: Run, memory: MemoryModel, bandwidths: tuple[float, ...] = BAND
     peak, moved = run.peak_cycles, run.memory_bytes
     return Roofline(
         bytes_per_peak_cycle=moved / peak,
-        macs_per_byte=peak * run.build.rows * run.build.cols / moved,
+        macs_per_byte=peak * run.build.multipliers / moved,
         bandwidth=list(bandwidths),
         utilization=[peak / run.cycles(replace(memory, bandwidth=rate)) for rate in bandwidths],
     )

@@ -120,7 +120,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def run_differences(
-    sampled: Sampled, *, samplers: list[Sampler], arrays: list[tuple[int, int]], bandwidths: list[float | None],
+    sampled: Sampled, *, samplers: list[Sampler], arrays: list[tuple[int, ...]], bandwidths: list[float | None],
     latency: int, jobs: int | None, out: Path, command: str = "",
 ) -> DifferenceReport:  # fmt: skip
     """Count words and price machines; write differences.json and differences.csv.

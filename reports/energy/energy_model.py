@@ -24,7 +24,7 @@ Parts = dict[str, Range]
 
 @dataclass(frozen=True)
 class MacCounts:
-    """MAC cells x cycles: with work, and held without it while the accelerator is busy."""
+    """Multipliers x cycles: with work, and held without it while the accelerator is busy."""
 
     active: int
     held: int
@@ -38,9 +38,20 @@ class MacCounts:
 def mac_counts(counters: Counters, build: BuildConfig) -> MacCounts:
     """Active MACs (padding of the tiles included) and held cell-cycles; none are held where counters are wrong and say
     that the array worked longer than the accelerator."""
-    cells = build.rows * build.cols
     active = counters["array_cycles"]
-    return MacCounts(active * cells, max(0, counters["cycles"] - active) * cells)
+    return MacCounts(active * build.multipliers, max(0, counters["cycles"] - active) * build.multipliers)
+
+
+def in_words(counters: Counters, build: BuildConfig) -> Counters:
+    """Counters of reads in words: with two products the array reads two words at a time, one of either bank.
+
+    Each of its cycles reads one of four memories for the rows, or weights, and A memory for the columns then; the other
+    reads of A memory are the pass's.
+    """
+    pairs = ("a_reads_col", "hidden_reads", "prob_reads", "k_reads", "v_reads")
+    rows = counters["array_cycles"] - sum(counters[name] for name in pairs[:3])
+    more = {name: counters[name] for name in pairs} | {"a_reads_row": max(0, rows)}
+    return {**counters, **{name: counters[name] + (build.products - 1) * more[name] for name in more}}
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,9 @@ class Bill:
 
 
 def mac_array(bill: Bill, idle_cycles: int) -> Parts:
+    """Every product is charged as a MAC of its own, although two of a cell share their accumulator."""
     macs = mac_counts(bill.counters, bill.build)
-    idle = idle_cycles * bill.build.rows * bill.build.cols
+    idle = idle_cycles * bill.build.multipliers
     return {
         "mac_active": bill.table.energy_pj("mac_int8") * macs.active,
         "mac_held": bill.table.energy_pj("mac_held") * macs.held,
@@ -115,7 +127,7 @@ def memories(bill: Bill) -> Parts:
 def external_streams(bill: Bill) -> Parts:
     count, rows = bill.counters, bill.build.rows
     return {
-        "external_weights": bill.external(count["weight_writes"] * bill.build.wide * 8),
+        "external_weights": bill.external(count["weight_writes"] * bill.build.products * bill.build.wide * 8),
         "external_conditioning": bill.external((count["mod_writes"] + count["param_writes"]) * 64),
         "x_streams": bill.external((count["x_in_words"] + count["x_out_words"]) * rows * 16),
     }
@@ -199,7 +211,7 @@ def energy(
         raise UserError(
             f"counter {min(missing)} is missing from the run's counters; read all of accel/control/registers.py."
         )
-    bill = Bill(counters, build, table, memory)
+    bill = Bill(in_words(counters, build), build, table, memory)
     parts: Parts = mac_array(bill, idle_cycles)
     for unit in (vector_units, memories, external_streams, branch_cache, reuse, detection):
         parts |= unit(bill)

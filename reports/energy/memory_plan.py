@@ -23,9 +23,10 @@ class RamShape:
 
 
 def on_chip(build: BuildConfig) -> dict[str, RamShape]:
-    """Every on-chip memory of a build; width is that of an R-lane access (``energy_model`` scales C-lane reads)."""
+    """Every on-chip memory of a build, or one of its banks; width is that of an R-lane access (``energy_model`` scales
+    C-lane reads)."""
     memories = on_chip_memories(build)
-    return {name: RamShape(memory.total_bits / 8 / 1024, memory.access_bits) for name, memory in memories.items()}
+    return {name: RamShape(memory.bank_bits / 8 / 1024, memory.access_bits) for name, memory in memories.items()}
 
 
 class PlacedMemory(Part):

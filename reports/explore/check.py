@@ -45,7 +45,7 @@ def sample(
 
 def is_small(design: Design, point: ExploredPoint) -> bool:
     """Whether a point can be simulated in minutes."""
-    rows, cols = design.machine.described.shape
+    rows, cols, *_ = design.machine.described.shape
     dense_macs = point.macs / max(1e-9, 1 - point.mac_skip_rate)
     return dense_macs <= MOST_MACS and rows * cols <= MOST_CELLS and design.decided.trace is None
 

@@ -7,6 +7,7 @@ a second call, or one after an interruption, evaluates what is missing.
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -160,7 +161,7 @@ def _gates(space: LoadedSpace) -> tuple[dict[str, float], str | None]:
     if path is None:
         return {}, None
     area = load_area(path)
-    gates = {f"{one.array.rows}x{one.array.cols}": one.machine.gates for one in area.arrays}
+    gates = {one.array.shape: one.machine.gates for one in area.arrays}
     return gates, f"{path.name}, {area.library}, buffers of {area.model}"
 
 
@@ -195,7 +196,6 @@ def _point(
     one: Design, spent: DesignCosts, dense: DesignCosts | None, gates: dict[str, float], errors: Errors
 ) -> ExploredPoint:
     machine = one.machine.described
-    rows, cols = machine.shape
     known = errors.get((one.model, one.cfg, one.sampler or "", one.steps)) if one.decided.is_dense else None
     return ExploredPoint(
         model=one.model,
@@ -213,7 +213,7 @@ def _point(
         cycles=spent.cycles,
         milliseconds=spent.cycles / machine.clock_mhz / 1e3,
         macs=spent.macs,
-        mac_utilization=spent.macs / (spent.cycles * rows * cols),
+        mac_utilization=spent.macs / (spent.cycles * math.prod(machine.shape)),
         mac_skip_rate=spent.mac_skip_rate,
         external_bytes=spent.external_bytes,
         energy_uj=Bounds(low=spent.energy_low, nominal=spent.energy, high=spent.energy_high),

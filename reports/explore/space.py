@@ -9,7 +9,7 @@ samplers = ["unipc, quadratic"]        # solver and spacing, where errors are to
 
 [[machines]]                           # every combination of the lists, on top of a machine
 base = "paper"                         # a name, or a file beside this one
-array = ["32x32", "64x64"]
+array = ["32x32", "64x64", "64x64x2"]
 bandwidth = [16, 32, inf]              # and latency, stall, clock_mhz, reuse_sram_kib
 
 [policies]

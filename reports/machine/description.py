@@ -2,7 +2,7 @@
 
 ```toml
 name = "paper"
-array = "64x64"                # rows x columns of int8 MAC cells
+array = "64x64"                # rows x columns of int8 MAC cells; "64x64x2": with cells of two products
 clock_mhz = 500                # MHz
 node_nm = 28                   # nm; that of the energy table
 energy_table = "default"       # or a .toml file, relative to this one
@@ -43,7 +43,7 @@ from radit.reports.machine.array_text import WANTED, parse_array
 
 MACHINES = Path(__file__).parents[1] / "machines"
 REMEDY = "give an existing .toml file, and correct that place"
-SIDES = ("rows", "cols")  # of a build, which `array` states
+SIDES = ("rows", "cols", "products")  # of a build, which `array` states
 BUILD_FIELDS = tuple(each.name for each in fields(BuildConfig) if each.name not in SIDES)
 MOST_BUILT = (1 << 16) - 1  # of a build's parameter: what registers count to
 
@@ -69,6 +69,8 @@ def _array(text: str) -> str:
 def _built(given: dict[str, int]) -> dict[str, int]:
     for name in given:
         if name not in BUILD_FIELDS:
+            if name in SIDES:
+                raise ValueError(f"entry {name} belongs to the array: state it in field array, such as 16x16x2")
             raise ValueError(f"entry {one_line(name)} is unknown: use {', '.join(BUILD_FIELDS)}")
     return given
 
@@ -101,7 +103,7 @@ class MachineDescription(_Described):
 
     Fields:
         name: None: one that options alone describe.
-        array: "RxC", int8 MAC cells.
+        array: "RxC", int8 MAC cells, or "RxCx2" with cells of two products.
         clock_mhz: MHz.
         node_nm: nm, that of the energy table.
         energy_table: a name in reports/tables, or the path of a TOML file.
@@ -121,8 +123,8 @@ class MachineDescription(_Described):
     given_beside: tuple[str, ...] = ()
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the array."""
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns of the array, and the products of a cell where there are two."""
         return parse_array(self.array)
 
     @property

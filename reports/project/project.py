@@ -105,7 +105,7 @@ def run_project(
         steps=steps,
         cfg=cfg,
         machine=machine.title,
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         clock_mhz=machine.clock_mhz,
         memory=ExternalMemory(latency=memory.latency, bandwidth=memory.limit, stall=memory.stall),
         decisions=origin,
@@ -130,7 +130,7 @@ def sized(model: str, cfg: float, machine: MachineDescription) -> tuple[DiTConfi
     """
     config = config_of(model)
     check_guidance(config, cfg)
-    return config, *fitted(config, 1 if cfg == 1.0 else 2, *machine.shape, machine.build)
+    return config, *fitted(config, 1 if cfg == 1.0 else 2, *machine.shape, built=machine.build)
 
 
 def spread_tables(dims: Dims, steps: int, forecast: bool) -> RunTables:
@@ -177,7 +177,7 @@ def project(
         cycles=cycles,
         milliseconds=cycles / machine.clock_mhz / 1e3,
         macs=spent.macs,
-        mac_utilization=spent.macs / (cycles * build.rows * build.cols),
+        mac_utilization=spent.macs / (cycles * build.multipliers),
         mac_skip_rate=1 - spent.macs / model_macs(dims, record.image(0).as_dense()),
         phases={name: spent.prediction.phases[name] / record.images / cycles for name in PHASES},
         external_bytes=external_bytes(spent.counters, build),

@@ -38,7 +38,7 @@ def check_summary(summary: Summary) -> None:
         named = f"names {one_line(unknown[0])}" if unknown else "is empty"
         raise ValueError(f"field results {named}: policies are {', '.join(POLICIES)}")
     for name, result in summary.results.items():
-        _check_result(f"results.{name}", result, summary.array.rows * summary.array.cols)
+        _check_result(f"results.{name}", result, summary.array.multipliers)
         if summary.check.counters_equal:
             _check_accounts(f"results.{name}", result)
     _check_together(summary)

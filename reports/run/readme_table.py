@@ -26,7 +26,7 @@ def setting(s: Summary) -> str:
     limit = f"{s.memory.bandwidth:g} bytes per cycle" if s.memory.bandwidth else "no limit"
     return (
         f"{s.sampler.images} {s.sampler.noun}s x {s.sampler.way}, guidance {s.sampler.cfg:g}, "
-        f"model {code(s.model)}, {s.array.rows}x{s.array.cols} array, memory of {limit} at a latency of "
+        f"model {code(s.model)}, {s.array.shape} array, memory of {limit} at a latency of "
         f"{s.memory.latency} cycles."
     )
 

@@ -63,6 +63,8 @@ def summary_of(
             seed=request.seed,
             solver=request.solver,
             spacing=request.spacing,
+            guided_channels=request.guided_channels,
+            labels=None if request.labels is None else list(request.labels),
         ),
         blocks=request.blocks,
         timesteps=request.timesteps,
@@ -71,7 +73,7 @@ def summary_of(
         engine=request.engine,
         machine=request.machine,
         build=dict(request.built) or None,
-        array=Array(rows=build.rows, cols=build.cols),
+        array=Array.of(build),
         memory=Memory(
             latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed
         ),

@@ -175,7 +175,7 @@ def _priced(summary: Summary, table: EnergyTable, digest: str = "") -> Summary:
     config = summary.config or load_config(summary.model)
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
-    build = replace(build_for(dims, summary.array.rows, summary.array.cols), **(summary.build or {}))
+    build = replace(build_for(dims, *summary.array.sides), **(summary.build or {}))
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     results = {}
     for name, result in summary.results.items():

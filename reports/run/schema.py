@@ -5,9 +5,9 @@ Cycles, MACs and checks are *measured* in the RTL simulation, energies *modelled
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from radit.accel.control.registers import CAUSES, PHASES, SATURATIONS
 from radit.model.dit.config import DiTConfig
@@ -54,6 +54,8 @@ class Sampler(Part):
     Fields:
         images: or clips.
         frames: of a clip; 1: images.
+        guided_channels: channels that guidance was for, from the first on; None: all.
+        labels: of the images in turn; None: 0, 1, 2, .. in turn.
     """
 
     steps: Steps
@@ -63,6 +65,8 @@ class Sampler(Part):
     seed: Whole
     solver: Solver = DDIM
     spacing: Spacing = UNIFORM
+    guided_channels: Annotated[int, Field(ge=1)] | None = None
+    labels: Annotated[list[Whole], Field(min_length=1)] | None = None
 
     @property
     def way(self) -> str:
@@ -267,7 +271,7 @@ class Summary(Part):
     """The whole of summary.json; ``stalls``, ``gmac_per_second`` and ``cycle_model`` of all policies that were run.
 
     Fields:
-        config: dimensions of the whole model; None: an earlier summary.
+        config: of the whole model, with every field; None: an earlier summary.
         sub_blocks: what every sub-block is, in order.
         machine: the named machine, and what options have changed of it; None: options alone describe it.
         build: parameters of the build that do not follow from the model; None: all do.
@@ -301,6 +305,11 @@ class Summary(Part):
     seconds: dict[str, Amount]
     basis: dict[str, str] = BASIS
     provenance: Provenance
+
+    @field_serializer("config")
+    def _whole_config(self, config: DiTConfig | None) -> dict[str, Any] | None:
+        """With every field, whatever its default."""
+        return None if config is None else config.whole()
 
     @model_validator(mode="after")
     def _check(self) -> Summary:

@@ -51,7 +51,7 @@ def policy_result(
 ) -> PolicyResult:
     """Result of one run from its policy and where its memories live, its counters, its MACs
     (``radit.reports.cost.counts.model_macs``), its energy and its speed."""
-    peak = counters["cycles"] * build.rows * build.cols
+    peak = counters["cycles"] * build.multipliers
     return PolicyResult(
         text=policy.text,
         settings=policy.settings,

@@ -53,7 +53,8 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
-    "sampler": SOLVERS, "spacing": SPACINGS, "project.machine": ("edge", "own.toml"), "machine": ("own.toml",),
+    "sampler": SOLVERS, "spacing": SPACINGS, "labels": ("0", "1,0"), "guided_channels": ("1",),
+    "project.machine": ("edge", "own.toml"), "machine": ("own.toml",),
     "reuse_sram": ("0", "64"), "explore.check": ("0",), "explore.out": ("out",),
     "ablate.reductions": ("1.05",), "language": ("verilog", "vhdl"), "engine": ("verilator",),
     "calibrate.steps": ("3",),
@@ -69,7 +70,7 @@ ROLE_OF = {
     "engines": "engines", "target": "target", "motion": "motion", "start": "start", "radit": "radit",
     "reductions": "reductions", "train.model": "recipe", "bench.model": "models", "frontier.steps": "steps-list",
     "area.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
-    "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing",
+    "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing", "labels": "labels",
     "machine": "machine", "space": "space",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}

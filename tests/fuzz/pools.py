@@ -46,7 +46,7 @@ MODELS = (
 ARRAYS = (
     "0x0", "0x4", "4x0", "4", "x", "4x", "x4", "4X4", "4x4x4", "-4x4", "3x4", "4x5", "1x1", "2x2", "256x256", "4x256",
     f"4x{LONG}", "1e1x4", "\u0664x\u0664", "4x4 ", " 4x4", "+4x4", "04x4", "4.0x4", "4x4,4x4", "4x4,,4x4",
-    "4\u00d74", "infx4",
+    "4\u00d74", "infx4", "4x4x1", "4x4x3", "4x4x2x2", "4x4x",
 )  # fmt: skip
 FIELDS = (
     "threshold", "schedule", "start", "end", "streak_step", "tight", "loose", "max_streak", "first_dense", "last_dense",
@@ -88,6 +88,7 @@ ENGINES = ("verilator", "verilator,verilator", "spice", ",", "verilator,", "Veri
 LISTS = {
     "steps-list": ("3,2", "2,,3", "0", "-1", "1001", "1.5", "2;3", ",", "3,3", str(10**24), "\u0662", "1_0", LONG,
     "3 ,2"),
+    "labels": ("3,2", "2,,3", "-1", "9999", "1.5", "2;3", ",", "3,3", str(10**24), "\u0662", "1_0", LONG, "3 ,2", "1"),
     "bandwidths": ("0", "-1", "nan", "inf", "32,,64", "32,64", ",", "1e9", "0.001", "infinity", LONG, "\u0662", "1_0",
     "32 ,8"),
     "reductions": ("1", "0", "-2", "nan", "inf", "6.1", "1e1", "2,", "\u0662.5", "1.05,1.1", LONG, ".5", "2..5",

@@ -23,7 +23,7 @@ from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy
 from radit.model.tuning import calibrate_run
 from radit.model.tuning import skipping_ranges as ranges_module
 from radit.model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
-from radit.model.tuning.search import Target, hit
+from radit.model.tuning.search import Point, Target, hit
 from radit.model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
@@ -144,7 +144,11 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
 @pytest.mark.parametrize(
     ("option", "text", "complaint"),
     [
-        ("start", "radit", "--start is 'radit': give policy forecast, with settings such as forecast:max_streak=3"),
+        (
+            "start",
+            "radit",
+            "--start is 'radit': give policy forecast or planned, with settings such as",
+        ),
         ("start", "fast", "--start is 'fast': choose dense, radit, forecast"),
         ("start", "forecast:speed=3", "--start setting is 'speed=3': give one of"),
         ("radit", "forecast", "--radit is 'forecast': give policy radit, with settings such as radit:max_streak=3"),
@@ -290,3 +294,21 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
     found = calibrated(str(path))
     assert found.widened and "+" in load_calibration(calibration_path(path)).digest
     assert policy_of("forecast", str(path), quantized(str(path), STEPS)) == found.policy
+
+
+def test_a_plan_is_chosen_by_the_converged_images(checkpoint: str, tmp_path: Path, monkeypatch):
+    """The best of all plans that reach the speedup; a demo of the model then samples as it does."""
+    monkeypatch.setattr(calibrate_run, "CONVERGED", Sampler(24, solver="dpmpp-2m", spacing="log-snr"))
+    points: list[Point] = []
+    out, way = tmp_path / "plan.json", Sampler(8, solver="unipc", spacing="quadratic")
+    found = calibrated(
+        checkpoint, target="speedup=1.6", sampler=way, start="planned", radit="radit", out=out,
+        on_point=lambda point, expected: points.append(point) if point else None,
+    )  # fmt: skip
+    assert found == read_policy(out) and found.sampler == way and found.judge == "converged"
+    plans = {point.policy: point for point in points if point.policy.name == "planned"}
+    assert len(plans) > 1 and found.policy == min(plans, key=lambda policy: plans[policy].root)
+    assert len(found.policy.plan) == 8 and found.achieved.mac_reduction >= 1.6
+    assert found.tried["dense"].mac_reduction == 1.0 and found.tried["dense"].mse > 0
+    with pytest.raises(UserError, match="--target is 'error=1e-3': a plan is made for a speedup, give speedup=FACTOR"):
+        calibrated(checkpoint, target="error=1e-3", start="planned", out=out)

@@ -160,7 +160,9 @@ def test_bad_config_in_metadata(model: DiT, tmp_path: Path, text: str, words: st
 
 
 def test_unknown_extension_and_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown extension '.onnx': pass a .safetensors, .pt or .pth file"):
+    with pytest.raises(
+        UserError, match="unknown extension '.onnx': pass a .safetensors, .pt, .pth, .ckpt or .bin file"
+    ):
         load_checkpoint(tmp_path / "model.onnx")
     with pytest.raises(UserError, match="nowhere.pt is not a file: check the path"):
         load_checkpoint(tmp_path / "nowhere.pt")

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from radit.model.dit.checkpoint import load_config, load_model, read_metadata, save_checkpoint
-from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_machine
 from radit.model.dit.facts import Facts, infer_config
 from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.shapes import tensor_shapes, weight_count
@@ -54,7 +54,7 @@ def test_published_sizes_tell_all_but_what_they_predict(name: str) -> None:
     """SiT has the same names and shapes, and predicts velocities."""
     config = NAMED_MODELS[name]
     assert infer_config(shapes(config), Facts(prediction="noise"), "File") == config
-    with pytest.raises(UserError, match=r"do not tell prediction: add .* FILE:prediction=noise\|velocity"):
+    with pytest.raises(UserError, match=r"tells prediction, and .* FILE:prediction=noise\|velocity\|v"):
         infer_config(shapes(config), Facts(), "File")
     with pytest.raises(UserError, match="prediction is velocity, but the samplers here take predicted noise"):
         infer_config(shapes(config), Facts(prediction="velocity"), "File")
@@ -62,20 +62,21 @@ def test_published_sizes_tell_all_but_what_they_predict(name: str) -> None:
 
 def test_a_published_clip_model_is_refused_where_it_would_be_computed_as_another() -> None:
     config = NAMED_MODELS["latte-xl-2"]
-    with pytest.raises(UserError, match="do not tell prediction, attention, frame_embedding"):
+    with pytest.raises(UserError, match="tells prediction, attention, frame_embedding, and"):
         infer_config(shapes(config), Facts(), "File")
     told = Facts(prediction="noise", attention="alternating", frame_embedding="first-block")
+    published = infer_config(shapes(config), told, "File")
     with pytest.raises(UserError, match="frame_embedding is first-block, but the machine has no addition there"):
-        infer_config(shapes(config), told, "File")
+        check_machine(published)
     own = Facts(prediction="noise", attention="alternating", frame_embedding="input")
     assert infer_config(shapes(config), own, "File") == config
 
 
 def test_other_sizes_are_asked_for(tmp_path: Path) -> None:
     path = plain(tmp_path / "plain.safetensors")
-    with pytest.raises(UserError, match="do not tell num_heads, num_classes, prediction, samples: add") as caught:
+    with pytest.raises(UserError, match="tells num_heads, num_classes, prediction, samples, and") as caught:
         load_model(path)
-    assert str(caught.value).startswith("Checkpoint ") and "plain.safetensors names no config" in str(caught.value)
+    assert str(caught.value).startswith("Checkpoint ") and "plain.safetensors names no config that" in str(caught.value)
     assert load_model(f"{path}:{SAID}").config == SMALL
     assert load_config(f"{path}:{SAID}").num_heads == 2
     eight = DiTConfig(input_size=4, hidden_size=128, depth=1, num_heads=8, num_classes=5)  # 128 / 64 would be 2

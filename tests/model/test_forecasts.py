@@ -42,8 +42,8 @@ def streams_of(text: str, dit, integer, contexts: int = 2, y=Y, noise=NOISE):
     reference, seen = reference_of(integer, parse_method(text)), []
     genuine = reference._settle
 
-    def watched(x, computed, index):
-        seen.append(genuine(x, computed, index))
+    def watched(x, computed, index, tally):
+        seen.append(genuine(x, computed, index, tally))
         return seen[-1]
 
     reference._settle = watched
@@ -106,7 +106,7 @@ def test_slopes_follow_the_input(slope, dit, integer):
 
 
 def test_fitted_slopes_are_the_table_s(dit, integer):
-    reference = reference_of(integer, parse_method("planned:share=0.69:reach=8"))
+    reference = reference_of(integer, parse_method("planned:share=0.69:reach=8:slope=fitted"))
     reference.start(1, 2)
     reference.state[0].streak[:], reference.state[0].gap[:] = 2, 3
     found = reference._slopes(0, 6, torch.zeros(1, 2, dtype=torch.bool))

@@ -81,7 +81,7 @@ def with_metadata(path: Path, state: dict[str, Tensor], metadata: dict[str, str]
         ("a\udc80.safetensors", r"Checkpoint a\\udc80.safetensors is not a file"),
         ("a\x1b[31mred.pt", r"Checkpoint a\\x1b\[31mred.pt is not a file"),
         ("/dev/null", "has the unknown extension ''"),
-        (".", "has the unknown extension ''"),
+        (".", "it is a folder without config.json or model_index.json"),
         ("", "Model '' is unknown"),
         ("file.pt/inside.pt", "is not a file"),
     ],
@@ -101,7 +101,8 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pt")
     (tmp_path / "device.pt").symlink_to("/dev/zero")
     (tmp_path / "loop.pt").symlink_to("loop.pt")
-    for name, words in (("folder", "a folder"), ("pipe", "a pipe"), ("device", "a device")):
+    assert "folder.pt cannot be read (it is a folder without config.json" in refusal(tmp_path / "folder.pt")
+    for name, words in (("pipe", "a pipe"), ("device", "a device")):
         assert f"{name}.pt cannot be read (it is {words})" in refusal(tmp_path / f"{name}.pt")
     assert "is not a file" in refusal(tmp_path / "loop.pt")
 
@@ -274,7 +275,8 @@ def test_headers_of_safetensors(header: bytes, tmp_path: Path) -> None:
         ('{"\x1b[31m": 1}', "not JSON"),
         ('{"\\u001b[31m": 1}', r"field \x1b[31m is unknown"),
         ('{"prediction": "velocity"}', "prediction is velocity"),
-        ('{"frames": 2, "depth": 2, "frame_embedding": "first-block"}', "frame_embedding is first-block"),
+        ('{"mlp_norm_eps": 0.5}', "field mlp_norm_eps is 0.5"),
+        ('{"timestep_features": "library"}', "field timestep_features is 'library'"),
     ],
 )
 def test_configs(text: str, words: str, state: dict[str, Tensor], tmp_path: Path) -> None:

@@ -57,16 +57,18 @@ def numbers(name: str) -> strategies.SearchStrategy[str]:
     )
 
 
-FIELDS = {name: numbers(name) for name in RADIT_DEFAULTS if name not in ("schedule", "scope")} | {
+FIELDS = {name: numbers(name) for name in RADIT_DEFAULTS if name in Policy.ranges and name != "schedule"} | {
     "schedule": strategies.sampled_from(["linear", "cosine"])
     | strategies.lists(numbers("schedule"), min_size=1, max_size=12).map("/".join),
     "scope": strategies.sampled_from([scope.value for scope in Scope]),
+    "plan": strategies.text("BLN-", min_size=STEPS, max_size=STEPS),
+    "difference": strategies.booleans().map(str),
 }
 
 
 @settings(max_examples=150)
 @given(
-    strategies.sampled_from(["radit", "forecast"]),
+    strategies.sampled_from(["radit", "forecast", "planned"]),
     strategies.fixed_dictionaries({}, optional=FIELDS),
     strategies.floats(1e-6, 1e3),
     strategies.floats(1e-6, 1e3),
@@ -79,6 +81,10 @@ def test_whatever_is_taken_fits_its_registers(name: str, given: dict[str, str], 
         assert str(error).isprintable() and any(field in str(error) for field in (*given, "small"))
         return
     assert parse_policy(policy.text) == policy
+    if policy.lacks_plan:
+        with pytest.raises(UserError, match="has no plan"):
+            tables_of(policy, model(scale, rms))
+        return
     held(tables_of(policy, model(scale, rms)))
 
 

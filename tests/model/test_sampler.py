@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_guidance
 from radit.model.dit.sampler import Sampler, guided, make_noise, make_pairs, sample, split_pairs
 from radit.model.dit.schedule import DIFFUSION_STEPS, add_noise, alpha_bars
 from radit.model.errors import UserError
@@ -149,3 +149,29 @@ def test_noise_of_whole_blocks_is_what_torch_draws():
     for config in (DIGITS, DiTConfig(input_size=32, in_channels=4, patch_size=2)):
         plain = torch.randn((3, *config.sample_shape), generator=torch.Generator().manual_seed(8))
         assert torch.equal(make_noise(config, 3, 8), plain)
+
+
+def test_the_first_channels_alone_are_guided() -> None:
+    """As `forward_with_cfg` of the official DiT: three of four; the fourth is that of the label."""
+    generator = torch.Generator().manual_seed(2)
+    cond, uncond = torch.randn(2, 2, 4, 3, 3, generator=generator)
+    found = guided(cond, uncond, 4.0, channels=3)
+    assert torch.equal(found[:, :3], guided(cond, uncond, 4.0)[:, :3]) and torch.equal(found[:, 3:], cond[:, 3:])
+
+    def network(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        return torch.tanh(x + 0.1 * y.reshape(-1, 1, 1, 1))
+
+    latent = DiTConfig(input_size=8, in_channels=4, hidden_size=16, num_heads=2)
+    noise = make_noise(latent, 3, 1)
+    all_, three, alone = (
+        sample(network, noise, LABELS, Sampler(3), cfg, 10, channels)
+        for cfg, channels in ((4, None), (4, 3), (1, None))
+    )
+    assert torch.equal(all_[:, :3], three[:, :3]) and torch.equal(three[:, 3:], alone[:, 3:])
+
+
+@pytest.mark.parametrize("channels", [0, 5])
+def test_more_guided_channels_than_there_are(channels: int) -> None:
+    latent = DiTConfig(input_size=8, in_channels=4, hidden_size=16, num_heads=2)
+    with pytest.raises(UserError, match=f"--guided-channels is {channels}: give 1 to 4, the model's channels"):
+        check_guidance(latent, 4.0, channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from types import SimpleNamespace
 
 import diffusers
@@ -11,12 +12,27 @@ from diffusers.pipelines.dit import pipeline_dit
 from torch import Tensor, nn
 
 from radit.model.dit.config import DiTConfig
-from radit.model.dit.sampler import Sampler, make_noise, predict_noise, sample
-from radit.model.dit.sampler_names import DDIM, HEUN, LOG_SNR, QUADRATIC, SOLVERS, SPACINGS, UNIFORM
+from radit.model.dit.sampler import Sampler, guided, make_noise, predict_noise, sample
+from radit.model.dit.sampler_names import (
+    DDIM,
+    HEUN,
+    LOG_SNR,
+    QUADRATIC,
+    SOLVERS,
+    SPACINGS,
+    SWEPT_SOLVERS,
+    SWEPT_SPACINGS,
+    UNIFORM,
+)
 from radit.model.dit.schedule import DIFFUSION_STEPS, alpha_bars, spaced
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
+from radit.model.integer.calibration import calibrate
+from radit.model.integer.generate import generate
+from radit.model.integer.quantize import quantize
+from radit.model.integer.reference import Reference
+from radit.model.policy.skip_policy import dense
 
 LATENT = DiTConfig(input_size=4, in_channels=4, hidden_size=16, depth=1, num_heads=2, mlp_ratio=1.0, num_classes=1000)
 PIXELS = LATENT.model_copy(update={"in_channels": 1, "num_classes": 3})
@@ -134,7 +150,7 @@ def test_euler_is_ddim(spacing: str, latent: Bounded) -> None:
         torch.testing.assert_close(one, two, atol=2e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", SWEPT_SOLVERS)
 def test_all_converge_to_one_image(solver: str, pixels: DiT) -> None:
     """More evaluations come closer to the solution of many, which is the same for all, clipped pixels included."""
     noise = make_noise(PIXELS, 3, 2)
@@ -148,11 +164,32 @@ def test_all_converge_to_one_image(solver: str, pixels: DiT) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 12, 50, 200, 1000])
-@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("spacing", SWEPT_SPACINGS)
 def test_timesteps_descend(spacing: str, count: int) -> None:
     found = spaced(spacing, count)
     assert len(found) == count and found[0] == DIFFUSION_STEPS - 1 and found[-1] >= 0
     assert all(earlier > later for earlier, later in zip(found, found[1:], strict=False))
+
+
+@pytest.mark.parametrize("count", [2, 8, 10, 25, 50, 100, 250, 1000])
+def test_leading_is_the_librarys(count: int) -> None:
+    """Where 1000 is a multiple of the number; the official program takes other numbers too."""
+    scheduler = diffusers.DDIMScheduler(timestep_spacing="leading")
+    scheduler.set_timesteps(count)
+    assert Sampler(count, spacing="leading").timesteps == scheduler.timesteps.tolist()
+
+
+@pytest.mark.parametrize(("count", "first"), [(2, 500), (30, 986), (11, 910)])
+def test_leading_has_the_smallest_stride_of_the_official_program(count: int, first: int) -> None:
+    found = Sampler(count, spacing="leading").timesteps
+    assert (len(found), found[0], found[-1]) == (count, first, 0)
+    assert len({earlier - later for earlier, later in zip(found, found[1:], strict=False)}) == 1
+
+
+@pytest.mark.parametrize(("solver", "count", "near"), [("ddim", 600, 500), ("ddim", 1, 2), ("heun", 951, 667)])
+def test_a_number_that_no_stride_gives(solver: str, count: int, near: int) -> None:
+    with pytest.raises(UserError, match=f"--steps is {count}: spacing leading has a whole stride .* give {near}"):
+        Sampler(count, solver=solver, spacing="leading")
 
 
 def test_spacings_are_what_they_say() -> None:
@@ -204,3 +241,48 @@ def test_unknown_names_are_refused(field: str, value: str) -> None:
     option = {"solver": "--sampler", "spacing": "--spacing"}[field]
     with pytest.raises(UserError, match=f"{option} is '{value}': choose {DDIM if field == 'solver' else UNIFORM} or"):
         Sampler(**{field: value})
+
+
+@pytest.mark.parametrize("learned", [True, False])
+@torch.no_grad()
+def test_ddpm_is_the_librarys(learned: bool) -> None:
+    """A learned variance, or beta; the noise is that of a generator whose seed is the starting noise's checksum.
+
+    The library's schedule is float32, as for Euler and Heun.
+    """
+    config = LATENT.model_copy(update={"learn_sigma": learned})
+    network, noise, y = seeded_dit(config, 3), make_noise(config, 1, 4), torch.tensor([2])
+    kind = "learned_range" if learned else "fixed_large"
+    scheduler = diffusers.DDPMScheduler(variance_type=kind, timestep_spacing="leading", clip_sample=False)
+    scheduler.set_timesteps(10)
+    generator, x = torch.Generator().manual_seed(zlib.crc32(noise.numpy().tobytes())), noise
+    for t in scheduler.timesteps:
+        found = network(torch.cat([x, x]), t.expand(2), torch.tensor([2, config.null_class]))
+        eps = guided(found[:1, :4], found[1:, :4], CFG)
+        x = scheduler.step(torch.cat([eps, found[:1, 4:]], 1), t, x, generator=generator).prev_sample
+    ours = sample(network, noise, y, Sampler(10, solver="ddpm", spacing="leading"), CFG)
+    assert float((ours - x).abs().max() / x.abs().max()) < 1e-4
+
+
+def test_ddpm_in_integers_uses_the_learned_variance() -> None:
+    config = DiTConfig(input_size=4, in_channels=4, hidden_size=32, depth=2, num_heads=2, num_classes=3,
+                       learn_sigma=True)  # fmt: skip
+    dit, sampler, y = seeded_dit(config, 3), Sampler(6, solver="ddpm"), torch.tensor([1, 2])
+    noise = make_noise(config, 2, 1)
+    integer = quantize(dit, calibrate(dit, sampler, images=2), sampler)
+    reference = Reference(integer, dense().tables(integer))
+    images, _ = generate(reference, dit, y, noise)
+    alone, _ = generate(reference, dit, y[1:], noise[1:])
+    assert torch.equal(images[1:], alone), "an image's noise depends on its batch"
+    wanted = sample(dit, noise, y, sampler)
+    unlearned = sample(lambda *inputs: dit(*inputs)[:, :4], noise, y, sampler, null_class=config.null_class)
+    assert float((images - wanted).norm()) < float((images - unlearned).norm()) / 3
+    assert sampler.timesteps[0] == 999 and sampler.timesteps[-1] == 0 and len(sampler.timesteps) == 6
+
+
+def test_ddpm_takes_its_timesteps_in_turn() -> None:
+    walk = Sampler(4, solver="ddpm").start()
+    x = torch.zeros(1, 1, 4, 4)
+    walk.step(x, x, 0)
+    with pytest.raises(UserError, match="step index is 2: ddpm draws noise .* the next is 1"):
+        walk.step(x, x, 2)

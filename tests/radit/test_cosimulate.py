@@ -41,6 +41,21 @@ def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd,
     assert capfd.readouterr().out == ""
 
 
+def test_labels_choose_what_is_drawn_and_stand_in_the_summary(digits):
+    found = radit.cosimulate("digits", ["dense"], array="8x8", steps=STEPS, timesteps=1, labels=[7, 2])
+    assert found.passed and found.summary.sampler.labels == [7, 2] and found.summary.sampler.guided_channels is None
+    whole = radit.generate(radit.quantize("digits", STEPS, timesteps=1), labels=[7])
+    assert np.array_equal(found["dense"].images, whole.images)
+    request = found.prepared.request
+    assert [request.label(image, 10) for image in range(3)] == [7, 2, 7] and "--labels 7,2" in request.command("", 0)
+    config = json.loads(found.summary.model_dump_json())["config"]
+    assert config["prediction"] == "noise" and config["samples"] == "pixels" and config["frames"] == 1
+    with pytest.raises(radit.UserError, match="labels has 10: give numbers from 0 to 9, the model's labels"):
+        radit.cosimulate("digits", ["dense"], labels=[10])
+    with pytest.raises(radit.UserError, match="guided_channels is 2: give 1 to 1, the model's channels"):
+        radit.generate(digits, guided_channels=2)
+
+
 def test_a_mismatch_is_a_problem_not_a_message(monkeypatch, capfd):
     def corrupted(integer, build):
         words = pack_weights(integer, build)

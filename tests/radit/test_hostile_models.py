@@ -55,12 +55,17 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.pt": (Path.touch, "cannot be read"),
     "text.safetensors": (lambda path: path.write_text("not a checkpoint"), "cannot be read"),
     "none.pt": (lambda path: None, "is not a file"),
-    "sparse.pt": (_odd_weights, "names no config, and its shapes do not tell"),
+    "sparse.pt": (_odd_weights, "names no config that tells"),
     "code.pt": (lambda path: torch.save({"ema": Path("/")}, path), "Python objects beside tensors"),
     "deep.safetensors": (lambda path: _with_config(path, "[" * 100_000), "nested too deep"),
     "wide.safetensors": (lambda path: _with_config(path, WIDE), "needs"),
     "long.safetensors": (lambda path: _with_config(path, '{"depth": 100000}'), "depth is 100000"),
     "\x1b[31m[red].pt": (lambda path: path.write_bytes(b"PK"), "cannot be read"),
+    "folder": (Path.mkdir, "it is a folder without config.json or model_index.json"),
+    "flux.safetensors": (
+        lambda path: save_file({"double_blocks.0.img_attn.qkv.weight": torch.ones(2)}, path),
+        "holds Flux (FluxTransformer2DModel), for which the machine lacks joint streams",
+    ),
     "unguided.safetensors": (_without_null_class, "has no null class"),
 }
 

@@ -16,6 +16,8 @@ import torch
 
 import radit
 from radit.model.baselines.base import Rule
+from radit.model.detectors.planned import Planned
+from radit.model.policy.plan import read_plan
 from radit.terminal.messages import told
 from tests.radit.conftest import STEPS
 
@@ -120,6 +122,24 @@ def test_a_policy_of_ones_own(digits):
         radit.predict_cycles(digits, run.decisions).cycles
         < radit.predict_cycles(digits, radit.generate(digits, images=2).decisions).cycles
     )
+
+
+def test_planned_is_the_hardware_s_where_it_has_all_settings(digits):
+    """A plan is made for the guidance of the run."""
+    for text in ("planned", "planned:share=0.7:reach=1", "planned:plan=B-"):
+        assert isinstance(radit.policy(text), radit.Policy)
+    for text in ("planned:slope=fitted", "planned:threshold=0.1", "planned:labels=3"):
+        assert isinstance(radit.policy(text), Planned)
+    plan = "BL-"[:STEPS].ljust(STEPS, "L")
+    run = radit.generate(digits, f"planned:plan={plan}", images=2)
+    assert [tuple(row) for row in run.decisions.computed[0, :, 0].tolist()] == list(read_plan(plan))
+    made = radit.generate(digits, "planned:share=0.9", images=2, cfg=4.0)
+    found = made.policy.plan
+    assert (
+        found[0] == "B" and len(found) == STEPS and sum({"B": 2, "-": 0}.get(each, 1) for each in found) <= 1.8 * STEPS
+    )
+    with pytest.raises(radit.UserError, match="Policy planned has no threshold"):
+        radit.match_macs(digits, radit.policy("planned"), 1.6)
 
 
 def test_policies_are_brought_to_equal_macs(digits):

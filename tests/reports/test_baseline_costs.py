@@ -10,7 +10,10 @@ import torch
 from radit.accel.config import BuildConfig
 from radit.accel.dims import Dims
 from radit.model.comparison.catalogue import parse_method
+from radit.model.detectors.plans import detector_of
 from radit.model.integer.decision_record import DecisionRecord
+from radit.model.policy.plan import read_plan
+from radit.model.policy.skip_policy import planned
 from radit.reports.cost.counts import expected_counts
 from radit.reports.cost.forecasts import results_read
 from radit.reports.cost.policy_costs import PolicyCosts
@@ -73,3 +76,24 @@ def test_what_is_kept():
     assert kept == {"fora": 0, "bwcache": 1, "teacache": 2, "dbprune": 6}
     one, six = (plan_memory(DIMS, BUILD, 0, streams=n).cache.bytes for n in (1, 6))
     assert six == 6 * one == 6 * plan_memory(DIMS, BUILD, 0, stream_scope=True).cache.bytes
+
+
+def test_a_planned_detector_costs_what_its_policy_does():
+    """The frontier prices the software's, `radit cosim` the hardware's: counters, cycles and memory are the same."""
+    plan = "BB-LB-LL"
+    computed = np.array(read_plan(plan))[:, None].repeat(DIMS.sub_blocks, 1)
+    record = DecisionRecord.of_image(computed)
+    for fields in ({}, {"difference": False}, {"difference": False, "scope": "timestep"}):
+        policy = planned(plan=plan, **fields)
+        model = SimpleNamespace(
+            act_scale=torch.ones(computed.shape[:2], dtype=torch.float64), act_rms=torch.ones(DIMS.sub_blocks),
+            sampler_steps=len(plan),
+        )  # fmt: skip
+        both = [PolicyCosts(each) for each in (policy, detector_of(policy, 1.5))]
+        tables = [costs.run_tables(record, costs.tables(model)) for costs in both]
+        ours, theirs = (expected_counts(DIMS, BUILD, record, each) for each in tables)
+        assert ours == both[1].charged(theirs, DIMS)
+        cycles = [predict(DIMS, BUILD, record, each, MemoryModel(100, 32.0)).cycles for each in tables]
+        assert cycles[0] == cycles[1]
+        sizes = [(costs.compared(12), costs.streams(12), costs.cached_results, costs.stream_scope) for costs in both]
+        assert sizes[0] == sizes[1]

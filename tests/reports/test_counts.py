@@ -1,5 +1,7 @@
 """reports/cost/counts.py against a case counted by hand, and its refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts, model_macs
 from radit.reports.cost.run_tables import POLICY_OFF, RunTables
 from radit.reports.cycles.cycle_model import predict
+from radit.reports.energy.energy_model import in_words
 
 # R = 4, C = 8, W = 8. D = 12, 2 heads of 6, M = 20, T = 5 -> 1 supertile of 8 tokens, 2 row tiles, 1 column tile.
 BUILD = BuildConfig(rows=4, cols=8, max_hidden=12, max_mlp=20, max_tokens=8, max_sub_blocks=2)
@@ -123,6 +126,28 @@ def test_counts_of_images_add_up(rng, scope):
     assert together.cycles == sum(one.cycles for one in predictions) == together.timesteps.sum()
 
 
+def test_differences_by_hand():
+    """Of one block; both contexts compute, then the label alone, then none: timesteps of 3, 3 and 2 passes."""
+    computed = np.ones((1, 3, 2, 2), bool)
+    computed[0, 1, :, 1] = computed[0, 2] = False
+    record, follow = DecisionRecord(computed), np.ones((3, 2), bool)
+    plain = RunTables(True, follow=follow, stream_scope=True)
+    before, got = (
+        expected_counts(DIMS, BUILD, record, replace(plain, difference=difference)) for difference in (False, True)
+    )
+    changed = {name: got[name] - count for name, count in before.items() if got[name] != count}
+    each = 24  # words of a context
+    assert changed == {
+        "residual_words": 3 * each,  # every word of the null class meets one of the label's ..
+        "x_reads": 3 * each,  # .. which is read once more ..
+        "x_writes": 3 * each,  # .. where the last pass has left it
+        "fifo_reads": each,  # differences of the one timestep that computes the null class
+        "fifo_writes": each,
+    }
+    assert got["ccu_words"] == got["code_writes"] == got["history_reads"] == 0 and got["dtsm_ops"] == 3 * 2
+    assert (got["cache_writes"], got["cache_reads"]) == (2 * 3 * each, 2 * 3 * each)
+
+
 def test_groups_shorten_the_keys():
     build = BuildConfig(rows=8, cols=8, max_tokens=32, frame_banks=4)
     shape = {"hidden": 8, "heads": 1, "head_dim": 8, "mlp": 8, "tokens": 32, "sub_blocks": 4, "contexts": 1}
@@ -162,3 +187,29 @@ def test_bad_record_is_refused(computed, policy_on, words):
     with pytest.raises(UserError) as caught:
         expected_counts(DIMS, BUILD, DecisionRecord.of_image(computed), RunTables(policy_on))
     assert words in str(caught.value)
+
+
+def test_two_products_take_the_same_words_in_half_the_cycles():
+    """Counters that count pairs, or cycles, are halves; in words everything is as with one product."""
+    two, halves = replace(BUILD, products=2), ("array_cycles", "weight_reads", "weight_writes")
+    once, paired = (expected_counts(DIMS, build, DENSE, POLICY_OFF) for build in (BUILD, two))
+    assert paired["hidden_reads"] * 2 == once["hidden_reads"]
+    found = in_words(paired, two)
+    assert {name: found[name] * (2 if name in halves else 1) for name in once} == once
+
+
+def test_a_head_that_begins_within_a_pair_takes_a_cycle_more():
+    """Four heads of three channels, 0 1 2 | 3 4 5 | ..: two pairs each, the second head's from channel 2 on."""
+    dims, two = replace(DIMS, heads=4, head_dim=3), replace(BUILD, products=2)
+    counts = expected_counts(dims, two, DENSE, POLICY_OFF)
+    assert counts["k_reads"] == 2 * 2 * (4 * 2)  # contexts, row tiles, cycles of the heads' score tiles
+    for first in range(5):
+        for depth in range(1, 6):
+            assert two.steps(depth, first) == len({channel // 2 for channel in range(first, first + depth)})
+            assert BUILD.steps(depth, first) == depth
+
+
+def test_more_products_are_refused():
+    for products in (0, 3):
+        with pytest.raises(UserError, match=f"products is {products}; use 1 or 2"):
+            replace(BUILD, products=products)

@@ -10,7 +10,7 @@ from radit.model.errors import UserError
 DIGITS = {"hidden": 64, "heads": 2, "head_dim": 32, "mlp": 256, "tokens": 64, "sub_blocks": 12, "contexts": 2}
 # What the driver sets from the skip policy and its memory map.
 DRIVER_REGISTERS = frozenset(
-    "control status policy stream_scope streak_step tight loose max_streak slope_max "
+    "control status policy stream_scope difference streak_step tight loose max_streak slope_max "
     "weight_base mod_base param_base cache_base cache_base_other history_base".split()
 )
 

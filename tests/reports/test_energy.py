@@ -52,6 +52,8 @@ def test_mac_line_by_hand():
     counters = dict.fromkeys(COUNTERS, 0) | {"cycles": 10, "array_cycles": 7}
     macs = mac_counts(counters, BUILD)
     assert (macs.active, macs.held, macs.utilization) == (7 * 256, 3 * 256, 0.7)
+    pairs = mac_counts(counters, dataclasses.replace(BUILD, products=2))
+    assert (pairs.active, pairs.held, pairs.utilization) == (7 * 512, 3 * 512, 0.7)
     parts = energy(counters, BUILD, TABLE, PLAN, idle_cycles=5).components_uj
     assert parts["mac_active"].nominal == pytest.approx(7 * 256 * 0.287e-6)
     assert parts["mac_held"].nominal == pytest.approx(3 * 256 * 0.0751e-6)

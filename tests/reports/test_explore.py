@@ -95,6 +95,18 @@ def test_a_point_is_what_its_command_says(space, tmp_path, rng):
             assert one.energy_gain == pytest.approx(found.ratios.energy_nominal)
 
 
+def test_cells_of_two_products_are_points_too(tmp_path):
+    path = tmp_path / "pairs.toml"
+    path.write_text(
+        'question = "?"\nmodels = ["digits"]\nsteps = [2]\n[[machines]]\nbase = "edge"\narray = ["8x8", "8x8x2"]\n'
+        "[policies]\nskip_rates = [0.5]\n"
+    )
+    points = explored(path, tmp_path / "out").points
+    assert all(is_of(one, projected(one.command, tmp_path)) for one in points)
+    one, two = (one for one in points if one.policy == "dense")
+    assert (one.array, two.array) == ("8x8", "8x8x2") and two.cycles < one.cycles < 2 * two.cycles
+
+
 def test_recorded_decisions_are_points_too(tmp_path, rng):
     write_arrays(tmp_path / "arrays.npz", made_up.arrays_of({"radit": made_up.decisions(rng)}))
     path = tmp_path / "traced.toml"

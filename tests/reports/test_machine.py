@@ -49,6 +49,15 @@ def test_a_file_is_the_same_as_its_options(tmp_path):
     assert "64 KiB" in found.memory_plan
 
 
+def test_cells_of_two_products_are_told_with_the_array(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD.replace("8x4", "8x4x2"))
+    found, single = (projected(tmp_path, "--machine", str(path), *more) for more in ([], ["--array", "8x4"]))
+    assert (found.array.shape, single.array.shape, single.machine) == ("8x4x2", "8x4", "own with array 8x4")
+    assert same(found, projected(tmp_path, *"--array 8x4x2 --latency 7 --bandwidth 16".split()))
+    assert single.dense.cycles > found.dense.cycles > single.dense.cycles / 2
+
+
 def test_options_replace_single_fields(tmp_path):
     found = projected(tmp_path, "--machine", "edge", "--latency", "9", "--bandwidth", "inf")
     assert found.machine == "edge with latency 9, bandwidth inf"
@@ -104,7 +113,10 @@ def test_an_energy_table_lies_beside_the_machine(tmp_path, monkeypatch):
         (GOOD.replace("16", "0"), ["field memory.bandwidth is 0", "from 0.01 to 1048575, or inf"]),
         (GOOD + "stall = 1\n", ["field memory.stall is 1", "from 0 to 0.99"]),
         ('array = "8x4"\n', ["field memory is missing: add it"]),
-        (GOOD + "[build]\nrows = 4\n", ["field build", "entry rows is unknown", "max_tokens"]),
+        (GOOD + "[build]\nmax_token = 4\n", ["field build", "entry max_token is unknown", "max_tokens"]),
+        (GOOD + "[build]\nrows = 4\n", ["field build", "entry rows belongs to the array", "16x16x2"]),
+        (GOOD + "[build]\nproducts = 2\n", ["field build", "entry products belongs to the array", "16x16x2"]),
+        (GOOD.replace("8x4", "8x4x3"), ["field array is '8x4x3'", "16x16x2 with cells of 2 products"]),
         (GOOD + "[build]\nmax_tokens = 0\n", ["field build.max_tokens is 0", "greater than or equal to 1"]),
         ("node_nm = 7\n" + GOOD, ["field node_nm is 7", "default-28nm is for 28 nm"]),
         ('energy_table = "none"\n' + GOOD, ["energy table none cannot be read"]),

@@ -40,17 +40,19 @@ FORECASTING = replace(SKIPPING, gain=1.0)
 # The first sub-block of a timestep decides for all; the schedule forbids reuse nowhere.
 LEADING = replace(FORECASTING, name="forecast", reach=1.5, scope="timestep")
 STREAM = replace(LEADING, scope="stream")  # and the stream is forecast at its end
+DIFFERING = replace(STREAM, difference=True)  # of the second context, what it differs by from the first
 
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
+TWO_PRODUCTS = (8, 8, 2)  # of each cell
 EIGHTH = 8  # shapes are written for arrays of 8 lanes and scale with the wider side
 
 
-def small_build(rows: int, cols: int) -> BuildConfig:
+def small_build(rows: int, cols: int, products: int = 1) -> BuildConfig:
     """The build that all tests of this array share."""
     times = max(rows, cols) // EIGHTH
     sizes = {"max_hidden": 48 * times, "max_mlp": 96 * times, "max_tokens": 32 * times}
-    return BuildConfig(rows, cols, **sizes, max_sub_blocks=4, frame_banks=4)
+    return BuildConfig(rows, cols, **sizes, max_sub_blocks=4, frame_banks=4, products=products)
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,19 @@ def make_task(shape: Shape, images: int = 1) -> Task:
     integer = _quantized(config, len(shape.motion[0]), shape.seed)
     contexts = len(shape.motion)
     dims = replace(dims_of(config, contexts), tokens=shape.tokens, even=shape.even, odd=shape.odd)
-    conditioning = integer.conditioning_tables(torch.arange(images) % 3, guidance=contexts == 2)
+    conditioning = conditioning_of(integer, images, contexts)
     rng = np.random.default_rng(shape.seed)
     scale = shape.spread * 2.0**integer.x_frac
     return Task(integer, dims, conditioning, [_moving(shape, scale, rng) for _ in range(images)])
+
+
+def conditioning_of(integer: IntegerDiT, images: int, contexts: int) -> Conditioning:
+    """Of one context the label's alone; of more, labels and the null class in turn."""
+    if contexts == 1:
+        return integer.conditioning_tables(torch.arange(images) % 3, guidance=False)
+    pairs = [integer.conditioning_tables((torch.arange(images) + pair) % 3) for pair in range(contexts // 2)]
+    parts = {name: torch.cat([getattr(pair, name) for pair in pairs], 1) for name in ("c", "scale", "shift", "gate")}
+    return replace(pairs[0], **parts)
 
 
 def _moving(shape: Shape, scale: float, rng: np.random.Generator) -> list[np.ndarray]:

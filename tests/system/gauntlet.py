@@ -18,11 +18,12 @@ from radit.accel.control.registers import ACCOUNTS, READ_ONLY, REGISTERS
 from radit.accel.dims import Group
 from radit.cosim.driver import Driver
 from radit.cosim.engines import MemoryTiming, Setup, open_engine
-from radit.model.policy.skip_policy import Policy, dense
+from radit.model.policy.skip_policy import Policy, dense, planned
 from radit.reports.cost.counts import SATURATED
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cycles.cycle_model import MemoryModel, predict
 from tests.system.cosimulate import (
+    DIFFERING,
     FORECASTING,
     LEADING,
     OUT,
@@ -40,6 +41,7 @@ SIZES = {"max_hidden": 24, "max_mlp": 48, "max_tokens": 32, "max_sub_blocks": 4}
 BUILDS = {
     "4x8": BuildConfig(4, 8, **SIZES, frame_banks=4),
     "8x4": BuildConfig(8, 4, **SIZES, frame_banks=2),
+    "4x8x2": BuildConfig(4, 8, **SIZES, frame_banks=4, products=2),
 }
 QUESTIONS = "questions"
 MOST_CYCLES = 50_000  # of a timestep; without a defect the longest takes half of it
@@ -113,6 +115,10 @@ OBSTACLES = {
     "a stream": Obstacle(replace(TWICE, seed=3), STREAM, latency=3),
     "slow ports": Obstacle(replace(TWICE, hidden=4, mlp=8), FORECASTING, setup=_uneven(1)),
     "a stream over slow ports": Obstacle(GATED, STREAM, setup=_uneven(2)),
+    "planned, by differences": Obstacle(
+        replace(TWICE, seed=4), replace(planned(plan="BB-LB-N"), reach=1.5), latency=2, images=2, spoil=_scramble
+    ),
+    "differences over slow ports": Obstacle(replace(TWICE, spread=4.0), DIFFERING, setup=_uneven(4)),
     "led by the first": Obstacle(TWICE, replace(LEADING, gain=1.9), latency=1),
     "saturation": Obstacle(Shape(13, 16, 2, 24, spread=3.0, seed=9), SKIPPING, change=saturated),
     "after another image": Obstacle(GATED, FORECASTING, images=2, spoil=_scramble),

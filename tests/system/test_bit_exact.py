@@ -18,6 +18,7 @@ from tests.system.cosimulate import (
     MOST_CYCLES,
     SKIPPING,
     STREAM,
+    TWO_PRODUCTS,
     Shape,
     cosimulate,
     make_task,
@@ -43,10 +44,10 @@ TWICE = replace(TURNS, motion=("jsjssjs", "jjsjsss"))
 WIDE = Shape(13, 16, 2, 24, spread=3.0, seed=9)  # inputs
 
 
-@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("array", [*ARRAYS, TWO_PRODUCTS])
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_word_of_a_dense_run(rows, cols, name):
-    build = small_build(rows, cols)
+def test_every_word_of_a_dense_run(array, name):
+    build = small_build(*array)
     outcome = cosimulate("verilator", build, make_task(SHAPES[name].on(build)), dense())
     outcome.assert_exact()
     assert outcome.computed.all() and outcome.check.decisions_compared == 0

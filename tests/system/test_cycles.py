@@ -13,10 +13,21 @@ from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import Policy, dense
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cycles.cycle_model import MemoryModel, Prediction, predict
-from tests.system.cosimulate import ARRAYS, EIGHTH, Outcome, Shape, Task, cosimulate, make_task, small_build
+from tests.system.cosimulate import (
+    ARRAYS,
+    EIGHTH,
+    TWO_PRODUCTS,
+    Outcome,
+    Shape,
+    Task,
+    cosimulate,
+    make_task,
+    small_build,
+)
 
 pytestmark = pytest.mark.needs("verilator")
 
+EVERY_ARRAY = [*ARRAYS, TWO_PRODUCTS]
 CONFIGURATIONS = 10  # of each array
 LATENCIES = (0, 1, 30, 100, 400)
 MOST_CYCLES = 3_000_000
@@ -73,9 +84,9 @@ def measured(outcome: Outcome) -> dict[str, int]:
     return {phase: sum(outcome.counters[f"{phase}_{cause}"] for cause in CAUSES) for phase in PHASES}
 
 
-@pytest.mark.parametrize("rows, cols", ARRAYS)
-def test_every_cycle_is_predicted(rows, cols, rng):
-    build, computed, forecast = small_build(rows, cols), [], 0
+@pytest.mark.parametrize("array", EVERY_ARRAY)
+def test_every_cycle_is_predicted(array, rng):
+    build, computed, forecast = small_build(*array), [], 0
     for _ in range(CONFIGURATIONS):
         task, policy, latency = random_task(rng, build), random_policy(rng), int(rng.choice(LATENCIES))
         outcome, prediction = run(task, build, policy, Setup(MemoryTiming(latency)), MemoryModel(latency))
@@ -87,21 +98,21 @@ def test_every_cycle_is_predicted(rows, cols, rng):
     assert min(computed) < 0.9 and max(computed) == 1.0 and forecast > 0
 
 
-@pytest.mark.parametrize("rows, cols", ARRAYS)
+@pytest.mark.parametrize("array", EVERY_ARRAY)
 @pytest.mark.parametrize("heads", [1, 4])
-def test_tiles_shorter_than_their_sequencer_are_predicted(rows, cols, heads):
+def test_tiles_shorter_than_their_sequencer_are_predicted(array, heads):
     """Four channels: products of 4 cycles and 4 columns, faster than the sequencer of the linear layers."""
-    build = small_build(rows, cols)
+    build = small_build(*array)
     task = make_task(Shape(3 * build.wide + 1, 4, heads, 4, motion=("jsd", "jjs"), seed=1))
     for policy in (dense(), Policy("radit", threshold=0.6, max_streak=2, last_dense=0)):
         outcome, prediction = run(task, build, policy, Setup(MemoryTiming(latency=0)), MemoryModel(0))
         assert prediction.phases == measured(outcome)
 
 
-@pytest.mark.parametrize("rows, cols", ARRAYS)
-def test_a_limited_memory_is_met_within_a_hundredth(rows, cols, rng):
+@pytest.mark.parametrize("array", EVERY_ARRAY)
+def test_a_limited_memory_is_met_within_a_hundredth(array, rng):
     """Bandwidths from half a weight word per cycle on; sub-blocks must be long enough that one tile is no hundredth."""
-    build = small_build(rows, cols)
+    build = small_build(*array)
     for bandwidth, stall in ((build.wide / 2, 0.0), (build.wide, 0.0), (2 * build.wide, 0.1), (None, 0.2)):
         task = make_task(replace(Shape(32, 48, 2, 96, motion=("jssds", "jdsjs")), depth=2).on(build))
         each = Policy("radit", threshold=0.6, max_streak=2, last_dense=0, gain=1.0)

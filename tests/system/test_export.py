@@ -48,6 +48,7 @@ BUILDS = {
     "4x4": BuildConfig(rows=4, cols=4),
     "8x4": BuildConfig(rows=8, cols=4, **SMALL),
     VIDEO: BuildConfig(rows=4, cols=8, frame_banks=2, **SMALL),
+    "4x8x2": BuildConfig(rows=4, cols=8, frame_banks=2, products=2, **SMALL),
 }
 BOUNDARY = {"m_cache_wr_tdata", "m_x_tdata", "trace_drain_data", "trace_act_data", "trace_decide_count", "reg_rdata"}
 

@@ -14,6 +14,7 @@ BUILDS = {
     "tall": BuildConfig(rows=8, cols=4, max_hidden=32, max_mlp=96, max_tokens=24, max_sub_blocks=4),
     "wide": BuildConfig(rows=4, cols=8, max_hidden=48, max_mlp=64, max_tokens=16, max_sub_blocks=6, max_contexts=3),
     "frames": BuildConfig(rows=4, cols=8, max_tokens=64, frame_banks=4),
+    "two products": BuildConfig(rows=8, cols=4, max_hidden=20, max_mlp=28, max_tokens=24, frame_banks=2, products=2),
 }
 # Queues and state that no event counts: the last blocks of their path.
 UNCOUNTED = {("compare_words", "stream_fifo"), ("branch_writer", "stream_fifo"), ("dtsm_unit", "state_memory")}
@@ -29,7 +30,9 @@ def test_the_list_is_what_the_design_has(config, tmp_path):
             banks[names].append(shape)
     assert all(len({shape.depth for shape in shapes}) == 1 for shapes in banks.values())
     found = sorted((shapes[0].depth, sum(shape.bits for shape in shapes)) for shapes in banks.values())
-    assert found == sorted((memory.depth, memory.bits) for memory in on_chip_memories(config).values())
+    assert found == sorted(
+        (memory.depth, memory.bits) for memory in on_chip_memories(config).values() for _ in range(memory.banks)
+    )
 
 
 def test_reads_of_every_memory_are_counted():

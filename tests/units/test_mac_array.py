@@ -10,29 +10,30 @@ from radit.model.ops.mac_array import matmul
 from tests.units.bench import Bench, flag, mixed, pack, run_everywhere, unpack, word
 
 
-def array_bench(rows: int, cols: int) -> Bench:
+def array_bench(rows: int, cols: int, products: int = 1) -> Bench:
     ports = {"enable": flag(), "first": flag(), "finish": flag()}
-    ports |= {"rows_word": word(rows * INT8_BITS), "cols_word": word(cols * INT8_BITS)}
+    ports |= {"rows_word": word(products * rows * INT8_BITS), "cols_word": word(products * cols * INT8_BITS)}
     ports |= {"drain_col": word((cols - 1).bit_length()), "drained": word(rows * ACC_BITS)}
-    return Bench(mac_array, ports, rows=rows, cols=cols)
+    return Bench(mac_array, ports, rows=rows, cols=cols, products=products)
 
 
 def run_tiles(bench: Bench, tiles: list, gaps: float, rng) -> list[int]:
     """Play the tiles back to back; a second stimulus drains each. Return the cycle of every finish."""
     columns, finishes, clk = bench.parameters["cols"], [], bench.clk
+    products = bench.parameters["products"]
 
     def feed():
         for a, b in tiles:
             depth = a.shape[1]
-            for k in range(depth):
+            for k in range(0, depth, products):
                 while rng.random() < gaps:
                     bench.enable.next = False
                     yield clk.posedge
                 bench.enable.next = True
                 bench.first.next = k == 0
-                bench.finish.next = k == depth - 1
-                bench.rows_word.next = pack(a[:, k].tolist(), INT8_BITS)
-                bench.cols_word.next = pack(b[k].tolist(), INT8_BITS)
+                bench.finish.next = k + products >= depth
+                bench.rows_word.next = pack(a[:, k : k + products].T.flatten().tolist(), INT8_BITS)  # none: zero
+                bench.cols_word.next = pack(b[k : k + products].flatten().tolist(), INT8_BITS)
                 yield clk.posedge
         bench.enable.next = False
         for _ in range(columns + 8):
@@ -54,17 +55,20 @@ def run_tiles(bench: Bench, tiles: list, gaps: float, rng) -> list[int]:
     return finishes
 
 
-@pytest.mark.parametrize(("rows", "cols", "gaps"), [(4, 4, 0.0), (4, 8, 0.4), (16, 4, 0.4), (16, 16, 0.0)])
-def test_tiles_match_golden_everywhere(rows, cols, gaps):
+@pytest.mark.parametrize(
+    ("rows", "cols", "gaps", "products"),
+    [(4, 4, 0.0, 1), (4, 8, 0.4, 1), (16, 4, 0.4, 1), (16, 16, 0.0, 1), (8, 4, 0.4, 2), (4, 8, 0.0, 2)],
+)
+def test_tiles_match_golden_everywhere(rows, cols, gaps, products):
     rng = np.random.default_rng(rows * 100 + cols)
-    depths = (cols, cols + 3)
+    depths = (cols * products, cols * products + 3)
     tiles = []
     for depth in depths:
         a = torch.tensor(mixed(rng, INT8_BITS, rows * depth)).view(rows, depth)
         b = torch.tensor(mixed(rng, INT8_BITS, depth * cols)).view(depth, cols)
         tiles.append((a, b))
-    tiles.append((torch.full((rows, cols), -128), torch.full((cols, cols), -128)))
-    bench = array_bench(rows, cols)
+    tiles.append((torch.full((rows, products * cols), -128), torch.full((products * cols, cols), -128)))
+    bench = array_bench(rows, cols, products)
     finishes = run_tiles(bench, tiles, gaps, rng)
     assert len(finishes) == len(tiles)
     compared = 0

@@ -1,11 +1,11 @@
-"""Gated residual add: RTL against golden on MyHDL, converted Verilog and converted VHDL."""
+"""Gated residual add, and words that join the one before: RTL against golden on MyHDL, Verilog and VHDL."""
 
 import pytest
 import torch
 
 from radit.accel.units.residual import LATENCY, residual_unit
 from radit.model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
-from radit.model.ops.residual import residual_add
+from radit.model.ops.residual import difference, residual_add, with_difference
 from radit.model.ops.rounding import round_shift
 from tests.units.bench import Bench, Vectors, flag, mixed, number, pack, run_everywhere, unpack, word
 
@@ -30,6 +30,8 @@ def make_bench(lanes):
         x=word(lanes * X_BITS),
         branch=word(lanes * INT8_BITS),
         use_branch=flag(),
+        joins=flag(),
+        subtracts=flag(),
         gate=number(GATE_BITS),
         gate_shift=word(SHIFT_BITS),
         dst_valid=flag(),
@@ -39,26 +41,41 @@ def make_bench(lanes):
     return Bench(residual_unit, ports, lanes=lanes)
 
 
+LIMITS = [-32768, -32767, -1, 0, 1, 32766, 32767]
+PAIRS = [(first, second) for first in LIMITS for second in LIMITS]
+KINDS = ("use_branch", "joins", "subtracts", "gate", "gate_shift")
+
+
 def draw(rng, lanes, count):
-    """(x, branch, use_branch, gate, gate_shift) per word: the cases above in turn, then random ones."""
-    words = [([x] * lanes, [b] * lanes, True, g, s) for x, b, g, s in CASES]
+    """(x, branch, *KINDS) per word: the cases above and pairs at the limits in turn, then random ones."""
+    words = [([x] * lanes, [b] * lanes, True, False, False, g, s) for x, b, g, s in CASES]
+    for first, second in PAIRS:
+        for subtracts in (False, True):
+            words.append(([first] * lanes, [1] * lanes, False, False, subtracts, 1, 1))
+            words.append(([second] * lanes, [1] * lanes, False, True, subtracts, 1, 1))
     gates = mixed(rng, GATE_BITS, count)
     for gate in gates:
         shift = int(rng.integers(1, 64)) if rng.random() < 0.3 else int(rng.integers(4, 16))
         branch = [max(-127, value) for value in mixed(rng, INT8_BITS, lanes)]
-        words.append((mixed(rng, X_BITS, lanes), branch, bool(rng.random() < 0.8), gate, shift))
+        kind = rng.choice(["branch", "none", "joins"], p=[0.5, 0.2, 0.3])
+        subtracts = bool(rng.random() < 0.5)
+        words.append((mixed(rng, X_BITS, lanes), branch, kind == "branch", kind == "joins", subtracts, gate, shift))
     return words
 
 
-def golden(x, branch, use_branch, gate, gate_shift):
-    """The new x of a word and whether a lane was clamped."""
-    x = torch.tensor(x)
-    if not use_branch:
-        return x.tolist(), False
-    branch, gate = torch.tensor(branch), torch.tensor(gate)
-    result = residual_add(x, branch, gate, gate_shift)
-    exact = x + round_shift(branch * gate, gate_shift)
-    return result.tolist(), bool((exact != result).any())
+def golden(words):
+    """The new x of every word and whether a lane was clamped; a word may join the one before."""
+    found, before = [], torch.tensor([0])
+    for x, branch, use_branch, joins, subtracts, gate, gate_shift in words:
+        x, branch, gate = (torch.tensor(part) for part in (x, branch, gate))
+        exact = x + round_shift(branch * gate, gate_shift) if use_branch else x
+        result = residual_add(x, branch, gate, gate_shift) if use_branch else x
+        if joins:
+            exact = before - x if subtracts else before + x
+            result = difference(before, x) if subtracts else with_difference(x, before)
+        found.append((result.tolist(), bool((exact != result).any())))
+        before = result
+    return found
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
@@ -66,15 +83,14 @@ def golden(x, branch, use_branch, gate, gate_shift):
 def test_matches_golden(lanes, gaps, rng):
     bench = make_bench(lanes)
     drawn = draw(rng, lanes, 150)
-    names = ("use_branch", "gate", "gate_shift")
     words = [
-        dict(x=pack(x, X_BITS), branch=pack(branch, INT8_BITS)) | dict(zip(names, rest, strict=True))
+        dict(x=pack(x, X_BITS), branch=pack(branch, INT8_BITS)) | dict(zip(KINDS, rest, strict=True))
         for x, branch, *rest in drawn
     ]
     vectors = Vectors(bench, words, gaps=gaps)
     bench.simulate(vectors)
     assert vectors.latency() == LATENCY
     found = [(unpack(dst, X_BITS, lanes), bool(over)) for dst, over in vectors.results("dst", "saturated")]
-    assert found == [golden(*values) for values in drawn]
+    assert found == golden(drawn)
     assert {over for _, over in found} == {False, True}
     run_everywhere(bench)

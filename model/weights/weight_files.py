@@ -10,7 +10,7 @@ import argparse
 import os
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,14 @@ from radit.model.limits import check_memory
 from radit.model.plain_text import one_line
 from radit.model.reading import opened
 
-SAFETENSORS, PICKLED = (".safetensors",), (".pt", ".pth")
+SAFETENSORS, PICKLED = (".safetensors",), (".pt", ".pth", ".ckpt", ".bin")
+KINDS = ".safetensors, .pt, .pth, .ckpt or .bin"
 ENTRIES = ("ema", "model", "state_dict")  # of a training file, the preferred first
 SMALLER = "use a smaller file"
 
 StateDict = dict[str, Tensor]
+Wanted = bool | Callable[[str], bool]
+"""Whether values are wanted: of all tensors, of none (names and shapes are enough), or of those with such a name."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,21 @@ class WeightFile:
     Fields:
         state: tensors by name; without values (meta device, or mapped from the file) where only shapes were asked for.
         metadata: texts by name, of a .safetensors file.
-        trainer: settings of the training program, of a .pt or .pth file.
+        trainer: settings of the training program, of a pickled file.
+        config: fields of `DiTConfig` that the config of another library says.
     """
 
     state: StateDict
     metadata: Mapping[str, str] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_weights(path: Path, values: bool = True) -> WeightFile:
-    """Return what a .safetensors, .pt or .pth file holds.
+def read_weights(path: Path, values: Wanted = True) -> WeightFile:
+    """Return what a file of one of `KINDS` holds.
 
     Args:
-        values: False: only names and shapes are wanted.
+        values: which values are wanted beside names and shapes.
 
     Raises:
         UserError: the file is missing, no regular file, unreadable, damaged, too large for the memory, or of an unknown
@@ -69,10 +74,10 @@ def check_file(path: Path) -> None:
     name = one_line(path)
     if path.suffix not in (*SAFETENSORS, *PICKLED):
         kind = one_line(repr(path.suffix))
-        raise UserError(f"Checkpoint {name} has the unknown extension {kind}: pass a .safetensors, .pt or .pth file.")
+        raise UserError(f"Checkpoint {name} has the unknown extension {kind}: pass a {KINDS} file.")
     if not os.path.exists(path):  # nor where the name is too long, or no name of a file
         raise UserError(f"Checkpoint {name} is not a file: check the path.")
-    with opened(path, "Checkpoint", "pass a .safetensors, .pt or .pth file"):
+    with opened(path, "Checkpoint", f"pass a {KINDS} file"):
         pass
 
 
@@ -122,25 +127,28 @@ def check_plain(name: str, tensor: Tensor) -> None:
         raise UserError(f"Tensor {one_line(name)} {kind}: pass a checkpoint with floating-point weights.")
 
 
-def _read_safetensors(path: Path, values: bool) -> WeightFile:
-    if values:
+def _read_safetensors(path: Path, values: Wanted) -> WeightFile:
+    if values is True:
         _check_size(path, path.stat().st_size)
     try:
         with safe_open(path, framework="pt") as file:
             metadata, names = dict(file.metadata() or {}), list(file.keys())
-            if values:
-                return WeightFile({name: file.get_tensor(name) for name in names}, metadata)
-            shapes = {name: file.get_slice(name).get_shape() for name in names}
-            return WeightFile({name: torch.empty(shape, device="meta") for name, shape in shapes.items()}, metadata)
+            state = {
+                name: file.get_tensor(name)
+                if values is True or (callable(values) and values(name))
+                else torch.empty(file.get_slice(name).get_shape(), device="meta")
+                for name in names
+            }
+            return WeightFile(state, metadata)
     except Exception as error:  # SafetensorError and whatever a header can bring about
         raise UserError(
             f"Checkpoint {one_line(path)} cannot be read ({_reason(error)}): pass an undamaged .safetensors file."
         ) from None
 
 
-def _read_pickled(path: Path, values: bool) -> WeightFile:
-    """Read without running code; a map of the file is enough where only shapes are wanted."""
-    mapped = _check_archive(path) and not values
+def _read_pickled(path: Path, values: Wanted) -> WeightFile:
+    """Read without running code; a map of the file is enough where not all values are wanted."""
+    mapped = _check_archive(path) and values is not True
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")
