@@ -7,7 +7,7 @@ of channels: the other channel of that pair is not the tile's and counts as zero
 
 from myhdl import always_comb, always_seq, block
 
-from radit.accel.interfaces.signals import DIM_BITS, flag, word
+from radit.accel.interfaces.signals import DIM_BITS, word
 from radit.accel.interfaces.tile_command import FROM_WEIGHT
 
 
@@ -17,17 +17,12 @@ def pair_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_k, last_us
 
     tile: RunningTile. k_left, k_len: channels. last_k, last_use: as of ``tile_counter``.
     """
-    ends_pair, ends_early = flag(), flag()
-
-    @always_comb
-    def drive_ends():
-        ends_early.next = k_left == 1
-        ends_pair.next = k_left == 2
 
     @always_comb
     def drive_last():
-        last_k.next = ends_early or (ends_pair and not tile.lacks_even)
-        tile.lacks_odd.next = ends_early and not tile.lacks_even
+        # A tile that begins within a pair has an odd number of channels, as the heads before it have: never two.
+        last_k.next = k_left == 1 or k_left == 2
+        tile.lacks_odd.next = k_left == 1 and not tile.lacks_even
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_k():
@@ -48,7 +43,7 @@ def pair_counter(clk, aresetn, accept, cmd, tile, k_left, k_len, last_k, last_us
             else:
                 k_left.next = k_left - 2
 
-    return drive_ends, drive_last, count_k
+    return drive_last, count_k
 
 
 @block

@@ -256,10 +256,10 @@ def add_branch(clk, progress, mode, header, operands, ports, handover, config):
         to_keep.next = not progress.last_pass or (mode.differs and not operands.paired)
 
     beside = (
+        delay(clk=clk, src=memories.x_read.addr, dst=memories.x_write.addr, cycles=RESIDUAL_LATENCY + 1),
         delay(clk=clk, src=operands.goes_on, dst=goes_on, cycles=RESIDUAL_LATENCY),
         delay(clk=clk, src=of_x, dst=is_x, cycles=RESIDUAL_LATENCY),
         delay(clk=clk, src=to_keep, dst=kept, cycles=RESIDUAL_LATENCY),
-        delay(clk=clk, src=memories.x_read.addr, dst=memories.x_write.addr, cycles=RESIDUAL_LATENCY + 1),
         delay(clk=clk, src=operands.tile_ends, dst=handover.tile_ends, cycles=RESIDUAL_LATENCY),
     )
 

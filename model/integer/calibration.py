@@ -15,6 +15,7 @@ import json
 import logging
 import math
 from dataclasses import dataclass, fields, replace
+from glob import escape
 from pathlib import Path
 
 import torch
@@ -153,7 +154,7 @@ def calibrate(
 def load_or_calibrate(
     dit: DiT, checkpoint: str | Path | None, sampler: Sampler, cfg: float = DEFAULT_CFG
 ) -> Calibration:
-    """Return the calibration stored with a checkpoint file, which covers all timesteps, where it fits.
+    """Return the calibration stored with a checkpoint file, which covers all timesteps, where one fits the sampler.
 
     It may have been widened (`model/tuning/skipping_ranges.py`): its hash then goes on after a "+".
     Else one of the sampler's timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one. A model
@@ -161,10 +162,11 @@ def load_or_calibrate(
     """
     check_machine(dit.config)
     cfg = cfg if dit.config.has_null_class else 1.0
-    stored = load_calibration(calibration_path(checkpoint)) if checkpoint is not None else None
     whole = calibration_digest(dit, replace(sampler, first=None), cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
-    if stored is not None and stored.digest.partition("+")[0] == whole and stored.fits(dit.config, sampler.steps):
-        return stored
+    for path in [] if checkpoint is None else stored_calibrations(checkpoint):
+        stored = load_calibration(path)
+        if stored is not None and stored.digest.partition("+")[0] == whole and stored.fits(dit.config, sampler.steps):
+            return stored
     count = len(sampler.timesteps)
     images = affordable_images(dit.config, count, contexts=1 if cfg == 1.0 else 2)
     digest = calibration_digest(dit, sampler, cfg, images, DEFAULT_TAIL, DEFAULT_SEED)
@@ -187,6 +189,13 @@ def affordable_images(config: DiTConfig, timesteps: int, contexts: int) -> int:
     """
     macs = sum(config.sub_block_macs()) * timesteps * contexts
     return max(1, min(DEFAULT_IMAGES, int(MOST_GMACS * 1e9 / macs)))
+
+
+def stored_calibrations(checkpoint: str | Path) -> list[Path]:
+    """Return where calibrations of a checkpoint file may be stored: `calibration_path`, and those of further samplers,
+    ``<stem>.<sampler>.calibration.safetensors``."""
+    path = calibration_path(checkpoint)
+    return [path, *sorted(path.parent.glob(f"{escape(Path(checkpoint).stem)}.*.calibration.safetensors"))]
 
 
 def calibration_path(checkpoint: str | Path) -> Path:

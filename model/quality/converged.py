@@ -15,28 +15,12 @@ from torch import Tensor
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.sampler_names import LOG_SNR, QUADRATIC
 from radit.model.quality.measures import squared_errors
-from radit.model.schema import Amount, Part, Share
+from radit.model.quality.quality_schema import PairedErrors
 
 CONVERGED = Sampler(200, solver="dpmpp-2m", spacing=LOG_SNR)
 CHECKS = (Sampler(100, solver="dpmpp-2m", spacing=LOG_SNR), Sampler(200, solver="unipc", spacing=QUADRATIC))
 TIPPED = 0.1  # of the squared distance of two pictures of one label: an error beyond it is another picture
 FEW = 500  # samples below which single images decide a mean
-
-
-class PairedErrors(Part):
-    """Mean squared pixel differences, -1 .. 1, of samples to the converged ones of the same noise.
-
-    Fields:
-        standard_error: of the mean.
-        percentile_95: 95 % of the samples stay below.
-        tipped_over: share of samples that became another picture, see `paired_errors`.
-    """
-
-    mean: Amount
-    standard_error: Amount
-    median: Amount
-    percentile_95: Amount
-    tipped_over: Share
 
 
 def paired_errors(samples: Tensor, converged: Tensor, distance: float) -> PairedErrors:

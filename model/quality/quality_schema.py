@@ -6,7 +6,6 @@ import math
 
 from pydantic import model_validator
 
-from radit.model.quality.converged import PairedErrors
 from radit.model.quality.names import DATA, DENSE, FLOAT
 from radit.model.schema import Amount, Count, Part, Share
 
@@ -35,6 +34,22 @@ class Spread(Part):
 
     standard_error: Amount
     median: Amount
+
+
+class PairedErrors(Part):
+    """Mean squared pixel differences, -1 .. 1, of samples to the converged ones of the same noise.
+
+    Fields:
+        standard_error: of the mean.
+        percentile_95: 95 % of the samples stay below.
+        tipped_over: share of samples that became another picture, see `model/quality/converged.py`.
+    """
+
+    mean: Amount
+    standard_error: Amount
+    median: Amount
+    percentile_95: Amount
+    tipped_over: Share
 
 
 class PolicyQuality(Part):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 from radit.model.dit.sampler_names import Solver, Spacing
-from radit.model.quality.converged import PairedErrors
+from radit.model.quality.quality_schema import PairedErrors
 from radit.reports.common.schema_parts import Amount, Count, Number, Part, Positive, Share
 
 Statistic = Literal["mean", "median"]

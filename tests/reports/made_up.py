@@ -8,8 +8,7 @@ from radit.model.dit.config import DiTConfig
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy import skip_policy as policies
 from radit.model.policy.skip_policy import Policy
-from radit.model.quality.converged import PairedErrors
-from radit.model.quality.quality_schema import ClipMeasures, PolicyQuality, Quality, Spread
+from radit.model.quality.quality_schema import ClipMeasures, PairedErrors, PolicyQuality, Quality, Spread
 from radit.reports.area.parts import PARTS
 from radit.reports.area.schema import Area, ArrayArea, Composition, DetectionCost, Logic, PartArea
 from radit.reports.common.schema_parts import Array, ExternalMemory

@@ -9,7 +9,8 @@ from PIL import Image, ImageSequence
 
 from radit import cli, run_commands
 from radit.cosim.prepare import Prepared, Request
-from radit.model.policy.skip_policy import USUAL, forecast, parse_policy
+from radit.model.policy.policy_file import usual_policies
+from radit.model.policy.skip_policy import forecast, parse_policy
 from radit.reports.energy.energy_table import load_table
 from radit.reports.energy.memory_plan import describe_plans, plan_memory
 from radit.reports.project.decisions import recorded
@@ -39,7 +40,7 @@ def asked_of_the_demo(monkeypatch, **options) -> dict:
 
 def test_the_demo_runs_every_policy(tmp_path, monkeypatch):
     asked = asked_of_the_demo(monkeypatch, model="digits", images=1, out=tmp_path)
-    assert (asked["policies"], asked["images"], asked["with_quality"]) == (USUAL, 1, True)
+    assert (asked["policies"], asked["images"], asked["with_quality"]) == (usual_policies("digits"), 1, True)
 
 
 def test_a_model_cut_to_its_first_blocks_has_no_policy_of_its_own(monkeypatch):
@@ -83,13 +84,13 @@ def test_a_demo_that_cannot_be_is_one_sentence(arguments, words, tmp_path, capsy
 def test_pictures_of_clips(tmp_path, rng):
     arrays = made_up.clip_arrays(rng)
     write_pictures(tmp_path, arrays)
-    wanted = {f"{name}_0{number}.gif" for name in USUAL for number in range(3)}
+    wanted = {f"{name}_0{number}.gif" for name in ("dense", "radit", "forecast") for number in range(3)}
     assert {path.name for path in tmp_path.iterdir()} == wanted | {SHEET_FILE}
     with Image.open(tmp_path / "dense_02.gif") as shown:
         frames = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(shown)]
     assert np.array_equal(frames, [zoomed(pixels(frame), ZOOM) for frame in arrays.images["dense"][2]])
     sheet = contact_sheet(arrays.images)
-    tiles = [zoomed(pixels(arrays.images[name][1, 2]), 8) for name in USUAL]
+    tiles = [zoomed(pixels(arrays.images[name][1, 2]), 8) for name in ("dense", "radit", "forecast")]
     across, left, top = 8 * 8 + GAP, 60 + 3 * (8 * 8 + GAP) + GAP, 36 + 2 * (8 * 8 + GAP)
     for place, tile in enumerate(tiles):
         start = left + place * across

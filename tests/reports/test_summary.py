@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
-from radit.model.policy.skip_policy import USUAL, Policy, dense, forecast, parse_policy, radit
+from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
 from radit.model.quality.quality_schema import Quality
 from radit.reports.common.files import file_hash
 from radit.reports.cost.counts import SATURATED
@@ -81,12 +81,15 @@ def made(settings: dict) -> dict:
 def test_every_policy_has_its_key(tmp_path, three):
     write_summary(tmp_path / "summary.json", three)
     written = json.loads((tmp_path / "summary.json").read_text())
-    assert list(written["results"]) == list(USUAL) and list(written["ratios"]) == ["radit", "forecast"]
+    assert list(written["results"]) == ["dense", "radit", "forecast"] and list(written["ratios"]) == [
+        "radit",
+        "forecast",
+    ]
     found = written["quality"]["by_policy"]
     assert list(found) == ["float", "dense", "radit", "fewer_steps", "forecast", "30_of_50"]
     assert all(None not in [found[name][field] for field in QUALITY] for name in ("radit", "forecast"))
     loaded = load_summary(tmp_path / "summary.json").compared()
-    assert loaded == three and list(loaded.cycle_models) == list(USUAL)
+    assert loaded == three and list(loaded.cycle_models) == ["dense", "radit", "forecast"]
 
 
 def test_ratios_need_a_dense_run(three):
