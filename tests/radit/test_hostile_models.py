@@ -115,7 +115,7 @@ def test_memory_that_ends_is_one_sentence(
 ) -> None:
     """Estimates are from below."""
 
-    def burst(*_: object) -> None:
+    def burst(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.chdir(tmp_path)
