@@ -26,6 +26,7 @@ from radit.model.plain_text import one_line
 from radit.model.policy.policy_file import policy_of
 from radit.model.policy.skip_policy import Policy
 
+UNSTATED = ("waves", "images", "built", "machine")  # of a request: its images are alike without them, or the build says
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
 
 
@@ -42,6 +43,8 @@ class Request:
         labels: of the images in turn; None: 0, 1, 2, .. in turn.
         latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
             unlimited), probability of a pause and its seed.
+        built: parameters of the build that do not follow from the model, by name.
+        machine: what a named machine is called.
     """
 
     model: str
@@ -62,6 +65,8 @@ class Request:
     spacing: Spacing = UNIFORM
     guided_channels: int | None = None
     labels: tuple[int, ...] | None = None
+    built: tuple[tuple[str, int], ...] = ()
+    machine: str | None = None
 
     def setup(self) -> Setup:
         """How the engine is to run.
@@ -155,7 +160,7 @@ class Prepared:
 
     def facts(self) -> dict[str, object]:
         """Everything that determines a run, but for the policy and the image."""
-        asked = {name: value for name, value in asdict(self.request).items() if name not in ("waves", "images")}
+        asked = {name: value for name, value in asdict(self.request).items() if name not in UNSTATED}
         return asked | {"build": asdict(self.build), "integer model": self.digest}
 
 
@@ -173,7 +178,7 @@ def prepare(request: Request) -> Prepared:
     config = whole if request.blocks is None else whole.first_blocks(request.blocks)
     check_guidance(config, request.cfg, request.guided_channels)
     check_labels(config, request.labels)
-    dims, build = fitted(config, request.contexts, *request.array)
+    dims, build = fitted(config, request.contexts, *request.array, built=dict(request.built))
     _check_memory(request, config, dims, build)
     with watch("load"):
         dit = load_model(request.model, request.blocks)

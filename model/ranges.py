@@ -145,6 +145,7 @@ RANGES: Mapping[str, Range] = {
     "latency": Range(0, 100_000),  # cycles; slower than any memory
     "bandwidth": Range(0.01, 2**20 - 1, whole=False, endless=True),  # bytes per cycle; in 1/256 it is a word of 28 bits
     "stall": Range(0, 0.99, whole=False),  # at 1 no word would ever come
+    "reuse_sram": Range(0, 10**9),  # KiB, as an energy table has it
     "skip_rate": FRACTION,
     "reduction": Range(1, 1000, whole=False, above=True),  # of MACs: one timestep is always computed
     "trials": Range(1, 100),  # of a bisection: a double has fewer bits

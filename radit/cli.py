@@ -7,11 +7,11 @@ nobody reads the output any more.
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from radit import model_commands
+from radit import model_commands, prediction_commands
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
@@ -30,6 +30,7 @@ from radit.options import (
     Language,
     LatencyOption,
     LibertyOption,
+    MachineOption,
     MemorySeedOption,
     ModelOption,
     OwnSamplerOption,
@@ -44,6 +45,7 @@ from radit.options import (
     file_to_write,
     filled,
     folder_to_write,
+    machine_of,
     memory_of,
     number,
     parse_array,
@@ -69,10 +71,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model_commands.app)
+app.add_typer(prediction_commands.app)
+
+
+def asked_machine(
+    context: typer.Context, machine: str | None, array: str, latency: int, bandwidth: float, stall: float, seed: int
+) -> dict[str, Any]:
+    """What a co-simulation is told of the machine: array and memory of the options, or a whole machine."""
+    if machine is None:
+        return {"array": parse_array(array), "memory": Memory(latency, bandwidth, stall, seed)}
+    found = machine_of(
+        context, machine, array=array, latency=latency, bandwidth=bandwidth, stall=stall, memory_seed=seed
+    )  # fmt: skip
+    return {"machine": found}
 
 
 @app.command()
 def demo(
+    context: typer.Context,
     model: ModelOption = "digits",
     images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4")] = None,
     steps: OwnStepsOption = None,
@@ -82,6 +98,7 @@ def demo(
     guided_channels: GuidedOption = None,
     labels: LabelsOption = None,
     seed: SeedOption = 0,
+    machine: MachineOption = None,
     array: ArrayOption = "16x16",
     engine: EngineOption = Engine.verilator,
     latency: LatencyOption = 100,
@@ -100,19 +117,19 @@ def demo(
 
     Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
     """
-    shape, drawn = parse_array(array), parse_labels(labels)
+    drawn, around = parse_labels(labels), asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
     from radit.run_commands import run_demo
 
     equal = run_demo(
-        model=model, array=shape, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
-        guided_channels=guided_channels, labels=drawn, engine=engine.value,
-        memory=Memory(latency, bandwidth, stall, memory_seed), out=out,
+        model=model, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
+        guided_channels=guided_channels, labels=drawn, engine=engine.value, out=out, **around,
     )  # fmt: skip
     return 0 if equal else 1
 
 
 @app.command()
 def cosim(
+    context: typer.Context,
     model: ModelOption = "digits",
     blocks: Annotated[int | None, number("--blocks", "Keep only the model's first blocks (count).", "all")] = None,
     policy: Annotated[
@@ -126,6 +143,7 @@ def cosim(
         ),
     ] = None,
     engine: EngineOption = Engine.verilator,
+    machine: MachineOption = None,
     array: ArrayOption = "16x16",
     steps: StepsOption = 50,
     sampler: SamplerOption = DDIM,
@@ -157,14 +175,14 @@ def cosim(
 
     A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
     """
-    policies, shape, drawn = parse_policies(policy or ["radit"]), parse_array(array), parse_labels(labels)
+    policies, drawn = parse_policies(policy or ["radit"]), parse_labels(labels)
+    around = asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
     from radit.run_commands import run_cosim
 
     equal = run_cosim(
-        model=model, blocks=blocks, policies=policies, array=shape, images=images, steps=steps, sampler=sampler,
+        model=model, blocks=blocks, policies=policies, images=images, steps=steps, sampler=sampler,
         spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, guided_channels=guided_channels, labels=drawn,
-        engine=engine.value, memory=Memory(latency, bandwidth, stall, memory_seed), out=out, with_waves=waves,
-        resume=resume,
+        engine=engine.value, out=out, with_waves=waves, resume=resume, **around,
     )  # fmt: skip
     return 0 if equal else 1
 
@@ -227,57 +245,6 @@ def bench(
     show_bench(result, console())
     say(f"wrote {out / FILE}")
     return 0 if result.passed else 1
-
-
-@app.command()
-def project(
-    model: ModelOption = "dit-xl-2",
-    array: ArrayOption = "64x64",
-    clock_mhz: Annotated[float, number("--clock-mhz", "Clock (MHz).")] = 500.0,
-    steps: StepsOption = 50,
-    cfg: CfgOption = 1.5,
-    skip_rate: Annotated[
-        float | None,
-        number(
-            "--skip-rate",
-            "Also project a run that reuses this share of all sub-blocks after the first timestep (0 to 1), spread "
-            "evenly over sub-blocks, contexts and timesteps.",
-            "dense alone",
-        ),
-    ] = None,
-    trace: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Also project the decisions of this run of radit cosim or radit demo.",
-            **path_to_read("give the folder of a run"),
-        ),
-    ] = None,
-    forecast: Annotated[
-        bool,
-        typer.Option(
-            "--forecast/--no-forecast",
-            help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
-        ),
-    ] = False,
-    latency: LatencyOption = 100,
-    bandwidth: BandwidthOption = 32.0,
-    stall: StallOption = 0.0,
-    out: Annotated[Path, folder_to_write("Folder for project.json.")] = BUILD / "project",
-) -> int:
-    """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
-    shape = parse_array(array)
-    from radit.reports.project.project import run_project
-    from radit.reports.project.projection import FILE
-    from radit.terminal.project import show
-
-    result = run_project(
-        model=model, array=shape, clock_mhz=clock_mhz, steps=steps, cfg=cfg, skip_rate=skip_rate, trace=trace,
-        forecast=forecast, memory=memory_of(latency, bandwidth, stall), out=out, command=asked_for(),
-    )  # fmt: skip
-    show(result, console())
-    say(f"wrote {out / FILE}")
-    return 0
 
 
 @app.command()

@@ -23,6 +23,7 @@ from radit.model.ranges import checked, checked_or_none
 from radit.models import Model, QuantizedModel
 from radit.reports.cost.policy_costs import PolicyCosts
 from radit.reports.energy.workload import Workload
+from radit.reports.machine.description import MachineDescription
 from radit.reports.run.runs import Outcome, run_policies, write_run
 from radit.reports.run.schema import Check, PolicyResult, Summary
 
@@ -144,6 +145,7 @@ def cosimulate(
     keep_state: bool = False,
     progress: Progress | None = None,
     command: str = "",
+    machine: MachineDescription | None = None,
 ) -> Cosimulation:
     """Generate images through the simulated hardware and compare every word and decision with the reference.
 
@@ -173,6 +175,7 @@ def cosimulate(
         keep_state: leave the state there when the run is complete; it is removed otherwise.
         progress: called with the MACs simulated, and the MACs of everything not skipped so far.
         command: what the summary names as its origin.
+        machine: a whole machine (`radit.reports.machine.description.load_machine`), in the place of array and memory.
 
     Raises:
         UserError: the model or a policy is unknown, the array cannot be built or does not hold the model, a value is
@@ -181,6 +184,9 @@ def cosimulate(
     waves = None if waves is None else output_file(waves, "waves")
     state = None if state is None else output_folder(state, "state")
     charge, shape = given_memory(memory), parse_array(array)
+    if machine is not None:
+        asked = machine.memory
+        charge, shape = Memory(asked.latency, asked.bandwidth, asked.stall, asked.seed), machine.shape
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
     blocks, timesteps, guided_channels = checked_or_none(
         blocks=blocks, timesteps=timesteps, guided_channels=guided_channels
@@ -190,15 +196,17 @@ def cosimulate(
     with as_arguments():
         _refuse(policies)
         request = Request(
-            name, steps, images, seed, cfg, shape, engine, waves, timesteps, blocks,
-            charge.latency, charge.bandwidth, charge.stall, charge.seed, sampler, spacing,
-            guided_channels, None if labels is None else tuple(np.atleast_1d(np.asarray(labels)).tolist()),
+            name, steps, images, seed, cfg, shape, engine, waves=waves, timesteps=timesteps, blocks=blocks,
+            latency=charge.latency, bandwidth=charge.bandwidth, stall=charge.stall, memory_seed=charge.seed,
+            solver=sampler, spacing=spacing, guided_channels=guided_channels,
+            labels=None if labels is None else tuple(np.atleast_1d(np.asarray(labels)).tolist()),
+            built=tuple(machine.build.items()) if machine else (), machine=machine.title if machine else None,
         )  # fmt: skip
         prepared = prepare(request)
         chosen = [prepared.policy(one) for one in policies]
         outcome = run_policies(
             prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
-            progress=progress, command=command,
+            progress=progress, command=command, machine=machine,
         )  # fmt: skip
     done = [one for one in outcome.runs if not one.problems]
     finished = {one.policy.name: _finished(prepared, one, outcome.summary.results[one.policy.name]) for one in done}

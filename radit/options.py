@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -22,6 +23,9 @@ from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES
 from radit.model.ranges import RANGES, Range
+
+if TYPE_CHECKING:
+    from radit.reports.machine.description import MachineDescription
 
 BUILD = Path("build")
 UNLIMITED = float("inf")
@@ -207,6 +211,23 @@ CheckOption = Annotated[
     bool, typer.Option("--check/--no-check", help="Also synthesize a 4x4 array whole, to check the sum of its pieces.")
 ]
 
+MachineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--machine",
+        metavar="NAME|FILE",
+        help="A whole machine, edge, paper or large, or a TOML file (reports/machine/description.py); options of the "
+        "array, the memory and the clock given beside it replace single fields.",
+        callback=filled("give edge, paper, large, or the path of a .toml file"),
+        show_default="what the other options describe",
+    ),
+]
+ReuseSramOption = Annotated[
+    int | None,
+    number(
+        "--reuse-sram", "On-chip memory for the history and the cache of results (KiB).", "as the energy table has it"
+    ),
+]
 LatencyOption = Annotated[int, number("--latency", "External memory: from a read command to its first word (cycles).")]
 BandwidthOption = Annotated[
     float,
@@ -239,6 +260,24 @@ def memory_of(latency: int, bandwidth: float, stall: float, **seed: int) -> dict
     """The external memory, as co-simulation (`Request`) and cycle model (`MemoryModel`) take it."""
     limit = None if bandwidth == UNLIMITED else bandwidth  # None: unlimited
     return {"latency": latency, "bandwidth": limit, "stall": stall, **seed}
+
+
+def machine_of(context: typer.Context, machine: str | None, **values: Any) -> "MachineDescription":
+    """The machine of a command: a named one with the options that were given beside it, or that of the options alone.
+
+    Args:
+        values: of the command's options, as `described` takes them.
+    """
+    from radit.reports.machine.description import described
+
+    parse_array(values["array"])
+    return described(machine, partial(_given, context), **values)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether an option was given, rather than left at its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def split_list(values: Iterable[str]) -> list[str]:

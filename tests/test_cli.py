@@ -19,6 +19,7 @@ COMMANDS = [
     "export",
     "bench",
     "project",
+    "explore",
     "frontier",
     "ablate",
     "differences",

@@ -1,5 +1,8 @@
 """A model's dimensions on the accelerator, and the build that holds it."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from radit.accel.config import BuildConfig, is_power_of_two
 from radit.accel.control.registers import REGISTERS
 from radit.accel.dims import Dims, Group, check_fit, registers
@@ -37,8 +40,19 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
     )
 
 
-def fitted(config: DiTConfig, contexts: int, rows: int, cols: int, products: int = 1) -> tuple[Dims, BuildConfig]:
+def fitted(
+    config: DiTConfig,
+    contexts: int,
+    rows: int,
+    cols: int,
+    products: int = 1,
+    *,
+    built: Mapping[str, int] | None = None,
+) -> tuple[Dims, BuildConfig]:
     """A model's dimensions and the build that holds it: what is refused here would be refused after hours of work.
+
+    Args:
+        built: parameters of the build that do not follow from the model, by name.
 
     Raises:
         UserError: an array that cannot be built, or a model that no build holds: groups that do not fit the lanes,
@@ -46,7 +60,7 @@ def fitted(config: DiTConfig, contexts: int, rows: int, cols: int, products: int
     """
     BuildConfig(rows=rows, cols=cols, products=products)
     dims = dims_of(config, contexts)
-    build = build_for(dims, rows, cols, products)
+    build = replace(build_for(dims, rows, cols, products), **(built or {}))
     check_fit(dims, build)
     for name, value in registers(dims, build).items():
         most = (1 << REGISTERS[name].bits) - 1

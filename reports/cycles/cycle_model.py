@@ -68,6 +68,7 @@ def predict(
     record: DecisionRecord,
     tables: RunTables,
     memory: MemoryModel = IDEAL,
+    sequencer: TimestepSequencer | None = None,
 ) -> Prediction:
     """Cycles of a run.
 
@@ -75,13 +76,15 @@ def predict(
         record: what was computed.
         tables: of the run.
         memory: external memory.
+        sequencer: that of another run with the same dims, build and memory, whose tables differ by timestep alone (in
+            the number of timesteps, forced and gains); it knows much already. None: a new one.
 
     Raises:
         UserError: the record does not fit the model or the policy, or the model not the build.
     """
     check_fit(dims, build)
     check_record(dims, record, tables.policy_on)
-    sequencer = TimestepSequencer(dims, build, tables, memory)
+    sequencer = sequencer or TimestepSequencer(dims, build, tables, memory)
     phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
     timesteps = np.zeros((record.images, record.timesteps), np.int64)
     forecasts, follow = results_read(record, tables.gains, tables.order).astype(np.uint8), tables.following(record)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,12 +22,13 @@ from radit.reports.common.schema_parts import Array, ExternalMemory
 from radit.reports.cost.counts import expected_counts, model_macs
 from radit.reports.cost.run_tables import POLICY_OFF, RunTables
 from radit.reports.cost.traffic import external_bytes
-from radit.reports.cycles.cycle_model import MemoryModel, Prediction, predict
+from radit.reports.cycles.cycle_model import MemoryModel, Prediction, TimestepSequencer, predict
 from radit.reports.cycles.roofline import Run, roofline
-from radit.reports.energy.energy_model import energy
-from radit.reports.energy.energy_table import EnergyTable, load_table
+from radit.reports.energy.energy_model import EnergyReport, energy
+from radit.reports.energy.energy_table import EnergyTable
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import MemoryPlan, planned
+from radit.reports.machine.description import MachineDescription
 from radit.reports.project.decisions import evenly, recorded
 from radit.reports.project.projection import FILE, Projected, Projection, write_projection
 from radit.reports.run.summary import ratios
@@ -48,9 +48,25 @@ class ProjectedMachine:
     table: EnergyTable
 
 
+@dataclass(frozen=True)
+class ProjectedCosts:
+    """What an image costs, the mean over those of a record.
+
+    Fields:
+        cycles, macs: see `Costs`.
+        prediction: cycles of all images.
+        counters: of an image, by name.
+    """
+
+    cycles: int
+    macs: int
+    prediction: Prediction
+    counters: dict[str, int]
+
+
 def run_project(
-    *, model: str, array: tuple[int, ...], clock_mhz: float, steps: int, cfg: float, skip_rate: float | None,
-    trace: Path | None, forecast: bool, memory: dict[str, Any], out: Path, command: str = "",
+    *, model: str, machine: MachineDescription, steps: int, cfg: float, skip_rate: float | None, trace: Path | None,
+    forecast: bool, out: Path, command: str = "",
 ) -> Projection:  # fmt: skip
     """Project a model, dense and with skips; the result is written to ``out``/project.json.
 
@@ -63,47 +79,58 @@ def run_project(
         raise UserError("--skip-rate and --trace both say what is skipped: give one of them.")
     if forecast and skip_rate is None and trace is None:
         raise UserError("--forecast says how timesteps are reused, but none is: give --skip-rate or --trace as well.")
-    config, contexts = config_of(model), 1 if cfg == 1.0 else 2
-    check_guidance(config, cfg)
-    dims, build = fitted(config, contexts, *array)
+    config, dims, build = sized(model, cfg, machine)
     tables = spread_tables(dims, steps, forecast)
-    table = load_table()
+    table = machine.table
     plan = planned(dims, build, tables, table.reuse_sram.capacity)
-    machine = ProjectedMachine(build, clock_mhz, MemoryModel(**memory), plan, table)
-    everything = DecisionRecord.dense(1, steps, dims.sub_blocks, contexts)
-    dense, skipping, origin = project(config, dims, machine, everything, POLICY_OFF), None, None
+    around = ProjectedMachine(build, machine.clock_mhz, machine.memory.timing, plan, table)
+    everything = DecisionRecord.dense(1, steps, dims.sub_blocks, dims.contexts)
+    dense, skipping, origin = project(config, dims, around, everything, POLICY_OFF), None, None
     if skip_rate is not None:
         spread = "contexts and timesteps" if forecast else "sub-blocks, contexts and timesteps"
         origin = f"rate {skip_rate:g} after the first timestep, spread evenly over {spread}"
-        skipping = project(config, dims, machine, evenly(skip_rate, dims, steps, by_context=forecast), tables)
+        skipping = project(config, dims, around, evenly(skip_rate, dims, steps, by_context=forecast), tables)
     elif trace is not None:
         origin = f"record of {trace}"
         decisions = recorded(trace, dims, steps, "forecast" if forecast else "radit")
-        skipping = project(config, dims, machine, decisions, tables)
+        skipping = project(config, dims, around, decisions, tables)
     if forecast:
         origin = f"{origin}; reused timesteps are forecasts"
+    memory = machine.memory
     result = Projection(
         model=model,
         frames=config.frames,
         tokens=dims.tokens,
-        contexts=contexts,
+        contexts=dims.contexts,
         steps=steps,
         cfg=cfg,
+        machine=machine.title,
         array=Array.of(build),
-        clock_mhz=clock_mhz,
-        memory=ExternalMemory(**memory),
+        clock_mhz=machine.clock_mhz,
+        memory=ExternalMemory(latency=memory.latency, bandwidth=memory.limit, stall=memory.stall),
         decisions=origin,
         dense=dense,
         skipping=skipping,
         ratios=ratios(dense, skipping) if skipping else None,
-        energy_table=machine.table.name,
-        memory_plan=machine.plan.describe(),
+        energy_table=table.name,
+        memory_plan=plan.describe(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         command=command,
         versions=versions(),
     )
     write_projection(out, result)
     return result
+
+
+def sized(model: str, cfg: float, machine: MachineDescription) -> tuple[DiTConfig, Dims, BuildConfig]:
+    """A model on a machine: its config, its dimensions, the build that holds it.
+
+    Raises:
+        UserError: an unknown model, an array that cannot be built, a model that does not fit or is not guided.
+    """
+    config = config_of(model)
+    check_guidance(config, cfg)
+    return config, *fitted(config, 1 if cfg == 1.0 else 2, *machine.shape, built=machine.build)
 
 
 def spread_tables(dims: Dims, steps: int, forecast: bool) -> RunTables:
@@ -142,23 +169,44 @@ def project(
     tables: RunTables,
 ) -> Projected:
     """Mean over the images of a record."""
-    build, images, steps = machine.build, record.images, record.timesteps
-    prediction = predict(dims, build, record, tables, machine.memory)
-    counters = _mean(expected_counts(dims, build, record, tables), prediction, images)
-    macs = round(model_macs(dims, record) / images)
-    cycles = counters["cycles"]
-    bill = energy(counters, build, machine.table, machine.plan, host_work(config, steps, 1, dims.contexts))
+    build = machine.build
+    spent = costs_of(dims, build, machine.memory, record, tables)
+    cycles = spent.cycles
+    bill = bill_of(config, dims, machine, spent, record.timesteps)
     return Projected(
         cycles=cycles,
         milliseconds=cycles / machine.clock_mhz / 1e3,
-        macs=macs,
-        mac_utilization=macs / (cycles * build.multipliers),
-        mac_skip_rate=1 - macs / model_macs(dims, record.image(0).as_dense()),
-        phases={name: prediction.phases[name] / images / cycles for name in PHASES},
-        external_bytes=external_bytes(counters, build),
+        macs=spent.macs,
+        mac_utilization=spent.macs / (cycles * build.multipliers),
+        mac_skip_rate=1 - spent.macs / model_macs(dims, record.image(0).as_dense()),
+        phases={name: spent.prediction.phases[name] / record.images / cycles for name in PHASES},
+        external_bytes=external_bytes(spent.counters, build),
         roofline=roofline(Run(dims, build, record.image(0), tables), machine.memory, BANDWIDTHS),
         **bill.summary(),
     )
+
+
+def costs_of(
+    dims: Dims,
+    build: BuildConfig,
+    memory: MemoryModel,
+    record: DecisionRecord,
+    tables: RunTables,
+    sequencer: TimestepSequencer | None = None,
+) -> ProjectedCosts:
+    """Cycles, MACs and counters, mean over the images of a record; ``sequencer`` as `predict` takes it."""
+    prediction = predict(dims, build, record, tables, memory, sequencer)
+    counters = _mean(expected_counts(dims, build, record, tables), prediction, record.images)
+    macs = round(model_macs(dims, record) / record.images)
+    return ProjectedCosts(counters["cycles"], macs, prediction, counters)
+
+
+def bill_of(
+    config: DiTConfig, dims: Dims, machine: ProjectedMachine, spent: ProjectedCosts, steps: int
+) -> EnergyReport:
+    """Energy of an image, its host's included."""
+    work = host_work(config, steps, 1, dims.contexts)
+    return energy(spent.counters, machine.build, machine.table, machine.plan, work)
 
 
 def _mean(counts: dict[str, int], prediction: Prediction, images: int) -> dict[str, int]:

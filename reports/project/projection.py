@@ -32,6 +32,7 @@ class Projection(Part):
         frames: of a clip; 1: an image.
         tokens: per context.
         contexts: 2 under guidance.
+        machine: the named machine, and what options have changed of it; None: options alone describe it.
         decisions: where the skipping run's decisions come from; None: dense alone.
         ratios: dense over skipping.
     """
@@ -44,6 +45,7 @@ class Projection(Part):
     contexts: Count
     steps: Count
     cfg: Amount
+    machine: str | None = None
     array: Array
     clock_mhz: Amount
     memory: ExternalMemory

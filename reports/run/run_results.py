@@ -24,6 +24,7 @@ from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import MemoryPlan, planned
+from radit.reports.machine.description import MachineDescription
 from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Sampler, Summary
 from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
 
@@ -35,6 +36,7 @@ def summary_of(
     quality: Quality | None,
     seconds: dict[str, float],
     command: str,
+    machine: MachineDescription | None = None,
 ) -> Summary:
     """What summary.json is to hold of the policies' runs; ``command`` is what they were asked for with."""
     request, build, config = prepared.request, prepared.build, prepared.dit.config
@@ -47,7 +49,7 @@ def summary_of(
         "model": model_digest(prepared.dit),
         "integer model": prepared.digest,
         "rtl": file_hash(rtl),
-        "energy table": file_hash(DEFAULT_TABLE),
+        "energy table": file_hash(DEFAULT_TABLE if machine is None else machine.table_path),
         **{f"policy {one.policy.name}": one.policy.digest() for one in runs},
     }
     return Summary(
@@ -69,6 +71,8 @@ def summary_of(
         ranges_cfg=DEFAULT_CFG,
         sub_blocks=config.sub_block_kinds(),
         engine=request.engine,
+        machine=request.machine,
+        build=dict(request.built) or None,
         array=Array.of(build),
         memory=Memory(
             latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from radit.reports.common.files import file_hash
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
 from radit.reports.energy.host_work import host_work
+from radit.reports.machine.description import MachineDescription
 from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, write_arrays
 from radit.reports.run.pictures import write_pictures
 from radit.reports.run.readme_table import with_table
@@ -72,6 +73,7 @@ def run_policies(
     keep_state: bool = False,
     progress: Progress | None = None,
     command: str = "",
+    machine: MachineDescription | None = None,
 ) -> Outcome:
     """Run the policies through the hardware and account for them.
 
@@ -79,6 +81,7 @@ def run_policies(
         with_quality: also with the stored quality of the model's samples, measured now where there is none.
         state, resume, keep_state, progress: see `radit.cosim.run.run`.
         command: what the summary names as its origin.
+        machine: that the request describes; it has the energy table. None: the default table.
 
     Raises:
         UserError: nothing to resume, a broken energy table, or nobody judges what the model generates.
@@ -86,7 +89,9 @@ def run_policies(
     request = prepared.request
     quality = None
     seconds = dict(prepared.seconds)
-    table = load_table()  # a broken table stops the run before it starts, and so does a missing compiler
+    table = (
+        load_table() if machine is None else machine.table
+    )  # a broken table stops the run before it starts, and so does a missing compiler
     check_tools(request.engine)
     since = time.perf_counter()
     if with_quality:
@@ -99,7 +104,7 @@ def run_policies(
     for one in runs:
         seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
     since = time.perf_counter()
-    summary = summary_of(prepared, runs, table, quality, seconds, command)
+    summary = summary_of(prepared, runs, table, quality, seconds, command, machine)
     problems = [problem for one in runs for problem in one.problems]
     problems += unexpected_counters(prepared, runs) + unpredicted_cycles(summary)
     arrays = _arrays(runs)
@@ -170,7 +175,7 @@ def _priced(summary: Summary, table: EnergyTable, digest: str = "") -> Summary:
     config = summary.config or load_config(summary.model)
     config = config.first_blocks(summary.blocks or config.depth)
     dims = dims_of(config, contexts=1 if summary.sampler.cfg == 1.0 else 2)
-    build = build_for(dims, *summary.array.sides)
+    build = replace(build_for(dims, *summary.array.sides), **(summary.build or {}))
     work = host_work(config, summary.timesteps or summary.sampler.steps, summary.sampler.images, dims.contexts)
     results = {}
     for name, result in summary.results.items():

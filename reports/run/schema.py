@@ -19,6 +19,7 @@ from radit.reports.common.schema_parts import Amount, Array, Bounds, Count, Exte
 from radit.reports.cycles.memory import MemoryModel
 from radit.reports.cycles.roofline import Roofline
 from radit.reports.energy.memory_plan import MemoryPlan
+from radit.reports.machine.description import MOST_BUILT
 from radit.reports.run.consistency import check_summary
 
 SCHEMA_VERSION: Literal[3] = 3
@@ -272,6 +273,8 @@ class Summary(Part):
     Fields:
         config: of the whole model, with every field; None: an earlier summary.
         sub_blocks: what every sub-block is, in order.
+        machine: the named machine, and what options have changed of it; None: options alone describe it.
+        build: parameters of the build that do not follow from the model; None: all do.
         results: of every policy that was run, by name.
         ratios: of every skipping policy that was run beside dense, by name; empty where a run stopped.
         arrays_digest: SHA-256 (hex) of the arrays.npz of the same run, empty where it was stopped and has none; None:
@@ -287,6 +290,8 @@ class Summary(Part):
     ranges_cfg: Amount | None = None  # guidance of the images that int8 ranges were taken from; None: not told
     sub_blocks: Annotated[list[str], AfterValidator(_known)]
     engine: str
+    machine: str | None = None
+    build: dict[str, Annotated[int, Field(ge=1, le=MOST_BUILT)]] | None = None
     array: Array
     memory: Memory
     results: dict[str, PolicyResult]

@@ -21,13 +21,14 @@ from radit.model.dit.sampler_names import SOLVERS, SPACINGS
 from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
-         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2}  # fmt: skip
+         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
     "export": {"array": "4x4", "out": "out"},
     "bench": {"array": "4x4", "model": "tiny.safetensors", "engines": "verilator", "seconds": "0.01", "out": "out"},
     "project": {"model": "tiny.safetensors", "array": "4x4", "steps": "3", "out": "out"},
+    "explore": {"space": "space.toml", "jobs": "1", "out": "explored"},
     "area": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "check": "", "out": "out"},
     "report": {"run": "run"},
     "train": {"model": "digits", "steps": "2", "batch_size": "2", "out": "out.safetensors"},
@@ -53,6 +54,8 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
     "sampler": SOLVERS, "spacing": SPACINGS, "labels": ("0", "1,0"), "guided_channels": ("1",),
+    "project.machine": ("edge", "own.toml"), "machine": ("own.toml",),
+    "reuse_sram": ("0", "64"), "explore.check": ("0",), "explore.out": ("out",),
     "ablate.reductions": ("1.05",), "language": ("verilog", "vhdl"), "engine": ("verilator",),
     "calibrate.steps": ("3",),
     "model": ("./tiny.safetensors", "tiny.pt"), "array": ("4x4",), "engines": ("verilator",), "reductions": ("1.2",),
@@ -68,6 +71,7 @@ ROLE_OF = {
     "reductions": "reductions", "train.model": "recipe", "bench.model": "models", "frontier.steps": "steps-list",
     "area.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
     "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing", "labels": "labels",
+    "machine": "machine", "space": "space",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint
@@ -219,7 +223,9 @@ def _file(command: str, rng: random.Random) -> tuple[str, dict[str, str]]:
     choices: dict[str, list[tuple[str, dict[str, str]]]] = {
         "report": [("run/summary.json", {}), ("run/arrays.npz", {}), ("table.toml", {"table": "table.toml"}),
                    ("README.md", {"readme": "README.md"})],
-        "project": [("run/arrays.npz", {"trace": "run"}), ("run/summary.json", {"trace": "run"}), model],
+        "project": [("run/arrays.npz", {"trace": "run"}), ("run/summary.json", {"trace": "run"}), model,
+                    ("own.toml", {"machine": "own.toml"})],
+        "explore": [("space.toml", {}), ("own.toml", {"machine": "own.toml"}), ("explored/points/*", {})],
         "train": [(f"clips/{name}", {"model": "moving-digits", "data": "clips"})
                   for name in ("a.gif", "b.png", "c.webp", "d.mp4", "frames/3.png")]
                  + [("resumed.training", {"out": "resumed.safetensors", "resume": "--resume"})],

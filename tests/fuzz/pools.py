@@ -94,6 +94,7 @@ LISTS = {
     "reductions": ("1", "0", "-2", "nan", "inf", "6.1", "1e1", "2,", "\u0662.5", "1.05,1.1", LONG, ".5", "2..5",
     "1.0000001"),
 }  # fmt: skip
+MACHINES = ("Edge", "edge.toml", "pipe.toml", "empty.toml", "folder.toml", "table.toml", "huge", "edge ")
 TABLES = ("default", "Default", "pipe.toml", "empty.toml", "folder.toml", "table.toml", "default.toml", "none")
 
 ROLES: Mapping[str, Sequence[str]] = {
@@ -115,6 +116,8 @@ ROLES: Mapping[str, Sequence[str]] = {
     "motion": MOTIONS,
     "engines": ENGINES,
     "table": (*TABLES, *PATHS_TO_READ),
+    "machine": (*MACHINES, *PATHS_TO_READ),
+    "space": (*MACHINES, *PATHS_TO_READ),
     "sampler": (*SOLVERS, "DDIM", "ddim,heun", "dpm", "euler ", "unipc:order=2"),
     "spacing": (*SPACINGS, "Uniform", "log", "log-snr,uniform", "quadratic "),
     "recipe": ("digits", "moving-digits", "cats", "Digits", "digits ", "tiny.safetensors", "dit-xl-2"),

@@ -29,6 +29,7 @@ MAKING = (
     "--policies fora:interval=2,radit --jobs 1 --out frontier",
     f"ablate --model {MODEL} --samples 2 --steps 4 --variants codes:gain=0 --reductions 1.1 --jobs 1 --out ablation",
     f"project --model {MODEL} --array 4x4 --steps 3 --out project",
+    "explore space.toml --jobs 1 --out explored",
 )
 MAKING_SECONDS = 600  # of processor time: a simulator is compiled
 
@@ -76,7 +77,12 @@ def _make_files() -> None:
     save_calibration(calibration_path(MODEL), calibrate(model.eval(), Sampler(2)))
     torch.save({"ema": model.state_dict()}, "tiny.pt")
     shutil.copy(DEFAULT_TABLE, "table.toml")
+    Path("own.toml").write_text('base = "edge"\narray = "4x4"\nenergy_table = "table.toml"\n[memory]\nlatency = 9\n')
     shutil.copy(SHIPPED_LIBERTY, "cells.lib")
+    Path("space.toml").write_text(
+        f'question = "?"\nmodels = ["{MODEL}"]\nsteps = [2]\n[[machines]]\nbase = "own.toml"\nbandwidth = [8, inf]\n'
+        "[policies]\nskip_rates = [0.5]\n"
+    )
     Path("README.md").write_text("# Results\n\n<!-- results:begin -->\n<!-- results:end -->\n\nThe end.\n")
     Path(SHIPPED).mkdir()
     for path in CHECKPOINT_DIR.iterdir():

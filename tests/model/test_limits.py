@@ -133,6 +133,7 @@ COMMANDS = [
     ["differences"],
     ["train", "moving-digits"],
     ["bench", "--model", "dit-s-2"],
+    ["explore", "wide"],
 ]
 
 

@@ -30,6 +30,7 @@ COMMANDS = [
     ["ablate", "--samples", "2"],
     ["differences", "--samples", "2"],
     ["project"],
+    ["explore", "--jobs", "1"],
     ["area"],
     ["bench"],
 ]
@@ -114,7 +115,7 @@ def test_memory_that_ends_is_one_sentence(
 ) -> None:
     """Estimates are from below."""
 
-    def burst(*_: object) -> None:
+    def burst(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.chdir(tmp_path)

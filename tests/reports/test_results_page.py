@@ -9,6 +9,7 @@ from radit.model.errors import UserError
 from radit.reports.common.markdown import WIDTH, paragraph, power_text, table
 from radit.reports.frontier.schema import Frontier, FrontierPoint
 from radit.reports.frontier.table import frontier_tables
+from radit.reports.machine.description import load_machine
 from radit.reports.project.project import run_project
 from radit.reports.results.full_size import load_full_size
 from radit.reports.results.page import DOCS, PAGE, README, SECTIONS, STORED, keep, main, results_page, stale
@@ -112,10 +113,9 @@ def test_the_modelled_figures_of_full_size_hold(tmp_path):
     kept = load_full_size(DOCS / STORED / "full-size.json")
 
     def projected(bandwidth, **changes):
-        memory = {"latency": 100, "bandwidth": bandwidth, "stall": 0.0}
-        settings = {"skip_rate": 0.6803, "trace": None, "forecast": False, "memory": memory, "out": tmp_path}
-        machine = {"model": "dit-xl-2", "array": (64, 64), "clock_mhz": 500.0, "steps": 50, "cfg": 1.5}
-        return run_project(**machine, **(settings | changes))
+        settings = {"skip_rate": 0.6803, "trace": None, "forecast": False, "out": tmp_path}
+        run = {"model": "dit-xl-2", "machine": load_machine("paper").changed(bandwidth=bandwidth), "steps": 50}
+        return run_project(**run, cfg=1.5, **(settings | changes))
 
     dense = projected(32.0, skip_rate=None).dense
     time, energy = (

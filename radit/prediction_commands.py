@@ -1,0 +1,169 @@
+"""Commands of the command line (`radit.py`) that predict and simulate nothing: one design, or a space of them.
+
+Each imports what it needs when it runs.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radit.model.ranges import Range
+from radit.options import (
+    BUILD,
+    ArrayOption,
+    BandwidthOption,
+    CfgOption,
+    JobsOption,
+    LatencyOption,
+    MachineOption,
+    ModelOption,
+    ReuseSramOption,
+    SeedOption,
+    StallOption,
+    StepsOption,
+    filled,
+    folder_to_write,
+    machine_of,
+    number,
+    path_to_read,
+)
+from radit.terminal.console import console, say
+from radit.terminal.interruption import at_work
+from radit.terminal.messages import asked_for
+
+CHECKED = Range(0, 1000)  # points of a thousand that are simulated
+
+app = typer.Typer()
+
+
+@app.command()
+def project(
+    context: typer.Context,
+    model: ModelOption = "dit-xl-2",
+    machine: MachineOption = None,
+    array: ArrayOption = "64x64",
+    clock_mhz: Annotated[float, number("--clock-mhz", "Clock (MHz).")] = 500.0,
+    steps: StepsOption = 50,
+    cfg: CfgOption = 1.5,
+    skip_rate: Annotated[
+        float | None,
+        number(
+            "--skip-rate",
+            "Also project a run that reuses this share of all sub-blocks after the first timestep (0 to 1), spread "
+            "evenly over sub-blocks, contexts and timesteps.",
+            "dense alone",
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also project the decisions of this run of radit cosim or radit demo.",
+            **path_to_read("give the folder of a run"),
+        ),
+    ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option(
+            "--forecast/--no-forecast",
+            help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
+        ),
+    ] = False,
+    latency: LatencyOption = 100,
+    bandwidth: BandwidthOption = 32.0,
+    stall: StallOption = 0.0,
+    reuse_sram: ReuseSramOption = None,
+    out: Annotated[Path, folder_to_write("Folder for project.json.")] = BUILD / "project",
+) -> int:
+    """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
+    around = machine_of(
+        context, machine, array=array, latency=latency, bandwidth=bandwidth, stall=stall, clock_mhz=clock_mhz,
+        reuse_sram=reuse_sram,
+    )  # fmt: skip
+    from radit.reports.project.project import run_project
+    from radit.reports.project.projection import FILE
+    from radit.terminal.project import show
+
+    result = run_project(
+        model=model,
+        machine=around,
+        steps=steps,
+        cfg=cfg,
+        skip_rate=skip_rate,
+        trace=trace,
+        forecast=forecast,
+        out=out,
+        command=asked_for(),
+    )
+    show(result, console())
+    say(f"wrote {out / FILE}")
+    return 0
+
+
+@app.command()
+def explore(
+    space: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE",
+            help="A design space: array-and-bandwidth, when-skipping-pays, result-cache, machines, wide, or a TOML "
+            "file (reports/explore/space.py).",
+            callback=filled("give the name of a design space or the path of a .toml file"),
+        ),
+    ] = "array-and-bandwidth",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="In the place of the space's models.",
+            callback=filled("give the name of a model or a checkpoint file"),
+            show_default="those of the space",
+        ),
+    ] = None,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine",
+            metavar="NAME|FILE",
+            help="Base of the space's machines in the place of its own: edge, paper, large, or a TOML file.",
+            callback=filled("give edge, paper, large, or the path of a .toml file"),
+            show_default="those of the space",
+        ),
+    ] = None,
+    jobs: JobsOption = None,
+    check: Annotated[
+        int,
+        number(
+            "--check",
+            "Also simulate so many of a thousand points, at least one, drawn among those that are small enough, and "
+            "compare cycles and counters (count; 0: none).",
+            limits=CHECKED,
+        ),
+    ] = 0,
+    seed: SeedOption = 0,
+    out: Annotated[
+        Path | None,
+        folder_to_write(
+            "Folder for explore.json, .csv, .html, .svg, .png; finished points stay in its points/.",
+            "build/explore/SPACE",
+        ),
+    ] = None,
+) -> int:
+    """Evaluate a design space, models x machines x policies x timesteps, by the cycle and energy models; show tables
+    and Pareto fronts, each point with the radit project command that gives its numbers.
+
+    Points that OUT/points/ holds are not evaluated again.
+    """
+    from radit.reports.explore.explore import run_explore
+    from radit.reports.explore.space import load_space
+    from radit.terminal.explore import show_exploration
+
+    loaded = load_space(space).of_model(model, machine)
+    folder = out or BUILD / "explore" / loaded.name
+    with at_work(folder, kept="points"):
+        result = run_explore(loaded, jobs=jobs, check=check, seed=seed, out=folder, command=asked_for())
+    show_exploration(result, console())
+    say(f"wrote {folder / 'explore.html'}")
+    return 0 if result.passed else 1

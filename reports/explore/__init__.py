@@ -1,0 +1,1 @@
+"""Design spaces: models x machines x policies x timesteps, by the cycle and energy models."""

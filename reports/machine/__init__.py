@@ -1,0 +1,1 @@
+"""Machines in one file: array, memories, clock, node and energy table."""
