@@ -42,7 +42,7 @@ def policy(text: str, model: QuantizedModel | None = None) -> AnyPolicy:
     if name in METHODS and not (name in POLICIES and _in_hardware(text)):
         return parse_method(text)
     if not isinstance(text, str) or name not in POLICIES:
-        raise UserError(f"policy is {shown(name)}: choose {', '.join((*POLICIES, *METHODS))}.")
+        raise UserError(f"policy is {shown(name)}: choose {', '.join(POLICIES | METHODS)}.")
     with as_arguments():
         if model is None:
             return parse_policy(text)

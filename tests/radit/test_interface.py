@@ -95,7 +95,7 @@ def test_images_depend_on_seed_and_label_alone(digits):
 def test_policies_by_text(digits):
     assert radit.policy("radit:threshold=0.2") == replace(radit.policy("radit"), threshold=0.2)
     assert radit.policy("fora:interval=3").interval == 3
-    assert radit.policy("forecast", digits) != radit.policy("forecast")  # what is stored with the model
+    assert radit.policy("planned", digits) != radit.policy("planned")  # what is stored with the model
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ DENSE = radit.dense_decisions("digits")
 BAD = [
     (lambda m: radit.load_model("cats"), "Model cats is unknown"),
     (lambda m: radit.quantize("digits", steps=0), "steps"),
-    (lambda m: radit.policy("none"), "policy is 'none': choose dense, radit, forecast, fora"),
+    (lambda m: radit.policy("none"), "policy is 'none': choose dense, radit, forecast, planned, fora"),
     (lambda m: radit.policy("radit:size=3"), "policy setting is 'size=3'"),
     (lambda m: radit.generate(m, images=0), "images is 0"),
     (lambda m: radit.generate(m, labels=[10]), r"labels is \[10\]: give 1, each a whole number from 0 to 9"),
