@@ -135,7 +135,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="digits or, of clips, moving-digits (trained); fashion, cifar10, dit-s-2, dit-b-2, dit-l-2, dit-xl-2, "
+        help="digits, fashion or, of clips, moving-digits (trained); cifar10, dit-s-2, dit-b-2, dit-l-2, dit-xl-2, "
         "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); a checkpoint file in the naming of DiT or Latte "
         "(.safetensors, .pt, .ckpt); or a folder of diffusers' DiT. What it does not tell stands behind it: "
         "FILE:prediction=noise (docs/models.md).",

@@ -22,7 +22,7 @@ from radit.terminal.messages import told
 from tests.radit.conftest import STEPS
 
 ROOT = Path(__file__).parents[2]
-POLICY = "radit:threshold=1:start=1:end=1:streak_step=0:tight=1:loose=1:first_dense=1:last_dense=1"
+POLICY = "radit:threshold=1:start=1:end=1:streak_step=0:tight=1:loose=1:first_dense=1:last_dense=1:max_streak=3"
 
 
 def test_every_public_name_is_lazy_listed_and_known_to_type_checkers():
