@@ -96,16 +96,14 @@ def dense_samplers(solvers: Iterable[Solver], spacings: Iterable[Spacing], evalu
 
 def candidates(policies: Iterable[str], samplers: Iterable[Sampler], ours: Policy | None = None) -> list[Candidate]:
     """Points of "all", of names (their whole sweep; without one their defaults) and of policies with settings, on top
-    of each sampler.
+    of each sampler; where `labels` of a plan are more than a sampler's timesteps, that one is left out.
 
     Raises:
         UserError: a policy is unknown, or its settings do not fit.
     """
     texts = [text for policy in policies for text in _texts(policy)]
     found = list(dict.fromkeys(Candidate(text, sampler, ours) for sampler in samplers for text in texts))
-    for one in found:
-        one.policy  # noqa: B018  a bad text is refused before anything runs
-    return found
+    return [one for one in found if getattr(one.policy, "labels", 0) <= one.sampler.steps]  # refuses bad texts, too
 
 
 def _texts(policy: str) -> list[str]:

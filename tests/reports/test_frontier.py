@@ -209,6 +209,7 @@ def test_sweeps():
     found = [one.policy.threshold for one in everything if (one.name, one.sampler) == ("forecast", FOUR)]
     assert found == list(SWEEPS["forecast"][1])
     assert [one.text for one in candidates(["l1", "l1:gain=0.5"], [SIX])] == ["l1", "l1:gain=0.5"]
+    assert [one.sampler for one in candidates(["planned:labels=5"], [SIX, FOUR])] == [SIX]  # it has no fifth timestep
     assert [one.text for one in candidates(["fora"], [SIX])] == [f"fora:interval={n:g}" for n in SWEEPS["fora"][1]]
 
 
