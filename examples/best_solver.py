@@ -7,8 +7,8 @@ network once for both contexts; for a policy that skips it is a dense evaluation
 Expected output (mean squared error, pixels from -1 to 1, 16 digits, guidance 1.5):
 
     50.0 evaluations  ddim uniform              error 6.6e-04 (4.8e-04)
-    23.5 evaluations  ddim uniform, radit       error 9.7e-04
-    11.3 evaluations  ddim uniform, forecast    error 1.1e-03
+    26.4 evaluations  ddim uniform, radit       error 8.2e-04
+    13.3 evaluations  ddim uniform, forecast    error 7.4e-04
     12.0 evaluations  ddim quadratic            error 2.5e-03 (2.0e-03)
     12.0 evaluations  dpmpp-2m log-snr          error 6.1e-04 (2.8e-04)
     12.0 evaluations  unipc quadratic           error 6.6e-04 (2.1e-04)

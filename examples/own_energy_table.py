@@ -7,9 +7,9 @@ reuse. Nothing is generated or simulated again for it.
 Expected output (uJ per digit, nominal, low to high; share of what moves over the external memory interface):
 
     default-28nm    dense 2108 (1070 to 4790)  external 56 %
-    default-28nm    radit 1259 (634 to 2932)  external 59 %
+    default-28nm    radit 1322 (667 to 3064)  external 58 %
     stacked-memory  dense 1481 (703 to 2649)  external 39 %
-    stacked-memory  radit 1109 (492 to 1932)  external 47 %
+    stacked-memory  radit 1165 (521 to 2034)  external 45 %
 """
 
 from pathlib import Path

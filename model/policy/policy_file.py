@@ -92,9 +92,14 @@ class StoredPolicy(BaseModel):
         """That it was calibrated with, all timesteps."""
         return Sampler(self.steps, None, self.solver, self.spacing)
 
+    def is_for(self, integer: IntegerDiT) -> bool:
+        """Whether the sampler is the stored one, or its first timesteps."""
+        way = tuple(self.sampler.timesteps[: integer.steps])
+        return self.steps == integer.sampler_steps and tuple(integer.timesteps) == way
+
     def plans_for(self, integer: IntegerDiT, cfg: float | None, policy: Policy) -> bool:
         """Whether the stored plan is one for a sampler, a guidance (None: the stored one) and a policy like it."""
-        alike = list(integer.timesteps) == self.sampler.timesteps and cfg in (None, self.cfg)
+        alike = integer.steps == self.steps and cfg in (None, self.cfg)
         made_for = ("share", "gain", "reach", "scope", "last_dense", "difference")
         return alike and all(getattr(policy, name) == getattr(self.policy, name) for name in made_for)
 
@@ -124,8 +129,8 @@ def policy_path(model: str) -> Path:
 
 
 def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | None = None) -> Policy:
-    """Return the policy of a text for a model; it starts from what is stored with the model, where there is something.
-    A stored plan is left out where sampler, guidance or share are others.
+    """Return the policy of a text for a model; it starts from what is stored with the model, where that is for the
+    sampler at hand, else from the policy's defaults. A stored plan is left out where guidance or share are others.
 
     Args:
         text: as `parse_policy` reads it.
@@ -137,7 +142,7 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | No
         UserError: a bad text, or a stored file that is damaged or another model's.
     """
     stored = None if model is None else load_policy(model, integer)
-    if stored is None:
+    if stored is None or not stored.is_for(integer):
         return parse_policy(text)
     found = {own.name: own for own in (stored.policy, stored.radit)}
     policy = parse_policy(text, ours := found.get(text.partition(":")[0]))

@@ -75,7 +75,7 @@ def test_every_number_has_a_unit_and_is_measured(tmp_path, model):
     other = saved(tmp_path / "other.safetensors", TINY.model_copy(update={"hidden_size": 4, "num_heads": 1}))
     _, result = run(tmp_path, "--model", f"{model},{other}", "--engines", "icarus,verilator")
     written = json.loads((tmp_path / FILE).read_text())
-    assert set(numbers(written)) - {"seed", "schema_version"} == UNITS.keys()
+    assert set(numbers(written)) - {"seed", "schema_version", "products"} == UNITS.keys()
     assert written["units"] == UNITS and written["basis"] == "measured"
     assert result.provenance.machine.cores >= 1 and result.provenance.versions["verilator"]
     assert [size.block.model for size in result.sizes] == [model, other]

@@ -36,7 +36,7 @@ def folder(tmp_path, rng, registered):
     for field, value in whole_run(summary.results.values()).items():
         setattr(summary, field, value)
     summary.quality.by_policy["alternate"] = PolicyQuality(
-        fd=4.56, accuracy=0.975, mac_reduction=1.9, mse_to_dense=3e-4
+        fd=4.56, accuracy=0.975, mac_reduction=1.9, mse_to_dense=3e-4, to_converged=made_up.converged(6e-4)
     )
     arrays = made_up.arrays(rng, forecast=True)
     record = DecisionRecord.joined([made_up.decisions(rng) for _ in range(10)])
@@ -68,9 +68,11 @@ def test_it_has_a_column_of_the_readme_and_rows_of_the_results(folder):
     text = readme.read_text()
     heads = f"dense | RADiT | forecast | {LABEL} | dense / RADiT | dense / forecast | dense / {LABEL}"
     assert f"| | {heads} | |" in text and "old" not in text
-    assert "| 4.35 | 4.42 | 4.47 | 4.56 |" in text and "| 3.00e-4 |" in text
+    assert "| 4.35 | 4.42 | 4.47 | 4.56 |" in text and "| 6.00e-4 |" in text
     assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
-    assert f"| {LABEL} | 4.56 | 97.5% | 3.00e-4 |" in run_tables(load_summary(folder / SUMMARY_FILE))
+    assert f"| {LABEL} | 4.56 | 97.5% | 6.00e-4 +- 0.60e-4 | 3.00e-4 | 2.4% | 3.00e-4 |" in run_tables(
+        load_summary(folder / SUMMARY_FILE)
+    )
 
 
 def test_it_is_priced_again(folder, tmp_path):

@@ -51,6 +51,8 @@ def test_all_policies_give_a_complete_summary_and_report(tmp_path, capsys):
         "frames": 1,
         "solver": "ddim",
         "spacing": "uniform",
+        "guided_channels": None,
+        "labels": None,
     }
     page = (tmp_path / "report.html").read_text()
     assert "<img" in page and "http://" not in page.replace("http://www.w3.org", "")
