@@ -95,7 +95,9 @@ def test_images_depend_on_seed_and_label_alone(digits):
 def test_policies_by_text(digits):
     assert radit.policy("radit:threshold=0.2") == replace(radit.policy("radit"), threshold=0.2)
     assert radit.policy("fora:interval=3").interval == 3
-    assert radit.policy("planned", digits) != radit.policy("planned")  # what is stored with the model
+    assert radit.policy("planned", digits) == radit.policy("planned")  # the stored one is for another sampler
+    own = radit.quantize("digits", steps=16, sampler="unipc", spacing="quadratic")
+    assert len(radit.policy("planned", own).plan) == 16 and not radit.policy("planned").plan
 
 
 @dataclass(frozen=True)
