@@ -9,6 +9,7 @@ from hypothesis import example, given, settings, strategies
 
 from radit.machine import parse_array
 from radit.model.comparison.catalogue import METHODS, parse_method
+from radit.model.dit.sampler import Sampler
 from radit.model.errors import UserError
 from radit.model.policy.skip_policy import POLICIES, parse_policy
 from radit.model.training.moving_digits import parse_motion
@@ -32,7 +33,7 @@ ANY = strategies.text(max_size=40) | POLICY | LIST | VALUES
 
 PARSERS: dict[str, Callable[[str], object]] = {
     "--policy": lambda text: [parse_policy(one) for one in parse_policies([text])],
-    "--policies": lambda text: [one.policy for one in candidates(text.split(","), [50])],
+    "--policies": lambda text: [one.policy for one in candidates(text.split(","), [Sampler(50)])],
     "--variants": lambda text: chosen(text.split(",")),
     "--steps": parse_steps,
     "--reductions": parse_reductions,
