@@ -112,10 +112,10 @@ def demo(
         ),
     ] = None,
 ) -> int:
-    """Generate digits, or clips of moving digits, through the hardware, dense and under both skipping policies; check
-    every word; report cycles, energy, quality.
+    """Generate digits, garments, or clips of moving digits, through the hardware, dense, as the paper skips, and under
+    the model's own policy; check every word; report cycles, energy, quality.
 
-    Models are digits, moving-digits, or a checkpoint file whose images or clips have their shape.
+    Models are digits, fashion, moving-digits, or a checkpoint file whose images or clips have their shape.
     """
     drawn, around = parse_labels(labels), asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
     from radit.run_commands import run_demo

@@ -1,6 +1,7 @@
 """The policies that `radit calibrate` found for a model, stored beside its checkpoint as ``<model>.policy.json``.
 
-Where the file is there, policies `forecast` and `radit` of that model start from its fields instead of their defaults.
+Where the file is there, its policies start from its fields, with its sampler, in the place of their defaults, and
+`radit demo` and `radit quality` take that sampler.
 """
 
 from __future__ import annotations
@@ -97,11 +98,11 @@ class StoredPolicy(BaseModel):
         way = tuple(self.sampler.timesteps[: integer.steps])
         return self.steps == integer.sampler_steps and tuple(integer.timesteps) == way
 
-    def plans_for(self, integer: IntegerDiT, cfg: float | None, policy: Policy) -> bool:
-        """Whether the stored plan is one for a sampler, a guidance (None: the stored one) and a policy like it."""
-        alike = integer.steps == self.steps and cfg in (None, self.cfg)
+    def plans_for(self, cfg: float | None, policy: Policy) -> bool:
+        """Whether the stored plan is one for a guidance (None: the stored one) and a policy like the stored one."""
         made_for = ("share", "gain", "reach", "scope", "last_dense", "difference")
-        return alike and all(getattr(policy, name) == getattr(self.policy, name) for name in made_for)
+        alike = all(getattr(policy, name) == getattr(self.policy, name) for name in made_for)
+        return alike and cfg in (None, self.cfg)
 
     def check(self, path: Path, integer: IntegerDiT) -> None:
         """Compare with the model at hand; with another sampler, or its first timesteps alone, it is the same model.
@@ -146,7 +147,7 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | No
         return parse_policy(text)
     found = {own.name: own for own in (stored.policy, stored.radit)}
     policy = parse_policy(text, ours := found.get(text.partition(":")[0]))
-    if ours is None or not ours.plan or policy.plan != ours.plan or stored.plans_for(integer, cfg, policy):
+    if ours is None or not ours.plan or policy.plan != ours.plan or stored.plans_for(cfg, policy):
         return policy
     return replace(policy, plan="")
 

@@ -45,10 +45,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from radit.model.dit.sampler_names import HEUN, SOLVERS, SPACINGS
 from radit.model.errors import UserError, shown
 from radit.model.limits import check_memory
-from radit.model.ranges import RANGES, Range
+from radit.model.ranges import RANGES
 from radit.model.reading import misfit, path_text, read_toml
-from radit.reports.machine.array_text import parse_array
-from radit.reports.machine.description import MachineDescription, load_machine
+from radit.reports.machine.description import ArrayShape, MachineDescription, load_machine, within
 
 SPACES = Path(__file__).parents[1] / "spaces"
 REMEDY = "give an existing .toml file, and correct that place"
@@ -57,24 +56,6 @@ POINT_BYTES = 8000  # of a point while the results are written
 # Fields of machines that lists vary -> options of `radit project`.
 SPANS = {name: name for name in ("array", "latency", "bandwidth", "stall", "clock_mhz")}
 SPANS["reuse_sram_kib"] = "reuse_sram"
-
-
-def _each(limits: Range) -> Any:
-    def check(value: Any) -> Any:
-        try:
-            return limits.of(value)
-        except ValueError:
-            raise ValueError(f"give {limits.wanted}") from None
-
-    return AfterValidator(check)
-
-
-def _array(text: str) -> str:
-    try:
-        parse_array(text)
-    except UserError as error:
-        raise ValueError(str(error).partition(": ")[2].rstrip(".")) from None
-    return text
 
 
 def _sampler(text: str) -> str:
@@ -97,12 +78,12 @@ class MachineSpan(_Spanned):
     """Machines: every combination of the lists, each in the place of a field of ``base``."""
 
     base: Text
-    array: Annotated[list[Annotated[str, AfterValidator(_array)]], Some]
-    latency: Annotated[list[Annotated[int, _each(RANGES["latency"])]], Some]
-    bandwidth: Annotated[list[Annotated[float, _each(RANGES["bandwidth"])]], Some]
-    stall: Annotated[list[Annotated[float, _each(RANGES["stall"])]], Some]
-    clock_mhz: Annotated[list[Annotated[float, _each(RANGES["clock_mhz"])]], Some]
-    reuse_sram_kib: Annotated[list[Annotated[int, _each(RANGES["reuse_sram"])]], Some]
+    array: Annotated[list[ArrayShape], Some]
+    latency: Annotated[list[Annotated[int, within(RANGES["latency"])]], Some]
+    bandwidth: Annotated[list[Annotated[float, within(RANGES["bandwidth"])]], Some]
+    stall: Annotated[list[Annotated[float, within(RANGES["stall"])]], Some]
+    clock_mhz: Annotated[list[Annotated[float, within(RANGES["clock_mhz"])]], Some]
+    reuse_sram_kib: Annotated[list[Annotated[int, within(RANGES["reuse_sram"])]], Some]
 
     def changes(self) -> list[dict[str, Any]]:
         """What replaces fields of the base, a machine each."""
@@ -114,7 +95,7 @@ class PolicySpan(_Spanned):
     """What is skipped: nothing, even rates with or without forecasts, decisions of recorded runs."""
 
     dense: bool = True
-    skip_rates: Annotated[list[Annotated[float, _each(RANGES["skip_rate"])]], Some]
+    skip_rates: Annotated[list[Annotated[float, within(RANGES["skip_rate"])]], Some]
     forecast: Annotated[list[bool], Field(min_length=1, max_length=2)] = [False]
     traces: Annotated[list[Text], Some]
 
@@ -139,8 +120,8 @@ class Space(_Spanned):
 
     question: Text
     models: Annotated[list[Text], Listed]
-    steps: Annotated[list[Annotated[int, _each(RANGES["steps"])]], Listed] = [50]
-    cfg: Annotated[list[Annotated[float, _each(RANGES["cfg"])]], Listed] = [1.5]
+    steps: Annotated[list[Annotated[int, within(RANGES["steps"])]], Listed] = [50]
+    cfg: Annotated[list[Annotated[float, within(RANGES["cfg"])]], Listed] = [1.5]
     samplers: Annotated[list[Annotated[str, AfterValidator(_sampler)]], Some]
     machines: Annotated[list[MachineSpan], Listed]
     policies: PolicySpan

@@ -19,8 +19,8 @@ from radit.model.policy.skip_policy import Policy, parse_policy
 from radit.reports.cost.policy_costs import PolicyCosts
 
 DENSE, FLOAT = "dense", "float"
-IN_HARDWARE = ("radit", "forecast")
-OURS = (*IN_HARDWARE, "planned")
+HISTORICAL = ("radit", "forecast")  # on top of 50 steps of DDIM
+OURS = (*HISTORICAL, "planned")
 SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
     "fora": ("interval", (2, 3)),
     "taylorseer": ("interval", (2, 3, 4)),

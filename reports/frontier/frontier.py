@@ -26,7 +26,7 @@ from radit.model.quality.judge import Judge, judge_of
 from radit.model.quality.measures import mse
 from radit.model.quality.quality_run import CACHE, stored_path, stored_result
 from radit.reports.common.files import PLOTS, point_files, write_points
-from radit.reports.frontier.candidates import DENSE, FLOAT, IN_HARDWARE, Candidate, candidates, dense_samplers
+from radit.reports.frontier.candidates import DENSE, FLOAT, HISTORICAL, Candidate, candidates, dense_samplers
 from radit.reports.frontier.costs import costs
 from radit.reports.frontier.measure import ARRAY, MEMORY, POINTS, Measured, Settings, calibrated, measure
 from radit.reports.frontier.plot import plot
@@ -42,7 +42,8 @@ RULES = [
     "cycles of every image by the cycle model from its own decisions, mean over the images.",
     "An evaluation is a dense timestep: evaluations of a point are its cycles over those of one, of a dense run its "
     "timesteps; heun takes one less where the number is even.",
-    "Only dense, radit and forecast run on the hardware. The other policies exist in software alone: their "
+    "Only dense, radit, forecast and planned, without a threshold and with slopes by the timesteps, run on the "
+    "hardware. The other policies exist in software alone: their "
     "cycles are those of this machine if it took their decisions, with skipping switched on and the decision for free.",
     "All policies cache the branches of sub-blocks before the gate and pay the traffic of that cache, but for those "
     "that keep what blocks add to the stream: fbcache and dbcache for all blocks in the middle, dbprune for each "
@@ -103,7 +104,7 @@ def run_frontier(settings: Settings, wanted: Wanted, *, jobs: int | None, out: P
     on_top = bench.run(candidates(wanted.policies, bases, calibrated(settings.model, bases[-1])))
     old = [HISTORY] if wanted.history else []
     before = bench.run([Candidate(DENSE, one) for one in old])
-    before += bench.run(candidates(IN_HARDWARE if old else (), old, calibrated(settings.model, HISTORY)))
+    before += bench.run(candidates(HISTORICAL if old else (), old, calibrated(settings.model, HISTORY)))
     points = bench.with_evaluations([*on_float, *dense, *on_top, *before])
     result = Frontier(
         **asdict(settings),

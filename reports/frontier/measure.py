@@ -188,13 +188,14 @@ def _dit(name: str) -> DiT:
 
 
 def calibrated(name: str, sampler: Sampler) -> Policy | None:
-    """What `radit calibrate` stored with a model for policy `forecast`; None: nothing.
+    """What `radit calibrate` found for a model with this sampler; None: nothing.
 
     Raises:
         UserError: what is stored is damaged or another model's.
     """
-    stored = load_policy(name, integer_of(name, sampler))
-    return None if stored is None else stored.policy
+    integer = integer_of(name, sampler)
+    stored = load_policy(name, integer)
+    return stored.policy if stored is not None and stored.is_for(integer) else None
 
 
 @cache

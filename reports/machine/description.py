@@ -48,7 +48,9 @@ BUILD_FIELDS = tuple(each.name for each in fields(BuildConfig) if each.name not 
 MOST_BUILT = (1 << 16) - 1  # of a build's parameter: what registers count to
 
 
-def _within(limits: Range) -> AfterValidator:
+def within(limits: Range) -> AfterValidator:
+    """Return the check of a field of a file: a number of a range."""
+
     def check(value: Any) -> Any:
         try:
             return limits.of(value)
@@ -64,6 +66,10 @@ def _array(text: str) -> str:
     except UserError:
         raise ValueError(WANTED) from None
     return text
+
+
+ArrayShape = Annotated[str, AfterValidator(_array)]
+"""A MAC array as options name it."""
 
 
 def _built(given: dict[str, int]) -> dict[str, int]:
@@ -82,10 +88,10 @@ class _Described(BaseModel):
 class DescribedMemory(_Described):
     """External memory; latency in cycles, bandwidth in bytes per cycle, stall a probability per cycle."""
 
-    latency: Annotated[int, _within(RANGES["latency"])]
-    bandwidth: Annotated[float, _within(RANGES["bandwidth"])]
-    stall: Annotated[float, _within(RANGES["stall"])] = 0.0
-    seed: Annotated[int, _within(RANGES["memory_seed"])] = 1
+    latency: Annotated[int, within(RANGES["latency"])]
+    bandwidth: Annotated[float, within(RANGES["bandwidth"])]
+    stall: Annotated[float, within(RANGES["stall"])] = 0.0
+    seed: Annotated[int, within(RANGES["memory_seed"])] = 1
 
     @property
     def limit(self) -> float | None:
@@ -113,11 +119,11 @@ class MachineDescription(_Described):
     """
 
     name: Name | None = None
-    array: Annotated[str, AfterValidator(_array)]
-    clock_mhz: Annotated[float, _within(RANGES["clock_mhz"])] = 500.0
+    array: ArrayShape
+    clock_mhz: Annotated[float, within(RANGES["clock_mhz"])] = 500.0
     node_nm: Annotated[float, Field(gt=0, le=1000)] = 28.0
     energy_table: Name = DEFAULT_TABLE.stem
-    reuse_sram_kib: Annotated[int, _within(RANGES["reuse_sram"])] | None = None
+    reuse_sram_kib: Annotated[int, within(RANGES["reuse_sram"])] | None = None
     memory: DescribedMemory
     build: Annotated[dict[str, Annotated[int, Field(ge=1, le=MOST_BUILT)]], AfterValidator(_built)] = {}
     given_beside: tuple[str, ...] = ()
