@@ -46,7 +46,7 @@ class ResidualReference(MethodReference):
     ) -> Tensor:
         branch, there = torch.zeros_like(a), computed.to(a.device)
         if bool(there.any()):
-            branch[there] = self._engines.run(a[there], s, index, tally, stages)
+            branch[there] = self._run(a[there], computed, s, index, tally, stages)
         return branch
 
     def _passed(self, s: int, before: Tensor, x: Tensor, tally: Tally) -> Tensor:
