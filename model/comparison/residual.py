@@ -29,7 +29,7 @@ class ResidualReference(MethodReference):
         """Forget every residual and every decision."""
         super().start(images, contexts)
         self.cache, self.before = [], []  # no branch is
-        self._spans = {s: span for span in self.method.spans(len(self.integer.sub_blocks)) for s in span}
+        self._spans = {s: span for span in self.method.spans(self.integer.config.block_bounds) for s in span}
         self._kept: dict[range, Tensor] = {}
 
     def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:

@@ -231,6 +231,11 @@ class DiTConfig(ConfigFields):
         return self.first_sub_block(self.depth)
 
     @property
+    def block_bounds(self) -> tuple[int, ...]:
+        """Number of the first sub-block of every block, and how many sub-blocks there are."""
+        return tuple(self.first_sub_block(block) for block in range(self.depth + 1))
+
+    @property
     def cross_sub_blocks(self) -> tuple[int, ...]:
         """Numbers of the sub-blocks that attend to text, X of them."""
         return tuple(s for s, kind in enumerate(self.kinds) if kind == CROSS)
