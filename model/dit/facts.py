@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import SEEDED_PROMPTS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.plain_text import one_line
 from radit.model.settings_text import read_settings
@@ -30,6 +30,7 @@ PUBLISHED_CLASSES = {False: 1000, True: 101}  # of images (ImageNet), of clips (
 EXAMPLES = {
     "num_heads": "NUMBER",
     "num_classes": "NUMBER",
+    "context_tokens": "NUMBER",
     "prediction": "noise|velocity|v",
     "samples": "pixels|latents",
     "attention": "alternating|joint",
@@ -37,6 +38,7 @@ EXAMPLES = {
     "timestep_features": "official|diffusers",
 }
 LABELS = "y_embedder.embedding_table.weight"
+CAPTIONS, NULL_PROMPT = "y_embedder.y_proj.fc1.weight", "y_embedder.y_embedding"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Facts:
 
     num_heads: int | None = None
     num_classes: int | None = None
+    context_tokens: int | None = None
     prediction: Literal["noise", "velocity", "v"] | None = None
     samples: Literal["pixels", "latents"] | None = None
     attention: Literal["alternating", "joint"] | None = None
@@ -111,8 +114,9 @@ def completed_config(known: Mapping[str, Any], facts: Facts, source: str) -> DiT
         UserError: a fact is missing or does not fit.
     """
     facts = facts.filled({name: known[name] for name in EXAMPLES if name in known})
-    _check_complete(facts, ["prediction", "samples", "timestep_features"], source)
-    _check_kind(facts, int(known.get("frames", 1)), source)
+    text = ["context_tokens"] if known.get("adaln") == "single" else []
+    _check_complete(facts, ["prediction", "samples", "timestep_features", *text], source)
+    _check_kind(facts, int(known.get("frames", 1)), bool(text), source)
     return DiTConfig(**{**known, **facts.said})
 
 
@@ -138,11 +142,14 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
     heads = PUBLISHED_HEADS.get((hidden, depth))
     if heads and (mlp, channels) == (4 * hidden, 4) and rows in (None, classes + 1) and patch in PUBLISHED_PATCHES:
         facts = facts.filled({"num_heads": heads, "num_classes": classes, "samples": "latents"})
+    text = _text_fields(state)
     if rows is None:
-        facts = replace(facts, num_classes=1)
+        facts = replace(facts, num_classes=SEEDED_PROMPTS if text else 1)
+    facts = facts.filled({name: text[name] for name in ("context_tokens",) if name in text})
     clip = ["attention", "frame_embedding"] if frames > 1 else []
+    clip += ["context_tokens"] if text else []
     _check_complete(facts, ["num_heads", "num_classes", "prediction", "samples", *clip], source)
-    _check_kind(facts, frames, source)
+    _check_kind(facts, frames, bool(text), source)
     if rows is not None and facts.num_classes not in (rows, rows - 1):
         raise UserError(
             f"model setting num_classes is {facts.num_classes}, but {source} has {rows} rows of labels: give "
@@ -159,12 +166,27 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
         mlp_ratio=mlp / hidden,
         num_classes=facts.num_classes,
         learn_sigma=outputs == 2 * channels * patch**2,
-        class_dropout_prob=0.1 if facts.num_classes == (rows or 0) - 1 else 0.0,
+        class_dropout_prob=0.1 if text.get("null_prompt") or facts.num_classes == (rows or 0) - 1 else 0.0,
         frames=frames,
         prediction=facts.prediction,
         samples=facts.samples,
-        **optional,
+        **(text | optional),
     )
+
+
+def _text_fields(state: StateDict) -> dict[str, Any]:
+    """Fields of a model with text that its names and shapes tell; none of another."""
+    if CAPTIONS not in state:
+        return {}
+    _, channels = _shape(state, CAPTIONS, 2)
+    tokens = {"context_tokens": _shape(state, NULL_PROMPT, 2)[0]} if NULL_PROMPT in state else {}
+    return tokens | {
+        "context_dim": channels,
+        "adaln": "single",
+        "size_conditioning": any(name.startswith("csize_embedder.") for name in state),
+        "null_prompt": NULL_PROMPT in state,
+        "cross_attention": "all" if "blocks.1.cross_attn.proj.weight" in state else "even",
+    }
 
 
 def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:
@@ -178,8 +200,10 @@ def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:
         )
 
 
-def _check_kind(facts: Facts, frames: int, source: str) -> None:
-    """Refuse for images what only clips have."""
+def _check_kind(facts: Facts, frames: int, has_text: bool, source: str) -> None:
+    """Refuse for images what only clips have, and without text what only models with text have."""
+    if facts.context_tokens is not None and not has_text:
+        raise UserError(f"model setting context_tokens is for models with text, {source} has none: leave it out.")
     if frames == 1 and (facts.attention or facts.frame_embedding):
         raise UserError(f"model setting attention or frame_embedding is for clips, {source} has none: leave it out.")
 

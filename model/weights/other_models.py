@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from radit.model.errors import UserError
 
-READ = "read are DiT and Latte in their official names, and folders of diffusers' DiTTransformer2DModel"
+READ = (
+    "read are DiT, Latte and PixArt in their official names, and folders of diffusers' DiTTransformer2DModel and "
+    "PixArtTransformer2DModel"
+)
 NO_TRANSFORMER = "convolutions, being one for transformers"
 
 
@@ -61,12 +64,6 @@ OTHER_MODELS = (  # in this order: names of a later one may stand in an earlier 
         r"\.ff\.conv_inverted\.|\.mlp\.inverted_conv\.",
         "linear attention, cross-attention and convolutions in gated MLPs",
         ("SanaTransformer2DModel",),
-    ),
-    OtherModel(
-        "PixArt",
-        r"(^|\.)(y_embedder\.y_proj|caption_projection\.linear_1)\.",
-        "cross-attention to text and adaLN-single",
-        ("PixArtTransformer2DModel",),
     ),
     OtherModel(
         "HunyuanVideo",
