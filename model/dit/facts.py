@@ -47,12 +47,12 @@ class Facts:
 
     num_heads: int | None = None
     num_classes: int | None = None
-    context_tokens: int | None = None
     prediction: Literal["noise", "velocity", "v"] | None = None
     samples: Literal["pixels", "latents"] | None = None
     attention: Literal["alternating", "joint"] | None = None
     frame_embedding: Literal["input", "first-block"] | None = None
     timestep_features: Literal["official", "diffusers"] | None = None
+    context_tokens: int | None = None
 
     @property
     def said(self) -> dict[str, Any]:
@@ -113,10 +113,11 @@ def completed_config(known: Mapping[str, Any], facts: Facts, source: str) -> DiT
     Raises:
         UserError: a fact is missing or does not fit.
     """
+    _check_labels_or_text(facts, known.get("adaln") == "single", source)
     facts = facts.filled({name: known[name] for name in EXAMPLES if name in known})
     text = ["context_tokens"] if known.get("adaln") == "single" else []
     _check_complete(facts, ["prediction", "samples", "timestep_features", *text], source)
-    _check_kind(facts, int(known.get("frames", 1)), bool(text), source)
+    _check_kind(facts, int(known.get("frames", 1)), source)
     return DiTConfig(**{**known, **facts.said})
 
 
@@ -143,13 +144,14 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
     if heads and (mlp, channels) == (4 * hidden, 4) and rows in (None, classes + 1) and patch in PUBLISHED_PATCHES:
         facts = facts.filled({"num_heads": heads, "num_classes": classes, "samples": "latents"})
     text = _text_fields(state)
+    _check_labels_or_text(facts, bool(text), source)
     if rows is None:
         facts = replace(facts, num_classes=SEEDED_PROMPTS if text else 1)
     facts = facts.filled({name: text[name] for name in ("context_tokens",) if name in text})
     clip = ["attention", "frame_embedding"] if frames > 1 else []
     clip += ["context_tokens"] if text else []
     _check_complete(facts, ["num_heads", "num_classes", "prediction", "samples", *clip], source)
-    _check_kind(facts, frames, bool(text), source)
+    _check_kind(facts, frames, source)
     if rows is not None and facts.num_classes not in (rows, rows - 1):
         raise UserError(
             f"model setting num_classes is {facts.num_classes}, but {source} has {rows} rows of labels: give "
@@ -200,10 +202,15 @@ def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:
         )
 
 
-def _check_kind(facts: Facts, frames: int, has_text: bool, source: str) -> None:
-    """Refuse for images what only clips have, and without text what only models with text have."""
-    if facts.context_tokens is not None and not has_text:
-        raise UserError(f"model setting context_tokens is for models with text, {source} has none: leave it out.")
+def _check_labels_or_text(facts: Facts, has_text: bool, source: str) -> None:
+    """Refuse text tokens of a model with labels, and labels of a model with text."""
+    wrong, what = ("num_classes", "labels") if has_text else ("context_tokens", "text")
+    if getattr(facts, wrong) is not None:
+        raise UserError(f"model setting {wrong} is for models with {what}, {source} has none: leave it out.")
+
+
+def _check_kind(facts: Facts, frames: int, source: str) -> None:
+    """Refuse for images what only clips have."""
     if frames == 1 and (facts.attention or facts.frame_embedding):
         raise UserError(f"model setting attention or frame_embedding is for clips, {source} has none: leave it out.")
 

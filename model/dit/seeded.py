@@ -54,7 +54,7 @@ LIKENESS = 0.4  # keys' correlation with queries: up to this, by head
 FEATURE_BIAS = -0.5  # of the MLP's hidden features
 EMBEDDED_POWER, BRANCH_POWER = 1.5, 1.2  # mean squares of embedded tokens and of branches before the gate, about
 SMALL_SILU_RMS = 0.05  # of SiLU on normal values of FINAL_SIZE, which the conditioning of a model with text is
-CROSS_SIZE = 0.5  # of a cross-attention's branch, relative to the gates of its block
+CROSS_SIZE = 1.0  # of a cross-attention's branch, relative to the gates of its block
 FINAL_SIZE = 0.1  # standard deviation of the last adaLN's outputs, of their constant and of their moving part
 
 
