@@ -204,7 +204,7 @@ LATTE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: LatteTransformer3DModel(**LATTE), "LatteTransformer3DModel.* lacks cross-attention to text, adaLN-si"),
+        (lambda: LatteTransformer3DModel(**LATTE), "LatteTransformer3DModel.* lacks the addition of a frame embedding"),
     ],
 )
 def test_other_classes_are_called_by_their_names(make: Callable[[], Any], words: str, tmp_path: Path) -> None:
