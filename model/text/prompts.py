@@ -22,7 +22,8 @@ class Prompts:
     """P prompts of up to n tokens, and the null prompt behind them.
 
     Fields:
-        embeddings: (P + 1, n, C) float32, 0 behind a prompt's last token.
+        embeddings: (P + 1, n, C) float32, 0 behind a prompt's last token; or (P + 1, n) int64, numbers of characters,
+            which the model embeds (`characters.py`).
         counts: (P + 1,) int64, tokens of each, 1 .. n.
         has_null: whether there is a null prompt; else the last row is empty and its count 1.
         names: what each of the P is called.
