@@ -45,12 +45,17 @@ class DiTConfig(ConfigFields):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_the_usual(cls, values: Any) -> Any:
-        """Samples that are what their channels say are None, however they were given."""
-        if isinstance(values, dict) and isinstance(values.get("samples"), str):
+        """Samples that are what their channels say, and columns as many as rows, are None however they were given; a
+        model with text, whose prompts are not said, has those that it draws by itself."""
+        if not isinstance(values, dict):
+            return values
+        if isinstance(values.get("samples"), str):
             usual = "pixels" if values.get("in_channels", 1) in PIXEL_CHANNELS else "latents"
             values = values | ({"samples": None} if values["samples"] == usual else {})
-        if isinstance(values, dict) and values.get("input_columns", 0) == values.get("input_size", 8):
+        if values.get("input_columns", 0) == values.get("input_size", 8):
             values = values | {"input_columns": None}
+        if values.get("adaln") == "single" and "num_classes" not in values:
+            values = values | {"num_classes": CHOSEN_TEXTS if values.get("characters") else SEEDED_PROMPTS}
         return values
 
     @model_validator(mode="after")
@@ -380,13 +385,12 @@ NAMED_MODELS: dict[str, DiTConfig] = {
         patch_size=2,
         hidden_size=96,
         num_heads=3,
-        num_classes=CHOSEN_TEXTS,
         class_dropout_prob=0.15,
         context_tokens=5,
         context_dim=32,
         adaln="single",
         characters="0123456789",
-    ),
+    ),  # fmt: skip
     "pixart-xl-2-256": _pixart(256),
     "pixart-xl-2-512": _pixart(512),
     "pixart-xl-2-1024": _pixart(1024),

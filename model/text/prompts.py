@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from radit.model.errors import UserError
+from radit.model.limits import check_memory
 
-NULL = -1  # number of the null prompt
+FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,7 @@ def prompts_of(
         raise UserError("prompts are none: give at least one.")
     channels = embedded[0].shape[1]
     rows = [*embedded, torch.zeros(1, channels) if null is None else null]
+    check_memory("Prompts", {"their embeddings": FLOAT * len(rows) * tokens * channels}, "give fewer of them")
     whole = torch.zeros(len(rows), tokens, channels)
     for name, row, place in zip((*names, "the null prompt"), rows, whole, strict=True):
         if not 1 <= len(row) <= tokens:

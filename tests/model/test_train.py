@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from radit.model.dit.checkpoint import load_model, read_metadata
+from radit.model.dit.checkpoint import load_config, load_model, read_metadata
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.sampler import make_noise
 from radit.model.errors import UserError
@@ -299,6 +299,7 @@ def test_prompted_digits_learn_and_resume(tmp_path: Path) -> None:
     model = load_model(whole, prompt="2026,7,,40")
     assert model.prompts is not None and model.prompts.names == ("2026", "7", "", "40")
     assert model.prompts.counts.tolist() == [5, 2, 1, 3, 1] and load_model(whole).config.num_classes == 512
+    assert load_config(whole) == load_model(whole).config
     noise, y = make_noise(model.config, 4, 0), torch.arange(4)
     alone = load_model(whole, prompt="7")
     assert torch.equal(model(noise[1:2], torch.tensor([9]), y[1:2]), alone(noise[1:2], torch.tensor([9]), y[:1]))
