@@ -19,6 +19,7 @@ from radit.options import (
     MachineOption,
     ModelOption,
     ReuseSramOption,
+    SchedulerOption,
     SeedOption,
     StallOption,
     StepsOption,
@@ -133,6 +134,7 @@ def explore(
         ),
     ] = None,
     jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     check: Annotated[
         int,
         number(
@@ -156,14 +158,15 @@ def explore(
 
     Points that OUT/points/ holds are not evaluated again.
     """
+    from radit.model.system.workers import chosen_workers
     from radit.reports.explore.explore import run_explore
     from radit.reports.explore.space import load_space
     from radit.terminal.explore import show_exploration
 
     loaded = load_space(space).of_model(model, machine)
     folder = out or BUILD / "explore" / loaded.name
-    with at_work(folder, kept="points"):
-        result = run_explore(loaded, jobs=jobs, check=check, seed=seed, out=folder, command=asked_for())
+    with chosen_workers(scheduler, jobs) as workers, at_work(folder, kept="points"):
+        result = run_explore(loaded, workers=workers, check=check, seed=seed, out=folder, command=asked_for())
     show_exploration(result, console())
     say(f"wrote {folder / 'explore.html'}")
     return 0 if result.passed else 1

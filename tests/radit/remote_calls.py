@@ -1,0 +1,25 @@
+"""What tests let workers do; a module without torch, which every new worker would load."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from radit.model.errors import UserError
+
+
+def doubled(number: int, pause: float = 0.0) -> int:
+    time.sleep(pause)
+    return 2 * number
+
+
+def killed_once(number: int, mark: str) -> int:
+    """End the worker at the first call."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def refused() -> None:
+    raise UserError("field is 1: give 2.")
