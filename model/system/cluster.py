@@ -13,7 +13,7 @@ import os
 import pickle
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache
@@ -69,8 +69,18 @@ def _version(package: str) -> str:
         return "missing"
 
 
+class PackedCall:
+    """A call that is made where it is unpickled: neither scheduler nor workers must know the project to pass it on."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self._call
+
+
 def done(expected: Facts, packed: bytes) -> Any:
-    """What a worker does: one call, packed so that the cluster does not look into its arguments.
+    """What a worker does: one call.
 
     Raises:
         UserError: this worker is not as it must be.
@@ -128,7 +138,9 @@ class ClusterWorkers:
                     f"--scheduler: worker {visible(worker)} has {threads} threads: start workers with --nthreads 1, "
                     "as many as cores."
                 )
-        for worker, found in self._client.run(own_facts, on_error="return").items():
+        for worker, found in self._client.run(
+            pickle.loads, pickle.dumps(PackedCall(own_facts)), on_error="return"
+        ).items():
             if isinstance(found, BaseException):
                 raise UserError(_incapable(worker, found))
             _check(f"worker {visible(worker)}", found, own_facts())
@@ -136,7 +148,7 @@ class ClusterWorkers:
     def over(self, calls: Iterable[Call], *, in_order: bool = True) -> Iterator[Any]:
         """See `Workers`. Results that must wait for earlier ones wait here."""
         ended: SimpleQueue[Any] = SimpleQueue()
-        futures = [self._client.submit(done, own_facts(), pickle.dumps(call), pure=False) for call in calls]
+        futures = [self._submitted(call) for call in calls]
         places = {future.key: place for place, future in enumerate(futures)}
         early: dict[int, Any] = {}
         try:
@@ -151,6 +163,11 @@ class ClusterWorkers:
                     following += 1
         finally:
             self._client.cancel(futures)
+
+    def _submitted(self, call: Call) -> Any:
+        """The future of a call."""
+        packed = PackedCall(done, own_facts(), pickle.dumps(call))
+        return self._client.submit(pickle.loads, pickle.dumps(packed), pure=False)
 
     def _next(self, ended: SimpleQueue[Any]) -> Any:
         """The next future that has ended."""

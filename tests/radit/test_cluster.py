@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,17 @@ from radit import cosimulate
 from radit.cli import main
 from radit.model.dit.checkpoint import save_checkpoint
 from radit.model.dit.config import DiTConfig
+from radit.model.dit.sampler import Sampler
 from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.system import cluster as cluster_module
-from radit.model.system.cluster import connected
+from radit.model.system.cluster import ClusterWorkers, connected
 from radit.model.system.workers import chosen_workers, local_workers
 from radit.reports.explore import explore as exploring
 from radit.reports.explore.explore import run_explore
 from radit.reports.explore.space import load_space
+from radit.reports.frontier import frontier as comparing
+from tests.radit.remote_calls import doubled, killed_once, refused
 
 distributed = pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,23 +68,6 @@ def model(tmp_path: Path) -> list[str]:
     return paths
 
 
-def doubled(number: int, pause: float = 0.0) -> int:
-    time.sleep(pause)
-    return 2 * number
-
-
-def killed_once(number: int, mark: str) -> int:
-    """End the worker at the first call."""
-    if not os.path.exists(mark):
-        open(mark, "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 2 * number
-
-
-def refused() -> None:
-    raise UserError("field is 1: give 2.")
-
-
 def test_results_come_in_the_order_of_calls_or_of_ends(address: str) -> None:
     with connected(address) as workers:
         assert (workers.count, workers.here) == (2, 1)
@@ -102,10 +88,7 @@ def test_results_come_in_the_order_of_calls_or_of_ends(address: str) -> None:
 @pytest.mark.parametrize("in_order", [True, False])
 def test_a_killed_worker_costs_its_own_call(address: str, in_order: bool, tmp_path: Path) -> None:
     mark, wanted = str(tmp_path / "killed"), [2 * number for number in range(6)]
-    calls = [
-        *[(doubled, number, 0.02) for number in range(3)],
-        *[(killed_once, number, mark) for number in range(3, 6)],
-    ]
+    calls = [(doubled, number, 0.02) for number in range(3)] + [(killed_once, number, mark) for number in range(3, 6)]
     with connected(address) as workers:
         assert sorted(workers.over(calls, in_order=in_order)) == wanted
     Path(mark).unlink()
@@ -165,8 +148,10 @@ OF_THE_PLACE = ("model", "seconds", "settings", "jobs")
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[0])
 def test_commands_have_the_results_of_this_machine(
-    command: str, address: str, model: list[str], tmp_path: Path
+    command: str, address: str, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(comparing, "CONVERGED", Sampler(7))  # in the place of 200 timesteps
+    monkeypatch.setattr(comparing, "CHECKS", (Sampler(5),))
     found = []
     for path, options in zip(model, ([], ["--scheduler", address]), strict=True):
         places = {"out": str(tmp_path / f"out{len(found)}"), "folder": str(Path(path).parent)}
@@ -185,9 +170,10 @@ def test_images_are_simulated_on_a_cluster(address: str) -> None:
     assert one["dense"].counters == other["dense"].counters
 
 
-@pytest.mark.parametrize(
-    "address", ["", "node", "ftp://node:8786", "tcp://node:0", "tcp://node:65536", "a b:1", "a:1\n"]
-)
+MALFORMED = ["", "node", "ftp://node:8786", "tcp://node:0", "tcp://node:65536", "a b:1", "a:1\n"]
+
+
+@pytest.mark.parametrize("address", MALFORMED)
 def test_malformed_addresses_are_refused(address: str) -> None:
     with pytest.raises(UserError, match="^--scheduler is .*: give a scheduler's address, such as tcp://node1:8786.$"):
         with connected(address):
@@ -226,20 +212,24 @@ CHANGED = (
 AS_IT_IS = "from distributed.cli.dask_worker import main; main()"
 UNFIT = {
     "without radit": (WITHOUT_RADIT, "1", ROOT, "does not have package radit.*: start it with the Python that"),
-    "other code": (
-        CHANGED,
-        "1",
-        ROOT,
-        "the project's files of worker .* is ffffffffffff, here it is .*: start it with",
-    ),
-    "other folder": (
-        AS_IT_IS,
-        "1",
-        ROOT / "tests",
-        "the folder it works in of worker .*tests, here it is .*: start it",
-    ),
+    "other code": (CHANGED, "1", ROOT, "the project's files of worker .* is ffffffffffff, here it is .*: start it"),
+    "other folder": (AS_IT_IS, "1", ROOT / "tests", "the folder it works in of worker .*tests, here it is .*: start"),
     "threads": (AS_IT_IS, "3", ROOT, "has 3 threads: start workers with --nthreads 1"),
 }
+
+
+@contextmanager
+def started(program: str, options: list[str], folder: Path) -> Iterator[None]:
+    """A worker process of its own."""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program, *options], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        worker.kill()
+        worker.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -260,14 +250,16 @@ def test_a_cluster_without_workers_is_refused(scheduler: str, monkeypatch: pytes
 def test_workers_that_do_not_fit_are_refused(kind: str, scheduler: str) -> None:
     program, threads, folder, sentence = UNFIT[kind]
     options = [scheduler, "--nthreads", threads, "--no-nanny", "--no-dashboard"]
-    worker = subprocess.Popen(
-        [sys.executable, "-c", program, *options], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        with pytest.raises(UserError, match=f"^--scheduler: .*{sentence}"):
-            with connected(scheduler):
-                pass
-    finally:
-        worker.terminate()
-        worker.wait(30)
+    refused_with = pytest.raises(UserError, match=f"^--scheduler: .*{sentence}")
+    with started(program, options, folder), refused_with, connected(scheduler):
+        pass
+
+
+def test_a_worker_that_joins_without_the_package_is_one_sentence(scheduler: str) -> None:
+    """While work goes on; what only passes calls on, such as the scheduler, need not know the project."""
+    options = [scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    client = distributed.Client(scheduler, set_as_default=False)
+    with client, started(WITHOUT_RADIT, options, ROOT):
+        client.wait_for_workers(1, timeout=30)
+        with pytest.raises(UserError, match="worker that joined later does not have package radit"):
+            list(ClusterWorkers(client, scheduler).over([(doubled, 1)]))
