@@ -69,4 +69,4 @@ def _cycles(model: str, rows: int, cols: int) -> Iterable[GemmCycles]:
 
 
 def _text(gemm: Gemm) -> str:
-    return f"{gemm.m} x {gemm.n} x {gemm.k}, {gemm.count} times"
+    return f"{gemm.count} of {gemm.m}x{gemm.n}x{gemm.k}"

@@ -16,7 +16,7 @@ class GemmCycles(Part):
     """One product of a model's block on an array, all cycles modelled.
 
     Fields:
-        gemms: "M x N x K, times" of each.
+        gemms: how many of M x N x K, as a text each.
         folds: tiles of the results.
         busy: cycles in which a fold multiplies: K of each.
         ours, other: cycles of our machine, and of SCALE-Sim's.

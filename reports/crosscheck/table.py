@@ -8,7 +8,7 @@ from itertools import groupby
 from radit.reports.common.markdown import paragraph, table
 from radit.reports.crosscheck.schema import CrossCheck, EnergyEntry, GemmCycles
 
-CYCLE_HEADS = ("product", "M x N x K", "folds", "busy", "ours", "SCALE-Sim", "ratio", "its fill, drain", "our rest")
+CYCLE_HEADS = ("product", "MxNxK", "busy", "ours", "SCALE-Sim", "ratio", "its fill, drain", "our rest")
 ENERGY_HEADS = ("entry", "low", "nominal", "high", "second", "ratio", "source")
 WHY = (
     "Cycles of one block and two contexts, by our cycle model and by the compute part of SCALE-Sim; ratio: its "
@@ -38,9 +38,9 @@ def cycle_rows(result: CrossCheck) -> Iterator[tuple[str, list[list[str]]]]:
 
 
 def _cycle_row(one: GemmCycles) -> list[str]:
-    counts = (one.folds, one.busy, one.ours, one.other)
+    counts = (one.busy, one.ours, one.other)
     return [
-        one.product, "; ".join(one.gemms), *(f"{count:,}" for count in counts), f"{one.ratio:.3f}",
+        one.product, ", ".join(one.gemms), *(f"{count:,}" for count in counts), f"{one.ratio:.3f}",
         f"{one.other_fill:,}", f"{one.own_overhead:,}",
     ]  # fmt: skip
 
