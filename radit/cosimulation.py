@@ -197,11 +197,7 @@ def cosimulate(
     )
     given = model.model if isinstance(model, QuantizedModel) else model
     name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
-    if scheduler is not None and (resume or waves is not None):
-        raise UserError(
-            f"--{'resume' if resume else 'waves'} is given beside --scheduler, but is for this machine: leave one out."
-        )
-    with as_arguments():
+    with as_arguments(), chosen_workers(_possible(scheduler, resume, waves)) as workers:
         _refuse(policies)
         request = Request(
             name, steps, images, seed, cfg, shape, engine, waves=waves, timesteps=timesteps, blocks=blocks,
@@ -212,14 +208,21 @@ def cosimulate(
         )  # fmt: skip
         prepared = prepare(request)
         chosen = [prepared.policy(one) for one in policies]
-        with chosen_workers(scheduler) as workers:
-            outcome = run_policies(
-                prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
-                progress=progress, command=command, machine=machine, workers=workers,
-            )  # fmt: skip
+        outcome = run_policies(
+            prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
+            progress=progress, command=command, machine=machine, workers=workers,
+        )  # fmt: skip
     done = [one for one in outcome.runs if not one.problems]
     finished = {one.policy.name: _finished(prepared, one, outcome.summary.results[one.policy.name]) for one in done}
     return Cosimulation(finished, outcome.summary.check, tuple(outcome.problems), outcome, prepared)
+
+
+def _possible(scheduler: str | None, resume: bool, waves: Path | None) -> str | None:
+    """The scheduler; refused together with what other machines cannot do."""
+    if scheduler is not None and (resume or waves is not None):
+        option = "--resume" if resume else "--waves"
+        raise UserError(f"{option} is given beside --scheduler, but is for this machine: leave one of them out.")
+    return scheduler
 
 
 def _refuse(policies: Sequence[str | Policy]) -> None:

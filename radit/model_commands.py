@@ -48,6 +48,15 @@ from radit.terminal.console import console, say, say_json
 from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for
 
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="radit:FIELD=VALUE..",
+        help="Baseline to store, measured as it is, which saves most of the evaluations.",
+        show_default="of two shapes the one that saves most at the same error",
+    ),
+]
+
 app = typer.Typer()
 
 
@@ -192,14 +201,7 @@ def calibrate(
             show_default="forecast, or with --threshold-only the stored one",
         ),
     ] = None,
-    radit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="radit:FIELD=VALUE..",
-            help="Baseline to store, measured as it is, which saves most of the evaluations.",
-            show_default="of two shapes the one that saves most at the same error",
-        ),
-    ] = None,
+    radit: BaselineOption = None,
     out: Annotated[
         Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,

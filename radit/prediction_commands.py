@@ -37,6 +37,15 @@ from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for
 
 CHECKED = Range(0, 1000)  # points of a thousand that are simulated
+CheckedOption = Annotated[
+    int,
+    number(
+        "--check",
+        "Also simulate so many of a thousand points, at least one, drawn among those that are small enough, and "
+        "compare cycles and counters (count; 0: none).",
+        limits=CHECKED,
+    ),
+]
 
 app = typer.Typer()
 
@@ -138,15 +147,7 @@ def explore(
     ] = None,
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
-    check: Annotated[
-        int,
-        number(
-            "--check",
-            "Also simulate so many of a thousand points, at least one, drawn among those that are small enough, and "
-            "compare cycles and counters (count; 0: none).",
-            limits=CHECKED,
-        ),
-    ] = 0,
+    check: CheckedOption = 0,
     seed: SeedOption = 0,
     out: Annotated[
         Path | None,

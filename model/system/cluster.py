@@ -130,13 +130,13 @@ class ClusterWorkers:
         except TimeoutError:
             raise UserError(
                 f"--scheduler is {shown(self._address)}, which has no workers: start some with "
-                f"`dask worker {visible(self._address)} --nthreads 1` (docs/cluster.md)."
+                f"`dask worker {visible(self._address)}`, of one thread each (docs/cluster.md)."
             ) from None
         for worker, threads in self._client.nthreads().items():
             if threads != 1:
                 raise UserError(
-                    f"--scheduler: worker {visible(worker)} has {threads} threads: start workers with --nthreads 1, "
-                    "as many as cores."
+                    f"--scheduler: worker {visible(worker)} has {threads} threads: start workers of one thread each, "
+                    "as many as cores (docs/cluster.md)."
                 )
         for worker, found in self._client.run(
             pickle.loads, pickle.dumps(PackedCall(own_facts)), on_error="return"
