@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -20,6 +21,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from queue import Empty, SimpleQueue
 from typing import Any
+from uuid import uuid4
 
 from radit.model.errors import UserError, shown
 from radit.model.plain_text import visible
@@ -33,7 +35,7 @@ ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.
 MOST_PORT = 65535
 NOISY = ("distributed", "distributed.client", "distributed.core", "distributed.comm")  # loggers
 LIBRARIES = ("torch", "numpy", "diffusers")  # that results depend on
-FILES, FOLDER = "the project's files", "the folder it works in"
+FILES, MODELS, FOLDER = "the project's files", "the shipped models", "the folder it works in"
 
 Facts = dict[str, str]
 
@@ -43,23 +45,26 @@ _one_call = threading.Lock()
 
 def own_facts() -> Facts:
     """What a worker and the command must have in common."""
-    return {**_installed(), FOLDER: os.getcwd()}
+    return {**_loaded(), MODELS: files_digest("model/checkpoints"), FOLDER: os.getcwd()}
 
 
 @cache
-def _installed() -> Facts:
+def _loaded() -> Facts:
     """As it was when this process asked first, which is before it loads what it works with."""
-    return {FILES: files_digest()[:12], **{name: _version(name) for name in LIBRARIES}}
+    return {FILES: files_digest(*LAYERS), **{name: _version(name) for name in LIBRARIES}}
 
 
-def files_digest() -> str:
-    """SHA-256 (hex) of all files of the four layers, with their names: of an installation, shipped models included."""
+def files_digest(*folders: str) -> str:
+    """SHA-256 (hex, 12 digits) of all files of folders of the installation with their names, but for shipped models
+    where they are not asked for."""
+    paths = sorted(path for folder in folders for path in ROOT.joinpath(folder).rglob("*") if path.is_file())
     digest = hashlib.sha256()
-    for path in sorted(path for layer in LAYERS for path in ROOT.joinpath(layer).rglob("*") if path.is_file()):
-        if "__pycache__" not in path.parts and not path.name.startswith("."):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{path.relative_to(ROOT).as_posix()} {content}\n".encode())
-    return digest.hexdigest()
+    for path in paths:
+        name = path.relative_to(ROOT).as_posix()
+        shipped = name.startswith("model/checkpoints/") and "model/checkpoints" not in folders
+        if not shipped and "__pycache__" not in path.parts and not path.name.startswith("."):
+            digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _version(package: str) -> str:
@@ -79,16 +84,36 @@ class PackedCall:
         return self._call
 
 
-def done(expected: Facts, packed: bytes) -> Any:
+class _AtWork:
+    """What a worker process works for."""
+
+    command = ""  # of which command the last call was
+
+
+def done(command: str, expected: Facts, packed: bytes) -> Any:
     """What a worker does: one call.
+
+    What it kept from another command is forgotten first: files that it has read may have changed.
 
     Raises:
         UserError: this worker is not as it must be.
     """
     with _one_call:
-        _check("a worker that joined later", own_facts(), expected)
+        if command != _AtWork.command:
+            _check("a worker that joined later", own_facts(), expected)
+            _forget()
+            _AtWork.command = command
         function, *arguments = pickle.loads(packed)
         return function(*arguments)
+
+
+def _forget() -> None:
+    """Empty what functions of the project have kept of their results."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("radit."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear") and value is not _loaded:
+                    value.cache_clear()
 
 
 def _check(worker: str, found: Facts, expected: Facts) -> None:
@@ -108,6 +133,7 @@ class ClusterWorkers:
 
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
+        self._command, self._facts = uuid4().hex, own_facts()
 
     @property
     def count(self) -> int:
@@ -143,7 +169,7 @@ class ClusterWorkers:
         ).items():
             if isinstance(found, BaseException):
                 raise UserError(_incapable(worker, found))
-            _check(f"worker {visible(worker)}", found, own_facts())
+            _check(f"worker {visible(worker)}", found, self._facts)
 
     def over(self, calls: Iterable[Call], *, in_order: bool = True) -> Iterator[Any]:
         """See `Workers`. Results that must wait for earlier ones wait here."""
@@ -166,7 +192,7 @@ class ClusterWorkers:
 
     def _submitted(self, call: Call) -> Any:
         """The future of a call."""
-        packed = PackedCall(done, own_facts(), pickle.dumps(call))
+        packed = PackedCall(done, self._command, self._facts, pickle.dumps(call))
         return self._client.submit(pickle.loads, pickle.dumps(packed), pure=False)
 
     def _next(self, ended: SimpleQueue[Any]) -> Any:

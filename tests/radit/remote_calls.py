@@ -3,7 +3,9 @@
 import os
 import signal
 import time
+from pathlib import Path
 
+from radit.model import source_code
 from radit.model.errors import UserError
 
 
@@ -24,3 +26,8 @@ def killed_once(number: int, mark: str) -> int:
 
 def refused() -> None:
     raise UserError("field is 1: give 2.")
+
+
+def definitions_of(path: str) -> str:
+    """What a file defines, which a process reads once, as it reads models."""
+    return str(source_code._definitions(Path(path)))

@@ -29,7 +29,7 @@ from radit.reports.explore import explore as exploring
 from radit.reports.explore.explore import run_explore
 from radit.reports.explore.space import load_space
 from radit.reports.frontier import frontier as comparing
-from tests.radit.remote_calls import doubled, killed_once, refused
+from tests.radit.remote_calls import definitions_of, doubled, killed_once, refused
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
@@ -96,6 +96,14 @@ def test_results_come_in_the_order_of_calls_or_of_ends(address: str) -> None:
         assert next(left) == 0
         left.close()
         assert list(workers.over(calls[1:2])) == [2]  # what was given up is in nobody's way
+
+
+def test_workers_forget_what_they_have_read_for_another_command(address: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    for text in ("old", "new"):
+        path.write_text(text)
+        with connected(address) as workers:
+            assert all(text in found for found in workers.over([(definitions_of, str(path))] * 4))
 
 
 def test_a_killed_worker_costs_its_own_call(mortal: str, tmp_path: Path) -> None:
@@ -225,7 +233,7 @@ def test_processes_are_of_one_place_or_the_other(address: str) -> None:
 
 WITHOUT_RADIT = "import sys; sys.modules['radit'] = None; from distributed.cli.dask_worker import main; main()"
 CHANGED = (
-    "from radit.model.system import cluster; cluster.files_digest = lambda: 'f' * 64; "
+    "from radit.model.system import cluster; cluster.files_digest = lambda *folders: 'f' * 12; "
     "from distributed.cli.dask_worker import main; main()"
 )
 AS_IT_IS = "from distributed.cli.dask_worker import main; main()"
