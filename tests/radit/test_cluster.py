@@ -25,6 +25,7 @@ from radit.model.errors import UserError
 from radit.model.system import cluster as cluster_module
 from radit.model.system.cluster import ClusterWorkers, connected
 from radit.model.system.workers import chosen_workers, local_workers
+from radit.reports.ablation import ablations
 from radit.reports.explore import explore as exploring
 from radit.reports.explore.explore import run_explore
 from radit.reports.explore.space import load_space
@@ -177,6 +178,9 @@ OF_THE_PLACE = ("model", "seconds", "settings", "jobs")
 def test_commands_have_the_results_of_this_machine(
     command: str, address: str, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    for module in (comparing, ablations):
+        monkeypatch.setattr(module, "plot", lambda result, kind: kind.encode())
     monkeypatch.setattr(comparing, "CONVERGED", Sampler(7))  # in the place of 200 timesteps
     monkeypatch.setattr(comparing, "CHECKS", (Sampler(5),))
     found = []
