@@ -1,29 +1,29 @@
-"""Whole generations through the hardware: one task is one image under one policy; tasks spread over the cores.
+"""Whole generations through the hardware: one task is one image under one policy; tasks spread over the workers.
 
-Small models run in processes. Large ones, whose sub-blocks are simulated for long without Python's lock, run in threads
-that share the weights.
+Small models run in processes, here or elsewhere. Large ones, whose sub-blocks are simulated for long without Python's
+lock, run here in threads that share the weights; elsewhere they are made ready anew.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 
 from radit.cosim.image import ImageResult, Tick, generate_image, open_for
-from radit.cosim.prepare import Prepared
+from radit.cosim.prepare import Prepared, Request, prepare
 from radit.cosim.run_state import SavedRun
 from radit.cosim.scoreboard import Comparison
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import Policy
-from radit.model.system.processes import over_processes
+from radit.model.system.workers import LocalWorkers, Workers, local_workers
 from radit.model.threads import one_thread
 
 Task = tuple[Policy, int]  # policy and image
@@ -91,6 +91,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     keep_state: bool = False,
+    workers: Workers | None = None,
 ) -> list[PolicyRun]:
     """Generate the request's images under every policy.
 
@@ -98,6 +99,7 @@ def run(
         state: folder that keeps the state of a single task on Verilator while it runs.
         resume: go on from what that folder holds.
         keep_state: leave the state when the run is complete, for who writes its results to `forget`.
+        workers: that run the tasks; None: this machine's cores. Others than this machine's keep no state.
         progress: called when the simulation starts and after every sub-block, or image where images run side by side.
 
     Raises:
@@ -105,12 +107,13 @@ def run(
     """
     request = prepared.request
     tasks = [(policy, image) for image in range(request.images) for policy in policies]
-    saved = _saved_run(prepared, tasks, state, resume)
+    workers = workers or local_workers()
+    saved = _saved_run(prepared, tasks, state, resume) if isinstance(workers, LocalWorkers) else None
     open_for(prepared).close()  # export and compile before the work is spread
     runs = {policy.name: PolicyRun(policy) for policy in policies}
     count = MacCount(len(tasks) * prepared.macs, progress)
     with _told_where(saved):
-        for name, result in _results(prepared, tasks, count.tick, saved):
+        for name, result in _results(prepared, tasks, count.tick, saved, workers):
             runs[name].results.append(result)
     if saved is not None and not keep_state:
         saved.remove()
@@ -156,24 +159,35 @@ def _told_where(saved: SavedRun | None) -> Iterator[None]:
 
 
 def _results(
-    prepared: Prepared, tasks: list[Task], tick: Tick, saved: SavedRun | None
+    prepared: Prepared, tasks: list[Task], tick: Tick, saved: SavedRun | None, workers: Workers
 ) -> Iterator[tuple[str, ImageResult]]:
     """Results as they come."""
-    workers = min(len(tasks), os.cpu_count() or 1)
-    if prepared.request.waves:
-        workers = 1  # they share a file
-    if workers > 1 and not prepared.is_large:
-        calls = [(_task, prepared, *task) for task in tasks]
-        for name, result in over_processes(calls, workers, in_order=False):
+    elsewhere = not isinstance(workers, LocalWorkers)
+    count = 1 if prepared.request.waves else min(len(tasks), workers.count)  # waveforms share a file
+    if elsewhere or (count > 1 and not prepared.is_large):
+        model = prepared.request if prepared.is_large else prepared
+        calls = [(_task, model, *task) for task in tasks]
+        for name, result in workers.over(calls, in_order=False):
             tick(result.macs, prepared.macs - result.macs)
             yield name, result
         return
     with one_thread():
         work = (delayed(_task)(prepared, *task, tick, True, saved) for task in tasks)
-        yield from Parallel(n_jobs=workers, prefer="threads", return_as="generator_unordered")(work)
+        yield from Parallel(n_jobs=count, prefer="threads", return_as="generator_unordered")(work)
 
 
 @one_thread()
-def _task(prepared: Prepared, policy: Policy, image: int, *rest: Any) -> tuple[str, ImageResult]:
-    """One task, on one thread: float results must not depend on where it runs."""
+def _task(model: Prepared | Request, policy: Policy, image: int, *rest: Any) -> tuple[str, ImageResult]:
+    """One task, on one thread: float results must not depend on where it runs.
+
+    Args:
+        model: made ready; or, of one too large to be sent, what to make ready there.
+    """
+    prepared = model if isinstance(model, Prepared) else _made_ready(model)
     return policy.name, generate_image(prepared, policy, image, *rest)
+
+
+@lru_cache(maxsize=1)
+def _made_ready(request: Request) -> Prepared:
+    """The model of a worker elsewhere; the last one is kept."""
+    return prepare(request)

@@ -37,6 +37,7 @@ from radit.options import (
     OwnSpacingOption,
     OwnStepsOption,
     SamplerOption,
+    SchedulerOption,
     SeedOption,
     SpacingOption,
     StallOption,
@@ -170,6 +171,7 @@ def cosim(
             "on verilator, with the same settings).",
         ),
     ] = False,
+    scheduler: SchedulerOption = None,
 ) -> int:
     """Run a model through the simulated hardware and compare every word and decision with the integer reference.
 
@@ -182,7 +184,7 @@ def cosim(
     equal = run_cosim(
         model=model, blocks=blocks, policies=policies, images=images, steps=steps, sampler=sampler,
         spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, guided_channels=guided_channels, labels=drawn,
-        engine=engine.value, out=out, with_waves=waves, resume=resume, **around,
+        engine=engine.value, out=out, with_waves=waves, resume=resume, scheduler=scheduler, **around,
     )  # fmt: skip
     return 0 if equal else 1
 

@@ -20,6 +20,7 @@ from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
 from radit.model.policy.skip_policy import POLICIES, Policy, parse_policy
 from radit.model.ranges import checked, checked_or_none
+from radit.model.system.workers import chosen_workers
 from radit.models import Model, QuantizedModel
 from radit.reports.cost.policy_costs import PolicyCosts
 from radit.reports.energy.workload import Workload
@@ -146,6 +147,7 @@ def cosimulate(
     progress: Progress | None = None,
     command: str = "",
     machine: MachineDescription | None = None,
+    scheduler: str | None = None,
 ) -> Cosimulation:
     """Generate images through the simulated hardware and compare every word and decision with the reference.
 
@@ -176,10 +178,12 @@ def cosimulate(
         progress: called with the MACs simulated, and the MACs of everything not skipped so far.
         command: what the summary names as its origin.
         machine: a whole machine (`radit.reports.machine.description.load_machine`), in the place of array and memory.
+        scheduler: address of a Dask cluster whose workers simulate the images (docs/cluster.md); None: this machine.
 
     Raises:
         UserError: the model or a policy is unknown, the array cannot be built or does not hold the model, a value is
-            out of range, a tool is missing, or nothing can be written to waves or state.
+            out of range, a tool is missing, nothing can be written to waves or state, or the cluster is not there, has
+            unfit workers, or is to resume a run or write a waveform.
     """
     waves = None if waves is None else output_file(waves, "waves")
     state = None if state is None else output_folder(state, "state")
@@ -193,7 +197,7 @@ def cosimulate(
     )
     given = model.model if isinstance(model, QuantizedModel) else model
     name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
-    with as_arguments():
+    with as_arguments(), chosen_workers(_possible(scheduler, resume, waves)) as workers:
         _refuse(policies)
         request = Request(
             name, steps, images, seed, cfg, shape, engine, waves=waves, timesteps=timesteps, blocks=blocks,
@@ -206,11 +210,19 @@ def cosimulate(
         chosen = [prepared.policy(one) for one in policies]
         outcome = run_policies(
             prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
-            progress=progress, command=command, machine=machine,
+            progress=progress, command=command, machine=machine, workers=workers,
         )  # fmt: skip
     done = [one for one in outcome.runs if not one.problems]
     finished = {one.policy.name: _finished(prepared, one, outcome.summary.results[one.policy.name]) for one in done}
     return Cosimulation(finished, outcome.summary.check, tuple(outcome.problems), outcome, prepared)
+
+
+def _possible(scheduler: str | None, resume: bool, waves: Path | None) -> str | None:
+    """The scheduler; refused together with what other machines cannot do."""
+    if scheduler is not None and (resume or waves is not None):
+        option = "--resume" if resume else "--waves"
+        raise UserError(f"{option} is given beside --scheduler, but is for this machine: leave one of them out.")
+    return scheduler
 
 
 def _refuse(policies: Sequence[str | Policy]) -> None:

@@ -26,6 +26,7 @@ from radit.options import (
     OwnStepsOption,
     SamplerOption,
     SamplersOption,
+    SchedulerOption,
     SeedOption,
     SpacingOption,
     SpacingsOption,
@@ -46,6 +47,15 @@ from radit.options import (
 from radit.terminal.console import console, say, say_json
 from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for
+
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="radit:FIELD=VALUE..",
+        help="Baseline to store, measured as it is, which saves most of the evaluations.",
+        show_default="of two shapes the one that saves most at the same error",
+    ),
+]
 
 app = typer.Typer()
 
@@ -135,6 +145,7 @@ def quality(
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     force: Annotated[bool, typer.Option("--force", help="Measure again even if the stored result is current.")] = False,
+    scheduler: SchedulerOption = None,
 ) -> int:
     """Measure the quality of images, or of clips of moving digits, on the bit-exact integer model (minutes).
 
@@ -142,9 +153,13 @@ def quality(
     """
     from radit.model.policy.policy_file import own_sampler
     from radit.model.quality.quality_run import run_quality
+    from radit.model.system.workers import chosen_workers
 
     chosen = own_sampler(model, steps, sampler, spacing)
-    found = run_quality(model=model, samples=samples, sampler=chosen, cfg=cfg, seed=seed, force=force)
+    with chosen_workers(scheduler) as workers:
+        found = run_quality(
+            model=model, samples=samples, sampler=chosen, cfg=cfg, seed=seed, force=force, workers=workers
+        )  # fmt: skip
     say_json(found)
     return 0
 
@@ -170,6 +185,7 @@ def calibrate(
     spacing: SpacingOption = UNIFORM,
     cfg: CfgOption = 1.5,
     jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     threshold_only: Annotated[
         bool,
         typer.Option(
@@ -185,14 +201,7 @@ def calibrate(
             show_default="forecast, or with --threshold-only the stored one",
         ),
     ] = None,
-    radit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="radit:FIELD=VALUE..",
-            help="Baseline to store, measured as it is, which saves most of the evaluations.",
-            show_default="of two shapes the one that saves most at the same error",
-        ),
-    ] = None,
+    radit: BaselineOption = None,
     out: Annotated[
         Path | None, file_to_write("--out", "File to write.", "MODEL.policy.json beside the checkpoint")
     ] = None,
@@ -203,13 +212,14 @@ def calibrate(
     """
     from radit.model.dit.sampler import Sampler
     from radit.model.policy.policy_file import policy_path
+    from radit.model.system.workers import chosen_workers
     from radit.model.tuning.calibrate_run import run_calibrate
     from radit.terminal.calibration import show_calibration, told_trials
 
     since, way = time.perf_counter(), Sampler(steps, None, sampler, spacing)
-    with told_trials() as on_point:
+    with chosen_workers(scheduler, jobs) as workers, told_trials() as on_point:
         stored = run_calibrate(
-            model=model, target=target, images=images, seed=seed, sampler=way, cfg=cfg, jobs=jobs,
+            model=model, target=target, images=images, seed=seed, sampler=way, cfg=cfg, workers=workers,
             out=out, threshold_only=threshold_only, start=start, radit=radit, on_point=on_point,
         )  # fmt: skip
     show_calibration(stored, out or policy_path(model), time.perf_counter() - since)
@@ -243,6 +253,7 @@ def frontier(
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     out: Annotated[
         Path, folder_to_write("Folder for frontier.json, .csv, .svg, .png; finished points stay in its points/.")
     ] = BUILD / "frontier",
@@ -256,13 +267,14 @@ def frontier(
         parse_words(sampler or [*SWEPT_SOLVERS], "--sampler", SOLVERS),
         parse_words(spacing or [*SWEPT_SPACINGS], "--spacing", SPACINGS),
     )
+    from radit.model.system.workers import chosen_workers
     from radit.reports.frontier.frontier import Wanted, run_frontier
     from radit.reports.frontier.measure import Settings
     from radit.terminal.frontier import show_frontier
 
     settings, wanted = Settings(model, samples, cfg, seed), Wanted(solvers, spacings, counts, names, history)
-    with at_work(out, kept="points"):
-        result = run_frontier(settings, wanted, jobs=jobs, out=out)
+    with chosen_workers(scheduler, jobs) as workers, at_work(out, kept="points"):
+        result = run_frontier(settings, wanted, workers=workers, out=out)
     show_frontier(result, console())
     say(f"wrote {out / 'frontier.json'}")
     return 0
@@ -289,6 +301,7 @@ def ablate(
     cfg: CfgOption = 1.5,
     seed: SeedOption = 0,
     jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     out: Annotated[
         Path, folder_to_write("Folder for ablations.json, .csv, .svg, .png; finished points stay in its points/.")
     ] = BUILD / "ablations",
@@ -299,13 +312,16 @@ def ablate(
     """
     factors, texts = parse_reductions(reductions), split_list(variants or ["all"])
     from radit.model.dit.sampler import Sampler
+    from radit.model.system.workers import chosen_workers
     from radit.reports.ablation.ablations import run_ablations
     from radit.reports.frontier.measure import Settings
     from radit.terminal.ablation import show_ablations
 
     settings, way = Settings(model, samples, cfg, seed), Sampler(steps, None, sampler, spacing)
-    with at_work(out, kept="points"):
-        result = run_ablations(settings, sampler=way, variants=texts, reductions=factors, jobs=jobs, out=out)
+    with chosen_workers(scheduler, jobs) as workers, at_work(out, kept="points"):
+        result = run_ablations(
+            settings, sampler=way, variants=texts, reductions=factors, workers=workers, out=out
+        )  # fmt: skip
     show_ablations(result, console())
     say(f"wrote {out / 'ablations.json'}")
     return 0

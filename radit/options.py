@@ -183,6 +183,17 @@ LabelsOption = Annotated[
 ]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Work on the workers of this Dask cluster, such as tcp://node1:8786 (docs/cluster.md); the results are "
+        "the same.",
+        callback=filled("give the address of a Dask scheduler, such as tcp://node1:8786"),
+        show_default="the cores of this machine",
+    ),
+]
 EngineOption = Annotated[
     Engine, choice("--engine", Engine, "Simulator of the hardware: MyHDL's own, or the compiled Verilog.")
 ]

@@ -12,6 +12,7 @@ from radit.model.ranges import Range
 from radit.options import (
     BUILD,
     ArrayOption,
+    ArraysOption,
     BandwidthOption,
     CfgOption,
     JobsOption,
@@ -19,6 +20,7 @@ from radit.options import (
     MachineOption,
     ModelOption,
     ReuseSramOption,
+    SchedulerOption,
     SeedOption,
     StallOption,
     StepsOption,
@@ -26,13 +28,24 @@ from radit.options import (
     folder_to_write,
     machine_of,
     number,
+    parse_array,
     path_to_read,
+    split_list,
 )
 from radit.terminal.console import console, say
 from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for
 
 CHECKED = Range(0, 1000)  # points of a thousand that are simulated
+CheckedOption = Annotated[
+    int,
+    number(
+        "--check",
+        "Also simulate so many of a thousand points, at least one, drawn among those that are small enough, and "
+        "compare cycles and counters (count; 0: none).",
+        limits=CHECKED,
+    ),
+]
 
 app = typer.Typer()
 
@@ -133,15 +146,8 @@ def explore(
         ),
     ] = None,
     jobs: JobsOption = None,
-    check: Annotated[
-        int,
-        number(
-            "--check",
-            "Also simulate so many of a thousand points, at least one, drawn among those that are small enough, and "
-            "compare cycles and counters (count; 0: none).",
-            limits=CHECKED,
-        ),
-    ] = 0,
+    scheduler: SchedulerOption = None,
+    check: CheckedOption = 0,
     seed: SeedOption = 0,
     out: Annotated[
         Path | None,
@@ -156,14 +162,55 @@ def explore(
 
     Points that OUT/points/ holds are not evaluated again.
     """
+    from radit.model.system.workers import chosen_workers
     from radit.reports.explore.explore import run_explore
     from radit.reports.explore.space import load_space
     from radit.terminal.explore import show_exploration
 
     loaded = load_space(space).of_model(model, machine)
     folder = out or BUILD / "explore" / loaded.name
-    with at_work(folder, kept="points"):
-        result = run_explore(loaded, jobs=jobs, check=check, seed=seed, out=folder, command=asked_for())
+    with chosen_workers(scheduler, jobs) as workers, at_work(folder, kept="points"):
+        result = run_explore(loaded, workers=workers, check=check, seed=seed, out=folder, command=asked_for())
     show_exploration(result, console())
     say(f"wrote {folder / 'explore.html'}")
+    return 0 if result.passed else 1
+
+
+@app.command()
+def crosscheck(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Models whose first block's products are compared; repeat the option or use commas.",
+            show_default="digits,dit-xl-2",
+            callback=filled("give the names of models or checkpoint files"),
+        ),
+    ] = None,
+    array: ArraysOption = "16x16,64x64",
+    table: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Energy table whose entries are compared (TOML; pJ per action with unit, node and source).",
+            callback=filled("give default or the path of a .toml file"),
+        ),
+    ] = "default",
+    out: Annotated[Path, folder_to_write("Folder for crosscheck.json.")] = BUILD / "crosscheck",
+) -> int:
+    """Set our numbers against others': cycles of dense matrix products against SCALE-Sim, entries of the energy table
+    against a second source; show where and why they differ.
+
+    The exit status is 1 where a second energy lies outside the range of its entry.
+    """
+    models, shapes = split_list(model or ["digits,dit-xl-2"]), [parse_array(text) for text in split_list([array])]
+    from radit.reports.crosscheck.crosscheck import run_crosscheck
+    from radit.reports.crosscheck.schema import FILE
+    from radit.terminal.crosscheck import show_crosscheck
+
+    with at_work(out):
+        result = run_crosscheck(models=models, arrays=shapes, table=table, out=out, command=asked_for())
+    show_crosscheck(result, console())
+    say(f"wrote {out / FILE}")
     return 0 if result.passed else 1

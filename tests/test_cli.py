@@ -23,6 +23,7 @@ COMMANDS = [
     "frontier",
     "ablate",
     "differences",
+    "crosscheck",
     "area",
     "report",
 ]

@@ -57,7 +57,7 @@ from radit.model.quality.quality_schema import Quality
 from radit.model.reading import fitting, read_json
 from radit.model.source_code import code_digest
 from radit.model.system.caches import content_digest, kept
-from radit.model.system.processes import over_processes
+from radit.model.system.workers import Workers, local_workers
 from radit.model.threads import one_thread
 
 SEED = 0  # not the calibration's
@@ -100,25 +100,34 @@ class Settings:
 
 
 def run_quality(
-    *, model: str, samples: int | None, sampler: Sampler, cfg: float, seed: int, force: bool
+    *,
+    model: str,
+    samples: int | None,
+    sampler: Sampler,
+    cfg: float,
+    seed: int,
+    force: bool,
+    workers: Workers | None = None,
 ) -> dict[str, Any]:
     """Measure and store beside the checkpoint; a stored result that is current is taken as it is.
 
     Raises:
         UserError: the model is unknown, or nobody judges what it generates.
     """
-    settings = _checked(Settings(model, samples or judge_of(model).samples, cfg=cfg, seed=seed).of(sampler))
+    workers = workers or local_workers()
+    settings = _checked(Settings(model, samples or judge_of(model).samples, cfg=cfg, seed=seed).of(sampler), workers)
     path = output_file(stored_path(model), "The file of the result of --model")
     found = None if force else _load(path, settings)
     if found is None:
-        found = measure(settings)
+        found = measure(settings, workers)
         write_json(path, found)
     return found["result"]
 
 
 def stored_or_measured(model: str, sampler: Sampler, cfg: float) -> dict[str, Any]:
     """The quality fields of summary.json: the stored ones while their hash matches, else measured now."""
-    settings = _checked(Settings(model, judge_of(model).samples, cfg=cfg).of(sampler))
+    workers = local_workers()
+    settings = _checked(Settings(model, judge_of(model).samples, cfg=cfg).of(sampler), workers)
     digest, origin = settings_digest(settings), "measured before"
     found = _load(stored_path(model), settings)
     if found is not None:
@@ -129,19 +138,18 @@ def stored_or_measured(model: str, sampler: Sampler, cfg: float) -> dict[str, An
             nonlocal origin
             log.info("no stored quality result matches; measuring (minutes) ...")
             origin = ""
-            return measure(settings)
+            return measure(settings, workers)
 
         found = kept(CACHE / f"{digest}.json", lambda path: _load(path, settings), make, write_json)
     note = f"{origin}, hash {digest[:12]} matches" if origin else "measured in this run"
     return found["result"] | {"origin": note}
 
 
-def _checked(settings: Settings) -> Settings:
+def _checked(settings: Settings, workers: Workers) -> Settings:
     """The same, known to fit into the memory, and to be guided only where it can be."""
-    config, cores = load_config(settings.model), os.cpu_count() or 1
     check_comparison(
-        settings.model, config, samples=settings.samples, steps=max(CONVERGED.steps, settings.steps), cfg=settings.cfg,
-        runs=VARIANTS, jobs=cores,
+        settings.model, load_config(settings.model), samples=settings.samples,
+        steps=max(CONVERGED.steps, settings.steps), cfg=settings.cfg, runs=VARIANTS, jobs=workers.here,
     )  # fmt: skip
     return settings
 
@@ -194,13 +202,13 @@ def _integer(dit: DiT, model: str, sampler: Sampler) -> IntegerDiT:
     return quantize(dit, load_or_calibrate(dit, find_checkpoint(model), sampler), sampler)
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: Settings, workers: Workers) -> dict[str, Any]:
     """Generate every variant and compare; the model's samples are those of a judge, see `judge_of`."""
     dit = load_model(settings.model)
     integer = _integer(dit, settings.model, settings.sampler)
     started = time.perf_counter()
     with progress_bar(TaskProgressColumn(), TimeRemainingColumn()) as progress:
-        result = _measure(settings, dit, progress)
+        result = _measure(settings, dit, workers, progress)
     return {
         "hash": settings_digest(settings),
         "result_hash": content_digest(result),
@@ -211,20 +219,20 @@ def measure(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _measure(settings: Settings, dit: DiT, progress: Progress) -> dict[str, Any]:
+def _measure(settings: Settings, dit: DiT, workers: Workers, progress: Progress) -> dict[str, Any]:
     judge = judge_of(settings.model)(CACHE)
     labels = torch.arange(settings.samples) % dit.config.num_classes
     integer = _integer(dit, settings.model, settings.sampler)
     seeds = [f"{FLOAT} {settings.seed + i}" for i in range(RESEEDED)]
     skipping = _policies(settings, integer)
     *_, ours = skipping
-    first = _generate(settings, [*seeds, DENSE, *skipping], progress)
+    first = _generate(settings, [*seeds, DENSE, *skipping], workers, progress)
     reductions = {name: _reduction(first[name], integer) for name in skipping}
     others = _compared_with(settings.sampler, reductions[ours])
     images = {name: _joined(parts) for name, parts in first.items()}
     for name, sampler in others.items():
-        images[name] = _joined(_generate(settings.of(sampler), [DENSE], progress)[DENSE])
-    converged = _joined(_generate(settings.of(CONVERGED), seeds[:1], progress)[seeds[0]])
+        images[name] = _joined(_generate(settings.of(sampler), [DENSE], workers, progress)[DENSE])
+    converged = _joined(_generate(settings.of(CONVERGED), seeds[:1], workers, progress)[seeds[0]])
     distance = picture_distance(converged, labels)
     found = {name: judge.measure(images[name], labels) for name in (*seeds, DENSE, *skipping, *others)}
     spread = [found[name]["fd"] for name in seeds]
@@ -288,13 +296,13 @@ def _reduction(parts: list[Part], integer: IntegerDiT) -> float:
 Part = tuple[Tensor, DecisionRecord | None]  # images (n, C, H, W) or clips (n, F, C, H, W); None: of the float model
 
 
-def _generate(settings: Settings, variants: list[str], progress: Progress) -> dict[str, list[Part]]:
-    """Images of every variant, piece by piece over the processor's cores."""
+def _generate(settings: Settings, variants: list[str], workers: Workers, progress: Progress) -> dict[str, list[Part]]:
+    """Images of every variant, piece by piece over the workers."""
     piece = max(1, PIECE // load_config(settings.model).frames)
     tasks = [(variant, start, piece) for variant in variants for start in range(0, settings.samples, piece)]
     bar = progress.add_task(f"{settings.steps} steps: {len(variants)} variants", total=len(tasks))
     found: dict[str, list[Part]] = {variant: [] for variant in variants}
-    parts = over_processes([(_piece, settings, *task) for task in tasks], os.cpu_count() or 1)
+    parts = workers.over([(_piece, settings, *task) for task in tasks])
     for (variant, *_), part in zip(tasks, parts, strict=True):
         found[variant].append(part)
         progress.advance(bar)

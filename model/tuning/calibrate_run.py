@@ -14,7 +14,6 @@ ranges.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -52,7 +51,8 @@ from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy
 from radit.model.quality.converged import CONVERGED
 from radit.model.quality.measures import squared_errors
 from radit.model.ranges import RANGES
-from radit.model.system.processes import alone, over_processes
+from radit.model.system.processes import alone
+from radit.model.system.workers import Workers
 from radit.model.threads import one_thread
 from radit.model.tuning.search import SWEEPS, Point, Target, gain, hit, parse_target, search
 from radit.model.tuning.skipping_ranges import largest, skipping_ranges, widened
@@ -64,6 +64,7 @@ AGAIN = SWEEPS[-1:]  # sweeps of round 2
 BASELINES = (radit(), radit(start=1.0, end=1.0, streak_step=0.0, max_streak=1, first_dense=1))
 
 Result = TypeVar("Result")
+OnPoint = Callable[[Point], None]
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,13 @@ class Bench:
 
     Args:
         images: which.
-        jobs: processes.
+        workers: that run them.
         on_point: receives every point.
         converged: errors are to the converged images, not to the dense ones.
     """
 
-    def __init__(self, images: Images, jobs: int, on_point: Callable[[Point], None], converged: bool = False) -> None:
-        self.images, self._jobs, self._on_point = images, jobs, on_point
+    def __init__(self, images: Images, workers: Workers, on_point: OnPoint, converged: bool = False) -> None:
+        self.images, self._workers, self._on_point = images, workers, on_point
         self.integer = loaded_model(images).integer
         self._known: dict[Policy, Point] = {}
         judged = self.over(_converged) if converged else [part[0] for part in self.over(_generated, dense())]
@@ -115,10 +116,10 @@ class Bench:
     ) -> list[Result]:
         """`work(images, start, stop, *arguments)` for all pieces of the images from `start` on, in order."""
         stop = self.images.count if stop is None else stop
-        size = min(PIECE, math.ceil((stop - start) / self._jobs))
+        size = min(PIECE, math.ceil((stop - start) / self._workers.count))
         pieces = [(left, min(left + size, stop)) for left in range(start, stop, size)]
         tasks = [(_on_one_thread, work, self.images, *piece, *arguments) for piece in pieces]
-        return list(over_processes(tasks, self._jobs))
+        return list(self._workers.over(tasks))
 
     def evaluate(self, policy: Policy, share: float = 1.0) -> Point:
         """The policy's point on a share of the images, from the first on; what is known of it is not run again."""
@@ -141,7 +142,7 @@ class Bench:
 
 
 def run_calibrate(
-    *, model: str, target: str, images: int, seed: int, sampler: Sampler, cfg: float, jobs: int | None,
+    *, model: str, target: str, images: int, seed: int, sampler: Sampler, cfg: float, workers: Workers,
     out: Path | None, threshold_only: bool = False, start: str | None = None, radit: str | None = None,
     on_point: Callable[[Point | None, int], object] = lambda point, expected: None,
 ) -> StoredPolicy:  # fmt: skip
@@ -166,8 +167,8 @@ def run_calibrate(
     path, checkpoint = output_file(out or policy_path(model)), find_checkpoint(model)
     if checkpoint is not None and path.resolve() == checkpoint.resolve():
         raise UserError(f"--out is {quoted(out)}, which is the model itself: give another file.")
-    chosen, cores = Images(model, sampler, cfg, images, seed), jobs or os.cpu_count() or 1
-    check_comparison(model, load_config(model), samples=images, steps=sampler.steps, cfg=cfg, jobs=cores)
+    chosen = Images(model, sampler, cfg, images, seed)
+    check_comparison(model, load_config(model), samples=images, steps=sampler.steps, cfg=cfg, jobs=workers.here)
     find, usual = (_threshold, ALONE) if threshold_only else (_rounds, ROUNDS)
     if plans:
         find, usual = _plans, sampler.steps
@@ -178,7 +179,7 @@ def run_calibrate(
 
     on_point(None, expected)
     with alone(path, "--out", is_folder=False):
-        found = find(chosen, begin, wanted, cores, count_point)
+        found = find(chosen, begin, wanted, workers, count_point)
         wanted.check(found.point)
         kept = wanted if wanted.kind == "error" else Target("error", found.point.mse)
         baseline = _baseline(found.bench, kept) if own is None else found.bench.evaluate(own)
@@ -240,37 +241,33 @@ class SearchResult:
 
 
 def _threshold(
-    images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
+    images: Images, start: Policy | None, target: Target, workers: Workers, on_point: OnPoint
 ) -> SearchResult:
     """The policy to start from, the stored or the default one, at the threshold that meets the target, on the model's
     own ranges."""
-    bench = Bench(images, jobs, on_point)
+    bench = Bench(images, workers, on_point)
     before = load_policy(images.model, bench.integer)
     point = hit(bench.evaluate, start or (forecast() if before is None else before.policy), target)
     widened, tried = (False, {}) if before is None else (before.widened, {} if start else before.tried)
     return SearchResult(point, bench, None, widened, tried)
 
 
-def _plans(
-    images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
-) -> SearchResult:
+def _plans(images: Images, start: Policy | None, target: Target, workers: Workers, on_point: OnPoint) -> SearchResult:
     """The plan that comes closest to the converged images, of those that reach the speedup."""
     assert start is not None
-    bench = Bench(images, jobs, on_point, converged=True)
+    bench = Bench(images, workers, on_point, converged=True)
     wanted = replace(start, share=float(f"{1.0 / target.value:.4g}"), plan="")
     points = [bench.evaluate(policy) for policy in plans_of(wanted, bench.integer, images.cfg)]
     best = min(points, key=lambda point: point.root)
     return SearchResult(best, bench, None, widened=False, tried={"dense": _achieved(bench.evaluate(dense()))})
 
 
-def _rounds(
-    images: Images, start: Policy | None, target: Target, jobs: int, on_point: Callable[[Point], None]
-) -> SearchResult:
+def _rounds(images: Images, start: Policy | None, target: Target, workers: Workers, on_point: OnPoint) -> SearchResult:
     """The better point of both rounds."""
-    first = Bench(images, jobs, on_point)
+    first = Bench(images, workers, on_point)
     one = search(first.evaluate, start or forecast(), target)
     path = _widen(first, one.policy)
-    second = Bench(replace(images, ranges=path), jobs, on_point)
+    second = Bench(replace(images, ranges=path), workers, on_point)
     two = search(second.evaluate, one.policy, target, AGAIN)
     tried = {"as calibrated": _achieved(one), "widened": _achieved(two)}
     gained, doubt = gain(two, one, tilt=1.0)

@@ -5,7 +5,6 @@ Images and decisions come from the bit-exact integer model; costs are those of `
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from radit.model.outputs import output_folder
 from radit.model.quality.judge import Judge, judge_of
 from radit.model.quality.measures import mse
 from radit.model.quality.quality_run import CACHE
+from radit.model.system.workers import Workers
 from radit.reports.ablation.plot import plot
 from radit.reports.ablation.schema import AblationPoint, Ablations, error_at
 from radit.reports.ablation.variants import IMAGES, OURS, Variant, chosen, tuned
@@ -47,7 +47,13 @@ RULES = [
 
 
 def run_ablations(
-    settings: Settings, *, sampler: Sampler, variants: list[str], reductions: list[float], jobs: int | None, out: Path
+    settings: Settings,
+    *,
+    sampler: Sampler,
+    variants: list[str],
+    reductions: list[float],
+    workers: Workers,
+    out: Path,
 ) -> Ablations:
     """Measure what is missing under ``out``/points; write ablations.json, .csv and the plots; print the table.
 
@@ -56,15 +62,15 @@ def run_ablations(
     """
     out = output_folder(out, files=point_files(STEM), folders=[POINTS])
     judge_of(settings.model)
-    wanted, cores = chosen(variants), jobs or os.cpu_count() or 1
-    settings.check(sampler.steps, cores, runs=1 + len(wanted) * len(reductions))
+    wanted = chosen(variants)
+    settings.check(sampler.steps, workers.here, runs=1 + len(wanted) * len(reductions))
     plan = [
-        (variant, reduction, tuned(settings, sampler, variant, reduction, out / POINTS, cores))
+        (variant, reduction, tuned(settings, sampler, variant, reduction, out / POINTS, workers))
         for variant in wanted
         for reduction in reductions
     ]
     dense, runs = Candidate("dense", sampler), [Candidate(method.text, sampler) for _, _, method in plan]
-    measured = measure(settings, [dense, *dict.fromkeys(runs)], out / POINTS, cores)
+    measured = measure(settings, [dense, *dict.fromkeys(runs)], out / POINTS, workers)
     judge, base = judge_of(settings.model)(CACHE), measured[dense]
     points = [
         _point(settings, variant, reduction, method, run, measured[run], dense, base, judge)

@@ -15,6 +15,7 @@ from radit.model.detectors.detector import Detector
 from radit.model.detectors.rehearsal import rounded_up, threshold_for, translated
 from radit.model.dit.sampler import Sampler
 from radit.model.errors import UserError, shown
+from radit.model.system.workers import Workers
 from radit.reports.frontier.candidates import Candidate
 from radit.reports.frontier.measure import Settings, integer_of, measure
 
@@ -106,7 +107,7 @@ def chosen(texts: list[str]) -> list[Variant]:
 
 
 def tuned(
-    settings: Settings, sampler: Sampler, variant: Variant, reduction: float, folder: Path, jobs: int
+    settings: Settings, sampler: Sampler, variant: Variant, reduction: float, folder: Path, workers: Workers
 ) -> Detector:
     """The variant at the threshold that reduces the MACs so far on other noise than the evaluation's.
 
@@ -125,7 +126,7 @@ def tuned(
     def tried(threshold: float) -> float:
         one = Candidate(replace(variant.method, threshold=threshold).text, sampler)
         dense = Candidate("dense", sampler)
-        found = measure(trial, [dense, one], folder, jobs)
+        found = measure(trial, [dense, one], folder, workers)
         return float(found[dense].macs.sum() / found[one].macs.sum())
 
     return replace(variant.method, threshold=crossing(tried, variant.method.threshold, reduction))

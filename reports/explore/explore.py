@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from radit.model.console import progress_bar
 from radit.model.outputs import output_folder
 from radit.model.reading import read_model
 from radit.model.source_code import code_digest
-from radit.model.system.processes import over_processes
+from radit.model.system.workers import Workers
 from radit.reports.area.schema import load_area
 from radit.reports.common.files import PLOTS, versions, write_points
 from radit.reports.common.machine import this_machine
@@ -44,7 +43,7 @@ AREA, ERRORS = RESULTS / "area.json", RESULTS / "frontier.json"
 
 
 def run_explore(
-    space: LoadedSpace, *, jobs: int | None, check: int, seed: int, out: Path, command: str = ""
+    space: LoadedSpace, *, workers: Workers, check: int, seed: int, out: Path, command: str = ""
 ) -> Exploration:
     """Evaluate what is missing under ``out``/points; write explore.json, .csv, .html and the plots.
 
@@ -55,14 +54,14 @@ def run_explore(
     Raises:
         UserError: a machine, a model or a recorded run is bad, or does not fit another; nothing can be written.
     """
-    out, cores = output_folder(out, files=FILES, folders=[POINTS]), jobs or os.cpu_count() or 1
+    out = output_folder(out, files=FILES, folders=[POINTS])
     space.check()
     for wanted in space.space.tables:
         check_table(wanted)
     gates, area_of = _gates(space)
     errors, errors_of = _errors(space)
     designs = list(space.designs())
-    costs, speed = _Explorer(out / POINTS, cores).run(designs)
+    costs, speed = _Explorer(out / POINTS, workers).run(designs)
     points = with_fronts(_points(designs, costs, gates, errors))
     drawn = sample(designs, points, check, seed) if check else []
     result = Exploration(
@@ -86,8 +85,8 @@ def run_explore(
 class _Explorer:
     """Evaluates designs, and keeps what they cost."""
 
-    def __init__(self, folder: Path, jobs: int) -> None:
-        self._folder, self._jobs = folder, jobs
+    def __init__(self, folder: Path, workers: Workers) -> None:
+        self._folder, self._workers = folder, workers
 
     def run(self, designs: Sequence[Design]) -> tuple[list[DesignCosts], Speed]:
         """The costs of designs, in order, and how long they took."""
@@ -116,7 +115,7 @@ class _Explorer:
             kept=sum(len(ones) for ones in wanted.values()) - count,
             seconds=round(time.perf_counter() - since, 2) if count else 0.0,
             cpu_seconds=round(spent, 2),
-            jobs=self._jobs,
+            jobs=self._workers.count,
             machine=this_machine(),
         )
         return [found[group][key] for group, key in names], speed
@@ -132,7 +131,7 @@ class _Explorer:
         calls = [(evaluated, groups[name], piece) for name, ones in missing.items() for piece in _pieces(ones)]
         with progress_bar(TaskProgressColumn(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
             bar = progress.add_task("points", total=sum(len(ones) for ones in missing.values()))
-            for name, done, seconds in over_processes(calls, self._jobs, in_order=False):
+            for name, done, seconds in self._workers.over(calls, in_order=False):
                 found[name] |= {key: DesignCosts(**costs) for key, costs in done.items()}
                 save_points(self._path(name), found[name])
                 progress.advance(bar, len(done))

@@ -9,7 +9,6 @@ RTL; traffic and energy from the same counts and tables as a co-simulation's.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from radit.model.quality.converged import CHECKS, CONVERGED, caution, paired_err
 from radit.model.quality.judge import Judge, judge_of
 from radit.model.quality.measures import mse
 from radit.model.quality.quality_run import CACHE, stored_path, stored_result
+from radit.model.system.workers import Workers
 from radit.reports.common.files import PLOTS, point_files, write_points
 from radit.reports.frontier.candidates import DENSE, FLOAT, HISTORICAL, Candidate, candidates, dense_samplers
 from radit.reports.frontier.costs import costs
@@ -85,18 +85,18 @@ class Wanted:
         return dense_samplers(self.solvers, self.spacings, self.evaluations)
 
 
-def run_frontier(settings: Settings, wanted: Wanted, *, jobs: int | None, out: Path) -> Frontier:
+def run_frontier(settings: Settings, wanted: Wanted, *, workers: Workers, out: Path) -> Frontier:
     """Measure what is missing under ``out``/points; write frontier.json, frontier.csv and the plots.
 
     Raises:
         UserError: nobody judges what the model generates, a policy does not parse, or nothing can be written to
             ``out``.
     """
-    out, cores = output_folder(out, files=point_files(STEM), folders=[POINTS]), jobs or os.cpu_count() or 1
+    out = output_folder(out, files=point_files(STEM), folders=[POINTS])
     judge_of(settings.model)
     candidates(wanted.policies, wanted.samplers)  # refused before anything runs
-    settings.check(max(CONVERGED.steps, *wanted.evaluations), cores, runs=KEPT)
-    bench = _Bench(settings, out / POINTS, cores)
+    settings.check(max(CONVERGED.steps, *wanted.evaluations), workers.here, runs=KEPT)
+    bench = _Bench(settings, out / POINTS, workers)
     on_float = bench.run([Candidate(FLOAT, sampler) for sampler in wanted.samplers])
     best = best_solver(on_float)
     dense = bench.run([Candidate(DENSE, sampler) for sampler in best_spacings(on_float)])
@@ -146,8 +146,8 @@ def _sampler_of(point: FrontierPoint) -> Sampler:
 class _Bench:
     """Runs points, and judges them by the converged images."""
 
-    def __init__(self, settings: Settings, folder: Path, jobs: int) -> None:
-        self._settings, self._folder, self._jobs = settings, folder, jobs
+    def __init__(self, settings: Settings, folder: Path, workers: Workers) -> None:
+        self._settings, self._folder, self._workers = settings, folder, workers
         self._labels = torch.arange(settings.samples) % load_config(settings.model).num_classes
         self._judge: Judge = judge_of(settings.model)(CACHE)
         self._dense: dict[Sampler, Tensor] = {}
@@ -163,12 +163,12 @@ class _Bench:
 
     def _float_images(self, settings: Settings, *samplers: Sampler) -> dict[Sampler, Tensor]:
         """What the float model makes of the noise."""
-        found = measure(settings, [Candidate(FLOAT, sampler) for sampler in samplers], self._folder, self._jobs)
+        found = measure(settings, [Candidate(FLOAT, sampler) for sampler in samplers], self._folder, self._workers)
         return {one.sampler: torch.from_numpy(point.images) for one, point in found.items()}
 
     def run(self, wanted: list[Candidate]) -> list[FrontierPoint]:
         """The points, from their files or run now. Dense runs come before what is compared with them."""
-        found = measure(self._settings, wanted, self._folder, self._jobs)
+        found = measure(self._settings, wanted, self._folder, self._workers)
         for one, point in found.items():
             if one.text == DENSE:
                 self._dense[one.sampler] = torch.from_numpy(point.images)

@@ -39,7 +39,7 @@ from radit.model.policy.skip_policy import Policy
 from radit.model.quality.quality_run import BEHIND
 from radit.model.source_code import code_digest
 from radit.model.system.caches import SEAL, arrays_digest
-from radit.model.system.processes import over_processes
+from radit.model.system.workers import Workers
 from radit.model.threads import one_thread
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
 from radit.reports.cycles.cycle_model import MemoryModel, predict
@@ -148,15 +148,15 @@ class Measured:
         return cls(images, cycles, macs, counters, sum(part.saturations for part in parts))
 
 
-def measure(settings: Settings, wanted: list[Candidate], folder: Path, jobs: int) -> dict[Candidate, Measured]:
-    """Every wanted point, from its file or run now, over `jobs` processes."""
+def measure(settings: Settings, wanted: list[Candidate], folder: Path, workers: Workers) -> dict[Candidate, Measured]:
+    """Every wanted point, from its file or run now."""
     paths = {one: folder / f"{key(settings, one)}.npz" for one in wanted}
     points = {one: point for one, path in paths.items() if (point := Measured.load(path))}
     missing = [one for one in paths if one not in points]
     starts = range(0, settings.samples, PIECE)
     with progress_bar(TaskProgressColumn(), TimeRemainingColumn(elapsed_when_finished=True)) as progress:
         bar = progress.add_task("frontier", total=len(missing) * settings.samples)
-        results = over_processes([(_piece, settings, one, start) for one in missing for start in starts], jobs)
+        results = workers.over([(_piece, settings, one, start) for one in missing for start in starts])
         for one in missing:
             progress.update(bar, description=f"{one.text}, {one.sampler.text}")
             parts = []

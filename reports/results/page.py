@@ -2,7 +2,8 @@
 
 ``python -m radit.reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the
 same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
-summary.json, area.json, ablations.json or frontier.json that a command left. ``stale`` is what the test asks.
+summary.json, area.json, ablations.json, frontier.json or crosscheck.json that a command left. ``stale`` is what the
+test asks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from radit.reports.ablation.table import ablation_table
 from radit.reports.area.schema import load_area
 from radit.reports.area.table import area_tables
 from radit.reports.common.markdown import paragraph
+from radit.reports.crosscheck.schema import CrossCheck
+from radit.reports.crosscheck.table import crosscheck_tables
 from radit.reports.differences.schema import DifferenceReport
 from radit.reports.differences.table import difference_tables
 from radit.reports.frontier.schema import Frontier
@@ -63,6 +66,10 @@ def _differences(path: Path) -> str:
     return difference_tables(read_model(DifferenceReport, path, "report", "run `radit differences` to make it"))
 
 
+def _crosscheck(path: Path) -> str:
+    return crosscheck_tables(read_model(CrossCheck, path, "cross-check", "run `radit crosscheck` to make it"))
+
+
 def _full_size(path: Path) -> str:
     return full_size_tables(load_full_size(path))
 
@@ -99,6 +106,7 @@ SECTIONS = (
     Section("One thing changed at a time", "ablations.json", _ablations, "radit ablate", "ablations.svg"),
     Section("Exact differences", "differences.json", _differences, "radit differences"),
     Section("What detection costs", "area.json", _area, "radit area"),
+    Section("Our numbers and others'", "crosscheck.json", _crosscheck, "radit crosscheck"),
 )
 
 

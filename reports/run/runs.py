@@ -26,6 +26,7 @@ from radit.model.policy.skip_policy import POLICIES, Policy
 from radit.model.quality.quality_run import stored_or_measured
 from radit.model.quality.quality_schema import Quality
 from radit.model.result_folder import open_results
+from radit.model.system.workers import Workers
 from radit.reports.common.files import file_hash
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
@@ -74,12 +75,13 @@ def run_policies(
     progress: Progress | None = None,
     command: str = "",
     machine: MachineDescription | None = None,
+    workers: Workers | None = None,
 ) -> Outcome:
     """Run the policies through the hardware and account for them.
 
     Args:
         with_quality: also with the stored quality of the model's samples, measured now where there is none.
-        state, resume, keep_state, progress: see `radit.cosim.run.run`.
+        state, resume, keep_state, progress, workers: see `radit.cosim.run.run`.
         command: what the summary names as its origin.
         machine: that the request describes; it has the energy table. None: the default table.
 
@@ -99,7 +101,7 @@ def run_policies(
         quality = Quality(**stored_or_measured(request.model, way, request.cfg))
         seconds["quality"] = time.perf_counter() - since
     since = time.perf_counter()
-    runs = run(prepared, policies, state, resume, progress, keep_state)
+    runs = run(prepared, policies, state, resume, progress, keep_state, workers)
     seconds["cosim"] = time.perf_counter() - since
     for one in runs:
         seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}

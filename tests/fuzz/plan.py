@@ -21,7 +21,7 @@ from radit.model.dit.sampler_names import SOLVERS, SPACINGS
 from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
-         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2}  # fmt: skip
+         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2, "crosscheck": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
@@ -29,6 +29,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "bench": {"array": "4x4", "model": "tiny.safetensors", "engines": "verilator", "seconds": "0.01", "out": "out"},
     "project": {"model": "tiny.safetensors", "array": "4x4", "steps": "3", "out": "out"},
     "explore": {"space": "space.toml", "jobs": "1", "out": "explored"},
+    "crosscheck": {"model": "tiny.safetensors", "array": "4x4", "out": "out"},
     "area": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "check": "", "out": "out"},
     "report": {"run": "run"},
     "train": {"model": "digits", "steps": "2", "batch_size": "2", "out": "out.safetensors"},
@@ -61,6 +62,7 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "model": ("./tiny.safetensors", "tiny.pt"), "array": ("4x4",), "engines": ("verilator",), "reductions": ("1.2",),
     "differences.bandwidth": ("inf", "9.9,64"), "differences.array": ("4x4,8x4",),
     "differences.policy": ("dense", "radit"),
+    "crosscheck.model": ("tiny.safetensors", "digits"), "crosscheck.array": ("4x4,8x4",),
     "frontier.out": ("out",), "ablate.out": ("out",), "bench.model": ("tiny.safetensors",),
 }  # fmt: skip
 ROLE_OF = {
@@ -68,7 +70,9 @@ ROLE_OF = {
     "model": "model",
     "table": "table", "array": "array", "policy": "policy", "policies": "policies", "variants": "variants",
     "engines": "engines", "target": "target", "motion": "motion", "start": "start", "radit": "radit",
-    "reductions": "reductions", "train.model": "recipe", "bench.model": "models", "frontier.steps": "steps-list",
+    "reductions": "reductions", "train.model": "recipe", "bench.model": "models",
+    "crosscheck.model": "models", "crosscheck.array": "arrays", "scheduler": "scheduler",
+    "frontier.steps": "steps-list",
     "area.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
     "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing", "labels": "labels",
     "machine": "machine", "space": "space",
@@ -230,6 +234,7 @@ def _file(command: str, rng: random.Random) -> tuple[str, dict[str, str]]:
                   for name in ("a.gif", "b.png", "c.webp", "d.mp4", "frames/3.png")]
                  + [("resumed.training", {"out": "resumed.safetensors", "resume": "--resume"})],
         "area": [("cells.lib", {}), model],
+        "crosscheck": [model, ("table.toml", {"table": "table.toml"})],
         "cosim": [model, beside, (cache, {}), ("interrupted/state/*", {"out": "interrupted", "resume": "--resume"})],
         "demo": [model, beside, (cache, {})],
         "quality": [model, beside, (cache, {})],

@@ -97,6 +97,27 @@ LISTS = {
 MACHINES = ("Edge", "edge.toml", "pipe.toml", "empty.toml", "folder.toml", "table.toml", "huge", "edge ")
 TABLES = ("default", "Default", "pipe.toml", "empty.toml", "folder.toml", "table.toml", "default.toml", "none")
 
+SCHEDULERS = (  # none of which answers
+    "localhost:1",
+    "tcp://127.0.0.1:1",
+    "tcp://127.0.0.1:65535",
+    "tcp://127.0.0.1:0",
+    "tcp://:8786",
+    "tcp://a:b",
+    "8786",
+    "http://127.0.0.1:1",
+    "inproc://1/2/3",
+    "tcp://[::1]:1",
+    "tcp://[::1",
+    "file",
+    "tcp://127.0.0.1:1/x",
+    f"tcp://127.0.0.1:{LONG}",
+    f"{LONG}:1",
+    "none.invalid:1",
+    "[/red]:1",
+    "\x1b[31m:1",
+    "a\0b:1",
+)
 ROLES: Mapping[str, Sequence[str]] = {
     "int": INTS,
     "float": REALS,
@@ -120,6 +141,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "space": (*MACHINES, *PATHS_TO_READ),
     "sampler": (*SOLVERS, "DDIM", "ddim,heun", "dpm", "euler ", "unipc:order=2"),
     "spacing": (*SPACINGS, "Uniform", "log", "log-snr,uniform", "quadratic "),
+    "scheduler": SCHEDULERS,
     "recipe": ("digits", "moving-digits", "cats", "Digits", "digits ", "tiny.safetensors", "dit-xl-2"),
     **LISTS,
 }

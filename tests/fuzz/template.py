@@ -152,6 +152,7 @@ def cheapen(work: Path, stand_ins: bool = True) -> None:
     replace("radit.model.quality.judge", "DigitJudge.samples", 8)
     replace("radit.model.quality.judge", "ClipJudge.samples", 4)
     replace("radit.model.dit.checkpoint", "CHECKPOINT_DIR", work / SHIPPED)
+    replace("radit.model.system.cluster", "CONNECT_SECONDS", 0.2)
     if stand_ins:
         replace("radit.accel.export.export_folder", "convert", _converted)
         replace("radit.cosim.engines.verilate", "Build.run", _refused)
@@ -182,6 +183,8 @@ def replace(module: str, name: str, value: Any) -> None:
 def warm_up() -> None:
     """Load everything that a command can need, once for all calls."""
     import pkgutil
+
+    import distributed  # noqa: F401  # of --scheduler
 
     import radit
 

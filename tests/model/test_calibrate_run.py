@@ -20,6 +20,7 @@ from radit.model.integer.reference import Reference
 from radit.model.policy import policy_file
 from radit.model.policy.policy_file import StoredPolicy, load_policy, policy_of, policy_path, read_policy
 from radit.model.policy.skip_policy import Policy, dense, forecast, parse_policy, radit
+from radit.model.system.workers import local_workers
 from radit.model.tuning import calibrate_run
 from radit.model.tuning import skipping_ranges as ranges_module
 from radit.model.tuning.calibrate_run import BASELINES, Bench, Images, _achieved, _baseline, run_calibrate
@@ -27,6 +28,7 @@ from radit.model.tuning.search import Point, Target, hit
 from radit.model.tuning.skipping_ranges import skipping_ranges, widened
 
 STEPS, IMAGES = 12, 4
+HERE = local_workers(1)
 WAY = Sampler(STEPS)
 
 
@@ -54,7 +56,7 @@ def stored(checkpoint: str) -> StoredPolicy:
 
 
 def calibrated(model: str, **options: object) -> StoredPolicy:
-    usual = dict(target="speedup=2.5", images=IMAGES, seed=1000, sampler=WAY, cfg=1.5, jobs=1, out=None)
+    usual = dict(target="speedup=2.5", images=IMAGES, seed=1000, sampler=WAY, cfg=1.5, workers=HERE, out=None)
     return run_calibrate(model=model, **(usual | options))
 
 
@@ -73,7 +75,7 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
     assert load_policy(checkpoint, integer) == stored == read_policy(policy_path(checkpoint))
     assert stored.achieved.mac_reduction >= 2.5 and len(stored.policy.schedule) == 3
     assert stored.integer_model == integer.digest() and set(stored.tried) == {"as calibrated", "widened"}
-    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), 1, lambda point: None)
+    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), HERE, lambda point: None)
     for policy, achieved in ((stored.policy, stored.achieved), (stored.radit, stored.radit_achieved)):
         point = bench.evaluate(policy)
         assert point.mse == pytest.approx(achieved.mse, rel=1e-3)
@@ -84,7 +86,7 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
 
 def test_the_baseline_is_the_one_that_saves_most(checkpoint: str):
     """Of both shapes the one that saves more at a generous error; at none, nothing is saved."""
-    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), 1, lambda point: None)
+    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), HERE, lambda point: None)
     generous = _baseline(bench, Target("error", 1.0))
     points = [hit(bench.evaluate, one, Target("error", 1.0)) for one in BASELINES]
     assert generous.mac_reduction == max(point.mac_reduction for point in points) > 1.0
@@ -137,7 +139,7 @@ def test_a_baseline_that_is_given_is_measured_as_it_is(checkpoint: str, tmp_path
     assert trials[0] is None and trials.count(given.radit) == 1
     moved = calibrated(checkpoint, **options, out=tmp_path / "moved.json")
     assert given == read_policy(out) and given.radit == parse_policy(text) and given.policy == moved.policy
-    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), 1, lambda point: None)
+    bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), HERE, lambda point: None)
     assert given.radit_achieved == _achieved(bench.evaluate(given.radit)) != moved.radit_achieved
 
 
@@ -184,13 +186,14 @@ def test_another_sampler_has_the_defaults(checkpoint: str, stored: StoredPolicy)
 
 def test_neither_processes_nor_the_number_of_images_change_an_image(checkpoint: str, stored: StoredPolicy):
     few, many = (
-        Bench(Images(checkpoint, WAY, 1.5, count, 1000), jobs, lambda point: None) for count, jobs in ((2, 1), (5, 2))
+        Bench(Images(checkpoint, WAY, 1.5, count, 1000), local_workers(jobs), lambda point: None)
+        for count, jobs in ((2, 1), (5, 2))
     )
     assert torch.equal(few.evaluate(stored.policy).errors[:1], many.evaluate(stored.policy).errors[:1])
 
 
 def test_other_seeds_are_other_images(checkpoint: str, stored: StoredPolicy):
-    one, other = (Bench(Images(checkpoint, WAY, 1.5, 2, seed), 1, lambda point: None) for seed in (1000, 1001))
+    one, other = (Bench(Images(checkpoint, WAY, 1.5, 2, seed), HERE, lambda point: None) for seed in (1000, 1001))
     assert not torch.equal(one.evaluate(stored.policy).errors, other.evaluate(stored.policy).errors)
     with pytest.raises(UserError, match="--seed is 999: give a whole number from 1000 to"):
         calibrated(checkpoint, seed=999)
@@ -285,7 +288,7 @@ def test_widened_ranges_are_stored_where_they_win(checkpoint: str, tmp_path: Pat
     def second_wins(*arguments):
         one = rounds(*arguments)
         ranges = calibrate_run._widen(one.bench, replace(one.point.policy, threshold=1.0))
-        wider = Bench(replace(one.bench.images, ranges=ranges), 1, lambda point: None)
+        wider = Bench(replace(one.bench.images, ranges=ranges), HERE, lambda point: None)
         return replace(one, point=wider.evaluate(one.point.policy), bench=wider, ranges=ranges, widened=True)
 
     monkeypatch.setattr(calibrate_run, "_rounds", second_wins)

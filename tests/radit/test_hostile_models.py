@@ -31,6 +31,7 @@ COMMANDS = [
     ["differences", "--samples", "2"],
     ["project"],
     ["explore", "--jobs", "1"],
+    ["crosscheck"],
     ["area"],
     ["bench"],
 ]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from radit import cli
+from radit.model.system.workers import local_workers
 from radit.reports.explore import explore as exploring
 from radit.reports.explore.best import check_table
 from radit.reports.explore.explore import run_explore
@@ -58,7 +59,7 @@ def space(tmp_path):
 
 def explored(path, out, **changes) -> Exploration:
     """A space's result, in this process."""
-    settings = {"jobs": 1, "check": 0, "seed": 0} | changes
+    settings = {"workers": local_workers(1), "check": 0, "seed": 0} | changes
     return run_explore(load_space(str(path)), out=out, **settings)
 
 
@@ -160,7 +161,7 @@ def test_damaged_points_are_evaluated_again(damage, space, tmp_path, caplog):
 
 
 def test_processes_make_no_difference(space, tmp_path):
-    one, two = explored(space, tmp_path / "one"), explored(space, tmp_path / "two", jobs=2)
+    one, two = explored(space, tmp_path / "one"), explored(space, tmp_path / "two", workers=local_workers(2))
     assert comparable(one) == comparable(two) and two.speed.cpu_seconds > 0
 
 

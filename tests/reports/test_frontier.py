@@ -16,6 +16,7 @@ from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import forecast
 from radit.model.quality.converged import CHECKS, CONVERGED, PairedErrors
+from radit.model.system.workers import local_workers
 from radit.reports.frontier import measure as frontier_measure
 from radit.reports.frontier.candidates import FLOAT, SWEEPS, Candidate, candidates, dense_samplers
 from radit.reports.frontier.costs import costs
@@ -84,7 +85,7 @@ def test_points(result):
 
 
 def test_costs_of_a_dense_run_grow_with_its_steps(tmp_path):
-    found = measure(SETTINGS, [Candidate("dense", SIX), Candidate("dense", Sampler(3))], tmp_path, 1)
+    found = measure(SETTINGS, [Candidate("dense", SIX), Candidate("dense", Sampler(3))], tmp_path, local_workers(1))
     six, three = (costs(SETTINGS, one, point) for one, point in found.items())
     assert six.macs == 2 * three.macs and six.external_bytes == 2 * three.external_bytes
     assert six.cycles == pytest.approx(2 * three.cycles, rel=1e-3)
@@ -104,9 +105,9 @@ def test_a_second_call_runs_nothing(out, result, monkeypatch):
     genuine = frontier_measure._piece
     monkeypatch.setattr(frontier_measure, "_piece", lambda *task: ran.append(task) or genuine(*task))
     wanted = Wanted(SOLVERS, SPACINGS, EVALUATIONS, tuple(POLICIES.split(",")), history=False)
-    assert run_frontier(SETTINGS, wanted, jobs=1, out=out) == result and ran == []
+    assert run_frontier(SETTINGS, wanted, workers=local_workers(1), out=out) == result and ran == []
     more = replace(wanted, policies=("fora:interval=2", "fora:interval=3"), evaluations=(6,))
-    run_frontier(SETTINGS, more, jobs=1, out=out)
+    run_frontier(SETTINGS, more, workers=local_workers(1), out=out)
     assert [task[1].text for task in ran] == ["fora:interval=3"]
 
 
@@ -132,9 +133,9 @@ def test_another_setting_is_another_file():
 
 def test_pieces_do_not_change_a_point(tmp_path, monkeypatch):
     wanted = [Candidate("dbprune:threshold=0.3", SIX), Candidate(FLOAT, Sampler(6, solver="unipc"))]
-    whole = measure(SETTINGS, wanted, tmp_path / "whole", 1)
+    whole = measure(SETTINGS, wanted, tmp_path / "whole", local_workers(1))
     monkeypatch.setattr(frontier_measure, "PIECE", 3)
-    cut = measure(SETTINGS, wanted, tmp_path / "cut", 1)
+    cut = measure(SETTINGS, wanted, tmp_path / "cut", local_workers(1))
     one, other = wanted
     assert np.array_equal(whole[one].images, cut[one].images) and np.array_equal(whole[one].cycles, cut[one].cycles)
     assert whole[one].counters == cut[one].counters
@@ -168,12 +169,12 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_point_is_measured_again(damage, tmp_path):
     one = Candidate("dbprune:threshold=0.3", FOUR)
-    first = measure(SETTINGS, [one], tmp_path, 1)[one]
+    first = measure(SETTINGS, [one], tmp_path, local_workers(1))[one]
     (kept,) = tmp_path.iterdir()
     assert Measured.load(kept).counters == first.counters
     DAMAGE[damage](kept)
     assert Measured.load(kept) is None
-    again = measure(SETTINGS, [one], tmp_path, 1)[one]
+    again = measure(SETTINGS, [one], tmp_path, local_workers(1))[one]
     assert np.array_equal(first.images, again.images) and first.counters == again.counters
     assert Measured.load(kept).counters == first.counters
 

@@ -1,0 +1,1 @@
+"""Our cycles and energies beside those of other tools."""
