@@ -128,8 +128,12 @@ class Netlist:
                 found[cell.owner or ""].append(cell)
         return {owner: self.piece(cells) for owner, cells in found.items()}
 
-    def piece(self, cells: Iterable[Cell]) -> Piece:
-        """Some of the cells as a module."""
+    def driver(self, wire: str) -> Cell | None:
+        """The cell that drives a wire, by its name in the text."""
+        return self._driver.get(wire)
+
+    def piece(self, cells: Iterable[Cell], named: bool = False) -> Piece:
+        """Some of the cells as a module; ``named``: its wires keep their names."""
         inside = tuple(cells)
         members = set(inside)
         drives = set().union(*(cell.drives for cell in inside))
@@ -141,7 +145,7 @@ class Netlist:
                 if line.startswith("    connect "):
                     _, port, wires = line.split(None, 2)
                     line = f"    connect {port} " + NAME.sub(
-                        lambda wire: names.setdefault(wire[0], f"\\w{len(names)}"), wires
+                        lambda wire: names.setdefault(wire[0], wire[0] if named else f"\\w{len(names)}"), wires
                     )
                 body.append(line)
             body.append("  end")
