@@ -29,7 +29,7 @@ MARK = "RADIT"
 STEP = re.compile(r"^\s*(?:(?P<cap>\d+\.\d+)\s+)?(?P<slew>\d+\.\d+)\s+(?P<delay>\d+\.\d+)\s+(?P<time>\d+\.\d+)\s+[\^v]\s+"
                   r"(?P<pin>\S+) \((?P<kind>\w+)\)")  # fmt: skip
 SLACK = re.compile(r"^\s*(-?\d+\.\d+)\s+slack \(")
-ENDPOINT = re.compile(r"^(\S+)(?: \(\w+\))?\s+(-?\d+\.\d+)\s*$")
+ENDPOINT = re.compile(r"^(\S+)(?: \([\w-]+\))?(?:\s+-?\d+\.\d+){2}\s+(-?\d+\.\d+) \((?:MET|VIOLATED)\)$")
 POWER = re.compile(r"^Total\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)", re.MULTILINE)
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import COUNTER_BITS
 from radit.model.errors import UserError
 from radit.model.files import write_file
 from radit.model.outputs import output_folder
@@ -164,7 +163,7 @@ def time_build(build: BuildConfig, tools: Tools, fo4: float, units: set[str]) ->
     cells = tools.library.count(dict(by_type))
     return ArrayTiming(
         array=Array.of(build),
-        counter_bits=COUNTER_BITS,
+        counter_bits=build.counters,
         cells=cells.cells,
         flip_flops=cells.flip_flops,
         buffers=design.buffers,
