@@ -97,7 +97,7 @@ class Mapped:
         return self.name_of(pins.get("Q"))
 
     def verilog(self) -> Iterator[str]:
-        """Lines of the module; instance i is called u<i>, net k n<k>, bit j of a port <port>_<j>, the clock as it is."""
+        """Lines of the module: instance i is u<i>, net k is n<k>, bit j of port i is p<i>_<j>, the clock is itself."""
         heads, joins = [], []
         for number, (name, direction, bits) in enumerate(self._ports):
             for j, bit in enumerate(bits):

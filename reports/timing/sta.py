@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,10 @@ FANOUT, STAGES = 4, 7
 PERIOD_NS = 10.0  # of the constraint; a path's delay is this less its slack
 NETLIST, SCRIPT = "netlist.v", "run.tcl"
 MARK = "RADIT"
-STEP = re.compile(r"^\s*(?:(?P<cap>\d+\.\d+)\s+)?(?P<slew>\d+\.\d+)\s+(?P<delay>\d+\.\d+)\s+(?P<time>\d+\.\d+)\s+[\^v]\s+"
-                  r"(?P<pin>\S+) \((?P<kind>\w+)\)")  # fmt: skip
+STEP = re.compile(
+    r"^\s*(?:(?P<cap>\d+\.\d+)\s+)?(?P<slew>\d+\.\d+)\s+(?P<delay>\d+\.\d+)\s+\d+\.\d+\s+[\^v]\s+"
+    r"(?P<pin>\S+) \((?P<kind>\w+)\)"
+)
 SLACK = re.compile(r"^\s*(-?\d+\.\d+)\s+slack \(")
 ENDPOINT = re.compile(r"^(\S+)(?: \([\w-]+\))?(?:\s+-?\d+\.\d+){2}\s+(-?\d+\.\d+) \((?:MET|VIOLATED)\)$")
 POWER = re.compile(r"^Total\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)", re.MULTILINE)
@@ -144,7 +146,7 @@ def read_paths(said: str) -> list[TimedPath]:
     return paths
 
 
-def path_commands(ends: dict[str, Sequence[str]]) -> str:
+def path_commands(ends: Mapping[str, Sequence[str]]) -> str:
     """The longest path to each group of pins or ports, a mark with the group's name ahead of each; then the delay of
     all endpoints."""
     lines = []

@@ -27,8 +27,11 @@ from radit.reports.area.parts import PARTS, part_of
 from radit.reports.area.synthesis import SYNTHESIZE_FAST, Library, Yosys, find_library
 from radit.reports.common.files import versions
 from radit.reports.common.schema_parts import Array
+from radit.reports.timing.activity import read_activity
 from radit.reports.timing.mapped import Mapped
 from radit.reports.timing.paths import Sources
+from radit.reports.timing.power import power_of
+from radit.reports.timing.power_schema import Power
 from radit.reports.timing.schema import FILE, ArrayTiming, TimedPart, Timing, write_timing
 from radit.reports.timing.sta import MARK, Sta, TimedPath, end_commands, path_commands, read_ends, read_paths
 
@@ -72,6 +75,22 @@ class Design:
         found.pop("", None)  # driven by nothing
         return dict(found)
 
+    def registers(self) -> dict[int, str]:
+        """Part of the machine by number of the register."""
+        return {
+            number: self.sources.part(self.mapped.register_name(number)) or "observation"
+            for number, one in enumerate(self.mapped.instances)
+            if one.is_register
+        }
+
+    def power(self, path: Path, tools: Tools) -> Power:
+        """Power under the activities of a waveform."""
+        registers = self.registers()
+        names = {self.mapped.register_name(number) for number in registers}
+        bare = {name.removesuffix("]").rpartition("[")[0] if name.endswith("]") else name for name in names}
+        activity = read_activity(path, names | bare)
+        return power_of(self.mapped, registers, activity, path.name, tools.sta, tools.library)
+
     def signal(self, pin: str) -> str:
         """The signal of a pin or port of the mapped netlist."""
         name, _, pin_name = pin.partition("/")
@@ -79,12 +98,18 @@ class Design:
 
 
 def run_timing(
-    *, builds: list[BuildConfig], model: str, liberty: Path | None, units: Iterable[str], out: Path, command: str = ""
-) -> Timing:
+    *, builds: list[BuildConfig], model: str, liberty: Path | None, units: Iterable[str], activity: Path | None,
+    out: Path, command: str = "",
+) -> Timing:  # fmt: skip
     """Time every build; the result is written to ``out``/timing.json.
 
+    Args:
+        model: whose size the buffers have.
+        units: parts of the machine to time; none: all.
+        activity: waveform of a run of the one build, whose power is accounted for then.
+
     Raises:
-        UserError: no Yosys or OpenSTA, a bad Liberty file, or nothing can be written to ``out``.
+        UserError: no Yosys or OpenSTA, a bad Liberty file or waveform, or nothing can be written to ``out``.
     """
     out = output_folder(out, files=[FILE], folders=[NETLISTS])
     tools = Tools(Yosys(), Sta(), find_library(liberty), out / NETLISTS)
@@ -96,7 +121,7 @@ def run_timing(
         library=tools.library.path.name,
         library_hash=tools.library.digest,
         fo4_ns=fo4,
-        arrays=[time_build(build, tools, fo4, set(units)) for build in builds],
+        arrays=[time_build(build, tools, fo4, set(units), activity) for build in builds],
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         command=command,
         versions=versions(),
@@ -110,7 +135,7 @@ def design_of(build: BuildConfig, tools: Tools) -> Design:
     netlist, top = elaborate(build, tools.yosys)
     lines = {number: origin for number, origin in enumerate(top.of_lines()) if origin}
     owners = {origin: f"{part_of(origin, top.top)} {'.'.join(origin.path)}" for origin in set(lines.values())}
-    netlist.book(lambda line: owners.get(lines.get(line)))
+    netlist.book(lambda line: owners[lines[line]] if line in lines else None)
     text = netlist.piece((cell for cell in netlist.cells if not cell.in_memory), named=True).text
     facts = "\n".join((tools.yosys.version, SYNTHESIZE_FAST, tools.library.digest, text))
     path = tools.folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
@@ -143,13 +168,17 @@ def _read(path: Path) -> Mapped | None:
         return None
 
 
-def time_build(build: BuildConfig, tools: Tools, fo4: float, units: set[str]) -> ArrayTiming:
-    """Longest paths of every part of a build, or of some."""
+def time_build(
+    build: BuildConfig, tools: Tools, fo4: float, units: set[str], activity: Path | None = None
+) -> ArrayTiming:
+    """Longest paths of every part of a build, or of some, and its power where a waveform is given."""
     design = design_of(build, tools)
     ends = design.ends()
     asked = {part: pins for part, pins in ends.items() if not units or part in units}
     if not asked:
-        raise UserError(f"--units names {', '.join(sorted(units))}, in which no path of {build.shape} ends: give others.")
+        raise UserError(
+            f"--units names {', '.join(sorted(units))}, in which no path of {build.shape} ends: give others."
+        )
     count = sum(len(pins) for pins in ends.values())
     log.info("timing %s, %d endpoints ...", build.shape, count)
     verilog = "\n".join([*design.mapped.verilog(), ""])
@@ -173,6 +202,7 @@ def time_build(build: BuildConfig, tools: Tools, fo4: float, units: set[str]) ->
         parts={name: _timed(design, sections[name], fo4, len(asked[name])) for name in PARTS if name in asked},
         seconds=round(design.seconds, 1),
         memory_mib=round(design.memory_mib, 1),
+        power=design.power(activity, tools) if activity else None,
     )
 
 

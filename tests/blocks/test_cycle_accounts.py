@@ -86,9 +86,10 @@ def test_accounts_count_while_running(rng):
     ports = dict(clear=flag(), running=flag(), account=word(ACCOUNT_BITS), position=word(ACCOUNT_BITS))
     bench = Bench(cycle_accounts, {**ports, "shown": word(COUNT_BITS)})
     accounts = rng.integers(0, 1 << ACCOUNT_BITS, 8)
-    counts, expected, booked = np.zeros(1 << ACCOUNT_BITS, int), [], None
+    counts, expected = np.zeros(1 << ACCOUNT_BITS, int), []
 
     def drive():
+        booked = None
         for cycle in range(400):
             clear, running = cycle in (0, 200), bool(rng.random() < 0.7)
             account, position = int(rng.choice(accounts)), int(rng.choice(accounts))
