@@ -184,7 +184,8 @@ ROOMS = {
     "comparison quality tuning",
     "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top export",
     "cosim": "support pack engines scoreboard driver run_state prepare image run speed",
-    "reports": "common cost cycles energy machine run project bench area frontier ablation differences explore results",
+    "reports": "common cost cycles energy machine run project bench area timing frontier ablation differences explore "
+    "results",
 }
 ANY_SIZE = {"units", "ops"}
 MAX_FILES = 15

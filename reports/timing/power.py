@@ -173,7 +173,7 @@ def _commands(mapped: Mapped, rates: dict[int, float]) -> str:
     by_level: dict[float, list[str]] = defaultdict(list)
     for number, rate in rates.items():
         by_level[min(LEVELS, key=lambda level: abs(level - rate))].append(f"q{number}")
-    lines = ["set_power_activity -global -activity 0", "set_power_activity -input -activity 0"]
+    lines = ["set_power_activity -input -activity 0"]
     for level, ports in by_level.items():
         lines.append(f"set_power_activity -input_ports [get_ports {{{' '.join(ports)}}}] -activity {level} -duty 0.5")
     return "\n".join([*lines, "report_power -instances [get_cells *] -digits 6"])

@@ -32,6 +32,7 @@ COMMANDS = [
     ["project"],
     ["explore", "--jobs", "1"],
     ["area"],
+    ["timing"],
     ["bench"],
 ]
 

@@ -7,7 +7,19 @@ from radit.model.dit.checkpoint import find_checkpoint
 from radit.model.plain_text import quoted, visible
 from tests.hostile_paths import AS_FILE, AS_FOLDER, BOTH, FINE, everything, make_hostile
 
-FOLDERS = ("demo", "cosim", "export", "bench", "project", "area", "frontier", "ablate", "differences", "explore")
+FOLDERS = (
+    "demo",
+    "cosim",
+    "export",
+    "bench",
+    "project",
+    "area",
+    "timing",
+    "frontier",
+    "ablate",
+    "differences",
+    "explore",
+)
 FILES = {"train": "--out", "calibrate --target speedup=2": "--out", "report run": "--readme"}
 CASES = [
     *((command, "--out", path) for command in FOLDERS for path in (*BOTH.values(), *AS_FOLDER.values())),
@@ -45,6 +57,7 @@ REFUSED = {  # for another reason, after --out has been found good
     "bench": ["--model", "cats"],
     "project": ["--model", "cats"],
     "area": ["--model", "cats"],
+    "timing": ["--model", "cats"],
     "frontier": ["--model", "cats"],
     "ablate": ["--model", "cats"],
     "differences": ["--model", "cats"],
