@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radit.accel.config import BuildConfig
+from radit.cosim.engines.open import export_key
 from radit.model.errors import UserError
 from radit.model.files import write_file
 from radit.model.outputs import output_folder
@@ -137,7 +138,8 @@ def design_of(build: BuildConfig, tools: Tools) -> Design:
     owners = {origin: f"{part_of(origin, top.top)} {'.'.join(origin.path)}" for origin in set(lines.values())}
     netlist.book(lambda line: owners[lines[line]] if line in lines else None)
     text = netlist.piece((cell for cell in netlist.cells if not cell.in_memory), named=True).text
-    facts = "\n".join((tools.yosys.version, SYNTHESIZE_FAST, tools.library.digest, text))
+    # By what the text follows from: its order is that of MyHDL's sets, another one in every process.
+    facts = "\n".join((tools.yosys.version, SYNTHESIZE_FAST, tools.library.digest, export_key(build)))
     path = tools.folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.json"
     start = time.monotonic()
     made: list[bool] = []
