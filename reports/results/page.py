@@ -2,7 +2,7 @@
 
 ``python -m radit.reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the
 same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
-summary.json, area.json, ablations.json or frontier.json that a command left. ``stale`` is what the test asks.
+summary.json, area.json, timing.json, ablations.json or frontier.json that a command left. ``stale`` is what the test asks.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from radit.reports.results.full_size import full_size_tables, load_full_size
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run.readme_table import updated
 from radit.reports.run.summary import load_summary
+from radit.reports.timing.schema import load_timing
+from radit.reports.timing.table import timing_tables
 
 ROOT = Path(__file__).resolve().parents[2]  # through the link in radit/
 README = ROOT / "README.md"
@@ -71,6 +73,11 @@ def _area(path: Path) -> str:
     return area_tables(load_area(path))
 
 
+def _timing(path: Path) -> str:
+    before = path.with_name("timing-before.json")
+    return timing_tables(load_timing(path), load_timing(before) if before.is_file() else None)
+
+
 @dataclass(frozen=True)
 class Section:
     """A kept file, the command that makes it (empty: its tables name several), and what shows it."""
@@ -99,6 +106,7 @@ SECTIONS = (
     Section("One thing changed at a time", "ablations.json", _ablations, "radit ablate", "ablations.svg"),
     Section("Exact differences", "differences.json", _differences, "radit differences"),
     Section("What detection costs", "area.json", _area, "radit area"),
+    Section("Critical paths", "timing.json", _timing, "radit timing"),
 )
 
 

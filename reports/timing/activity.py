@@ -38,7 +38,7 @@ def read_activity(path: Path, wanted: Container[str]) -> Activity:
     with opened(path, "--activity", "give the .vcd of a run of radit cosim --waves") as file:
         for raw in file:
             line = raw.decode("utf-8", errors="replace") if isinstance(raw, bytes) else raw
-            if line.startswith("$"):
+            if line.lstrip().startswith("$"):
                 if found := VARIABLE.search(line):
                     name = RANGE.sub("", found[3]).replace(" ", "")
                     if name == CLOCK:
