@@ -1,8 +1,8 @@
 """docs/results.md: every result that docs/results keeps, on one page; and the README's table of the demo.
 
 ``python -m radit.reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the
-same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
-summary.json, area.json, timing.json, ablations.json or frontier.json that a command left. ``stale`` is what the test asks.
+same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is a file of
+``SECTIONS`` that a command left. ``stale`` is what the test asks.
 """
 
 from __future__ import annotations

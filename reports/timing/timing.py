@@ -56,7 +56,7 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Design:
+class MappedDesign:
     """A build's netlists: mapped, with buffers, and elaborated; the part of each register and each output."""
 
     mapped: Mapped
@@ -131,7 +131,7 @@ def run_timing(
     return result
 
 
-def design_of(build: BuildConfig, tools: Tools) -> Design:
+def design_of(build: BuildConfig, tools: Tools) -> MappedDesign:
     """Synthesize a build whole, or take what an earlier call left."""
     netlist, top = elaborate(build, tools.yosys)
     lines = {number: origin for number, origin in enumerate(top.of_lines()) if origin}
@@ -160,7 +160,7 @@ def design_of(build: BuildConfig, tools: Tools) -> Design:
             f"--liberty is {quoted(tools.library.path)}, which has no buffer {', '.join(BUFFERS)}: give another."
         )
     added = mapped.buffer(kind, BUFFERS[kind], MOST_FANOUT)
-    return Design(mapped, Sources(netlist), added, seconds, memory)
+    return MappedDesign(mapped, Sources(netlist), added, seconds, memory)
 
 
 def _read(path: Path) -> Mapped | None:
@@ -214,7 +214,7 @@ def _sections(said: str) -> Iterable[tuple[str, str]]:
         yield name.strip(), text
 
 
-def _timed(design: Design, said: str, fo4: float, endpoints: int) -> TimedPart:
+def _timed(design: MappedDesign, said: str, fo4: float, endpoints: int) -> TimedPart:
     paths = read_paths(said)
     path = paths[0] if paths else TimedPath(0.0, ())
     ends = {line.split()[0][:-1]: line.split()[1] for line in said.splitlines() if line.startswith(("Start", "End"))}
