@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]  # through the link in radit/
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGE, STORED = "results.md", "results"  # in the documents' folder
+BEFORE = "timing-before.json"  # kept by hand
 KINDS = ("csv", "svg")  # kept beside a result
 HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
 
@@ -74,8 +75,9 @@ def _area(path: Path) -> str:
 
 
 def _timing(path: Path) -> str:
-    before = path.with_name("timing-before.json")
-    return timing_tables(load_timing(path), load_timing(before) if before.is_file() else None)
+    before = path.with_name(BEFORE)
+    link = f"*Before* is [{BEFORE}]({STORED}/{BEFORE}): the design before its longest paths were cut."
+    return "\n\n".join([link, timing_tables(load_timing(path), load_timing(before))])
 
 
 @dataclass(frozen=True)
