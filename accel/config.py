@@ -11,6 +11,7 @@ from radit.model.errors import UserError
 
 FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
 MOST_PRODUCTS = 2  # of a cell and cycle
+COUNTER_WIDTHS = (0, 32, 64)  # of an event counter, bits
 
 
 def log2_exact(value: int) -> int:
@@ -40,6 +41,7 @@ class BuildConfig:
     max_sub_blocks: int = 12
     frame_banks: int = 1  # lanes of A and hidden memory that can be addressed apart (temporal attention)
     products: int = 1  # of a cell and cycle; 2: of an even and an odd input channel
+    counters: int = 64  # bits of each event counter; 0: none, 32: the upper words read as 0
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -57,6 +59,8 @@ class BuildConfig:
             )
         if not 1 <= self.products <= MOST_PRODUCTS:
             raise UserError(f"build parameter products is {self.products}; use 1 or 2 products of a cell and cycle.")
+        if self.counters not in COUNTER_WIDTHS:
+            raise UserError(f"build parameter counters is {self.counters}; use 64 or 32 bits, or 0 for none.")
 
     @property
     def wide(self) -> int:

@@ -53,8 +53,9 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     inputs, results = ArrayInputs(config), ArrayResults(config)
 
     host_side = register_file(
-        clk=clk, aresetn=aresetn, reg=reg, busy=busy, host=host, regs=regs, events=monitor.events, account=account
-    )
+        clk=clk, aresetn=aresetn, reg=reg, busy=busy, host=host, regs=regs, events=monitor.events, account=account,
+        config=config,
+    )  # fmt: skip
     sequencer = timestep_sequencer(
         clk=clk, aresetn=aresetn, host=host, mode=mode, control=control, decisions=decisions, header=header,
         progress=progress, activity=monitor.activity, regs=regs,

@@ -17,6 +17,7 @@ from radit.options import (
     CfgOption,
     JobsOption,
     LatencyOption,
+    LibertyOption,
     MachineOption,
     ModelOption,
     ReuseSramOption,
@@ -214,3 +215,67 @@ def crosscheck(
     show_crosscheck(result, console())
     say(f"wrote {out / FILE}")
     return 0 if result.passed else 1
+
+
+@app.command()
+def timing(
+    context: typer.Context,
+    array: ArraysOption = "4x4",
+    machine: MachineOption = None,
+    model: ModelOption = "digits",
+    counters: Annotated[
+        int | None,
+        number(
+            "--counters",
+            "Bits of the event counters: 64, 32 or 0 (none).",
+            "64, or those of the machine",
+            limits=Range(0, 64),
+        ),
+    ] = None,
+    liberty: LibertyOption = None,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            "--units",
+            metavar="NAME,..",
+            help="Parts of the machine to time, such as ccu,dtsm (reports/area/parts.py).",
+            callback=filled("give names of parts of the machine"),
+            show_default="all",
+        ),
+    ] = None,
+    activity: Annotated[
+        Path | None,
+        typer.Option(
+            "--activity",
+            metavar="FILE",
+            help="Also account for power, with the activities of this waveform (.vcd, of radit cosim --waves or "
+            "python -m tools.activity) of the same build.",
+            **path_to_read("give the .vcd of a run"),
+            show_default="no power",
+        ),
+    ] = None,
+    out: Annotated[Path, folder_to_write("Folder for timing.json; netlists stay in its netlists/.")] = BUILD / "timing",
+) -> int:
+    """Find the critical path of every part of the machine in its netlist (Yosys, OpenSTA), and the clock that it means
+    at 28 nm; without wires."""
+    from radit.reports.timing.plan import builds_of, parts_named
+
+    texts = split_list([array])
+    shapes = [parse_array(text) for text in texts]
+    named = None
+    if machine is not None:  # its memory has no part in this
+        named = machine_of(context, machine, array=texts[0], latency=0, bandwidth=1.0, stall=0.0)
+        shapes = [named.shape, *shapes[1:]]
+    builds = builds_of(shapes, named, model, counters)
+    parts = parts_named(units)
+    from radit.reports.timing.schema import FILE
+    from radit.reports.timing.timing import run_timing
+    from radit.terminal.timing import show_timing
+
+    with at_work(out, kept="netlists"):
+        result = run_timing(
+            builds=builds, model=model, liberty=liberty, units=parts, activity=activity, out=out, command=asked_for()
+        )
+    show_timing(result, console())
+    say(f"wrote {out / FILE}")
+    return 0

@@ -22,6 +22,7 @@ PROGRAMS = {
     "iverilog": ("iverilog", "vvp"),
     "ghdl": ("ghdl",),
     "yosys": ("yosys",),
+    "opensta": ("sta",),
 }
 
 

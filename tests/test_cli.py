@@ -25,6 +25,7 @@ COMMANDS = [
     "differences",
     "crosscheck",
     "area",
+    "timing",
     "report",
 ]
 
@@ -57,6 +58,11 @@ def test_help_lists_all_commands(capsys):
         (["bench", "--engines", "myhdl,spice"], ["--engines", "'spice'", "verilator-2"]),
         (["bench", "--seconds", "0"], ["--seconds", "0", "0.01 to 86400"]),
         (["area", "--array", "16x16,x"], ["--array", "'x'", "such as 16x16"]),
+        (["timing", "--array", "4x4,x"], ["--array", "'x'", "such as 16x16"]),
+        (["timing", "--units", "ccu,spam"], ["--units", "'spam'", "array, operands"]),
+        (["timing", "--counters", "16"], ["counters", "16", "64 or 32 bits, or 0"]),
+        (["timing", "--machine", "none"], ["--machine", "'none'", "edge, large, paper"]),
+        (["timing", "--activity", ""], ["--activity", "''", ".vcd"]),
         (["calibrate", "--target", "fast"], ["--target", "'fast'", "speedup=FACTOR", "error=2.5e-4"]),
         (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "'5'", "1000 to 4294967295"]),
         (["train", "cats"], ["MODEL", "'cats'", "'digits'"]),

@@ -184,7 +184,7 @@ ROOMS = {
     "comparison quality tuning",
     "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top export",
     "cosim": "support pack engines scoreboard driver run_state prepare image run speed",
-    "reports": "common cost cycles energy machine run project bench area frontier ablation differences explore "
+    "reports": "common cost cycles energy machine run project bench area timing frontier ablation differences explore "
     "crosscheck results",
 }
 ANY_SIZE = {"units", "ops"}

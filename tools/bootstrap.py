@@ -38,6 +38,7 @@ OPTIONAL = {
     "iverilog": (["iverilog", "vvp"], "tests on Icarus Verilog are skipped"),
     "ghdl": (["ghdl"], "tests of the converted VHDL are skipped"),
     "yosys": (["yosys"], "tests that read or synthesize the export with Yosys are skipped"),
+    "opensta": (["sta"], "tests of static timing are skipped"),
 }
 
 

@@ -101,20 +101,27 @@ def classify_cycle(activity, account):
 
 @block
 def cycle_accounts(clk, clear, running, account, position, shown):
-    """Count the cycles of every account; ``shown`` is the count at ``position``, one cycle later."""
+    """Count the cycles of every account, a cycle after them; ``shown`` is the count at ``position``, one cycle
+    later."""
     ACCOUNTS = 1 << ACCOUNT_BITS
     counts = [Signal(intbv(0)[len(shown) :]) for _ in range(ACCOUNTS)]
+    counts_now, booked = Signal(bool(0)), Signal(intbv(0)[ACCOUNT_BITS:])
+
+    @always(clk.posedge)
+    def book():
+        counts_now.next = running and not clear
+        booked.next = account
 
     @always(clk.posedge)
     def count():
         if clear:
             for i in range(ACCOUNTS):
                 counts[i].next = 0
-        elif running:
-            counts[account].next = counts[account] + 1
+        elif counts_now:
+            counts[booked].next = counts[booked] + 1
 
     @always(clk.posedge)
     def show():
         shown.next = counts[position]
 
-    return count, show
+    return book, count, show

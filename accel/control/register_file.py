@@ -66,10 +66,17 @@ def stored_register(clk, aresetn, reg, value, number):
 
 @block
 def event_counters(clk, clear, happens, position, shown):
-    """One count per bit of ``happens``, of the cycles in which it is high; ``shown`` is the one at ``position``,
-    one cycle later."""
+    """One count per bit of ``happens``, of the cycles in which it is high, a cycle after them; ``shown`` is the one at
+    ``position``, one cycle later."""
     COUNT = len(happens)
     counts = [Signal(intbv(0)[len(shown) :]) for _ in range(COUNT)]
+    happened = word(COUNT)
+
+    @always(clk.posedge)
+    def keep():
+        happened.next = 0
+        if not clear:
+            happened.next = happens
 
     @always(clk.posedge)
     def count():
@@ -78,7 +85,7 @@ def event_counters(clk, clear, happens, position, shown):
                 counts[i].next = 0
         else:
             for i in range(COUNT):
-                if happens[i]:
+                if happened[i]:
                     counts[i].next = counts[i] + 1
 
     @always(clk.posedge)
@@ -86,12 +93,13 @@ def event_counters(clk, clear, happens, position, shown):
         if position < COUNT:
             shown.next = counts[position]
 
-    return count, show
+    return keep, count, show
 
 
 @block
 def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
-    """Answer a read: the state, or a half of one of the counts, which are those at ``position`` one cycle later."""
+    """Answer a read: the state, or a half of one of the counts, which are those at ``position`` one cycle later. Counts
+    of one word have no upper half: it reads as 0."""
     STATUS = ADDRESS["status"]
     LAST = log2_exact(ACCOUNT_BASE) + 1  # of the address bits that number an event or an account, above the word's bit
     ACCOUNT_BIT, COUNTER_BIT = LAST, LAST + 1
@@ -108,6 +116,20 @@ def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
         high.next = reg.addr[0]
         of_account.next = reg.addr[ACCOUNT_BIT]
         of_counter.next = reg.addr[COUNTER_BIT]
+
+    if len(event_count) <= REGISTER_DATA_BITS:
+
+        @always_comb
+        def answer_narrow():
+            reg.rdata.next = 0
+            if not of_counter:
+                reg.rdata.next = state
+            elif not high and of_account:
+                reg.rdata.next = cycle_count
+            elif not high:
+                reg.rdata.next = event_count
+
+        return locate_counter, read_state, answer_narrow
 
     @always_comb
     def answer_read():
@@ -128,22 +150,31 @@ def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
 
 
 @block
-def register_file(clk, aresetn, reg, busy, host, regs, events, account):
-    """Write registers, read back status and counters.
+def read_state_alone(clk, aresetn, reg, host):
+    """Answer a read where there are no counters: the state; everything else reads as 0."""
+    STATUS = ADDRESS["status"]
+    state = flag()
 
-    reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
-    (``accel/control/cycle_accounts.py``).
-    """
-    CONTROL = ADDRESS["control"]
-    clear = flag()
+    @always_seq(clk.posedge, reset=aresetn)
+    def read_state():
+        state.next = reg.addr == STATUS and host.running
+
+    @always_comb
+    def answer_read():
+        reg.rdata.next = state
+
+    return read_state, answer_read
+
+
+@block
+def counters(clk, aresetn, clear, reg, host, events, account, bits):
+    """Counters of events and of cycles by account, ``bits`` wide, and what the host reads; none where bits is 0."""
+    if bits == 0:
+        return read_state_alone(clk=clk, aresetn=aresetn, reg=reg, host=host)
     position = word(log2_exact(ACCOUNT_BASE))
-    event_count, cycle_count = word(COUNTER_BITS), word(COUNTER_BITS)
+    event_count, cycle_count = word(bits), word(bits)
     happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
-    registers = [
-        stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
-        for name in STORED
-    ]
-    counters = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
+    counting = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
     accounts = cycle_accounts(
         clk=clk, clear=clear, running=host.running, account=account, position=position, shown=cycle_count
     )
@@ -151,6 +182,25 @@ def register_file(clk, aresetn, reg, busy, host, regs, events, account):
         clk=clk, aresetn=aresetn, reg=reg, host=host, position=position, event_count=event_count,
         cycle_count=cycle_count,
     )  # fmt: skip
+    return counting, accounts, reading
+
+
+@block
+def register_file(clk, aresetn, reg, busy, host, regs, events, account, config):
+    """Write registers, read back status and counters.
+
+    reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
+    (``accel/control/cycle_accounts.py``).
+    """
+    CONTROL = ADDRESS["control"]
+    clear = flag()
+    registers = [
+        stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
+        for name in STORED
+    ]
+    counting = counters(
+        clk=clk, aresetn=aresetn, clear=clear, reg=reg, host=host, events=events, account=account, bits=config.counters
+    )
 
     @always_seq(clk.posedge, reset=aresetn)
     def pulse_control():
@@ -166,4 +216,4 @@ def register_file(clk, aresetn, reg, busy, host, regs, events, account):
     def report_busy():
         busy.next = host.running or host.start
 
-    return registers, counters, accounts, reading, pulse_control, report_busy
+    return registers, counting, pulse_control, report_busy

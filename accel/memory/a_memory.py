@@ -6,7 +6,7 @@ from radit.accel.config import bits_for
 from radit.accel.interfaces.array_ports import OperandPorts
 from radit.accel.interfaces.memory_ports import ReadPort, WritePort
 from radit.accel.interfaces.signals import ADDRESS_BITS, dim, flag, word
-from radit.accel.memory.on_chip import bank_addresses, wide_memory
+from radit.accel.memory.on_chip import bank_address, bank_addresses, wide_memory
 from radit.accel.memory.pairs import half_part, half_write, pair_read
 from radit.model.formats import INT8_BITS
 
@@ -26,10 +26,13 @@ def a_memory(clk, passing, pass_read, pass_write, operands, branch, group, event
     copies = ConcatSignal(*[one_address] * banks) if apart else one_address
     data = word(config.wide * INT8_BITS)
     write = WritePort(config.rows * INT8_BITS)
-    places = bank_addresses(
-        base=operands.a.addr, tile=operands.a_tile, part=no_part, group=group, dst=placed, banks=banks,
-        lanes=config.bank, log_parts=0, log_rows=0,
-    )  # fmt: skip
+    if apart:
+        places = bank_addresses(
+            base=operands.a.addr, tile=operands.a_tile, part=no_part, group=group, dst=placed, banks=banks,
+            lanes=config.bank, log_parts=0, log_rows=0,
+        )  # fmt: skip
+    else:  # frames need banks: every group is spatial, and its supertiles follow each other
+        places = bank_address(base=operands.a.addr, offset=operands.a_tile, log_parts=0, dst=placed)
     memory = wide_memory(
         clk=clk, write=write, read_enable=read_enable, raddr=raddr, rdata=data, depth=config.a_depth,
         bank=config.bank if apart else config.part, config=config, apart=apart,

@@ -4,8 +4,8 @@
 that m reaches -> code = sign << 3 | level`` (level 0 has no sign);
 ``count += number of lanes whose code differs from the stored one``.
 
-A lane finds the level bit by bit: three comparisons, each with the boundary that the bits before choose. Lanes see
-zeros while no word is valid.
+A lane finds the level bit by bit: three comparisons, each with the boundary that the bits before choose; the first in
+one cycle, the other two in the next. Lanes see zeros while no word is valid.
 
 Shapes: act R x 16 bit, stored and codes R x 4 bit, lane 0 lowest; b1 .. b7 10 bit. ``clear`` travels with the words: it
 forgets everything that entered before its cycle, and may come with the first word of an input or any time before.
@@ -21,7 +21,7 @@ from radit.accel.units.delay_lines import register
 from radit.accel.units.lanes import pack, signal_list
 from radit.model.formats import ACT_BITS, BOUNDARY_BITS, CODE_BITS, CODE_CUT, CODE_LEVELS, COUNT_BITS
 
-LATENCY = 1
+LATENCY = 2
 COUNT_LATENCY = LATENCY + 2
 MAGNITUDE_BITS = ACT_BITS - 1 - CODE_CUT
 
@@ -34,40 +34,52 @@ def ccu_unit(
     code = signal_list(word, CODE_BITS, lanes)
     changes = [flag() for _ in range(lanes)]
     changed = word(lanes)
-    valid_1, clear_1 = flag(), flag()
+    valid_1, clear_1, valid_2, clear_2 = flag(), flag(), flag(), flag()
     works = [
-        ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code[i], changes[i], i) for i in range(lanes)
+        ccu_lane(clk, src_valid, valid_1, act, b1, b2, b3, b4, b5, b6, b7, stored, code[i], changes[i], i)
+        for i in range(lanes)
     ]
     words = pack(code, codes), pack(changes, changed)
     marks = register(clk, src_valid, valid_1), register(clk, clear, clear_1)
-    counter = count_changes(clk, aresetn, valid_1, changed, clear_1, count)
+    later = register(clk, valid_1, valid_2), register(clk, clear_1, clear_2)
+    counter = count_changes(clk, aresetn, valid_2, changed, clear_2, count)
 
     @always_comb
     def tell():
-        dst_valid.next = valid_1
+        dst_valid.next = valid_2
 
-    return works, words, marks, counter, tell
+    return works, words, marks, later, counter, tell
 
 
 @block
-def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change, index):
-    """Lane ``index``: magnitude and sign, then the code, and whether it differs from the stored one."""
+def ccu_lane(clk, src_valid, valid_1, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change, index):
+    """Lane ``index``: magnitude, sign and highest bit of the level; then the code, and whether it differs from the
+    stored one."""
     ACT_LOW, ACT_SIGN = index * ACT_BITS + CODE_CUT, (index + 1) * ACT_BITS - 1
     CODE_LOW, CODE_HIGH = index * CODE_BITS, (index + 1) * CODE_BITS
     ONES = (1 << MAGNITUDE_BITS) - 1
-    magnitude, sign = word(MAGNITUDE_BITS), flag()
+    folded, negative, upper = word(MAGNITUDE_BITS), flag(), flag()
+    magnitude, sign, met = word(MAGNITUDE_BITS), flag(), word(CODE_BITS)
     second, third = word(BOUNDARY_BITS), word(BOUNDARY_BITS)
     bit_2, bit_1, bit_0 = [flag() for _ in range(3)]
     found = word(CODE_BITS)
 
     @always_comb
     def fold():
-        sign.next = act[ACT_SIGN] and src_valid
-        magnitude.next = 0
+        negative.next = act[ACT_SIGN] and src_valid
+        folded.next = 0
         if src_valid and act[ACT_SIGN]:
-            magnitude.next = act[ACT_SIGN:ACT_LOW] ^ ONES
+            folded.next = act[ACT_SIGN:ACT_LOW] ^ ONES
         elif src_valid:
-            magnitude.next = act[ACT_SIGN:ACT_LOW]
+            folded.next = act[ACT_SIGN:ACT_LOW]
+
+    @always(clk.posedge)
+    def keep():
+        if src_valid:
+            magnitude.next = folded
+            sign.next = negative
+            bit_2.next = upper
+            met.next = stored[CODE_HIGH:CODE_LOW]
 
     @always_comb
     def choose():
@@ -92,12 +104,13 @@ def ccu_lane(clk, src_valid, act, b1, b2, b3, b4, b5, b6, b7, stored, code, chan
 
     @always(clk.posedge)
     def compare():
-        code.next = found
-        change.next = found != stored[CODE_HIGH:CODE_LOW]
+        if valid_1:
+            code.next = found
+            change.next = found != met
 
-    searched = [(b4, bit_2), (second, bit_1), (third, bit_0)]
-    tests = [reach(magnitude, bound, found_bit) for bound, found_bit in searched]
-    return fold, choose, tests, encode, compare
+    searched = [(folded, b4, upper), (magnitude, second, bit_1), (magnitude, third, bit_0)]
+    tests = [reach(*searching) for searching in searched]
+    return fold, keep, choose, tests, encode, compare
 
 
 @block

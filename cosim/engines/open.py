@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from radit.accel.config import BuildConfig
+from radit.accel.control.registers import COUNTER_BITS
 from radit.cosim.engines.base import Engine, Setup
 from radit.cosim.engines.myhdl import MyhdlEngine
 from radit.cosim.engines.toolchain import find_compiler, find_verilator
@@ -24,7 +25,16 @@ log = logging.getLogger("radit")
 
 
 def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, build: Path = Path("build")) -> Engine:
-    """The accelerator of one build in the named engine; close it after use."""
+    """The accelerator of one build in the named engine; close it after use.
+
+    Raises:
+        UserError: an unknown engine, a missing tool, or a build without the counters that a run is compared by.
+    """
+    if config.counters != COUNTER_BITS:
+        raise UserError(
+            f"build parameter counters is {config.counters}: a co-simulation compares counters of {COUNTER_BITS} bits, "
+            "build with them."
+        )
     if name == "myhdl":
         from radit.accel.top import radit_top
 

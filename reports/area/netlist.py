@@ -128,21 +128,27 @@ class Netlist:
                 found[cell.owner or ""].append(cell)
         return {owner: self.piece(cells) for owner, cells in found.items()}
 
-    def piece(self, cells: Iterable[Cell]) -> Piece:
-        """Some of the cells as a module."""
+    def driver(self, wire: str) -> Cell | None:
+        """The cell that drives a wire, by its name in the text."""
+        return self._driver.get(wire)
+
+    def piece(self, cells: Iterable[Cell], named: bool = False) -> Piece:
+        """Some of the cells as a module; ``named``: wires of the source keep their names."""
         inside = tuple(cells)
         members = set(inside)
         drives = set().union(*(cell.drives for cell in inside))
         names: dict[str, str] = {}
         body: list[str] = []
+
+        def new_name(old: str) -> str:
+            return names.setdefault(old, old if named and old.startswith("\\") else f"\\w{len(names)}")
+
         for number, cell in enumerate(inside):
             body.append(f"  cell {cell.kind} $c{number}")
             for line in cell.text:
                 if line.startswith("    connect "):
                     _, port, wires = line.split(None, 2)
-                    line = f"    connect {port} " + NAME.sub(
-                        lambda wire: names.setdefault(wire[0], f"\\w{len(names)}"), wires
-                    )
+                    line = f"    connect {port} " + NAME.sub(lambda wire: new_name(wire[0]), wires)
                 body.append(line)
             body.append("  end")
         ports = 0

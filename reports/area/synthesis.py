@@ -58,6 +58,20 @@ tee -o {{result}} stat -json
 """
 
 
+MAP_FAST = "+strash;balance;&get,-n;&nf;&put;buffer,-N,12;topo;upsize,-D,2000;dnsize,-D,2000"
+SYNTHESIZE_FAST = f"""
+read_rtlil {{source}}
+check -assert
+synth -flatten -noabc
+dfflibmap -liberty {LIBERTY}
+opt -fast
+abc -liberty {LIBERTY} -script {MAP_FAST}
+opt_clean -purge
+setundef -zero
+write_json {{result}}
+"""
+
+
 @dataclass(frozen=True)
 class Cells:
     """Standard cells. ``area``: in the library's unit; ``flip_flops`` are among the cells."""
@@ -156,6 +170,10 @@ class Yosys:
     def synthesize(self, rtlil: str, library: Library) -> dict[str, int]:
         """Cells by type of a module without memories, mapped to the library."""
         return parse_stat(self._run(SYNTHESIZE, rtlil, "piece.il", "piece.json", library))
+
+    def map_fast(self, rtlil: str, library: Library) -> str:
+        """Netlist (``write_json``) of a module without memories, mapped for speed: adders keep their look-ahead."""
+        return self._run(SYNTHESIZE_FAST, rtlil, "piece.il", "mapped.json", library)
 
     def _run(self, script: str, text: str, source: str, result: str, library: Library | None = None) -> str:
         """Run a script on a file in a folder of its own, where Yosys also works; returns the file it made.

@@ -15,6 +15,7 @@ from radit.model.errors import UserError
 from radit.reports.energy.energy_table import EnergyTable, Range
 from radit.reports.energy.host_work import HostWork
 from radit.reports.energy.memory_plan import MemoryPlan, PlacedMemory, RamShape, on_chip
+from radit.reports.energy.standing import TABLE_MHZ, standing_pj
 
 PJ_PER_UJ = 1e6
 BASIS = "modelled"
@@ -194,6 +195,7 @@ def energy(
     memory: MemoryPlan,
     host_work: HostWork | None = None,
     idle_cycles: int = 0,
+    clock_mhz: float = TABLE_MHZ,
 ) -> EnergyReport:
     """Energy of a run.
 
@@ -202,6 +204,7 @@ def energy(
         memory: where branch cache and history live (``radit.reports.energy.memory_plan.plan_memory``).
         host_work: the host's share (``radit.reports.energy.host_work.host_work``); None leaves it out.
         idle_cycles: cycles outside ``cycles``, clock running, while the accelerator waits for the host.
+        clock_mhz: that leakage is spread over.
 
     Raises:
         UserError: a counter is missing.
@@ -215,6 +218,7 @@ def energy(
     parts: Parts = mac_array(bill, idle_cycles)
     for unit in (vector_units, memories, external_streams, branch_cache, reuse, detection):
         parts |= unit(bill)
+    parts |= standing_pj(table, build, memory, counters, idle_cycles, clock_mhz)
     parts |= host(bill, host_work)
     in_uj = {name: value * (1 / PJ_PER_UJ) for name, value in parts.items()}
     return EnergyReport(in_uj, table.name, memory.describe())

@@ -21,7 +21,10 @@ from radit.model.reading import misfit, path_text, read_toml
 
 REMEDY = "give an existing .toml file, and correct that place"
 DEFAULT_TABLE = Path(__file__).parents[1] / "tables" / "default.toml"
-PRIMITIVES = ("mac_int8", "mac_held", "mac_idle_clock", "multiply_bit2", "add_bit", "register_bit", "external_bit")
+PRIMITIVES = (
+    "mac_int8 mac_held mac_idle_clock multiply_bit2 add_bit register_bit external_bit clock_register control_gate "
+    "leakage_gate leakage_bit"
+).split()
 ACTIONS = (
     "requant_lane residual_lane reuse_lane forecast_lane norm_lane modulate_lane rsqrt_op recip_op exp_lane gelu_lane "
     "ccu_lane dtsm_op host_mac"

@@ -206,7 +206,7 @@ def bill_of(
 ) -> EnergyReport:
     """Energy of an image, its host's included."""
     work = host_work(config, steps, 1, dims.contexts)
-    return energy(spent.counters, machine.build, machine.table, machine.plan, work)
+    return energy(spent.counters, machine.build, machine.table, machine.plan, work, clock_mhz=machine.clock_mhz)
 
 
 def _mean(counts: dict[str, int], prediction: Prediction, images: int) -> dict[str, int]:

@@ -1,9 +1,8 @@
 """docs/results.md: every result that docs/results keeps, on one page; and the README's table of the demo.
 
 ``python -m radit.reports.results.page [RESULT ..]`` keeps a copy of each result in docs/results, with the files of the
-same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is the
-summary.json, area.json, ablations.json, frontier.json or crosscheck.json that a command left. ``stale`` is what the
-test asks.
+same name beside it (.csv, .svg), and writes both; without an argument, from the copies there are. A result is a file of
+``SECTIONS`` that a command left. ``stale`` is what the test asks.
 """
 
 from __future__ import annotations
@@ -31,11 +30,14 @@ from radit.reports.results.full_size import full_size_tables, load_full_size
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run.readme_table import updated
 from radit.reports.run.summary import load_summary
+from radit.reports.timing.schema import load_timing
+from radit.reports.timing.table import timing_tables
 
 ROOT = Path(__file__).resolve().parents[2]  # through the link in radit/
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGE, STORED = "results.md", "results"  # in the documents' folder
+BEFORE = "timing-before.json"  # kept by hand
 KINDS = ("csv", "svg")  # kept beside a result
 HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
 
@@ -78,6 +80,12 @@ def _area(path: Path) -> str:
     return area_tables(load_area(path))
 
 
+def _timing(path: Path) -> str:
+    before = path.with_name(BEFORE)
+    link = f"*Before* is [{BEFORE}]({STORED}/{BEFORE}): the design before its longest paths were cut."
+    return "\n\n".join([link, timing_tables(load_timing(path), load_timing(before))])
+
+
 @dataclass(frozen=True)
 class Section:
     """A kept file, the command that makes it (empty: its tables name several), and what shows it."""
@@ -107,6 +115,7 @@ SECTIONS = (
     Section("Exact differences", "differences.json", _differences, "radit differences"),
     Section("What detection costs", "area.json", _area, "radit area"),
     Section("Our numbers and others'", "crosscheck.json", _crosscheck, "radit crosscheck"),
+    Section("Critical paths", "timing.json", _timing, "radit timing"),
 )
 
 

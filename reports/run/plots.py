@@ -20,8 +20,8 @@ from radit.reports.run.schema import PolicyResult, Summary
 
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 COLORS = (
-    "#1b4f72 #7fb3d5 #2a9d8f #8fcfc4 #d1495b #e79aa5 #f2a541 #f7d08a #6d597a #b8a9c9".split()
-)  # one hue pair per theme: array, on chip, off chip, skipping, host
+    "#1b4f72 #7fb3d5 #2a9d8f #8fcfc4 #d1495b #e79aa5 #f2a541 #f7d08a #6d597a #b8a9c9 #7a8450 #b5c18e".split()
+)  # one hue pair per theme: array, on chip, off chip, skipping, host, standing
 ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
     "MACs, active": ("mac_active",),
     "MACs, held and idle clock": ("mac_held", "mac_idle_clock"),
@@ -34,6 +34,8 @@ ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
     "detection (CCU, DTSM, history)": ("detection",),
     "branch cache and forecast": ("branch_cache", "reuse"),
     "x streams": ("x_streams",),
+    "clock and control": ("clock_and_control",),
+    "leakage": ("leakage",),
     "host": ("host",),
 }
 CAUSE_LABELS = {

@@ -81,13 +81,15 @@ def test_every_cycle_has_its_account(rng):
 
 
 def test_accounts_count_while_running(rng):
-    """One more in every cycle of ``running``, none after ``clear``; shown a cycle after its ``position``."""
+    """One more in every cycle of ``running``, a cycle after it, none after ``clear``; shown a cycle after its
+    ``position``."""
     ports = dict(clear=flag(), running=flag(), account=word(ACCOUNT_BITS), position=word(ACCOUNT_BITS))
     bench = Bench(cycle_accounts, {**ports, "shown": word(COUNT_BITS)})
     accounts = rng.integers(0, 1 << ACCOUNT_BITS, 8)
     counts, expected = np.zeros(1 << ACCOUNT_BITS, int), []
 
     def drive():
+        booked = None
         for cycle in range(400):
             clear, running = cycle in (0, 200), bool(rng.random() < 0.7)
             account, position = int(rng.choice(accounts)), int(rng.choice(accounts))
@@ -96,8 +98,9 @@ def test_accounts_count_while_running(rng):
             expected.append(int(counts[position]))
             if clear:
                 counts[:] = 0
-            elif running:
-                counts[account] += 1
+            elif booked is not None:
+                counts[booked] += 1
+            booked = account if running and not clear else None
             yield bench.clk.posedge
 
     bench.simulate(drive)

@@ -21,7 +21,8 @@ from radit.model.dit.sampler_names import SOLVERS, SPACINGS
 from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
-         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2, "crosscheck": 2}  # fmt: skip
+         "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2, "crosscheck": 2,
+         "timing": 1}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
@@ -31,6 +32,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "explore": {"space": "space.toml", "jobs": "1", "out": "explored"},
     "crosscheck": {"model": "tiny.safetensors", "array": "4x4", "out": "out"},
     "area": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "check": "", "out": "out"},
+    "timing": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "out": "out"},
     "report": {"run": "run"},
     "train": {"model": "digits", "steps": "2", "batch_size": "2", "out": "out.safetensors"},
     "quality": {"model": "tiny.safetensors", "samples": "2", "steps": "2"},
@@ -49,6 +51,7 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "blocks": ("1", "2"), "timesteps": ("1",), "samples": ("2", "3"), "policy": ("dense", "dense,radit", "forecast"),
     "skip_rate": ("0", "0.5", "1"), "clock_mhz": ("0.001", "1e5"), "trace": ("run", "used"), "run": ("used",),
     "table": ("default", "table.toml"), "readme": ("README.md",), "data": ("clips",), "out": ("used", "sp ace/x"),
+    "counters": ("0", "32"), "units": ("ccu", "ccu,dtsm"), "activity": ("cells.lib",),
     "liberty": ("cells.lib",), "jobs": ("1",), "policies": ("radit", "taylorseer"), "variants": ("codes:order=2",),
     "target": ("speedup=1.01", "error=10"), "start": ("forecast:threshold=0.9",), "radit": ("radit:threshold=0.5",),
     "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
@@ -66,14 +69,15 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "frontier.out": ("out",), "ablate.out": ("out",), "bench.model": ("tiny.safetensors",),
 }  # fmt: skip
 ROLE_OF = {
-    "out": "write", "run": "read", "trace": "read", "data": "read", "liberty": "read", "readme": "read",
+    "out": "write", "run": "read", "trace": "read", "activity": "read", "units": "policies",
+    "data": "read", "liberty": "read", "readme": "read",
     "model": "model",
     "table": "table", "array": "array", "policy": "policy", "policies": "policies", "variants": "variants",
     "engines": "engines", "target": "target", "motion": "motion", "start": "start", "radit": "radit",
     "reductions": "reductions", "train.model": "recipe", "bench.model": "models",
     "crosscheck.model": "models", "crosscheck.array": "arrays", "scheduler": "scheduler",
     "frontier.steps": "steps-list",
-    "area.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
+    "area.array": "arrays", "timing.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
     "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing", "labels": "labels",
     "machine": "machine", "space": "space",
 }  # fmt: skip

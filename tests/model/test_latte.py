@@ -105,6 +105,7 @@ COMMANDS = [  # the others have nobody who judges what it generates
     ["cosim"],
     ["project"],
     ["area"],
+    ["timing"],
     ["bench"],
     ["calibrate", "--target", "speedup=3", "--images", "1"],
     ["differences", "--samples", "2"],

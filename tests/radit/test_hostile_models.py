@@ -33,6 +33,7 @@ COMMANDS = [
     ["explore", "--jobs", "1"],
     ["crosscheck"],
     ["area"],
+    ["timing"],
     ["bench"],
 ]
 

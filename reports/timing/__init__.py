@@ -1,0 +1,1 @@
+"""Critical paths, and gate-level power, of the synthesized accelerator."""
