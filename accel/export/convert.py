@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import myhdl
 from myhdl import ToVerilogWarning, ToVHDLWarning
@@ -39,15 +40,19 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
     if language not in LANGUAGES:
         raise UserError(f"language is {language!r}; choose from {', '.join(LANGUAGES)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    _start_numbering()
+    start_numbering()
     with forgotten_signals():
         return _write(config, language, folder, name)
 
 
 def _write(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
-    ports = TopPorts(config)
-    top = radit_top(config=config, **ports.arguments())
-    header = f"{COMMENT[language]} RADiT, {config}, converted by MyHDL {myhdl.__version__}"
+    top = radit_top(config=config, **TopPorts(config).arguments())
+    return write_hdl(top, language, folder, name, f"RADiT, {config}")
+
+
+def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> Path:
+    """Convert an elaborated block into ``folder``; warnings of the converter are errors."""
+    header = f"{COMMENT[language]} {title}, converted by MyHDL {myhdl.__version__}"
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
         warnings.simplefilter("error", ToVHDLWarning)
@@ -77,7 +82,7 @@ def forgotten_signals() -> Iterator[None]:
         _memInfoMap.clear()
 
 
-def _start_numbering() -> None:
+def start_numbering() -> None:
     """Forget the instance names that MyHDL gave out: it never uses one twice in a process, and the text shows them."""
     _name_set.clear()
     for each in _blocks:
