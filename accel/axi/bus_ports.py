@@ -83,7 +83,7 @@ class HostAccess:
 
     write: pulse, write ``wdata`` to ``addr``; without it, read. addr: word address, the wrapper's own in the upper
     half; wdata: 32 bit. Driven by the AXI4-Lite side.
-    rdata: 32 bit, one cycle after ``addr``; driven by the registers.
+    rdata: 32 bit, one cycle after ``addr``; refused: flag, this write would be left out. Driven by the registers.
     """
 
     def __init__(self) -> None:
@@ -91,6 +91,7 @@ class HostAccess:
         self.addr = word(HOST_BITS)
         self.wdata = word(REGISTER_DATA_BITS)
         self.rdata = word(REGISTER_DATA_BITS)
+        self.refused = flag()
 
 
 class Fault:

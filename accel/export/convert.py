@@ -16,20 +16,25 @@ from myhdl._block import _name_set
 from myhdl._extractHierarchy import _memInfoMap
 from myhdl._simulator import _blocks, _signals
 
+from radit.accel.axi.bus_config import BusConfig
+from radit.accel.axi.bus_ports import AxiTopPorts
+from radit.accel.axi.top import radit_axi
 from radit.accel.config import BuildConfig
 from radit.accel.interfaces.top_ports import TopPorts
 from radit.accel.top import radit_top
 from radit.model.errors import UserError
 
-TOP = "radit_top"
+TOP, AXI_TOP = "radit_top", "radit_axi"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
 SUFFIX = {"verilog": "v", "vhdl": "vhd"}
 COMMENT = {"verilog": "//", "vhdl": "--"}
 OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": {"std_logic_ports": True}}
 
 
-def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -> Path:
+def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP, bus: BusConfig | None = None) -> Path:
     """Convert one build into ``folder``; returns the file of the top. VHDL also needs the package pck_myhdl_*.vhd.
+
+    With ``bus`` it is the accelerator behind AXI, ``AXI_TOP``.
 
     MyHDL inspects the call stack for every block. Call it by `in_thread` (`model/system/processes.py`), whose stack is
     short: deep inside a program it takes ten times as long.
@@ -42,12 +47,16 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
     folder.mkdir(parents=True, exist_ok=True)
     start_numbering()
     with forgotten_signals():
-        return _write(config, language, folder, name)
+        return _write(config, language, folder, name, bus)
 
 
-def _write(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
-    top = radit_top(config=config, **TopPorts(config).arguments())
-    return write_hdl(top, language, folder, name, f"RADiT, {config}")
+def _write(config: BuildConfig, language: str, folder: Path, name: str, bus: BusConfig | None) -> Path:
+    if bus is None:
+        return write_hdl(
+            radit_top(config=config, **TopPorts(config).arguments()), language, folder, name, f"RADiT, {config}"
+        )
+    top = radit_axi(config=config, bus=bus, **AxiTopPorts(config, bus).arguments())
+    return write_hdl(top, language, folder, name, f"RADiT, {config}, {bus}")
 
 
 def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> Path:

@@ -64,7 +64,7 @@ WAIVERS = (
     _unused_bits("*_recip_unit0_*", _FRACTION),
     _unused("*_walker?_position_*", _OUTPUT),
     _unused("*_level", _OUTPUT),
-    _unused("*_stream_fifo?_src_tready", _ROOM),
+    _unused("*_stream_fifo*_src_tready", _ROOM),
     _unused("*_stream_fifo?_dst_tvalid", _HOLDS),
     _unused("*_forecast_valid", _HOLDS),
     _unused("*_score_softmax0_busy", _OUTPUT),
