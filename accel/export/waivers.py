@@ -75,10 +75,10 @@ WAIVERS = (
 )
 
 
-def waiver_text() -> str:
-    """The waivers in Verilator's control file format."""
-    lines = ["`verilator_config", "// Accepted warnings of radit_top.v and the reason of each."]
+def waiver_text(top: str = "radit_top") -> str:
+    """The waivers of a top's Verilog in Verilator's control file format."""
+    lines = ["`verilator_config", f"// Accepted warnings of {top}.v and the reason of each."]
     for waiver in WAIVERS:
         lines += ["", f"// {waiver.reason}"]
-        lines.append(f'lint_off -rule {waiver.rule} -file "*radit_top.v" -match "{waiver.match}"')
+        lines.append(f'lint_off -rule {waiver.rule} -file "*{top}.v" -match "{waiver.match}"')
     return "\n".join(lines) + "\n"

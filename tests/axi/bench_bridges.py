@@ -26,7 +26,8 @@ class Ports:
     def __init__(self, dut, given: dict) -> None:
         self.dut, self.given, self.random = dut, given, random.Random(cocotb.RANDOM_SEED)
         count = len(given["reads"]) + len(given["writes"])
-        self.memory = bytearray(self.random.randbytes(REGION * count))
+        size = max(REGION * count, (given.get("long_read", 0) + 2) * 32)
+        self.memory = bytearray(self.random.randbytes(size))
         self.expected = bytearray(self.memory)
         self.words = self.wrong = 0
 
@@ -133,6 +134,27 @@ class Refusing(AxiRamWrite):
         await super()._write(address, data)
 
 
+async def long_read(dut, words: int, ports: Ports) -> dict:
+    """One command of port 0, whose words are taken at once: cycles from the first word to the last, and to it."""
+    size = ports.given["reads"][0]
+    dut.p_r0_page.value, dut.p_r0_cmd_taddr.value, dut.p_r0_cmd_tlen.value = 0, 1, words
+    dut.p_r0_cmd_tvalid.value, dut.p_r0_data_tready.value = 1, 1
+    seen, first, cycle = 0, 0, 0
+    while seen < words:
+        await ReadOnly()
+        asked = bool(dut.p_r0_cmd_tready.value)
+        if dut.p_r0_data_tvalid.value:
+            place = (1 + seen) * size
+            assert int(dut.p_r0_data_tdata.value).to_bytes(size, "little") == ports.memory[place : place + size]
+            first = first or cycle
+            seen += 1
+        await RisingEdge(dut.clk)
+        cycle += 1
+        if asked:
+            dut.p_r0_cmd_tvalid.value = 0
+    return {"read_words": seen, "read_cycles": cycle - first, "first_word": first}
+
+
 @cocotb.test()
 async def commands(dut) -> None:
     """All words right, all rules kept, idle at the end."""
@@ -147,6 +169,10 @@ async def commands(dut) -> None:
         mixes = rng if given["memory"] == "mixing" else None
         memory = SplitMemory(dut, ports.memory, given["data_bits"] // 8, given["latency"], mixes)
         cocotb.start_soon(memory.run())
+    if given.get("long_read"):
+        speed = await long_read(dut, given["long_read"], ports)
+        Path(given["found"]).write_text(json.dumps(speed))
+        return
     tasks = [cocotb.start_soon(run) for run in ports.runs()]
     for task in tasks:
         await with_timeout(task, TIMEOUT_US, "us")
