@@ -59,15 +59,13 @@ def _constants() -> dict[str, str]:
 def bus_registers(config: BuildConfig) -> dict[str, BusRegister]:
     """Every register of the wrapper, in order."""
     found = {name: BusRegister(REGISTER_DATA_BITS, "constant", meaning) for name, meaning in _constants().items()}
-    codes = ", ".join(f"{code} {name}" for name, code in CODE.items())
     found["run_status"] = BusRegister(1, "read", "bit 0 busy: from START until the last write has been answered")
     found["irq_enable"] = BusRegister(INTERRUPTS, "write", f"bit {DONE_BIT} end of a timestep, bit {FAULT_BIT} error")
     found["irq_status"] = BusRegister(INTERRUPTS, "clear", "the same bits: pending; 1 clears")
     found["error"] = BusRegister(
         ERROR_BITS,
         "read",
-        f"the first since bit {FAULT_BIT} of irq_status was cleared: bits 2:0 code ({codes}), bit 3 of a write, "
-        "bits 7:4 port",
+        "the first since its interrupt was cleared: bits 2:0 code, bit 3 of a write, 7:4 AXI ID",
     )
     for memory in memories(config):
         found[f"{memory}_base_low"] = BusRegister(

@@ -27,14 +27,24 @@ from radit.accel.top import radit_top
 @block
 def radit_axi(config, bus, clk, aresetn, s_axil, m_axi, irq, trace):
     """``radit_top`` with AXI4 for its memories and x, AXI4-Lite for its registers; ports: ``AxiTopPorts``."""
-    inner, core_resetn, awake = TopPorts(config), ResetSignal(0, active=0, isasync=False), flag()
-    host, run, shape, faults = HostAccess(), RunState(), XShape(), (Fault(), Fault())
-    x_in_cmd, x_out_cmd, memory_idle = Command(), Command(), flag()
-    pages = {memory: word(bus.page_bits) for memory in memories(config)}
-    reads, writes = connect_ports(inner, x_in_cmd, x_out_cmd, pages, config)
+    inner, core_resetn = TopPorts(config), ResetSignal(0, active=0, isasync=False)
     core = radit_top(
         config=config, clk=clk, aresetn=core_resetn, reg=inner.reg, busy=inner.busy, m=inner.m, s=inner.s, trace=trace
     )
+    shell = axi_shell(
+        clk=clk, aresetn=aresetn, core_resetn=core_resetn, inner=inner, s_axil=s_axil, m_axi=m_axi, irq=irq,
+        config=config, bus=bus,
+    )  # fmt: skip
+    return core, shell
+
+
+@block
+def axi_shell(clk, aresetn, core_resetn, inner, s_axil, m_axi, irq, config, bus):
+    """All but the accelerator. inner: TopPorts, its other side; core_resetn: the accelerator's reset."""
+    host, run, shape, faults, awake = HostAccess(), RunState(), XShape(), (Fault(), Fault()), flag()
+    x_in_cmd, x_out_cmd, memory_idle = Command(), Command(), flag()
+    pages = {memory: word(bus.page_bits) for memory in memories(config)}
+    reads, writes = connect_ports(inner, x_in_cmd, x_out_cmd, pages, config)
     waking = wake(clk=clk, aresetn=aresetn, core_resetn=core_resetn, awake=awake)
     lite = lite_side(clk=clk, aresetn=aresetn, awake=awake, s_axil=s_axil, host=host)
     registers = host_registers(
@@ -49,7 +59,7 @@ def radit_axi(config, bus, clk, aresetn, s_axil, m_axi, irq, trace):
         clk=clk, aresetn=aresetn, core_busy=inner.busy, memory_idle=memory_idle, run=run, shape=shape,
         x_in_cmd=x_in_cmd, x_out_cmd=x_out_cmd,
     )  # fmt: skip
-    return core, waking, lite, registers, memory, running
+    return waking, lite, registers, memory, running
 
 
 def connect_ports(inner, x_in_cmd, x_out_cmd, pages, config):

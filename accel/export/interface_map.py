@@ -11,7 +11,7 @@ from pathlib import Path
 
 from radit.accel.axi.bus_config import BusConfig, bridged_ports
 from radit.accel.axi.bus_ports import STROBE_BITS
-from radit.accel.axi.bus_registers import bus_addresses, bus_registers, port_numbers
+from radit.accel.axi.bus_registers import CODE, ERRORS, bus_addresses, bus_registers, port_numbers
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, COUNTER_BITS, COUNTERS, REGISTERS
 from radit.accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
@@ -110,6 +110,8 @@ def axi_tables() -> str:
     where = bus_addresses(build)
     for name, each in bus_registers(build).items():
         lines.append(f"| {where[name]:#05x} | {name} | {each.bits} | {each.access} | {each.meaning} |")
+    lines += ["", "| code of error | meaning |", "|---|---|"]
+    lines += [f"| {code} {name} | {ERRORS[name]} |" for name, code in CODE.items()]
     lines += ["", "| way | port | memory | AXI ID | bytes of a word, 16x16 |", "|---|---|---|---|---|"]
     for way in ("read", "write"):
         for port in bridged_ports(build, is_write=way == "write"):

@@ -10,8 +10,9 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRamRead, AxiRamWrite, AxiResp
 
 from radit.accel.axi.bus_registers import CODE, IDENTIFICATION
+from radit.accel.control.registers import ADDRESS, CLEAR_COUNTERS, COUNTER_ADDRESS
 from tests.axi.bench_bridges import pause
-from tests.axi.bus_checks import BusWatch
+from tests.axi.bus_checks import BusWatch, SplitMemory
 from tests.axi.simulate import settings
 
 TIMEOUT_US = 4000
@@ -49,12 +50,17 @@ class System:
         self.runs, self.where = told["runs"], told["addresses"]
         self.host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.aresetn, False)
         bus = AxiBus.from_prefix(dut, "m_axi")
-        self.reads = Reads(bus.read, dut.clk, size=1 << 20)
+        self.reads = None if "latency" in self.given else Reads(bus.read, dut.clk, size=1 << 20)
         self.writes = Writes(bus.write, dut.clk, size=1 << 20)
         for model in (self.host.write_if, self.host.read_if, self.reads, self.writes):
-            model.log.setLevel("WARNING")
+            if model:
+                model.log.setLevel("WARNING")
         rng = random.Random(cocotb.RANDOM_SEED)
-        pause(self.reads, ("ar_channel", "r_channel"), rng, self.given["pause"])
+        if self.reads is None:  # a memory of this latency, several bursts on the way
+            self.reads = SplitMemory(dut, b"", self.given["data_bits"] // 8, self.given["latency"])
+            cocotb.start_soon(self.reads.run())
+        else:
+            pause(self.reads, ("ar_channel", "r_channel"), rng, self.given["pause"])
         pause(self.writes, ("aw_channel", "w_channel", "b_channel"), rng, self.given["pause"])
         self.watch = BusWatch(dut, self.given["data_bits"] // 8, self.given["burst"])
         self.cycles: list[int] = []
@@ -70,7 +76,9 @@ class System:
         """Fill the memory, tell where everything is."""
         memory = bytearray.fromhex(run["memory"])
         self.reads.mem = self.writes.mem = memory
-        self.reads.size = self.writes.size = len(memory)
+        self.writes.size = len(memory)
+        if isinstance(self.reads, Reads):
+            self.reads.size = len(memory)
         self.reads.origin = self.writes.origin = run["origin"]
         for address, value in run["bases"]:
             assert await self.write(address, value) == AxiResp.OKAY
@@ -78,9 +86,13 @@ class System:
     async def start(self, run: dict, step: dict) -> None:
         x_in = bytes.fromhex(step["x_in"])
         self.reads.mem[run["x_in"] : run["x_in"] + len(x_in)] = x_in
+        await self.write(4 * ADDRESS["control"], CLEAR_COUNTERS)
         for address, value in step["registers"]:
             assert await self.write(address, value) == AxiResp.OKAY
         assert await self.write(*run["start"]) == AxiResp.OKAY
+
+    async def counter(self, name: str) -> int:
+        return await self.host.read_qword(4 * COUNTER_ADDRESS[name])
 
     async def wait(self) -> int:
         """For the interrupt; its status, which is cleared."""
@@ -125,14 +137,17 @@ async def timesteps(dut) -> None:
     system = await reset(dut)
     assert await system.read("identification") == IDENTIFICATION
     await system.write(system.where["irq_enable"], DONE | FAULT)
+    spent: list[int] = []
     for run in system.runs:
         await system.load(run)
         for number, step in enumerate(run["steps"]):
             await system.start(run, step)
             assert await system.wait() == DONE
+            spent.append(await system.counter("cycles"))
             assert not system.x_differs(run, step), f"x of timestep {number} differs"
-    await errors(system)
-    found = {"cycles": system.cycles, "reads": system.watch.reads, "writes": system.watch.writes}
+    if isinstance(system.reads, Reads):
+        await errors(system)
+    found = {"cycles": system.cycles, "spent": spent, "reads": system.watch.reads, "writes": system.watch.writes}
     Path(system.given["found"]).write_text(json.dumps(found))
 
 

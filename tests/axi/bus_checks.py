@@ -86,7 +86,8 @@ class SplitMemory:
     """Reads after a latency, several bursts on the way; with ``mixes``, of different IDs in any order, beat by beat."""
 
     def __init__(self, dut, memory, data_bytes: int, latency: int, mixes=None) -> None:
-        self.dut, self.memory, self.data_bytes, self.latency, self.random = dut, memory, data_bytes, latency, mixes
+        self.dut, self.mem, self.data_bytes, self.latency, self.random = dut, memory, data_bytes, latency, mixes
+        self.origin = 0
         self.queues: dict[int, deque] = defaultdict(deque)
 
     async def run(self) -> None:
@@ -104,8 +105,8 @@ class SplitMemory:
         which, address = int(self.dut.m_axi_arid.value), int(self.dut.m_axi_araddr.value)
         beats = int(self.dut.m_axi_arlen.value) + 1
         for beat in range(beats):
-            place = address + beat * self.data_bytes
-            data = int.from_bytes(self.memory[place : place + self.data_bytes], "little")
+            place = address - self.origin + beat * self.data_bytes
+            data = int.from_bytes(self.mem[place : place + self.data_bytes], "little")
             self.queues[which].append((now + self.latency + beat, data, beat == beats - 1))
             order.append(which)
 
