@@ -187,7 +187,7 @@ def fill_beat(clk, aresetn, load, span, left, words, beats, takes, lanes):
         keep_lane(clk=clk, aresetn=aresetn, takes=takes, lane=lane, data=words.tdata, held=fields[i], number=i)
         for i in range(lanes)
     ]
-    joined = pack(fields, data)
+    joined = pack(lanes=fields, joined=data)
 
     @always_comb
     def drive():

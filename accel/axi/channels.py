@@ -142,10 +142,8 @@ def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, bus):
     LOG, PORTS = bus.log_bytes, len(bursts)
     chosen, beat, count, waiting, take = word(PORT_BITS), word(bus.beat_bits), word(COUNT_BITS), flag(), flag()
     left, sender, shown, moves = word(COUNT_BITS), word(PORT_BITS), flag(), flag()
-    datas, strobes = signal_list(word, bus.data_bits, PORTS), signal_list(word, bus.data_bytes, PORTS)
-    offered, ready = ConcatSignal(*(each.tvalid for each in reversed(beats))), bit_set(PORTS)
     choice = choose_burst(bursts=bursts, take=take, chosen=chosen, beat=beat, count=count, waiting=waiting)
-    splits = [split_beat(ready=ready, beats=beats[i], data=datas[i], strobe=strobes[i], number=i) for i in range(PORTS)]
+    sending = send_beats(m_axi=m_axi, beats=beats, sender=sender, left=left, shown=shown, bus=bus)
     answers = [answer_port(m_axi=m_axi, answered=answered[i], number=i) for i in range(PORTS)]
     SIZE, KIND, CACHE = bus.log_bytes, INCREMENT, BUFFERABLE
 
@@ -153,25 +151,6 @@ def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, bus):
     def decide():
         take.next = waiting and left == 0 and (not m_axi.awvalid or m_axi.awready)
         moves.next = shown and m_axi.wready
-
-    @always_comb
-    def show():
-        shown.next = 0
-        ready.next = 0
-        m_axi.wdata.next = datas[0]
-        m_axi.wstrb.next = strobes[0]
-        for i in range(PORTS):
-            if sender == i:
-                m_axi.wdata.next = datas[i]
-                m_axi.wstrb.next = strobes[i]
-                if left != 0:
-                    shown.next = offered[i]
-                    ready.next[i] = m_axi.wready
-
-    @always_comb
-    def drive():
-        m_axi.wvalid.next = shown
-        m_axi.wlast.next = left == 1
 
     @always_seq(clk.posedge, reset=aresetn)
     def ask():
@@ -199,7 +178,41 @@ def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, bus):
         fault.port.next = m_axi.bid
         fault.decode.next = m_axi.bresp[DECODE_BIT]
 
-    return choice, splits, answers, decide, show, drive, ask, watch
+    return choice, sending, answers, decide, ask, watch
+
+
+@block
+def send_beats(m_axi, beats, sender, left, shown, bus):
+    """The beats of port ``sender`` on W, while some of its burst are ``left``. shown: flag, there is one."""
+    PORTS = len(beats)
+    datas, strobes = signal_list(word, bus.data_bits, PORTS), signal_list(word, bus.data_bytes, PORTS)
+    joined, offered, ready = ConcatSignal(*(each.tvalid for each in reversed(beats))), bit_set(PORTS), bit_set(PORTS)
+    splits = [split_beat(ready=ready, beats=beats[i], data=datas[i], strobe=strobes[i], number=i) for i in range(PORTS)]
+
+    @always_comb
+    def join():
+        offered.next = joined
+
+    @always_comb
+    def show():
+        shown.next = 0
+        ready.next = 0
+        m_axi.wdata.next = datas[0]
+        m_axi.wstrb.next = strobes[0]
+        for i in range(PORTS):
+            if sender == i:
+                m_axi.wdata.next = datas[i]
+                m_axi.wstrb.next = strobes[i]
+                if left != 0:
+                    shown.next = offered[i]
+                    ready.next[i] = m_axi.wready
+
+    @always_comb
+    def drive():
+        m_axi.wvalid.next = shown
+        m_axi.wlast.next = left == 1
+
+    return splits, join, show, drive
 
 
 @block

@@ -174,16 +174,16 @@ def memory_base(clk, aresetn, host, ours, page, low, high, number):
 @block
 def interrupts(clk, aresetn, host, ours, run, misplaced, faults, irq, places):
     """The first error since its interrupt was cleared, and what is pending."""
-    reads, writes = faults
     ADDRESS_END, WAYS = REGISTER_ADDRESS_BITS, INTERRUPTS
     ENABLE, STATUS = places.number["irq_enable"], places.number["irq_status"]
-    SLVERR, DECERR, BUSY, BASE = (CODE[name] for name in ("SLVERR", "DECERR", "BUSY", "BASE"))
-    DONE, FAULT, WRITTEN, PORT = DONE_BIT, FAULT_BIT, 1 << WRITE_PLACE, PORT_PLACE
+    DONE, FAULT = DONE_BIT, FAULT_BIT
     enable, pending, clears = word(INTERRUPTS), word(INTERRUPTS), word(INTERRUPTS)
     error, found = word(ERROR_BITS), word(ERROR_BITS)
     fails, enables = flag(), flag()
     busy_value, enable_value = places.value("run_status"), places.value("irq_enable")
     status_value, error_value = places.value("irq_status"), places.value("error")
+
+    finding = find_error(host=host, misplaced=misplaced, faults=faults, fails=fails, found=found)
 
     @always_comb
     def address():
@@ -191,25 +191,6 @@ def interrupts(clk, aresetn, host, ours, run, misplaced, faults, irq, places):
         clears.next = 0
         if host.write and ours and host.addr[ADDRESS_END:] == STATUS:
             clears.next = host.wdata[WAYS:]
-
-    @always_comb
-    def find_error():
-        fails.next = 1
-        found.next = 0
-        if reads.valid:
-            found.next = (reads.port << PORT) | SLVERR
-            if reads.decode:
-                found.next = (reads.port << PORT) | DECERR
-        elif writes.valid:
-            found.next = (writes.port << PORT) | WRITTEN | SLVERR
-            if writes.decode:
-                found.next = (writes.port << PORT) | WRITTEN | DECERR
-        elif host.write and misplaced:
-            found.next = WRITTEN | BASE
-        elif host.write and host.refused:
-            found.next = WRITTEN | BUSY
-        else:
-            fails.next = 0
 
     @always_seq(clk.posedge, reset=aresetn)
     def keep():
@@ -233,7 +214,36 @@ def interrupts(clk, aresetn, host, ours, run, misplaced, faults, irq, places):
         status_value.next = pending
         error_value.next = error
 
-    return address, find_error, keep, show
+    return finding, address, keep, show
+
+
+@block
+def find_error(host, misplaced, faults, fails, found):
+    """Whether something goes wrong in this cycle, and its code; of several, one. Combinational."""
+    reads, writes = faults
+    SLVERR, DECERR, BUSY, BASE = (CODE[name] for name in ("SLVERR", "DECERR", "BUSY", "BASE"))
+    WRITTEN, PORT = 1 << WRITE_PLACE, PORT_PLACE
+
+    @always_comb
+    def find():
+        fails.next = 1
+        found.next = 0
+        if reads.valid:
+            found.next = (reads.port << PORT) | SLVERR
+            if reads.decode:
+                found.next = (reads.port << PORT) | DECERR
+        elif writes.valid:
+            found.next = (writes.port << PORT) | WRITTEN | SLVERR
+            if writes.decode:
+                found.next = (writes.port << PORT) | WRITTEN | DECERR
+        elif host.write and misplaced:
+            found.next = WRITTEN | BASE
+        elif host.write and host.refused:
+            found.next = WRITTEN | BUSY
+        else:
+            fails.next = 0
+
+    return find
 
 
 @block

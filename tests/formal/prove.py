@@ -6,7 +6,7 @@ from pathlib import Path
 
 SCRIPT = (
     "read_verilog -formal -sv {source}; prep -flatten -top {top}; memory_nordff; memory_map; opt -fast; dffunmap; "
-    "delete -output; opt_clean; setundef -anyseq; techmap; abc -g AND -fast; opt_clean; "
+    "delete -output; opt_clean; setundef -anyseq; techmap; aigmap; opt_clean; "
     "write_aiger -I -B -zinit -no-startoffset {aiger}"
 )
 MOST_SECONDS = 900
