@@ -13,6 +13,7 @@ from radit.model.system.processes import in_thread
 from tests.axi.simulate import simulate
 from tests.axi.test_timesteps import BUILD, LARGER, SMALL
 from tests.axi.timesteps import Run, described
+from tests.formal.prove import run
 from tests.system.cosimulate import FORECASTING, SKIPPING, Shape, cosimulate, make_task
 
 LATENCY = 20
@@ -54,3 +55,11 @@ def test_a_timestep_takes_few_cycles_more(tmp_path, seed):
         assert least <= spent <= 1.1 * least
     for spent, least in zip(found, alone, strict=True):
         assert least <= spent <= 1.25 * least
+
+
+@pytest.mark.needs("ghdl")
+def test_ghdl_elaborates_it(tmp_path):
+    vhdl = in_thread(convert, BUILD, "vhdl", tmp_path, AXI_TOP, BusConfig(512, 32))
+    options = ("--std=08", f"--workdir={tmp_path}")
+    run("ghdl", "-a", *options, str(next(tmp_path.glob("pck_*.vhd"))), str(vhdl))
+    run("ghdl", "-e", *options, "-o", str(tmp_path / "top"), AXI_TOP)
