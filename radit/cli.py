@@ -20,6 +20,7 @@ from radit.options import (
     ArrayOption,
     ArraysOption,
     BandwidthOption,
+    BusWidth,
     CfgOption,
     CheckOption,
     Engine,
@@ -195,16 +196,22 @@ def export(
     language: Annotated[
         Language, choice("--language", Language, "Hardware description language to write.")
     ] = Language.both,
+    axi: Annotated[
+        BusWidth,
+        choice("--axi", BusWidth, "Put AXI4 and AXI4-Lite around it: data bits of the memory bus; none: bare streams."),
+    ] = BusWidth.none,
     out: Annotated[Path, folder_to_write("Folder for the files.")] = BUILD / "rtl",
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
     shape = parse_array(array)
+    from radit.accel.axi.bus_config import BusConfig
     from radit.accel.export.export_folder import describe
     from radit.accel.export.export_folder import export as export_rtl
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
+    bus = None if axi is BusWidth.none else BusConfig(data_bits=int(axi.value))
     with at_work(out):
-        files = export_rtl(array=shape, languages=languages, out=out)
+        files = export_rtl(array=shape, languages=languages, out=out, bus=bus)
     for path in files:
         say(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
     return 0

@@ -47,6 +47,14 @@ class Language(StrEnum):
     both = "both"
 
 
+class BusWidth(StrEnum):
+    none = "none"
+    narrow = "64"
+    double = "128"
+    quad = "256"
+    wide = "512"
+
+
 def number(name: str, text: str, default: str | bool = True, limits: Range | None = None) -> Any:
     """An option whose value must be a number of a range; the complaint names it, its value and the range.
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import myhdl
 from myhdl import ToVerilogWarning, ToVHDLWarning
@@ -15,20 +16,25 @@ from myhdl._block import _name_set
 from myhdl._extractHierarchy import _memInfoMap
 from myhdl._simulator import _blocks, _signals
 
+from radit.accel.axi.bus_config import BusConfig
+from radit.accel.axi.bus_ports import AxiTopPorts
+from radit.accel.axi.top import radit_axi
 from radit.accel.config import BuildConfig
 from radit.accel.interfaces.top_ports import TopPorts
 from radit.accel.top import radit_top
 from radit.model.errors import UserError
 
-TOP = "radit_top"
+TOP, AXI_TOP = "radit_top", "radit_axi"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
 SUFFIX = {"verilog": "v", "vhdl": "vhd"}
 COMMENT = {"verilog": "//", "vhdl": "--"}
 OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": {"std_logic_ports": True}}
 
 
-def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -> Path:
+def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP, bus: BusConfig | None = None) -> Path:
     """Convert one build into ``folder``; returns the file of the top. VHDL also needs the package pck_myhdl_*.vhd.
+
+    With ``bus`` it is the accelerator behind AXI, ``AXI_TOP``.
 
     MyHDL inspects the call stack for every block. Call it by `in_thread` (`model/system/processes.py`), whose stack is
     short: deep inside a program it takes ten times as long.
@@ -39,15 +45,23 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP) -
     if language not in LANGUAGES:
         raise UserError(f"language is {language!r}; choose from {', '.join(LANGUAGES)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    _start_numbering()
+    start_numbering()
     with forgotten_signals():
-        return _write(config, language, folder, name)
+        return _write(config, language, folder, name, bus)
 
 
-def _write(config: BuildConfig, language: str, folder: Path, name: str) -> Path:
-    ports = TopPorts(config)
-    top = radit_top(config=config, **ports.arguments())
-    header = f"{COMMENT[language]} RADiT, {config}, converted by MyHDL {myhdl.__version__}"
+def _write(config: BuildConfig, language: str, folder: Path, name: str, bus: BusConfig | None) -> Path:
+    if bus is None:
+        return write_hdl(
+            radit_top(config=config, **TopPorts(config).arguments()), language, folder, name, f"RADiT, {config}"
+        )
+    top = radit_axi(config=config, bus=bus, **AxiTopPorts(config, bus).arguments())
+    return write_hdl(top, language, folder, name, f"RADiT, {config}, {bus}")
+
+
+def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> Path:
+    """Convert an elaborated block into ``folder``; warnings of the converter are errors."""
+    header = f"{COMMENT[language]} {title}, converted by MyHDL {myhdl.__version__}"
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
         warnings.simplefilter("error", ToVHDLWarning)
@@ -77,7 +91,7 @@ def forgotten_signals() -> Iterator[None]:
         _memInfoMap.clear()
 
 
-def _start_numbering() -> None:
+def start_numbering() -> None:
     """Forget the instance names that MyHDL gave out: it never uses one twice in a process, and the text shows them."""
     _name_set.clear()
     for each in _blocks:

@@ -7,28 +7,32 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from radit.accel.axi.bus_config import BusConfig
 from radit.accel.config import BuildConfig
-from radit.accel.export.convert import LANGUAGES, TOP, convert
-from radit.accel.export.interface_map import MAP_FILE, map_text
+from radit.accel.export.convert import AXI_TOP, LANGUAGES, TOP, convert
+from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
 from radit.model.outputs import output_folder
 from radit.model.result_folder import open_results
 from radit.model.system.processes import in_thread
 
-EXPORTED = (f"{TOP}.v", f"{TOP}.vhd", "pck_*.vhd", WAIVERS_FILE, MAP_FILE)  # what an export may have
+TOPS = (TOP, AXI_TOP)
+# What an export may have.
+HDL = tuple(f"{top}.{ending}" for top in TOPS for ending in ("v", "vhd"))
+EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE)
 
 SIDES = ("rows", "cols", "products")  # of an array
 
 log = logging.getLogger("radit")
 
 
-def export(array: tuple[int, ...], languages: Sequence[str], out: Path) -> list[Path]:
-    """Write the accelerator with an array of rows x columns (x products); returns the files."""
-    return export_build(BuildConfig(**dict(zip(SIDES, array, strict=False))), languages, out)
+def export(array: tuple[int, ...], languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
+    """Write the accelerator with an array of rows x columns (x products), with ``bus`` behind AXI; the files."""
+    return export_build(BuildConfig(**dict(zip(SIDES, array, strict=False))), languages, out, bus)
 
 
-def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> list[Path]:
+def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
     """Write a build in every language, the lint's waivers and the map of ports and registers into ``out``.
 
     Everything is made in a folder beside it first: a failure leaves ``out`` as it was. Files of another build that an
@@ -41,11 +45,12 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> li
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
-            _write_all(config, languages, Path(made))
+            _write_all(config, bus, languages, Path(made))
             out.mkdir(exist_ok=True)
             files = [out / path.name for path in sorted(Path(made).iterdir())]
             with open_results(out, EXPORTED, to_write=True) as folder:
-                same = (out / MAP_FILE).is_file() and (out / MAP_FILE).read_bytes() == map_text(config).encode()
+                known = out / _map_file(bus)
+                same = known.is_file() and known.read_bytes() == map_text(config, bus).encode()
                 with folder.replaced(keep=same) as part:
                     for path in files:
                         os.replace(Path(made) / path.name, part / path.name)
@@ -56,24 +61,32 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path) -> li
     return files
 
 
-def _write_all(config: BuildConfig, languages: Sequence[str], folder: Path) -> None:
+def _map_file(bus: BusConfig | None) -> str:
+    return MAP_FILE if bus is None else AXI_MAP_FILE
+
+
+def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[str], folder: Path) -> None:
+    top = TOP if bus is None else AXI_TOP
     for language in languages:
         started = time.monotonic()
         where = f"{config.shape} accelerator as {LANGUAGES.get(language, language)}"
         log.info("writing the %s (seconds to a minute) ...", where)
-        in_thread(convert, config, language, folder)
+        if bus is None:
+            in_thread(convert, config, language, folder)
+        else:
+            in_thread(convert, config, language, folder, top, bus)
         log.info("written in %.0f s", time.monotonic() - started)
     if "verilog" in languages:
-        (folder / WAIVERS_FILE).write_text(waiver_text(), encoding="utf-8")
-    (folder / MAP_FILE).write_text(map_text(config), encoding="utf-8")
+        (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
+    (folder / _map_file(bus)).write_text(map_text(config, bus), encoding="utf-8")
 
 
 def describe(path: Path) -> str:
     """What an exported file is."""
     if path.name == WAIVERS_FILE:
-        return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} {TOP}.v, each with its reason"
-    if path.name == MAP_FILE:
+        return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} *.v, each with its reason"
+    if path.name in (MAP_FILE, AXI_MAP_FILE):
         return "ports, memories, registers and counters"
     if path.name.startswith("pck_"):
         return "VHDL package, to be analysed first (--std=08)"
-    return f"the accelerator, top {TOP}"
+    return f"the accelerator, top {path.stem}"

@@ -64,7 +64,7 @@ WAIVERS = (
     _unused_bits("*_recip_unit0_*", _FRACTION),
     _unused("*_walker?_position_*", _OUTPUT),
     _unused("*_level", _OUTPUT),
-    _unused("*_stream_fifo?_src_tready", _ROOM),
+    _unused("*_stream_fifo*_src_tready", _ROOM),
     _unused("*_stream_fifo?_dst_tvalid", _HOLDS),
     _unused("*_forecast_valid", _HOLDS),
     _unused("*_score_softmax0_busy", _OUTPUT),
@@ -75,10 +75,10 @@ WAIVERS = (
 )
 
 
-def waiver_text() -> str:
-    """The waivers in Verilator's control file format."""
-    lines = ["`verilator_config", "// Accepted warnings of radit_top.v and the reason of each."]
+def waiver_text(top: str = "radit_top") -> str:
+    """The waivers of a top's Verilog in Verilator's control file format."""
+    lines = ["`verilator_config", f"// Accepted warnings of {top}.v and the reason of each."]
     for waiver in WAIVERS:
         lines += ["", f"// {waiver.reason}"]
-        lines.append(f'lint_off -rule {waiver.rule} -file "*radit_top.v" -match "{waiver.match}"')
+        lines.append(f'lint_off -rule {waiver.rule} -file "*{top}.v" -match "{waiver.match}"')
     return "\n".join(lines) + "\n"

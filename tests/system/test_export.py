@@ -86,11 +86,11 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return said
 
 
-def lint(*files: Path) -> str:
+def lint(*files: Path, top: str = TOP) -> str:
     """What ``verilator --lint-only -Wall`` says."""
     tool = find_verilator()
     environment = {**os.environ, **dict(tool.environment)}
-    command = [tool.command, "--lint-only", "-Wall", "--top-module", TOP, *map(str, files)]
+    command = [tool.command, "--lint-only", "-Wall", "--top-module", top, *map(str, files)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900).stderr
 
 
