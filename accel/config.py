@@ -11,6 +11,7 @@ from radit.model.errors import UserError
 
 FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
 MOST_PRODUCTS = 2  # of a cell and cycle
+MOST_TEXTS = 8  # contexts whose number of text tokens the registers hold
 
 
 def log2_exact(value: int) -> int:
@@ -40,6 +41,7 @@ class BuildConfig:
     max_sub_blocks: int = 12
     frame_banks: int = 1  # lanes of A and hidden memory that can be addressed apart (temporal attention)
     products: int = 1  # of a cell and cycle; 2: of an even and an odd input channel
+    max_text: int = 0  # text tokens of a context (cross-attention); 0: nothing of it is built
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -57,6 +59,16 @@ class BuildConfig:
             )
         if not 1 <= self.products <= MOST_PRODUCTS:
             raise UserError(f"build parameter products is {self.products}; use 1 or 2 products of a cell and cycle.")
+        if self.max_text < 0:
+            raise UserError(
+                f"build parameter max_text is {self.max_text}; give the text tokens of a context, or 0 for a build "
+                "without cross-attention."
+            )
+        if self.max_text and self.max_contexts > MOST_TEXTS:
+            raise UserError(
+                f"build parameter max_contexts is {self.max_contexts} with text; use at most {MOST_TEXTS}, or max_text "
+                "of 0."
+            )
 
     @property
     def wide(self) -> int:
@@ -110,8 +122,22 @@ class BuildConfig:
         return self.wide * -(-self.max_tokens // self.wide)
 
     @property
+    def padded_text(self) -> int:
+        """Text tokens of one context, padded to whole supertiles."""
+        return self.wide * -(-self.max_text // self.wide)
+
+    @property
+    def padded_keys(self) -> int:
+        """Keys of one context, tokens or text tokens, padded to whole supertiles."""
+        return max(self.padded_tokens, self.padded_text)
+
+    @property
     def a_depth(self) -> int:
         return self.max_hidden * self.max_supertiles
+
+    @property
+    def k_depth(self) -> int:
+        return self.max_hidden * self.max_contexts * (self.padded_keys // self.wide)
 
     @property
     def hidden_depth(self) -> int:
@@ -119,7 +145,7 @@ class BuildConfig:
 
     @property
     def v_depth(self) -> int:
-        return -(-self.max_hidden // self.wide) * self.max_contexts * self.padded_tokens
+        return -(-self.max_hidden // self.wide) * self.max_contexts * self.padded_keys
 
     @property
     def x_depth(self) -> int:
@@ -128,7 +154,7 @@ class BuildConfig:
     @property
     def job_depth(self) -> int:
         """Key slots of two attention jobs, scores or numerators: one is filled while the other is used."""
-        return 2 * self.padded_tokens
+        return 2 * self.padded_keys
 
     @property
     def conditioning_depth(self) -> int:

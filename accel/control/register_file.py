@@ -15,17 +15,18 @@ from radit.accel.control.registers import (
     NEW_IMAGE_BIT,
     REGISTERS,
     START_BIT,
-    STORED,
+    built_events,
+    stored_registers,
 )
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
 
 
 class RegisterValues:
-    """One signal per stored register."""
+    """One signal per register that the build keeps."""
 
-    def __init__(self) -> None:
-        for name in STORED:
+    def __init__(self, config) -> None:
+        for name in stored_registers(config):
             setattr(self, name, word(REGISTERS[name].bits))
 
     def __getattr__(self, name: str) -> Any:
@@ -128,7 +129,7 @@ def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
 
 
 @block
-def register_file(clk, aresetn, reg, busy, host, regs, events, account):
+def register_file(clk, aresetn, reg, busy, host, regs, events, account, config):
     """Write registers, read back status and counters.
 
     reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
@@ -138,10 +139,10 @@ def register_file(clk, aresetn, reg, busy, host, regs, events, account):
     clear = flag()
     position = word(log2_exact(ACCOUNT_BASE))
     event_count, cycle_count = word(COUNTER_BITS), word(COUNTER_BITS)
-    happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
+    happens = ConcatSignal(*(getattr(events, name) for name in reversed(built_events(config))))
     registers = [
         stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
-        for name in STORED
+        for name in stored_registers(config)
     ]
     counters = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
     accounts = cycle_accounts(

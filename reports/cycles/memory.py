@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
 from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.reports.cost.traffic import BEAT_BYTES, PARAM_BYTES
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
+LOOK, LOOK_TO_ASK = 1, 3  # of the prompt loader: cycles per context, and until it asks for a computing one's words
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
 EXACT, PAUSES, LIMITED, NARROW = 0.0, 0.02, 0.05, 0.10  # tolerances of the cycle model, share of the cycles measured
@@ -150,6 +152,29 @@ class WeightStreamer:
                 continue
             self._before.appendleft((left * rate, rate))
         return spent + words * self._memory.widest_spacing(self._word)
+
+
+class PromptLoader:
+    """``radit.accel.memory.prompt.prompt_loader``: keys and values of one computing context after the other."""
+
+    def __init__(self, dims: Dims, build: BuildConfig, memory: MemoryModel) -> None:
+        self._memory, self._spacing = memory, memory.spacing(build.rows)
+        self._words = [dims.prompt_words(build, text) for text in dims.prompts]
+        self._word_bytes = build.rows
+
+    def loaded(self, active: tuple[int, ...]) -> float:
+        """First cycle from the engine's start pulse on in which all words of the contexts are in memory."""
+        cycle = float(LOOK)
+        for context, words in enumerate(self._words):
+            if context in active:
+                cycle += LOOK_TO_ASK + SEEN + self._memory.first_word + words * self._spacing
+            else:
+                cycle += LOOK
+        return cycle + LOOK
+
+    def traffic(self, active: tuple[int, ...]) -> tuple[float, float]:
+        """Bytes, and bytes per cycle."""
+        return sum(self._words[context] for context in active) * self._word_bytes, self._word_bytes
 
 
 class ParamLoader:
