@@ -180,7 +180,7 @@ def test_everything_installed_is_pinned():
 # Rooms (packages of a layer, or modules at its top) from the lowest up: each imports only from rooms before it.
 ROOMS = {
     "model": "errors plain_text console ranges reading files system outputs result_folder limits schema settings_text "
-    "formats roms source_code threads ops differences weights dit training integer policy baselines detectors "
+    "formats roms source_code threads ops differences weights text dit training integer policy baselines detectors "
     "comparison quality tuning",
     "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top export",
     "cosim": "support pack engines scoreboard driver run_state prepare image run speed",

@@ -22,6 +22,9 @@ from radit.model.ranges import RANGES, Range
 from radit.model.settings_text import write_text
 
 Limits = Mapping[str, tuple[float, float]]
+Bounds = int | Sequence[int]
+"""Number of the first sub-block of every block, and how many sub-blocks there are; or that alone, where all blocks have
+two."""
 RELATIVE = (0.0, 1000.0)  # thresholds of relative changes: beyond it everything is reused
 STEPS = (1, RANGES["steps"].high)
 FEW_IMAGES = (1, 1024)  # of a calibration, whose dense runs are all kept in memory
@@ -48,6 +51,11 @@ class Sight:
 def real_input(integer: IntegerDiT, s: int, index: int, act: Tensor) -> Tensor:
     """Return the modulated input (.., T, D) of sub-block s in real units, float64, of act Q9.6."""
     return act.double() * (integer.input_step(index, s).to(act.device) / 2**ACT_FRAC)
+
+
+def bounds_of(sub_blocks: Bounds) -> Sequence[int]:
+    """Return the first sub-block of every block, and the number of all."""
+    return range(0, sub_blocks + 1, 2) if isinstance(sub_blocks, int) else sub_blocks
 
 
 class Rule:
@@ -131,11 +139,11 @@ class Method:
         """Whether all sub-blocks are one span."""
         return False
 
-    def spans(self, sub_blocks: int) -> tuple[range, ...]:
+    def spans(self, sub_blocks: Bounds) -> tuple[range, ...]:
         """Sub-blocks in a row that are reused together as one residual of the stream; none: branch by branch."""
-        return (range(sub_blocks),) if self.whole_stream else ()
+        return (range(bounds_of(sub_blocks)[-1]),) if self.whole_stream else ()
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
         """Which of a model's sub-blocks are compared with an earlier tensor that is kept for that."""
         return ()
 

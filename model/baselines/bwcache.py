@@ -26,7 +26,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, relative_change
+from radit.model.baselines.base import RELATIVE, Bounds, Limits, Method, Rule, relative_change
 from radit.model.integer.integer_dit import IntegerDiT
 
 
@@ -48,36 +48,38 @@ class BlockWiseCache(Method):
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         steps = integer.sampler_steps
-        return _BlockWiseRule(images, self.threshold, max(round(steps * self.share), 1), steps, integer.config.depth)
+        return _BlockWiseRule(
+            images, self.threshold, max(round(steps * self.share), 1), steps, integer.config.block_bounds
+        )
 
     @property
     def whole_stream(self) -> bool:
         return True
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
         return (0,)
 
 
 class _BlockWiseRule(Rule):
-    def __init__(self, images: int, threshold: float, reused: int, steps: int, depth: int) -> None:
+    def __init__(self, images: int, threshold: float, reused: int, steps: int, bounds: Sequence[int]) -> None:
         super().__init__(images)
         self._threshold, self._reused, self._steps = threshold, reused, steps
         self._outputs: list[Tensor] = []
         self._changes: list[Tensor] = []  # of the blocks of this timestep
-        self._depth = depth
+        self._last = {s - 1: block for block, s in enumerate(bounds[1:])}  # block of every last sub-block of one
         self._begun = torch.full((images,), steps)  # timesteps before the first reuse
 
     def passed(self, s: int, index: int, x: Tensor) -> None:
-        block, second = divmod(s, 2)
         waiting = self._begun == self._steps
-        if not second or not bool(waiting.any()):
+        if s not in self._last or not bool(waiting.any()):
             return
+        block = self._last[s]
         if index:
             self._changes.append(relative_change(x, self._outputs[block]))
             self._outputs[block] = x
         else:
             self._outputs.append(x)
-        if len(self._changes) == self._depth:
+        if len(self._changes) == len(self._last):
             near = torch.stack(self._changes).mean(0) < self._threshold
             self._begun[waiting & near] = index + 1
             self._changes = []

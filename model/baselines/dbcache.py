@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from radit.model.baselines.anchor import Anchor
-from radit.model.baselines.base import RELATIVE, Limits, Method, Rule
+from radit.model.baselines.base import RELATIVE, Bounds, Limits, Method, Rule, bounds_of
 from radit.model.baselines.fbcache import FirstBlocksRule
 from radit.model.errors import UserError
 from radit.model.integer.integer_dit import IntegerDiT
@@ -67,17 +67,19 @@ class DualBlockCache(EndsComputed):
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         check_ends(self.name, self.first, self.last, integer.config.depth)
         anchor = Anchor(images, self.threshold, self.warm_up, self.longest)
-        return FirstBlocksRule(images, anchor, self._middle(2 * integer.config.depth))
+        return FirstBlocksRule(images, anchor, self._middle(integer.config.block_bounds))
 
-    def spans(self, sub_blocks: int) -> tuple[range, ...]:
+    def spans(self, sub_blocks: Bounds) -> tuple[range, ...]:
         middle = self._middle(sub_blocks)
         return (middle,) if middle else ()
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
-        return (2 * self.first,)
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
+        return (self._middle(sub_blocks).start,)
 
-    def _middle(self, sub_blocks: int) -> range:
-        return range(2 * self.first, sub_blocks - 2 * self.last)
+    def _middle(self, sub_blocks: Bounds) -> range:
+        bounds = bounds_of(sub_blocks)
+        blocks = len(bounds) - 1
+        return range(bounds[min(self.first, blocks)], bounds[max(blocks - self.last, 0)])
 
 
 def check_ends(name: str, first: int, last: int, depth: int) -> None:

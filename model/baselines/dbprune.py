@@ -21,7 +21,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from radit.model.baselines.anchor import Anchor
-from radit.model.baselines.base import Rule
+from radit.model.baselines.base import Bounds, Rule, bounds_of
 from radit.model.baselines.dbcache import EndsComputed, check_ends
 from radit.model.integer.integer_dit import IntegerDiT
 
@@ -37,20 +37,27 @@ class DynamicBlockPrune(EndsComputed):
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
         check_ends(self.name, self.first, self.last, integer.config.depth)
-        return _PruneRule(images, self, len(integer.sub_blocks))
+        return _PruneRule(images, self, integer.config.block_bounds)
 
-    def spans(self, sub_blocks: int) -> tuple[range, ...]:
-        return tuple(range(s, s + 2) for s in self.watched(sub_blocks))
+    def spans(self, sub_blocks: Bounds) -> tuple[range, ...]:
+        bounds = bounds_of(sub_blocks)
+        return tuple(range(*bounds[block : block + 2]) for block in self._blocks(bounds))
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
-        return range(2 * self.first, sub_blocks - 2 * self.last, 2)
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
+        bounds = bounds_of(sub_blocks)
+        return [bounds[block] for block in self._blocks(bounds)]
+
+    def _blocks(self, bounds: Sequence[int]) -> range:
+        """Blocks that decide for themselves."""
+        return range(self.first, len(bounds) - 1 - self.last)
 
 
 class _PruneRule(Rule):
-    def __init__(self, images: int, method: DynamicBlockPrune, sub_blocks: int) -> None:
+    def __init__(self, images: int, method: DynamicBlockPrune, bounds: Sequence[int]) -> None:
         super().__init__(images)
         numbers = method.threshold, method.warm_up, method.longest
-        self._anchors = {s: Anchor(images, *numbers) for s in method.watched(sub_blocks)}
+        self._anchors = {s: Anchor(images, *numbers) for s in method.watched(bounds)}
+        self._starts = {s: span.start for span in method.spans(bounds) for s in span}
         self._reuse: dict[int, Tensor] = {}
 
     def passed(self, s: int, index: int, x: Tensor) -> None:
@@ -58,4 +65,4 @@ class _PruneRule(Rule):
             self._reuse[s + 1] = self._anchors[s + 1].near(x, index)
 
     def decide(self, s: int, index: int) -> Tensor:
-        return self._reuse.get(s - s % 2, self.every(False))
+        return self._reuse.get(self._starts.get(s, s), self.every(False))

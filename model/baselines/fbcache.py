@@ -22,7 +22,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from radit.model.baselines.anchor import Anchor
-from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight
+from radit.model.baselines.base import RELATIVE, Bounds, Limits, Method, Rule, Sight, bounds_of
 from radit.model.integer.integer_dit import IntegerDiT
 
 
@@ -42,13 +42,20 @@ class FirstBlockCache(Method):
     residual: bool = True
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
-        return FirstBlocksRule(images, Anchor(images, self.threshold), range(2, 2 * integer.config.depth))
+        return FirstBlocksRule(images, Anchor(images, self.threshold), self._rest(integer.config.block_bounds))
 
-    def spans(self, sub_blocks: int) -> tuple[range, ...]:
-        return (range(2, sub_blocks),) if self.residual and sub_blocks > 2 else ()
+    def spans(self, sub_blocks: Bounds) -> tuple[range, ...]:
+        rest = self._rest(sub_blocks)
+        return (rest,) if self.residual and rest else ()
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
-        return (2,)
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
+        return (self._rest(sub_blocks).start,)
+
+    @staticmethod
+    def _rest(sub_blocks: Bounds) -> range:
+        """Sub-blocks of blocks 1, 2, .."""
+        bounds = bounds_of(sub_blocks)
+        return range(bounds[1], bounds[-1])
 
 
 class FirstBlocksRule(Rule):

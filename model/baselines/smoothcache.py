@@ -1,8 +1,8 @@
 """SmoothCache (J. Liu et al., "SmoothCache: A Universal Inference Acceleration Technique for DiTs", 2024; code
 `SmoothCache/calibration/calibration_helper.py` of Roblox/SmoothCache v0.1.1-6-gedeb4ed).
 
-A table made beforehand says which kinds of sub-block (attention, MLP) are reused in which timestep. With L_t the
-branches of a few dense calibration images, and the mean over the depth,
+A table made beforehand says which kinds of sub-block (attention, cross-attention, MLP) are reused in which timestep.
+With L_t the branches of a few dense calibration images, and the mean over the depth,
 
     E(t, k) = mean of ||L_t - L_(t+k)||_1 / ||L_(t+k)||_1
 
@@ -13,7 +13,7 @@ to the end of a row of reuses counts, those within it are not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -31,7 +31,6 @@ from radit.model.threads import one_thread
 
 CALIBRATION_SEED = 20_411  # not an evaluation's
 CFG = 1.5
-KINDS = 2  # attention, MLP
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,18 @@ class SmoothCache(Method):
     images: int = 8
 
     def rule(self, integer: IntegerDiT, images: int) -> Rule:
-        return _TableRule(images, reuse_table(_errors(ByIdentity(integer), self.images), self.alpha, self.ahead))
+        table = reuse_table(_errors(ByIdentity(integer), self.images), self.alpha, self.ahead)
+        return _TableRule(images, table, integer.config.kinds)
 
 
 class _TableRule(Rule):
-    def __init__(self, images: int, table: Tensor) -> None:
+    def __init__(self, images: int, table: Tensor, kinds: Sequence[str]) -> None:
         super().__init__(images)
-        self._table = table
+        self._rows = dict(zip(dict.fromkeys(kinds), table, strict=True))
+        self._kinds = kinds
 
     def decide(self, s: int, index: int) -> Tensor:
-        return self.every(bool(self._table[s % KINDS, index]))
+        return self.every(bool(self._rows[self._kinds[s]][index]))
 
 
 def reuse_table(errors: Tensor, alpha: float, ahead: int) -> Tensor:
@@ -75,16 +76,18 @@ def reuse_table(errors: Tensor, alpha: float, ahead: int) -> Tensor:
     return table
 
 
-def branch_errors(branches: Tensor) -> Tensor:
+def branch_errors(branches: Tensor, kinds: Sequence[str]) -> Tensor:
     """Return (kinds, steps, steps) float64: the mean relative L1 error of the branch of t at t + k, at [t, t + k].
 
     Args:
         branches: (steps, S, ..) float, real units.
+        kinds: of every sub-block, in the order of whose first the rows are.
     """
     flat = branches.flatten(2)
     size = flat.abs().sum(2)
     error = torch.stack([(flat - now).abs().sum(2) / size for now in flat]).double()  # (t, t + k, S)
-    return torch.stack([error[:, :, kind::KINDS].mean(2) for kind in range(KINDS)])
+    named = [[s for s, kind in enumerate(kinds) if kind == each] for each in dict.fromkeys(kinds)]
+    return torch.stack([error[:, :, chosen].mean(2) for chosen in named])
 
 
 class ByIdentity:
@@ -103,7 +106,7 @@ class ByIdentity:
 @lru_cache(maxsize=4)
 @one_thread()
 def _errors(key: ByIdentity, images: int) -> Tensor:
-    return branch_errors(calibration_branches(key.integer, images))
+    return branch_errors(calibration_branches(key.integer, images), key.integer.config.kinds)
 
 
 def calibration_branches(integer: IntegerDiT, images: int) -> Tensor:

@@ -23,7 +23,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import RELATIVE, Limits, Method, Rule, Sight, relative_change
+from radit.model.baselines.base import RELATIVE, Bounds, Limits, Method, Rule, Sight, relative_change
 from radit.model.integer.integer_dit import IntegerDiT
 
 
@@ -49,7 +49,7 @@ class TeaCache(Method):
     def whole_stream(self) -> bool:
         return self.residual
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
         return (0,)
 
 

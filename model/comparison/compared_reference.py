@@ -76,7 +76,7 @@ def tables_of(method: Method, integer: IntegerDiT) -> PolicyTables:
     if isinstance(method, Detector):
         tables = method.policy.tables(integer)
         follow = tables.follow.clone()
-        follow[:, method.decider] = False
+        follow[:, method.decider(integer.config.block_bounds)] = False
         return replace(tables, follow=follow, difference=method.difference)
     steps, subs = integer.act_scale.shape
     return PolicyTables(

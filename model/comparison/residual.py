@@ -29,7 +29,7 @@ class ResidualReference(MethodReference):
         """Forget every residual and every decision."""
         super().start(images, contexts)
         self.cache, self.before = [], []  # no branch is
-        self._spans = {s: span for span in self.method.spans(len(self.integer.sub_blocks)) for s in span}
+        self._spans = {s: span for span in self.method.spans(self.integer.config.block_bounds) for s in span}
         self._kept: dict[range, Tensor] = {}
 
     def _settled(self, s: int, index: int) -> tuple[Tensor, Tensor]:
@@ -46,7 +46,7 @@ class ResidualReference(MethodReference):
     ) -> Tensor:
         branch, there = torch.zeros_like(a), computed.to(a.device)
         if bool(there.any()):
-            branch[there] = self._engines.run(a[there], s, index, tally, stages)
+            branch[there] = self._run(a[there], computed, s, index, tally, stages)
         return branch
 
     def _passed(self, s: int, before: Tensor, x: Tensor, tally: Tally) -> Tensor:

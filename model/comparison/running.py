@@ -19,7 +19,7 @@ def reference_of(integer: IntegerDiT, method: Method) -> MethodReference:
     Raises:
         UserError: the policy does not fit the model.
     """
-    if method.spans(len(integer.sub_blocks)):
+    if method.spans(integer.config.block_bounds):
         return ResidualReference(integer, method)
     if method.forecast_order > 1:
         return (

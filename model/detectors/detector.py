@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Limits, Method, Rule, Sight, keep
+from radit.model.baselines.base import Bounds, Limits, Method, Rule, Sight, bounds_of, keep
 from radit.model.dit.config import MOST_BLOCKS
 from radit.model.errors import UserError
 from radit.model.formats import CODE_BITS, INT8_BITS
@@ -138,13 +138,14 @@ class Detector(Method):
         """Whether the inputs of sub-block 0 alone determine all decisions (`model/detectors/rehearsal.py`)."""
         return self.sees_input and self.scope is not Scope.SUB_BLOCK and not self.blocks
 
-    @property
-    def decider(self) -> int:
+    def decider(self, sub_blocks: Bounds) -> int:
         """The sub-block that decides for those behind it, but under scope sub-block."""
-        return 2 * max(self.blocks, 0)
+        bounds = bounds_of(sub_blocks)
+        return bounds[min(max(self.blocks, 0), len(bounds) - 1)]
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
-        return range(sub_blocks) if self.scope is Scope.SUB_BLOCK else (self.decider,)
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
+        bounds = bounds_of(sub_blocks)
+        return range(bounds[-1]) if self.scope is Scope.SUB_BLOCK else (self.decider(bounds),)
 
     def kept_bits(self, values: int) -> float:
         """Return what is stored per value of a watched input: for the decision, and for a measured slope."""
@@ -161,6 +162,7 @@ class DetectorRule(Rule):
     def __init__(self, method: Detector, integer: IntegerDiT, images: int) -> None:
         super().__init__(images)
         self.method, self.integer, self.tables = method, integer, method.policy.tables(integer)
+        self.bounds = integer.config.block_bounds
         self.state: dict[int, DtsmState] = {}
         self.reused = self.every(False)
         if method.blocks and abs(method.blocks) >= (depth := integer.config.depth):
@@ -177,7 +179,7 @@ class DetectorRule(Rule):
 
     def observe(self, sight: Sight) -> None:
         s, index = sight.s, sight.index
-        if self.method.scope is not Scope.SUB_BLOCK and s != self.method.decider:
+        if self.method.scope is not Scope.SUB_BLOCK and s != self.method.decider(self.bounds):
             return
         distance = self.distance(sight).cpu()
         if self.method.shared:
@@ -198,8 +200,8 @@ class DetectorRule(Rule):
         return decide(state, count, 1 << DISTANCE_FRAC, table, force, self.tables.registers)
 
     def decide(self, s: int, index: int) -> Tensor:
-        blocks = 2 * self.method.blocks
-        always = s < blocks if blocks >= 0 else s >= blocks + len(self.integer.sub_blocks)
+        blocks, bounds = self.method.blocks, self.bounds
+        always = s < bounds[blocks] if blocks >= 0 else s >= bounds[blocks - 1]
         return self.every(False) if always else self.reused
 
 

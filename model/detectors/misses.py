@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Limits, Rule, Sight
+from radit.model.baselines.base import Bounds, Limits, Rule, Sight
 from radit.model.detectors.detector import Cost, Detector, DetectorRule
 from radit.model.formats import INT8_BITS
 from radit.model.integer.integer_dit import IntegerDiT
@@ -38,7 +38,7 @@ class Miss(Detector):
     def cost(self, values: int) -> Cost:
         return Cost(0.0, 4, 4 * (INT8_BITS + 1), checks=True)
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
         return ()
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from radit.model.baselines.base import Limits, Rule, Sight
+from radit.model.baselines.base import Bounds, Limits, Rule, Sight
 from radit.model.baselines.smoothcache import ByIdentity
 from radit.model.detectors.dense_streams import LONGEST, Grams, best_slope, forecast_error, grams_of
 from radit.model.detectors.detector import ALWAYS, Cost, Slope
@@ -63,7 +63,7 @@ class Planned(Surprise):
     def cost(self, values: int) -> Cost:
         return super().cost(values) if self.adds else Cost(0.0, 0.0, 0.0)
 
-    def watched(self, sub_blocks: int) -> tuple[int, ...]:
+    def watched(self, sub_blocks: Bounds) -> tuple[int, ...]:
         return (0,) if self.adds or self.slope in (Slope.CODES, Slope.L1) else ()
 
 

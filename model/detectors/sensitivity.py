@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from radit.model.baselines.smoothcache import CALIBRATION_SEED, ByIdentity
+from radit.model.dit.config import CROSS
 from radit.model.dit.sampler import make_noise
 from radit.model.dit.transformer import DiT
 from radit.model.integer.integer_dit import IntegerDiT
@@ -43,24 +44,23 @@ def _effects(key: ByIdentity) -> Tensor:
 def gradients(dit: DiT, image: Tensor, t: Tensor, labels: Tensor, seed: int) -> Tensor:
     """Return the mean square (S, D) float64 of a random direction's gradient with respect to the modulated inputs.
 
-    A change of a modulated input is taken as the change of the stream that causes it, LayerNorm's statistics fixed.
+    A change of a modulated input is taken as the change of the stream that causes it, LayerNorm's statistics fixed;
+    cross-attention sees the stream itself.
     """
-    c = dit.conditioning(t, labels)
+    c, captions = dit.conditioning(t, labels), dit.captions(labels)
     modulation = dit.block_modulation(c).detach()
     stream, streams = dit.embed(image).detach().requires_grad_(), []
     x = stream
-    for number, block in enumerate(dit.blocks):
-        vectors = modulation[:, number]
+    for number, kind in dit.config.places:
+        block, vectors = dit.blocks[number], modulation[:, number]
         streams.append(x)
-        x = x + vectors[:, 2].unsqueeze(1) * block.attn(block.attention_input(x, vectors))
-        streams.append(x)
-        x = x + vectors[:, 5].unsqueeze(1) * block.mlp(block.mlp_input(x, vectors))
+        x = block.add(kind, x, block.branch(kind, block.input_of(kind, x, vectors), captions), vectors)
     prediction = dit.final(x, c)
     probe = torch.randn(prediction.shape, generator=torch.Generator().manual_seed(seed))
     found = torch.autograd.grad((prediction * probe).sum(), streams)
-    scales = modulation[:, :, (1, 4)].flatten(1, 2).transpose(0, 1)  # (S, N, D)
+    scales = dit.vectors(modulation)[:, :, 1].transpose(0, 1)  # (S, N, D)
     rows = []
-    for gradient, entered, scale in zip(found, streams, scales, strict=True):
-        spread = entered.detach().std(-1, keepdim=True, unbiased=False)
+    for kind, gradient, entered, scale in zip(dit.config.kinds, found, streams, scales, strict=True):
+        spread = entered.detach().std(-1, keepdim=True, unbiased=False) if kind != CROSS else torch.ones(())
         rows.append((gradient * spread).double().square().mean((0, 1)) / (1.0 + scale).double().square().mean(0))
     return torch.stack(rows)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from radit.model.baselines.base import FEW_IMAGES, Limits, Rule, Sight
+from radit.model.baselines.base import FEW_IMAGES, Bounds, Limits, Rule, Sight
 from radit.model.baselines.smoothcache import ByIdentity
 from radit.model.detectors.detector import Anchored, Cost, Detector
 from radit.model.detectors.rehearsal import dense_inputs, rehearsed
@@ -32,7 +32,7 @@ class Static(Detector):
     def cost(self, values: int) -> Cost:
         return Cost(0.0, 0.0, 0.0)
 
-    def watched(self, sub_blocks: int) -> Sequence[int]:
+    def watched(self, sub_blocks: Bounds) -> Sequence[int]:
         return ()
 
 

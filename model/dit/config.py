@@ -1,91 +1,39 @@
 """Shape of a diffusion transformer: the one place where the model's dimensions are written.
 
 Sources: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023, table 1 (S, B, L, XL); X. Ma et al.,
-"Latte: Latent Diffusion Transformer for Video Generation", 2024 (clips: blocks in turn within a frame and over time).
+"Latte: Latent Diffusion Transformer for Video Generation", 2024 (clips: blocks in turn within a frame and over time);
+J. Chen et al., "PixArt-alpha: Fast Training of Diffusion Transformer for Photorealistic Text-to-Image Synthesis", 2023
+(text: cross-attention, one adaLN for all blocks).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
+from radit.model.dit.config_fields import ConfigFields
 from radit.model.errors import UserError, shown
 from radit.model.plain_text import one_line
 from radit.model.reading import misfit
 
-MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
 MOST_BLOCKS = 1000  # published models have dozens
-MOST_RATIO = float(1 << 20)
-LAYER_NORM_EPS, MOST_EPS = 1e-6, 1e-3
 PIXEL_CHANNELS = (1, 3)
+ATTENTION, CROSS, MLP = "attention", "cross", "mlp"  # kinds of sub-blocks, in the order of a block
+KIND_NAMES = {ATTENTION: "attention", CROSS: "cross-attention", MLP: "MLP"}
+SIZES = 3  # numbers of size conditioning: rows, columns, their ratio
 
 
-class DiTConfig(BaseModel):
-    """Dimensions of one diffusion transformer; frozen and self-checking.
+class DiTConfig(ConfigFields):
+    """Dimensions of one diffusion transformer; frozen and self-checking. Its fields: `ConfigFields`.
 
-    Fields:
-        input_size: rows and columns of the square input, in pixels (of the latent image, for a latent model).
-        patch_size: rows and columns of a patch, in pixels; divides `input_size`.
-        in_channels: channels of the input image.
-        hidden_size: features per token, D; a multiple of 4 (sin-cos position embedding) and of `num_heads`.
-        depth: transformer blocks.
-        num_heads: attention heads per block.
-        mlp_ratio: hidden features of the MLP, in units of `hidden_size`.
-        num_classes: labels 0 .. num_classes - 1; label `num_classes` is the null class of guidance.
-        learn_sigma: the network predicts a variance beside the noise (twice the output channels).
-        class_dropout_prob: probability with which training replaces a label by the null class.
-        frames: frames of a clip; 1: an image.
-        attention: of a clip: "alternating", even blocks within a frame (spatial) and odd blocks over the frames at one
-            place (temporal), or "joint", every block over all tokens.
-        prediction: what the network predicts: "noise"; models of "velocity" (SiT) and of "v" (diffusers'
-            v_prediction) are refused.
-        samples: "pixels", which the sampler holds to -1 .. 1, or "latents", which have no such range; None: pixels
-            where `in_channels` is 1 or 3.
-        frame_embedding: of a clip, where it is added: at the "input", or after the "first-block", as in the published
-            Latte, which runs in float alone.
-        timestep_features: frequency i of a timestep is 10000 ** (-i / n), n = 128 of 128 in the "official" programs of
-            DiT, SiT and Latte, and n = 127 in "diffusers".
-        embedders: of timesteps and labels: "shared" by all blocks, or "per-block", a copy for each, the last layer
-            using the first one's (diffusers).
-        mlp_norm_eps: epsilon of the LayerNorm before the MLP; the machine has one epsilon, 1e-6, for all.
-
-    An image's config is written without the clip's fields, and any without those from `prediction` on where they are
-    the defaults; `whole` writes all.
+    An image's config is written without the clip's fields, one with text without `num_classes`, and any without those
+    from `prediction` on where they are the defaults; `whole` writes all.
 
     Raises:
         UserError: a field is out of range, of the wrong type, unknown, or does not fit another one.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    input_size: int = Field(default=8, ge=1, le=MOST)
-    patch_size: int = Field(default=1, ge=1, le=MOST)
-    in_channels: int = Field(default=1, ge=1, le=MOST)
-    hidden_size: int = Field(default=64, ge=4, le=MOST)
-    depth: int = Field(default=6, ge=1)
-    num_heads: int = Field(default=2, ge=1, le=MOST)
-    mlp_ratio: float = Field(default=4.0, gt=0.0, le=MOST_RATIO, allow_inf_nan=False)
-    num_classes: int = Field(default=10, ge=1, le=MOST)
-    learn_sigma: bool = False
-    class_dropout_prob: float = Field(default=0.1, ge=0.0, lt=1.0)
-    frames: int = Field(default=1, ge=1, le=MOST)
-    attention: Literal["alternating", "joint"] = "alternating"
-    prediction: Literal["noise", "velocity", "v"] = "noise"
-    samples: Literal["pixels", "latents"] | None = None
-    frame_embedding: Literal["input", "first-block"] = "input"
-    timestep_features: Literal["official", "diffusers"] = "official"
-    embedders: Literal["shared", "per-block"] = "shared"
-    mlp_norm_eps: float = Field(default=LAYER_NORM_EPS, gt=0.0, le=MOST_EPS)
 
     def __init__(self, /, **values: Any) -> None:
         try:
@@ -100,15 +48,17 @@ class DiTConfig(BaseModel):
         if isinstance(values, dict) and isinstance(values.get("samples"), str):
             usual = "pixels" if values.get("in_channels", 1) in PIXEL_CHANNELS else "latents"
             values = values | ({"samples": None} if values["samples"] == usual else {})
+        if isinstance(values, dict) and values.get("input_columns", 0) == values.get("input_size", 8):
+            values = values | {"input_columns": None}
         return values
 
     @model_validator(mode="after")
     def _check_fit(self) -> DiTConfig:
-        if self.input_size % self.patch_size:
-            raise ValueError(
-                f"patch_size {self.patch_size} does not divide input_size {self.input_size}: "
-                "choose a patch size that divides it."
-            )
+        for name, size in (("input_size", self.input_size), ("input_columns", self.columns)):
+            if size % self.patch_size:
+                raise ValueError(
+                    f"patch_size {self.patch_size} does not divide {name} {size}: choose a patch size that divides it."
+                )
         if self.depth > MOST_BLOCKS:
             raise ValueError(
                 f"depth is {one_line(self.depth)}, and more than {MOST_BLOCKS} blocks would take hours here: use a "
@@ -131,8 +81,27 @@ class DiTConfig(BaseModel):
                 f"depth {self.depth} is odd, but alternating attention needs pairs of a spatial and a temporal block: "
                 f"choose {self.depth + 1}, or attention 'joint'."
             )
+        self._check_text()
         self._check_computable()
         return self
+
+    def _check_text(self) -> None:
+        """Refuse parts of text conditioning without the others."""
+        single = self.adaln == "single"
+        if self.has_text != (self.context_dim > 0) or self.has_text != single:
+            raise ValueError(
+                f"context_tokens is {self.context_tokens}, context_dim {self.context_dim} and adaln {self.adaln}: give "
+                "all of a model with text (adaln single), or none."
+            )
+        if self.has_own_embedders and single:
+            raise ValueError("embedders is per-block with adaln single, which has one for all: give shared.")
+        if (self.size_conditioning and not single) or (self.null_prompt and not single):
+            raise ValueError("size_conditioning or null_prompt is for models with text: leave it out.")
+        if self.size_conditioning and self.hidden_size % SIZES:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of {SIZES}, which size_conditioning needs: choose "
+                "another."
+            )
 
     def _check_computable(self) -> None:
         """Refuse what would be computed as something else."""
@@ -147,13 +116,28 @@ class DiTConfig(BaseModel):
         """Fields by name; an image's without those of a clip, so that its hash does not depend on them."""
         values = write(self)
         unused = {name for name in LATER_FIELDS if values[name] == type(self).model_fields[name].default}
-        unused |= set(CLIP_FIELDS if self.frames == 1 else ())
+        unused |= set(CLIP_FIELDS if self.frames == 1 else ()) | ({"num_classes"} if self.has_text else set())
         return {key: values[key] for key in values if key not in unused}
 
     def whole(self) -> dict[str, Any]:
         """Every field by name, defaults too, and what samples are where None leaves it to the channels."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return values | {"samples": "pixels" if self.has_pixels else "latents"}
+
+    @property
+    def has_text(self) -> bool:
+        """Whether prompts condition it, through cross-attention."""
+        return self.context_tokens > 0
+
+    @property
+    def columns(self) -> int:
+        """Columns of the input."""
+        return self.input_columns or self.input_size
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.input_size // self.patch_size, self.columns // self.patch_size
 
     @property
     def adds_frames_later(self) -> bool:
@@ -173,13 +157,14 @@ class DiTConfig(BaseModel):
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of what is generated: (C, H, W) of an image, (F, C, H, W) of a clip."""
-        image = (self.in_channels, self.input_size, self.input_size)
+        image = (self.in_channels, self.input_size, self.columns)
         return image if self.frames == 1 else (self.frames, *image)
 
     @property
     def frame_tokens(self) -> int:
         """Tokens per frame, S."""
-        return (self.input_size // self.patch_size) ** 2
+        rows, columns = self.grid
+        return rows * columns
 
     @property
     def tokens(self) -> int:
@@ -225,23 +210,68 @@ class DiTConfig(BaseModel):
             raise UserError(f"--blocks is {count}: give 1 to {self.depth}, the blocks that the model has.")
         return self.model_copy(update={"depth": count})
 
-    def macs(self, tokens: int | None = None, block: int = 0) -> tuple[int, int]:
-        """Multiplications of a block's attention and of its MLP for one context; by default of the model's tokens.
+    def block_kinds(self, block: int) -> tuple[str, ...]:
+        """The sub-blocks of a block, in order: `ATTENTION`, `CROSS` where it attends to text, `MLP`."""
+        crosses = self.has_text and (self.cross_attention == "all" or block % 2 == 0)
+        return (ATTENTION, CROSS, MLP) if crosses else (ATTENTION, MLP)
 
-        A query meets the keys of its group: all tokens, or of a clip those of its frame or of its place.
+    @property
+    def places(self) -> tuple[tuple[int, str], ...]:
+        """Block and kind of every sub-block, by its number."""
+        return tuple((block, kind) for block in range(self.depth) for kind in self.block_kinds(block))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kind of every sub-block, by its number."""
+        return tuple(kind for _, kind in self.places)
+
+    @property
+    def sub_blocks(self) -> int:
+        """Number of sub-blocks, S."""
+        return self.first_sub_block(self.depth)
+
+    @property
+    def block_bounds(self) -> tuple[int, ...]:
+        """Number of the first sub-block of every block, and how many sub-blocks there are."""
+        return tuple(self.first_sub_block(block) for block in range(self.depth + 1))
+
+    @property
+    def cross_sub_blocks(self) -> tuple[int, ...]:
+        """Numbers of the sub-blocks that attend to text, X of them."""
+        return tuple(s for s, kind in enumerate(self.kinds) if kind == CROSS)
+
+    def first_sub_block(self, block: int) -> int:
+        """Number of the first sub-block of a block; of block `depth` how many there are."""
+        crossing = 0 if not self.has_text else block if self.cross_attention == "all" else -(-block // 2)
+        return 2 * block + crossing
+
+    def sub_block_index(self, block: int, kind: str) -> int:
+        """Number of the sub-block of a kind in a block that has one."""
+        return self.first_sub_block(block) + self.block_kinds(block).index(kind)
+
+    def macs(self, tokens: int | None = None, block: int = 0) -> tuple[int, ...]:
+        """Multiplications of each sub-block of a block for one context; by default of the model's tokens.
+
+        A query meets the keys of its group: all tokens, or of a clip those of its frame or of its place. Text has its
+        most tokens; its keys and values are made once per image, and are not in here.
         """
         t, d = tokens or self.tokens, self.hidden_size
         keys = (self.frames if block % 2 else self.frame_tokens) if self.alternates else t
-        return t * d * (4 * d + 2 * keys), 2 * t * d * self.mlp_hidden
+        each = {
+            ATTENTION: t * d * (4 * d + 2 * keys),
+            CROSS: t * d * 2 * (d + self.context_tokens),
+            MLP: 2 * t * d * self.mlp_hidden,
+        }
+        return tuple(each[kind] for kind in self.block_kinds(block))
 
     def sub_block_macs(self, tokens: int | None = None) -> list[int]:
-        """Multiplications of every sub-block for one context: attention and MLP of each block in turn."""
+        """Multiplications of every sub-block for one context, by its number."""
         return [macs for block in range(self.depth) for macs in self.macs(tokens, block)]
 
     def sub_block_kinds(self) -> list[str]:
-        """What every sub-block is, in words: attention, of alternating blocks spatial or temporal, and MLP."""
-        turns = ("spatial attention", "temporal attention") if self.alternates else ("attention",)
-        return [kind for block in range(self.depth) for kind in (turns[block % len(turns)], "MLP")]
+        """What every sub-block is, in words: attention, of alternating blocks spatial or temporal, and so on."""
+        turns = ("spatial attention", "temporal attention") if self.alternates else (KIND_NAMES[ATTENTION],)
+        return [turns[block % len(turns)] if kind == ATTENTION else KIND_NAMES[kind] for block, kind in self.places]
 
     @property
     def out_channels(self) -> int:
@@ -250,8 +280,8 @@ class DiTConfig(BaseModel):
 
     @property
     def null_class(self) -> int:
-        """Label of the unconditional branch of classifier-free guidance."""
-        return self.num_classes
+        """Label of the unconditional branch of classifier-free guidance; of prompts the last one, -1."""
+        return -1 if self.has_text else self.num_classes
 
 
 def check_guidance(config: DiTConfig, cfg: float, channels: int | None = None) -> None:
@@ -266,7 +296,9 @@ def check_guidance(config: DiTConfig, cfg: float, channels: int | None = None) -
     if channels is not None and not 1 <= channels <= config.in_channels:
         raise UserError(f"--guided-channels is {channels}: give 1 to {config.in_channels}, the model's channels.")
     if cfg != 1.0 and not config.has_null_class:
-        raise UserError(f"cfg is {cfg:g}, but the model has no null class, which guidance needs: give 1.")
+        what = "prompt: give 1, or a file of prompts with a tensor negative" if config.has_text else "class: give 1"
+        kind, _, remedy = what.partition(": ")
+        raise UserError(f"cfg is {cfg:g}, but the model has no null {kind}, which guidance needs: {remedy}.")
 
 
 def check_labels(config: DiTConfig, labels: Sequence[int] | None) -> None:
@@ -303,6 +335,14 @@ LATER_FIELDS = (  # than the first checkpoints: written where they say more
     "timestep_features",
     "embedders",
     "mlp_norm_eps",
+    "input_columns",
+    "context_tokens",
+    "context_dim",
+    "cross_attention",
+    "adaln",
+    "size_conditioning",
+    "position_scale",
+    "null_prompt",
 )
 
 

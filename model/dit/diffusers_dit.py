@@ -23,8 +23,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from radit.model.dit.layers.embedders import position_embedding
 from radit.model.dit.schedule import BETA_END, BETA_START, DIFFUSION_STEPS
-from radit.model.dit.transformer import position_embedding
 from radit.model.errors import UserError, shown
 from radit.model.limits import check_memory
 from radit.model.plain_text import one_line

@@ -28,10 +28,12 @@ def of_integers(config: DiTConfig, steps: int) -> Parts:
     width, mlp = config.hidden_size, config.mlp_hidden
     constants = TABLES * DOUBLE * (3 * width + mlp + width)  # of q, k, o; FC1, FC2
     ranges = FLOAT * (8 * width + mlp)
+    crosses = len(config.cross_sub_blocks)
+    cross = (TABLES * DOUBLE * 2 + FLOAT * 4) * width  # of q and o; ranges of input, q and o
     return {
         "weights": float_bytes(config),
-        "int8 weights": config.depth * width * (4 * width + 2 * mlp),
-        "constants of the timesteps": steps * config.depth * (constants + ranges),
+        "int8 weights": config.depth * width * (4 * width + 2 * mlp) + crosses * 2 * width**2,
+        "constants of the timesteps": steps * (config.depth * (constants + ranges) + crosses * cross),
     }
 
 
@@ -58,8 +60,10 @@ def of_generation(
         kept: results that a skipping policy keeps of a context, each with the one before; 0: nothing is skipped.
     """
     working = min(images, at_a_time) * contexts
-    stream, sub_blocks = config.tokens * config.hidden_size, 2 * config.depth
-    return {
+    stream, sub_blocks = config.tokens * config.hidden_size, config.sub_blocks
+    keys = len(config.cross_sub_blocks) * config.context_tokens * config.hidden_size
+    prompts = {"keys and values of prompts": 2 * working * keys} if keys else {}
+    return prompts | {
         "images": 2 * FLOAT * images * math.prod(config.sample_shape),
         "decisions": DECISION_BYTES * images * contexts * steps * sub_blocks,
         "activations": of_pass(config, working, DOUBLE),

@@ -10,6 +10,7 @@ DiT is what quantization and skipping have to cope with:
   turns down.
 - Attention: heads of different sharpness; keys resemble queries, so that like attends to like.
 - MLP: biases below zero, so that most hidden features are near zero and few are large.
+- Text: keys of unit size, queries to match, of what has grown in the stream; branches that grow with depth as gates do.
 - Output: the embedding writes the image into a few channels that pass all blocks, the last layer reads them. The
   predicted noise resembles the noise in the image, so that images change little between timesteps.
 
@@ -29,8 +30,10 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.config import DiTConfig
+from radit.model.dit.layers.embedders import MAX_PERIOD, frame_embedding, position_embedding
 from radit.model.dit.shapes import FREQUENCY_FEATURES, MODULATIONS
-from radit.model.dit.transformer import MAX_PERIOD, DiT, blank_model, frame_embedding, position_embedding
+from radit.model.dit.transformer import DiT, blank_model, with_prompts
+from radit.model.text.prompts import seeded_prompts
 
 SMALL = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classes=3)
 
@@ -50,6 +53,8 @@ SHARPNESS, SHARPNESS_SPREAD = 1.5, 0.4  # standard deviation of attention scores
 LIKENESS = 0.4  # keys' correlation with queries: up to this, by head
 FEATURE_BIAS = -0.5  # of the MLP's hidden features
 EMBEDDED_POWER, BRANCH_POWER = 1.5, 1.2  # mean squares of embedded tokens and of branches before the gate, about
+SMALL_SILU_RMS = 0.05  # of SiLU on normal values of FINAL_SIZE, which the conditioning of a model with text is
+CROSS_SIZE = 0.5  # of a cross-attention's branch, relative to the gates of its block
 FINAL_SIZE = 0.1  # standard deviation of the last adaLN's outputs, of their constant and of their moving part
 
 
@@ -67,7 +72,10 @@ def seeded_dit(config: DiTConfig = SMALL, seed: int = 0, blocks: int | None = No
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         tensors = pool.map(recipe.tensor, shapes.keys(), shapes.values())
         dit.load_state_dict(dict(zip(shapes, tensors, strict=True)), assign=True)
-    return dit.eval().requires_grad_(False)
+    dit = dit.eval().requires_grad_(False)
+    return (
+        with_prompts(dit, seeded_prompts(config.context_tokens, config.context_dim, seed)) if config.has_text else dit
+    )
 
 
 class _Recipe:
@@ -85,7 +93,7 @@ class _Recipe:
     def tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """The tensor of that name in the state dict."""
         if name == "pos_embed":
-            return position_embedding(self.config.hidden_size, self.config.input_size // self.config.patch_size)
+            return position_embedding(self.config.hidden_size, *self.config.grid, self.config.position_scale)
         if name == "temp_embed":
             return frame_embedding(self.config.hidden_size, self.config.frames)
         if name == "final_layer.linear.weight":
@@ -97,6 +105,8 @@ class _Recipe:
             self._block(value, int(part[0]), ".".join(part[1:]), name)
             return torch.from_numpy(value)
         name = ".".join(part[1:]) if own else name
+        if self.config.has_text and self._text(value, name):
+            return torch.from_numpy(value)
         if name == "t_embedder.mlp.0.weight":
             value *= _smoothness()
         elif name == "y_embedder.embedding_table.weight":
@@ -117,6 +127,26 @@ class _Recipe:
             value *= value[0].size ** -0.5 / (SILU_RMS if name == "t_embedder.mlp.2.weight" else 1.0)
         return torch.from_numpy(value)
 
+    def _text(self, value: np.ndarray, name: str) -> bool:
+        """Turn standard normal values into a tensor of a model with text, in place; False: it is as in any other."""
+        width, stem = self.config.hidden_size, name.rpartition(".")[0]
+        if name in ("t_block.1.weight", "t_block.1.bias"):
+            gates = value.reshape(2, 3, width, -1)[:, 2]
+            if name.endswith("weight"):
+                value *= self._adaln_rows(MOVING, 0) * (width**-0.5 / SMALL_SILU_RMS)
+            else:
+                value[:] = 0.0
+            gates[:, self.carriers] = 0.0
+        elif stem in ("t_embedder.mlp.2", "csize_embedder.mlp.2", "ar_embedder.mlp.2"):
+            value *= FINAL_SIZE * (value.shape[1] ** -0.5 / SILU_RMS if value.ndim == 2 else 0.1)
+            value[np.unique(self.carriers % len(value))] = 0.0
+        elif name == "final_layer.scale_shift_table":
+            value *= FINAL_SIZE
+            value[:, self.carriers] = 0.0
+        else:
+            return name == "y_embedder.y_embedding"
+        return True
+
     def _stream(self, name: str) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64([self.seed, zlib.crc32(name.encode())]))
 
@@ -133,8 +163,8 @@ class _Recipe:
                 lively = np.repeat(LIVELIEST**exponents, 3 * width)[:, None].astype(np.float32)
                 value *= lively * self._adaln_rows(MOVING, block) * (width**-0.5 / SILU_RMS)
                 value.reshape(2, 3, width, width)[:, 2, self.carriers] = 0.0  # their gates
-            case "adaLN_modulation.1.bias":
-                value *= self._adaln_rows(CONSTANT, block)[:, 0]
+            case "adaLN_modulation.1.bias" | "scale_shift_table":
+                value *= self._adaln_rows(CONSTANT, block)[:, 0].reshape(value.shape)
                 by_vector = value.reshape(len(MODULATIONS), width)
                 for vector, row in zip(MODULATIONS, by_vector, strict=True):
                     if vector.startswith("gate"):
@@ -145,6 +175,14 @@ class _Recipe:
                         row[self.outliers] = OUTLIER_SCALE
             case "attn.qkv.weight":
                 self._attention(value, name)
+            case "cross_attn.q_linear.weight":
+                value *= width**-0.5 * math.sqrt(SHARPNESS) / self._rms(block)
+            case "cross_attn.kv_linear.weight":
+                value *= width**-0.5
+                value[:width] *= math.sqrt(SHARPNESS)
+            case "cross_attn.proj.weight" | "cross_attn.proj.bias":
+                value *= CROSS_SIZE * self._gate(block) * (width**-0.5 if value.ndim == 2 else 0.1)
+                value[self.carriers] = 0.0
             case "mlp.fc1.bias":
                 value *= 0.3
                 value += FEATURE_BIAS
@@ -207,9 +245,15 @@ class _Recipe:
 
     def _final_rms(self) -> float:
         """Root mean square of the last residual stream, about."""
+        return self._rms(self.kept)
+
+    def _rms(self, blocks: int) -> float:
+        """Root mean square of the residual stream behind so many blocks, about."""
         gates = [self._gate(block) for block in range(self.config.depth)]
-        branches = 2 * sum(gate**2 for gate in gates[: self.kept]) * (1.0 + CONSTANT["gate"] ** 2)
-        outlier = OUTLIER_SIZE * sum(gates[: self.kept]) / sum(gates)
+        branches = 2 * sum(gate**2 for gate in gates[:blocks]) * (1.0 + CONSTANT["gate"] ** 2)
+        if self.config.has_text:
+            branches += sum((CROSS_SIZE * gate) ** 2 for gate in gates[:blocks])
+        outlier = OUTLIER_SIZE * sum(gates[:blocks]) / sum(gates)
         outliers = len(self.outliers) * outlier**2 / self.config.hidden_size
         return math.sqrt(EMBEDDED_POWER + BRANCH_POWER * branches + outliers)
 

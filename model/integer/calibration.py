@@ -4,7 +4,8 @@ The float model generates a few dozen seeded images with guidance; at every time
 magnitudes of all values that become integers are recorded. With ``tail`` > 0 a range leaves out that share of the
 values (they will clip in int8); 16-bit formats always take the maximum.
 
-Sub-blocks are numbered ``s = 2 * block + (0 attention | 1 MLP)``; S = 2 L of them, D hidden features, M of the MLP.
+S sub-blocks in the order of their numbers (`DiTConfig.places`), X of them of kind cross, L blocks, D hidden features, M
+of the MLP.
 The shipped checkpoint's result is stored beside it, others' in build/calibration, with a hash of what determines it.
 """
 
@@ -22,12 +23,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radit.model.dit.config import DiTConfig, check_guidance, check_machine
+from radit.model.dit.config import ATTENTION, CROSS, DiTConfig, check_guidance, check_machine
+from radit.model.dit.layers.block import Block
 from radit.model.dit.sampler import Sampler, make_noise, predict
 from radit.model.dit.sampler_names import DDIM
-from radit.model.dit.transformer import Block, DiT
+from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.system.caches import kept, read_tensors, write_tensors
+from radit.model.text.cross_attention import Captions, CrossAttention
 from radit.model.threads import one_thread
 
 FORMAT_VERSION = "3"
@@ -37,6 +40,8 @@ DEFAULT_SEED = 20_000
 DEFAULT_CFG = 1.5
 CACHE = Path("build") / "calibration"
 MOST_GMACS = 250.0  # of a calibration that is not stored, unless one image takes more: seconds on two cores
+
+CONSTANT_RANGES = ("branch", "cross_k", "cross_v")  # over all timesteps
 
 log = logging.getLogger("radit")
 
@@ -56,6 +61,9 @@ class Calibration:
         branch: (S, D) branch before the gate, per channel, over all timesteps.
         x: (steps,) residual stream anywhere in the network (maximum).
         digest: hash of the checkpoint and all settings.
+        cross_q, cross_o: (steps, X, D) the same as q and o of cross-attention, o without the values' bias.
+        cross_k, cross_v: (X, D) keys and values of the prompts before their biases, per channel, over all timesteps.
+            These four are None without text.
     """
 
     timesteps: Tensor
@@ -70,21 +78,42 @@ class Calibration:
     branch: Tensor
     x: Tensor
     digest: str
+    cross_q: Tensor | None = None
+    cross_o: Tensor | None = None
+    cross_k: Tensor | None = None
+    cross_v: Tensor | None = None
+
+    def ranges(self) -> dict[str, Tensor]:
+        """Return the tensors by name, those of text where there are any."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "digest"}
+        return {name: value for name, value in values.items() if value is not None}
 
     def fits(self, config: DiTConfig, steps: int) -> bool:
         """Whether the ranges are numbers of a model's shapes, 0 or more, at so many timesteps."""
-        blocks, hidden = config.depth, config.hidden_size
-        per_block, per_sub_block = (steps, blocks, hidden), (steps, 2 * blocks, hidden)
+        blocks, subs, hidden = config.depth, config.sub_blocks, config.hidden_size
+        per_block, per_sub_block = (steps, blocks, hidden), (steps, subs, hidden)
         shapes: dict[str, tuple[int, ...]] = {"act": per_sub_block, "act_rms": per_sub_block}
-        shapes |= {"branch": (2 * blocks, hidden), **dict.fromkeys("qkvo", per_block)}
+        shapes |= {"branch": (subs, hidden), **dict.fromkeys("qkvo", per_block)}
         shapes |= {"h": (steps, blocks, config.mlp_hidden), "u": (steps, blocks), "x": (steps,)}
+        crosses = len(config.cross_sub_blocks)
+        if crosses:
+            shapes |= dict.fromkeys(("cross_q", "cross_o"), (steps, crosses, hidden))
+            shapes |= dict.fromkeys(("cross_k", "cross_v"), (crosses, hidden))
+        elif self.cross_q is not None:
+            return False
         tensors = {name: getattr(self, name) for name in shapes}
+        if any(tensor is None for tensor in tensors.values()):
+            return False
         return self.timesteps.shape == (steps,) and all(
             tensor.shape == shapes[name]
             and tensor.dtype == torch.float32
             and bool((tensor >= 0).all() & tensor.isfinite().all())
             for name, tensor in tensors.items()
         )
+
+
+TEXT_NAMES = {"cross_q", "cross_o", "cross_k", "cross_v"}
+RANGE_NAMES = {field.name for field in fields(Calibration)} - {"digest"} - TEXT_NAMES
 
 
 def model_digest(dit: DiT) -> str:
@@ -103,6 +132,7 @@ def calibration_digest(dit: DiT, sampler: Sampler, cfg: float, images: int, tail
     places = range(len(sampler.timesteps)) if sampler.solver != DDIM else (0, len(sampler.timesteps) - 1)
     moves = [[round(value, 4) for value in walk.step(probe, probe, i).flatten().tolist()] for i in places]
     facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
+    facts += [dit.prompts.digest()] if dit.prompts is not None else []
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -136,7 +166,7 @@ def calibrate(
 
     def observed(image: Tensor, t: Tensor, labels: Tensor) -> Tensor:
         c = dit.conditioning(t, labels)
-        tokens, ranges = observe(dit, dit.embed(image), dit.block_modulation(c), tail)
+        tokens, ranges = observe(dit, dit.embed(image), dit.block_modulation(c), tail, captions=dit.captions(labels))
         rows.append(ranges)
         return dit.final(tokens, c)
 
@@ -146,7 +176,7 @@ def calibrate(
     table = {name: torch.stack([row[name] for row in rows]).cpu() for name in rows[0]}
     if not all(bool(torch.isfinite(values).all()) for values in table.values()):
         raise UserError("The model's values are not finite in float32: use a model whose weights are not as large.")
-    table["branch"] = table["branch"].amax(0)
+    table |= {name: table[name].amax(0) for name in CONSTANT_RANGES if name in table}
     digest = calibration_digest(dit, sampler, cfg, images, tail, seed)
     return Calibration(timesteps=torch.tensor(sampler.timesteps), digest=digest, **table)
 
@@ -205,15 +235,14 @@ def calibration_path(checkpoint: str | Path) -> Path:
 
 def save_calibration(path: str | Path, calibration: Calibration) -> None:
     """Write a calibration as .safetensors, its hash in the metadata entry "digest"."""
-    tensors = {field.name: getattr(calibration, field.name) for field in fields(Calibration) if field.name != "digest"}
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    arrays = {name: tensor.numpy() for name, tensor in calibration.ranges().items()}
     write_tensors(Path(path), arrays, {"digest": calibration.digest})
 
 
 def load_calibration(path: str | Path) -> Calibration | None:
     """Return a stored calibration, or None where there is none that can be read: it can always be computed anew."""
     found = read_tensors(Path(path), sealed=False)
-    if found is None or found[0].keys() != {field.name for field in fields(Calibration)} - {"digest"}:
+    if found is None or found[0].keys() not in (RANGE_NAMES, RANGE_NAMES | TEXT_NAMES):
         return None
     arrays, facts = found
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -221,7 +250,12 @@ def load_calibration(path: str | Path) -> Calibration | None:
 
 
 def observe(
-    dit: DiT, x: Tensor, modulation: Tensor, tail: float = DEFAULT_TAIL, streams: Tensor | None = None
+    dit: DiT,
+    x: Tensor,
+    modulation: Tensor,
+    tail: float = DEFAULT_TAIL,
+    streams: Tensor | None = None,
+    captions: Captions | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Run all blocks on x (N, T, D): the next x, and the ranges of one timestep.
 
@@ -229,23 +263,32 @@ def observe(
         modulation: of the blocks, as `DiT.block_modulation` gives it.
         tail: share of the values that an int8 range may leave out.
         streams: (S, N, T, D) residual stream that each sub-block is to see in the place of what those before it make.
+        captions: what the contexts read, of a model with text.
     """
     found: dict[str, list[Tensor]] = {}
     largest = x.abs().amax()
-    for index, block in enumerate(dit.blocks):
-        vectors = modulation[:, index]
-        parts = (_attention, block.attention_input, vectors[:, 2]), (_mlp, block.mlp_input, vectors[:, 5])
-        for s, (branch_of, input_of, gate) in enumerate(parts, 2 * index):
-            x = x if streams is None else streams[s]
-            act = input_of(x, vectors)
-            branch, ranges = branch_of(block, act, tail)
-            ranges |= {"act": _per_channel(act, tail), "act_rms": act.square().mean((0, 1)).sqrt()}
-            ranges["branch"] = _per_channel(branch, tail)
-            for name, value in ranges.items():
-                found.setdefault(name, []).append(value)
-            x = x + gate.unsqueeze(1) * branch
-            largest = torch.maximum(largest, x.abs().amax())
+    for s, (index, kind) in enumerate(dit.config.places):
+        block, vectors = dit.blocks[index], modulation[:, index]
+        x = x if streams is None else streams[s]
+        act = block.input_of(kind, x, vectors)
+        branch, ranges = _observed(kind, block, act, captions, tail)
+        ranges |= {"act": _per_channel(act, tail), "act_rms": act.square().mean((0, 1)).sqrt()}
+        ranges["branch"] = _per_channel(branch, tail)
+        for name, value in ranges.items():
+            found.setdefault(name, []).append(value)
+        x = block.add(kind, x, branch, vectors)
+        largest = torch.maximum(largest, x.abs().amax())
     return x, {name: torch.stack(values) for name, values in found.items()} | {"x": largest}
+
+
+def _observed(
+    kind: str, block: Block, act: Tensor, captions: Captions | None, tail: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Branch (N, T, D) of a sub-block's input (N, T, D), and ranges."""
+    if kind == CROSS:
+        assert captions is not None
+        return _cross_attention(block.cross_attn, act, captions, tail)
+    return _attention(block, act, tail) if kind == ATTENTION else _mlp(block, act, tail)
 
 
 def _attention(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -256,6 +299,17 @@ def _attention(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str
     o = block.attn.average(*heads).transpose(1, 2).flatten(2)
     values = {"q": q, "k": k, "v": v - bias, "o": o - bias}
     return block.attn.proj(o), {name: _per_channel(value, tail) for name, value in values.items()}
+
+
+def _cross_attention(
+    cross: CrossAttention, act: Tensor, captions: Captions, tail: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Cross-attention branch (N, T, D) of its input (N, T, D), and ranges, of keys and values those of valid tokens."""
+    q, (k, v) = cross.q_linear(act), cross.keys_and_values(captions.tokens, bias=False)
+    o = cross.average(q, k, v, captions.valid)
+    values = {"cross_q": q, "cross_o": o, "cross_k": k[captions.valid], "cross_v": v[captions.valid]}
+    bias = cross.kv_linear.bias[act.shape[-1] :]
+    return cross.proj(o + bias), {name: _per_channel(value, tail) for name, value in values.items()}
 
 
 def _mlp(block: Block, act: Tensor, tail: float) -> tuple[Tensor, dict[str, Tensor]]:

@@ -18,7 +18,7 @@ from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.formats import X_BITS
 from radit.model.integer.decision_record import DecisionRecord
-from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT, contexts_of
 from radit.model.integer.reference import Reference, StepRecord
 from radit.model.system.processes import over_processes
 from radit.model.threads import one_thread
@@ -98,6 +98,7 @@ class Host:
         self.dit, self.integer, self.cfg, self.padded = dit, integer, cfg, padded
         self.guided_channels = guided_channels
         self.contexts = 1 if cfg == 1.0 else 2
+        self.labels = contexts_of(y, dit.config.null_class, self.contexts == 2)
         self.tables: Conditioning = integer.conditioning_tables(y, guidance=self.contexts == 2)
         self.walk, self.image = integer.sampler.start(dit.config.has_pixels), noise
         self.saturated = self.tables.saturated

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import CROSS, DiTConfig
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.transformer import DiT
-from radit.model.formats import ACT_FRAC, GATE_BITS, LN_FRAC, MOD_BITS
+from radit.model.formats import ACT_FRAC, GATE_BITS, INT8_MAX, LN_FRAC, MOD_BITS
 from radit.model.integer.calibration import model_digest
+from radit.model.text.cross_attention import Captions
 from radit.model.threads import one_thread
 
 HEADER_FIELDS = (
@@ -30,6 +31,12 @@ HEADER_FIELDS = (
     "gain_shift",
     "h_shift",
 )
+TEXT_HEADER_FIELDS = ("bypass",)  # beside them, of a model with text
+
+
+def header_fields(config: DiTConfig) -> tuple[str, ...]:
+    """Return the names of a model's header fields."""
+    return (*HEADER_FIELDS, *TEXT_HEADER_FIELDS) if config.has_text else HEADER_FIELDS
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,11 @@ class ChannelTables:
 
 @dataclass(frozen=True)
 class SubBlock:
-    """One attention or MLP sub-block.
+    """One sub-block.
 
     Fields:
-        kind: "attention" or "mlp".
-        weights: int8 (outputs, inputs) by name: q, k, v, o, or fc1, fc2.
+        kind: "attention", "cross" or "mlp".
+        weights: int8 (outputs, inputs) by name: q, k, v, o, of cross q, o, or fc1, fc2.
         tables: requantization by the same names; v has none (header fields v_mult, v_shift).
     """
 
@@ -59,14 +66,29 @@ class SubBlock:
 
 
 @dataclass(frozen=True)
+class PromptWords:
+    """Keys and values of the prompts of N images, made once per image. X sub-blocks of kind cross, n text tokens.
+
+    Fields:
+        k, v: (N, contexts, X, n, D) int8, in the order of the sub-blocks' numbers, 0 behind a context's last token.
+        counts: (N, contexts) int64, valid tokens, 1 .. n; the first ones are.
+    """
+
+    k: Tensor
+    v: Tensor
+    counts: Tensor
+
+
+@dataclass(frozen=True)
 class Conditioning:
-    """What the host prepares for N images: all timesteps in one batch. S = 2 L sub-blocks.
+    """What the host prepares for N images: all timesteps in one batch. S sub-blocks.
 
     Fields:
         c: (N, contexts, steps, D) float32, for the final layer.
         scale, shift: (N, contexts, steps, S, D) int64, modulation of the input of sub-block s.
         gate: (N, contexts, steps, S, D) int64, gate of the branch of sub-block s (used in the pass of s + 1).
         saturated: values that did not fit 16 bit.
+        prompts: keys and values of a model with text, else None.
     """
 
     c: Tensor
@@ -74,6 +96,7 @@ class Conditioning:
     shift: Tensor
     gate: Tensor
     saturated: int
+    prompts: PromptWords | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +107,8 @@ class IntegerDiT:
         config: dimensions.
         timesteps: diffusion steps in the order of the run, the sampler's first ones.
         sampler: the way that they are on.
-        sub_blocks: S = 2 L sub-blocks.
-        header: (steps, S) int64 by the names of `HEADER_FIELDS`; 0 where a kind has no use for it. gate_shift[s]
+        sub_blocks: S sub-blocks.
+        header: (steps, S) int64 by the names of `header_fields`; 0 where a kind has no use for it. gate_shift[s]
             belongs to the branch of s.
         x_frac: fraction bits of the residual stream.
         eps: LayerNorm epsilon, D**2 * 1e-6 * 4**x_frac, at least 1.
@@ -94,6 +117,8 @@ class IntegerDiT:
         act_rms: (S,) float64, root mean square of the equalized modulated input over all timesteps, real units.
         branch_scale: (S, D) float64, the int8 step of a branch.
         dit: the float model, which runs on the host (conditioning, embedding, final layer).
+        key_scale, value_scale: (X, D) float64, the int8 steps of a prompt's keys and values, in real units, without
+            their biases; X = 0 without text.
     """
 
     config: DiTConfig
@@ -108,6 +133,8 @@ class IntegerDiT:
     act_rms: Tensor
     branch_scale: Tensor
     dit: DiT = field(repr=False, compare=False)
+    key_scale: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.float64))
+    value_scale: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.float64))
 
     @property
     def sampler_steps(self) -> int:
@@ -130,8 +157,10 @@ class IntegerDiT:
 
         Each label is computed alone, so that an image's tables do not depend on its batch.
         """
-        null = torch.full_like(y, self.config.null_class)
-        labels = torch.stack([y, null], 1) if guidance else y.unsqueeze(1)
+        labels = contexts_of(y, self.config.null_class, guidance)
+        prompts = self.prompt_words(labels) if self.config.has_text else None
+        if prompts is not None:
+            labels = torch.zeros_like(labels)  # adaLN is that of the timestep alone
         distinct, where = torch.unique(labels, return_inverse=True)
         c, vectors = adaln_vectors(self.dit, self.timesteps, distinct)
         tables, saturated = [], 0
@@ -141,13 +170,38 @@ class IntegerDiT:
             saturated += int(((whole < -limit) | (whole >= limit)).sum())
             tables.append(whole.clamp(-limit, limit - 1).long()[where])
         scale, shift, gate = tables
-        return Conditioning(c[where], scale, shift, gate, saturated)
+        return Conditioning(c[where], scale, shift, gate, saturated, prompts)
+
+    @one_thread()
+    @torch.no_grad()
+    def prompt_words(self, labels: Tensor) -> PromptWords:
+        """Return keys and values of contexts whose labels (N, contexts) are numbers of prompts; each computed alone."""
+        distinct, where = torch.unique(labels, return_inverse=True)
+        rows = []
+        for label in distinct:
+            captions = self.dit.captions(label.reshape(1))
+            assert captions is not None
+            rows.append(
+                torch.stack([self._whole_words(s, x, captions) for x, s in enumerate(self.config.cross_sub_blocks)])
+            )
+        k, v = torch.stack(rows)[where].unbind(3)
+        assert self.dit.prompts is not None
+        return PromptWords(k, v, self.dit.prompts.counts[labels])
+
+    def _whole_words(self, s: int, x: int, captions: Captions) -> Tensor:
+        """Keys and values (2, n, D) int8 of one context at sub-block s, the x-th of its kind."""
+        block = self.dit.blocks[self.config.places[s][0]]
+        real = torch.stack(block.cross_attn.keys_and_values(captions.tokens, bias=False))[:, 0].double()
+        steps = torch.stack([self.key_scale[x], self.value_scale[x]]).unsqueeze(1).to(real.device)
+        whole = torch.floor(real / steps + 0.5).clamp_(-INT8_MAX, INT8_MAX) * captions.valid[0].unsqueeze(1)
+        return whole.to(torch.int8).cpu()
 
     def _integer_vectors(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scale, shift and gate (labels, steps, S, D) in integer units, not yet rounded, of adaLN vectors."""
         shift, scale, gate = vectors.unbind(3)
         step = self.act_scale.unsqueeze(-1) * self.act_share
-        power = torch.exp2((self.header["mod_shift"] + ACT_FRAC - LN_FRAC).double()).unsqueeze(-1)
+        frac = input_frac(self.config, self.x_frac)
+        power = torch.exp2((self.header["mod_shift"] + ACT_FRAC - frac).double()).unsqueeze(-1)
         lift = torch.exp2((self.header["gate_shift"] + self.x_frac).double()).unsqueeze(-1)
         return (1.0 + scale) / step * power, shift / step * 2**ACT_FRAC, gate * self.branch_scale * lift
 
@@ -156,8 +210,10 @@ class IntegerDiT:
         facts = [self.timesteps, self.sampler_steps, self.x_frac, self.eps]
         facts += [] if self.sampler.is_ddim else [self.sampler.solver, self.sampler.spacing]
         facts += [self.config.model_dump(), model_digest(self.dit)]
+        facts += [self.dit.prompts.digest()] if self.dit.prompts is not None else []
         state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-        tensors = [self.header[name] for name in HEADER_FIELDS]
+        tensors = [self.header[name] for name in header_fields(self.config)]
+        tensors += [self.key_scale, self.value_scale] if self.config.has_text else []
         tensors += [self.act_share, self.act_scale, self.act_rms, self.branch_scale]
         for sub_block in self.sub_blocks:
             tensors += sub_block.weights.values()
@@ -166,6 +222,16 @@ class IntegerDiT:
         for tensor in tensors:
             state.update(tensor.cpu().contiguous().numpy().tobytes())
         return state.hexdigest()
+
+
+def contexts_of(y: Tensor, null_class: int, guidance: bool) -> Tensor:
+    """Return the labels (N, contexts) of contexts (label, null class), or (label) without guidance, of labels (N,)."""
+    return torch.stack([y, torch.full_like(y, null_class)], 1) if guidance else y.unsqueeze(1)
+
+
+def input_frac(config: DiTConfig, x_frac: int) -> Tensor:
+    """Return the fraction bits (S,) int64 of what is modulated: LayerNorm's, or `x_frac` where x goes in as it is."""
+    return torch.tensor([x_frac if kind == CROSS else LN_FRAC for kind in config.kinds])
 
 
 @one_thread()
@@ -181,5 +247,5 @@ def adaln_vectors(dit: DiT, timesteps: tuple[int, ...], labels: Tensor) -> tuple
     for label in labels.tolist():
         c = dit.conditioning(t, torch.full_like(t, label))
         cs.append(c)
-        vectors.append(dit.block_modulation(c).unflatten(2, (2, 3)).flatten(1, 2).double())
+        vectors.append(dit.vectors(dit.block_modulation(c)).double())
     return torch.stack(cs), torch.stack(vectors)

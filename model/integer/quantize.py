@@ -13,12 +13,23 @@ Scales (real = integer * scale), c a channel, t a timestep, s a sub-block:
 | branch | s_b(s, c), constant over time | adaLN gate is multiplied by it |
 | x | 2**-x_frac | gate, LayerNorm eps |
 
+Cross-attention has no norm, gate and modulation: its input's step is put into the scale, its branch's into the gate.
+Keys and values of a prompt are made by the host, in int8 of one scale for all timesteps.
+
+| value | scale | where it goes |
+|---|---|---|
+| k, without its bias | s_k(s, c) | the host |
+| q | g(t) / s_k(s, c) | score_mult, the same for all channels |
+| v, without its bias | s_v(s, c) | columns of the projection are multiplied by it |
+| o | s_v(s, c) / gain(t) | the projection's multipliers |
+
 e and e_h equalize: the share of the tensor's range that a channel takes, so that every channel fills int8 although the
 array knows one step for all. Rounding of these values, rolled anew, is most of what separates two int8 images of nearly
 the same noise (docs/decisions/0009). Source of moving ranges into weights: G. Xiao et al., "SmoothQuant", 2022.
 
 A multiplier ``m`` stands for the real ``m.mult * 2**-m.shift``, mult normalized to [2**15, 2**16).
-V's bias reaches the projection's bias exactly: the weights of an average sum to 1.
+V's bias reaches the projection's bias exactly: the weights of an average sum to 1. The bias of a prompt's keys adds the
+same to all scores of a query, which the softmax takes out.
 """
 
 from __future__ import annotations
@@ -29,9 +40,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import LAYER_NORM_EPS, DiTConfig, check_machine
+from radit.model.dit.config import ATTENTION, CROSS, MLP, DiTConfig, check_machine
+from radit.model.dit.config_fields import LAYER_NORM_EPS
+from radit.model.dit.layers.block import Block
 from radit.model.dit.sampler import Sampler
-from radit.model.dit.transformer import Block, DiT
+from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.formats import (
     ACT_FRAC,
@@ -40,7 +53,6 @@ from radit.model.formats import (
     GATE_BITS,
     GELU_FRAC,
     INT8_MAX,
-    LN_FRAC,
     MOD_BITS,
     MULT_BITS,
     SCORE_FRAC,
@@ -48,7 +60,7 @@ from radit.model.formats import (
     X_BITS,
 )
 from radit.model.integer.calibration import Calibration
-from radit.model.integer.integer_dit import HEADER_FIELDS, ChannelTables, IntegerDiT, SubBlock
+from radit.model.integer.integer_dit import ChannelTables, IntegerDiT, SubBlock, header_fields, input_frac
 from radit.model.threads import one_thread
 
 HEADROOM = 2.0  # of every 16-bit format over its calibrated maximum
@@ -102,14 +114,18 @@ def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT
     act = _scale((calibration.act / share).amax(2))
     branch = _scale(_floored(calibration.branch))
     sub_blocks, columns = [], []
-    for index, block in enumerate(dit.blocks):
-        for s, build in ((2 * index, _quantize_attention), (2 * index + 1, _quantize_mlp)):
-            sub_block, header = build(dit.config, block, calibration, index, (act[:, s], share[s]), branch[s])
-            sub_blocks.append(sub_block)
-            columns.append(header)
+    for s, (index, kind) in enumerate(dit.config.places):
+        number = dit.config.cross_sub_blocks.index(s) if kind == CROSS else index
+        sub_block, header = BUILDERS[kind](
+            dit.config, dit.blocks[index], calibration, number, (act[:, s], share[s]), branch[s]
+        )
+        sub_blocks.append(sub_block)
+        columns.append(header)
     x_frac = math.floor(math.log2((2 ** (X_BITS - 1) - 1) / (HEADROOM * float(calibration.x.max()))))
-    header = _headers(columns, len(timesteps))
+    header = _headers(header_fields(dit.config), columns, len(timesteps))
     header |= _conditioning_shifts(dit, timesteps, act, share, branch, x_frac)
+    prompts = () if calibration.cross_k is None else (calibration.cross_k, calibration.cross_v)
+    scales = dict(zip(("key_scale", "value_scale"), (_scale(_floored(each)) for each in prompts), strict=False))
     return IntegerDiT(
         config=dit.config,
         timesteps=timesteps,
@@ -123,6 +139,7 @@ def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT
         act_rms=(calibration.act_rms.double() / share).square().mean((0, 2)).sqrt(),
         branch_scale=branch,
         dit=dit,
+        **scales,
     )
 
 
@@ -176,7 +193,29 @@ def _quantize_attention(
     header["v_mult"], header["v_shift"] = normalize(act / kappa)
     header["gain"], header["gain_shift"] = normalize(gain)
     weights = {"q": q, "k": k, "v": _to_int8(wv, step_v), "o": o}
-    return SubBlock("attention", weights, {"q": tables_q, "k": tables_k, "o": tables_o}), header
+    return SubBlock(ATTENTION, weights, {"q": tables_q, "k": tables_k, "o": tables_o}), header
+
+
+def _quantize_cross(
+    config: DiTConfig, block: Block, ranges: Calibration, index: int, plain: Input, branch: Tensor
+) -> tuple[SubBlock, Header]:
+    """Cross-attention number `index` of its kind; branch (D,) are integer steps in real units."""
+    assert ranges.cross_q is not None and ranges.cross_o is not None  # fits() has seen them
+    assert ranges.cross_k is not None and ranges.cross_v is not None
+    (act, share), cross = plain, block.cross_attn
+    scale_k, scale_v = (_scale(_floored(each[index])) for each in (ranges.cross_k, ranges.cross_v))
+    score = _scale((_floored(ranges.cross_q[:, index].double()) * scale_k).amax(1))
+    reach = (ranges.cross_o[:, index].double() / scale_v).amax(1)
+    gain = (INT8_MAX / reach).clamp(1.0, LARGEST_GAIN)
+    bias_v, wo = cross.kv_linear.bias.double()[config.hidden_size :], cross.proj.weight.double()
+    weight_q = cross.q_linear.weight.double() * share
+    q, tables_q = quantize_linear(weight_q, cross.q_linear.bias.double(), act, score.unsqueeze(1) / scale_k)
+    o, tables_o = quantize_linear(wo * scale_v, wo @ bias_v + cross.proj.bias.double(), 1.0 / gain, branch)
+    header: Header = {"bypass": torch.ones_like(act, dtype=torch.int64)}
+    units = LOG2_E / math.sqrt(config.head_dim) * 2**SCORE_FRAC
+    header["score_mult"], header["score_shift"] = normalize(score * units)
+    header["gain"], header["gain_shift"] = normalize(gain)
+    return SubBlock(CROSS, {"q": q, "o": o}, {"q": tables_q, "o": tables_o}), header
 
 
 def _quantize_mlp(
@@ -192,7 +231,7 @@ def _quantize_mlp(
     fc2, tables_2 = quantize_linear(block.mlp.fc2.weight.double() * equal, block.mlp.fc2.bias.double(), hidden, branch)
     after, shift = _after_gelu(2.0**-GELU_FRAC / (hidden.unsqueeze(1) * equal))
     tables = {"fc1": replace(tables_1, after=after), "fc2": tables_2}
-    return SubBlock("mlp", {"fc1": fc1, "fc2": fc2}, tables), {"h_shift": shift}
+    return SubBlock(MLP, {"fc1": fc1, "fc2": fc2}, tables), {"h_shift": shift}
 
 
 def _after_gelu(real: Tensor) -> tuple[Tensor, Tensor]:
@@ -233,34 +272,44 @@ def _to_int8(weight: Tensor, step: Tensor) -> Tensor:
     return torch.div(weight, step.unsqueeze(1)).add_(0.5).floor_().clamp_(-INT8_MAX, INT8_MAX).to(torch.int8)
 
 
-def _headers(columns: list[Header], steps: int) -> Header:
+def _headers(names: tuple[str, ...], columns: list[Header], steps: int) -> Header:
     """The sub-blocks' own header fields, (steps, S) each."""
     zero = torch.zeros(steps, dtype=torch.int64)
-    return {name: torch.stack([column.get(name, zero).cpu() for column in columns], 1) for name in HEADER_FIELDS}
+    return {name: torch.stack([column.get(name, zero).cpu() for column in columns], 1) for name in names}
 
 
 def _conditioning_shifts(
     dit: DiT, timesteps: tuple[int, ...], act: Tensor, share: Tensor, branch: Tensor, x_frac: int
 ) -> Header:
     """mod_shift and gate_shift (steps, S): the adaLN vectors of a sample of the labels fill 16 bit less headroom."""
-    classes = torch.arange(min(dit.config.num_classes, CONDITIONING_LABELS))
-    null = [dit.config.null_class] if dit.config.has_null_class else []
-    labels = torch.cat([classes, torch.tensor(null, dtype=classes.dtype)])
+    labels, config = _sampled_labels(dit.config), dit.config
     t = torch.tensor(timesteps, device=dit.pos_embed.device)
-    c = torch.cat([dit.conditioning(t, torch.full_like(t, label)) for label in labels.tolist()])
+    c = torch.cat([dit.conditioning(t, torch.full_like(t, label)) for label in labels])
     scales, gates = [], []
-    pairs = (value.unflatten(0, (-1, 2)) for value in (share, branch))
-    for index, (shares, steps) in enumerate(zip(*pairs, strict=True)):
-        vectors = dit.modulation(c, index).unflatten(0, (len(labels), len(t))).unflatten(2, (2, 3)).double()
-        _, scale, gate = vectors.unbind(3)  # (labels, steps, 2, D) each
-        scales.append(((1.0 + scale) / shares).abs().amax((0, 3)))
-        gates.append((gate * steps).abs().amax((0, 3)))
-    modulation = torch.cat(scales, 1).cpu() / act * 2.0 ** (ACT_FRAC - LN_FRAC)
+    for index, block in enumerate(dit.blocks):
+        own = slice(config.first_sub_block(index), config.first_sub_block(index + 1))
+        vectors = block.vectors(dit.modulation(c, index)).unflatten(0, (len(labels), len(t))).double()
+        _, scale, gate = vectors.unbind(3)  # (labels, steps, K, D) each, of the block's K sub-blocks
+        scales.append(((1.0 + scale) / share[own]).abs().amax((0, 3)))
+        gates.append((gate * branch[own]).abs().amax((0, 3)))
+    unit = torch.exp2((ACT_FRAC - input_frac(config, x_frac)).double()).to(act.device)
+    modulation = torch.cat(scales, 1).cpu() / act * unit
     lift = torch.cat(gates, 1).cpu() * 2.0**x_frac
     return {"mod_shift": _left_shift(modulation, MOD_BITS), "gate_shift": _left_shift(lift, GATE_BITS)}
+
+
+def _sampled_labels(config: DiTConfig) -> list[int]:
+    """Labels whose adaLN vectors are looked at; with text they are the same for all."""
+    if config.has_text:
+        return [0]
+    null = [config.null_class] if config.has_null_class else []
+    return [*range(min(config.num_classes, CONDITIONING_LABELS)), *null]
 
 
 def _left_shift(largest: Tensor, bits: int) -> Tensor:
     """Fraction bits, 1 .. 63, that a two's-complement format of `bits` has left for values up to `largest`."""
     room = (2 ** (bits - 1) - 1) / (HEADROOM * largest.clamp(min=1e-12))
     return torch.floor(torch.log2(room)).long().clamp(1, SHIFT_MAX)
+
+
+BUILDERS = {ATTENTION: _quantize_attention, CROSS: _quantize_cross, MLP: _quantize_mlp}

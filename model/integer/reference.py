@@ -1,6 +1,6 @@
 """The reference: the bit-exact specification of the machine, timestep by timestep.
 
-Sub-block s (attention if even, MLP if odd) of x (N images, contexts, T, D), X16 with x_frac fraction bits:
+Sub-block s (attention, cross-attention or MLP) of x (N images, contexts, T, D), X16 with x_frac fraction bits:
 
     x = residual_add(x, branch of s - 1, gate of s - 1)        (not for s = 0)
     y = layernorm(x)        act = modulate(y, scale, shift)        a = quantize(act)
@@ -17,9 +17,13 @@ sub-block. A context that reuses lets x pass through all sub-blocks and ends wit
 
 A timestep that all contexts of an image reuse is over after the decisions of sub-block 0.
 
+Where the header says bypass, y is x itself, bit for bit: cross-attention.
+
 Attention: q, k = requant(a W, per channel); v = requant(a W, one multiplier); score = requant_wide(q k); numerators,
 sum = softmax(score); o = requant(numerators v, recip(sum)); branch = requant(o W). MLP: u = requant_wide(a W); h =
 gelu_int8(u); branch = requant(h W).
+Cross-attention: q = requant(a W, per channel); k and v are the prompt's, of whose keys the first ones are valid; the
+rest as in attention.
 Operations: `model/ops`, here in the fused form of `model/integer/exact_float64.py`. Pairs that reuse are not computed
     at all.
 """
@@ -33,13 +37,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import CROSS, DiTConfig
 from radit.model.dit.groups import Groups, attention_groups
 from radit.model.errors import UserError
 from radit.model.integer import exact_float64
 from radit.model.integer.engines import Engines, Stages
 from radit.model.integer.exact_float64 import Tally
-from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT, PromptWords
 from radit.model.integer.policy_tables import PolicyTables
 from radit.model.ops.ccu import changed
 from radit.model.ops.dtsm import DtsmState, decide
@@ -78,7 +82,8 @@ class StageCapture:
         a, branch: (N, contexts, T, D) int8, quantized input, output used (computed, cached or forecast).
         codes: (N, contexts, T, D) uint8, None where nothing is encoded.
         stages: q, k, v, o (K, T, D) int8; score, int16, and prob, int8, (K, heads, groups, n, n), query before key;
-            h (K, T, M) int8.
+            h (K, T, M) int8. Of cross-attention k and v (K, text tokens, D), score and prob (K, heads, 1, T, text
+            tokens); behind the valid keys k, v, score and prob are 0.
     """
 
     sub_block: int
@@ -134,6 +139,8 @@ class Reference:
             groups = attention_groups(integer.config, self.tokens)
         self.device = device or best_device(integer.config)
         self._engines = Engines(integer, groups, self.device)
+        self._crosses = integer.config.cross_sub_blocks
+        self._prompts: PromptWords | None = None
         self._codes: dict[tuple[int, int], Tensor] = {}  # look-up tables by timestep and sub-block
         self.start(0)
 
@@ -180,6 +187,7 @@ class Reference:
     ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
         """Yields captures, or None where they are not to be kept."""
         stream_scope, subs = self.policy.stream_scope, len(self.integer.sub_blocks)
+        self._prompts = tables.prompts
         x, tally = x.to(self.device).double(), Tally(self.count_clips)
         decisions: list[Tensor] = []
         counts: list[Tensor] = []
@@ -230,7 +238,8 @@ class Reference:
         if not bool(needed.any()):
             return (torch.zeros_like(x),) * 2
         chosen: Tensor | slice = slice(None) if bool(needed.all()) else needed.to(x.device)
-        y = exact_float64.layernorm(x[chosen], self.integer.eps, tally)
+        bypass = self.integer.sub_blocks[s].kind == CROSS
+        y = x[chosen] if bypass else exact_float64.layernorm(x[chosen], self.integer.eps, tally)
         scale, shift = (self._vector(part, index, s)[chosen] for part in (tables.scale, tables.shift))
         act = exact_float64.modulate(y, scale, shift, int(self.integer.header["mod_shift"][index, s]), tally)
         a = exact_float64.quantize(act, tally)
@@ -286,7 +295,7 @@ class Reference:
         """
         there = computed.to(a.device)
         given = a[there]
-        fresh = self._engines.run(given, s, index, tally, stages) if len(given) else given
+        fresh = self._run(given, computed, s, index, tally, stages) if len(given) else given
         if not self.policy.detect:
             return fresh.view(a.shape)
         if codes is not None:
@@ -297,6 +306,18 @@ class Reference:
             return branch
         self._remember(s, there, fresh)
         return self._forecast(s, self._slopes(s, index, computed).to(a.device))
+
+    def _run(
+        self, given: Tensor, computed: Tensor, s: int, index: int, tally: Tally, stages: Stages | None = None
+    ) -> Tensor:
+        """Branches (K, T, D) of the inputs (K, T, D) of the K pairs `computed` (N, contexts) bool."""
+        keys = None
+        if s in self._crosses:
+            words, number = self._prompts, self._crosses.index(s)
+            if words is None:
+                raise UserError("Tables of conditioning hold no prompts: make them with conditioning_tables.")
+            keys = words.k[:, :, number][computed], words.v[:, :, number][computed], words.counts[computed]
+        return self._engines.run(given, s, index, tally, stages, keys)
 
     def _settle(self, x: Tensor, computed: Tensor, index: int, tally: Tally) -> Tensor:
         """The stream (N, contexts, T, D) at the end of a timestep under stream scope."""

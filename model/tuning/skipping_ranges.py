@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from radit.model.dit.transformer import DiT
-from radit.model.integer.calibration import Calibration, observe
+from radit.model.integer.calibration import CONSTANT_RANGES, Calibration, observe
 from radit.model.integer.generate import Host, to_float
 from radit.model.integer.reference import Reference, StageCapture
 from radit.model.policy.skip_policy import Policy
@@ -34,20 +34,21 @@ def skipping_ranges(dit: DiT, reference: Reference, y: Tensor, noise: Tensor, cf
     host = Host(dit, integer, y, noise, cfg, reference.tokens)
     reference.start(len(y), host.contexts)
     rows: list[Ranges] = []
+    captions = dit.captions(host.labels.flatten())
     for index in range(integer.steps):
         captures: list[StageCapture] = []
         images = host.image
         x, _ = reference.step(host.enter(), index, host.tables, captures)
         modulation = dit.block_modulation(host.tables.c[:, :, index].flatten(0, 1))
         embedded = dit.embed(images).repeat_interleave(host.contexts, 0)
-        found = [observe(dit, embedded, modulation)[1]]
+        found = [observe(dit, embedded, modulation, captions=captions)[1]]
         if not reference.policy.stream_scope:
             streams = torch.stack([to_float(one.x, integer.x_frac, tokens).flatten(0, 1) for one in captures])
-            found.append(observe(dit, embedded, modulation, streams=streams)[1])
+            found.append(observe(dit, embedded, modulation, streams=streams, captions=captions)[1])
         rows.append(largest(found))
         host.leave(x, index)
     table = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
-    table["branch"] = table["branch"].amax(0)
+    table |= {name: table[name].amax(0) for name in CONSTANT_RANGES if name in table}
     return table
 
 
@@ -59,9 +60,7 @@ def largest(parts: list[Ranges]) -> Ranges:
 def widened(calibration: Calibration, ranges: Ranges, policy: Policy) -> Calibration:
     """Return the union of a calibration and the ranges that a policy visits; the hash goes on after a "+"."""
     union = {
-        field.name: torch.maximum(getattr(calibration, field.name), ranges[field.name])
-        for field in fields(Calibration)
-        if field.name not in KEPT
+        name: torch.maximum(tensor, ranges[name]) for name, tensor in calibration.ranges().items() if name not in KEPT
     }
     facts = [calibration.digest, policy.digest(), *(float(tensor.double().sum()) for tensor in union.values())]
     more = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -52,7 +52,8 @@ def made_up():
     return SimpleNamespace(
         act_share=share, act_scale=scale, input_step=lambda index, s: scale[index, s] * share[s],
         act_rms=torch.full((2,), RMS, dtype=torch.float64), sampler_steps=STEPS, steps=STEPS,
-        branch_scale=torch.ones(2, D, dtype=torch.float64), config=SimpleNamespace(tokens=T, hidden_size=D),
+        branch_scale=torch.ones(2, D, dtype=torch.float64),
+        config=SimpleNamespace(tokens=T, hidden_size=D, block_bounds=(0, 2)),
     )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from radit.cli import main
 from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
+from radit.model.dit.layers.embedders import timestep_features
 from radit.model.dit.sampler import Sampler, guided, make_noise, predict_noise, sample, split_pairs
-from radit.model.dit.transformer import DiT, timestep_features
+from radit.model.dit.transformer import DiT
 from radit.model.errors import UserError
 from radit.model.integer.calibration import calibrate
 from radit.model.integer.generate import generate

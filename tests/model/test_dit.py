@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.layers.embedders import position_embedding, timestep_features
 from radit.model.dit.shapes import MODULATIONS
-from radit.model.dit.transformer import DiT, blank_model, position_embedding, timestep_features
+from radit.model.dit.transformer import DiT, blank_model
 from radit.model.errors import UserError
 
 SMALL = DiTConfig(

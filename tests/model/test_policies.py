@@ -122,7 +122,7 @@ def test_taylorseer(dit, integer):
 
 def test_smoothcache(dit, integer):
     branches = calibration_branches(integer, 4)
-    errors = branch_errors(branches)
+    errors = branch_errors(branches, integer.config.kinds)
     now, later = branches[2, 1::2], branches[5, 1::2]
     direct = [float((a - b).abs().sum() / b.abs().sum()) for a, b in zip(now, later, strict=True)]
     assert float(errors[1, 2, 5]) == pytest.approx(sum(direct) / len(direct), rel=1e-4)

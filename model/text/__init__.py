@@ -1,0 +1,1 @@
+"""Prompts: their embeddings, and attention to them."""
