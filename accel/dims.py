@@ -111,8 +111,8 @@ class Dims:
         for context, text in enumerate(self.texts):
             if not 1 <= text <= self.text:
                 raise UserError(
-                    f"the prompt of context {context} has {text} text tokens; give 1 to {self.text}, the most that this "
-                    "model takes."
+                    f"the prompt of context {context} has {text} text tokens; give 1 to {self.text}, the most that "
+                    "this model takes."
                 )
 
     @cached_property

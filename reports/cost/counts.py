@@ -198,7 +198,7 @@ def attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 
 def cross_attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Cross-attention of every computed context: Q, the prompt's keys and values, scores, softmax, values, projection."""
+    """Cross-attention of every computed context: Q, the prompt, scores, softmax, values, projection."""
     counts: Counter[str] = Counter()
     for runs, text in zip(work.cross, dims.prompts, strict=True):
         parts = (

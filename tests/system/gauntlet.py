@@ -21,7 +21,7 @@ from radit.cosim.engines import MemoryTiming, Setup, open_engine
 from radit.model.policy.skip_policy import Policy, dense, planned
 from radit.reports.cost.counts import SATURATED
 from radit.reports.cost.run_tables import RunTables
-from radit.reports.cycles.cycle_model import MemoryModel, predict
+from radit.reports.cycles.cycle_model import MemoryModel
 from tests.system.cosimulate import (
     DIFFERING,
     FORECASTING,
@@ -201,13 +201,12 @@ def _run(obstacle: Obstacle, build: BuildConfig, latency: int | None = None) -> 
             outcome.problems.append(f"{counter}: {words} words for {values} values.")
     if obstacle.setup is None:
         tables = RunTables.of(obstacle.policy.tables(task.integer))
-        memory = MemoryModel(latency)
-        prediction = predict(task.dims, build, outcome.decisions(obstacle.images), tables, memory)
-        shown = dict.fromkeys(prediction.phases, 0)
+        predicted = outcome.predicted(build, tables, MemoryModel(latency))
+        shown = dict.fromkeys(predicted, 0)
         for account, (phase, _) in ACCOUNTS.items():
             shown[phase] += outcome.counters[account]
-        if shown != prediction.phases:
-            outcome.problems.append(f"cycles: {_differences(shown, prediction.phases)}.")
+        if shown != predicted:
+            outcome.problems.append(f"cycles: {_differences(shown, predicted)}.")
     return outcome
 
 
