@@ -8,6 +8,7 @@ import pytest
 from myhdl import block
 
 from radit.accel.config import BuildConfig
+from radit.accel.dims import SubBlockPlace
 from radit.accel.interfaces.conditioning import HEADER_BEATS, HEADER_FIELDS
 from radit.accel.residual_pass import front_half as pass_front
 from radit.accel.units import dtsm
