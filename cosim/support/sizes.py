@@ -27,7 +27,9 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
             f"frames is {config.frames}: the machine attends over a power of two of frames, use a model of such clips, "
             "or one whose attention is joint."
         )
-    groups = {"even": Group(keys=config.frame_tokens), "odd": Group(frames=config.frames)} if config.alternates else {}
+    even, odd = Group(), Group()
+    if config.alternates:
+        even, odd = Group(keys=config.frame_tokens), Group(frames=config.frames)
     return Dims(
         hidden=config.hidden_size,
         heads=config.num_heads,
@@ -39,7 +41,8 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
         text=config.context_tokens,
         cross_even=config.has_text,
         cross_odd=config.has_text and config.cross_attention == "all",
-        **groups,
+        even=even,
+        odd=odd,
     )
 
 
