@@ -185,11 +185,13 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
     steps: AttentionSteps. walk: ContextWalk. jobs: AttentionJobs. tiles: AttentionTiles. count: JobCount. cmd:
     TileCommand. group: AttentionGroup. regs: RegisterValues.
     """
-    LOG_COLS, LOG_ROW_PARTS = log2_exact(config.cols), log2_exact(config.wide // config.rows)
+    LOG_ROW_PARTS = log2_exact(config.wide // config.rows)
     KEY_DEPTH = config.padded_keys  # the probability memory's half of a job
     scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
-    group_keys = dim()
-    keys = valued.keys if config.max_text else group_keys
+    keys, kept = valued.keys, ()
+    if not config.max_text:
+        keys = dim()
+        kept = keep_keys(clk=clk, aresetn=aresetn, steps=steps, keys=keys, group=group, cols=config.cols)
     supers_all = group.key_supers_all if config.max_text else regs.supertiles_all
     places = (
         word_place(
@@ -201,11 +203,6 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             products=config.products,
         ),
     )  # fmt: skip
-
-    @always_seq(clk.posedge, reset=aresetn)
-    def keep_keys():
-        if steps.start:
-            group_keys.next = group.col_tiles << LOG_COLS
 
     @always_seq(clk.posedge, reset=aresetn)
     def fill_operands():
@@ -235,7 +232,20 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             if count.is_odd:
                 cmd.row_base.next = KEY_DEPTH
 
-    return places, keep_keys, fill_operands
+    return places, kept, fill_operands
+
+
+@block
+def keep_keys(clk, aresetn, steps, keys, group, cols):
+    """``keys`` of a value tile, where all jobs have as many."""
+    LOG_COLS = log2_exact(cols)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def keep():
+        if steps.start:
+            keys.next = group.col_tiles << LOG_COLS
+
+    return keep
 
 
 @block

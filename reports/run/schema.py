@@ -43,7 +43,7 @@ BASIS = {
     "memory_plan": "assumed",
 }
 MOST_STEPS, MOST_IMAGES, MOST_SUB_BLOCKS = 1000, 10**9, 4096
-KINDS = ("attention", "spatial attention", "temporal attention", "MLP")  # of sub-blocks
+KINDS = ("attention", "spatial attention", "temporal attention", "cross-attention", "MLP")  # of sub-blocks
 
 Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 
