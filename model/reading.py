@@ -107,8 +107,11 @@ def read_text(path: Path, noun: str, remedy: str, most: int = MOST_BYTES) -> str
         return data.decode("utf-8")
 
 
-def read_json(path: Path, noun: str, remedy: str) -> Any:
+def read_json(path: Path, noun: str, remedy: str, endless: bool = False) -> Any:
     """Return what a JSON file holds; see `read_bytes`.
+
+    Args:
+        endless: infinities may stand there, as Python writes them.
 
     Raises:
         UserError: it cannot be read, or is not JSON.
@@ -117,7 +120,11 @@ def read_json(path: Path, noun: str, remedy: str) -> Any:
     with _told(path, noun, remedy, "is not JSON"):
         text = data.decode("utf-8")
         found = json.loads(
-            text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite, object_pairs_hook=_object
+            text,
+            parse_constant=_infinity if endless else _no_constant,
+            parse_int=_integer,
+            parse_float=_finite,
+            object_pairs_hook=_object,
         )
         _check_depth(found)
         if "\\u" in text:
@@ -277,6 +284,10 @@ def _check_kind(mode: int) -> None:
     kind = stat.S_IFMT(mode)
     if kind != stat.S_IFREG:
         raise ValueError(f"it is {WHAT.get(kind, 'no ordinary file')}")
+
+
+def _infinity(text: str) -> float:
+    return float(text) if text.endswith("Infinity") else _no_constant(text)
 
 
 def _no_constant(text: str) -> float:

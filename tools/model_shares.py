@@ -4,11 +4,11 @@
 of one context and how far the machine has it:
 
 - RUNS: in a sub-block that runs as it is: self-attention of one stream of tokens without rotations or norms on q and k,
-  or two products with tanh GELU between, after a LayerNorm with shift and scale, before a gate.
-- PRODUCT: a product that the array has (tokens and weights, queries and keys of the same tokens, weights and values),
-  in a sub-block that lacks something else: rotations, norms, a gate between the products.
-- NEW: what the sequencers do not have: keys of other tokens (text), other weights for some tokens, linear attention,
-  convolutions.
+  or two products with tanh GELU between, after a LayerNorm with shift and scale, before a gate; cross-attention to a
+  text, without norms.
+- PRODUCT: a product that the array has (tokens and weights, queries and keys, weights and values), in a sub-block that
+  lacks something else: rotations, norms, a gate between the products.
+- NEW: what the sequencers do not have: other weights for some tokens, linear attention, convolutions.
 
 What is made once per image is not counted: keys and values of cross-attention, and the conditioning. Embeddings and the
 last layer are the host's.
@@ -56,15 +56,15 @@ def mlp(tokens: int, width: int, hidden: int) -> float:
     return 2 * tokens * width * hidden
 
 
-def cross(tokens: int, keys: int, width: int) -> tuple[Part, Part]:
-    """Queries and output of cross-attention, and its scores and averages."""
-    return (2 * tokens * width**2, PRODUCT), (2 * tokens * keys * width, NEW)
+def cross(tokens: int, keys: int, width: int) -> float:
+    """MACs of queries and output of cross-attention, scores and averages."""
+    return 2 * tokens * width * (width + keys)
 
 
 def text_to_image(name: str, tokens: int, text: int, width: int = 1152) -> Model:
     """PixArt: self-attention, cross-attention, MLP."""
-    parts = (attention(tokens, tokens, width), RUNS), *cross(tokens, text, width), (mlp(tokens, width, 4 * width), RUNS)
-    return Model(name, parts)
+    parts = attention(tokens, tokens, width), cross(tokens, text, width), mlp(tokens, width, 4 * width)
+    return Model(name, tuple((part, RUNS) for part in parts))
 
 
 def two_streams(name: str, tokens: int, text: int, width: int, double: int, single: int = 0) -> Model:
@@ -86,15 +86,15 @@ def two_streams(name: str, tokens: int, text: int, width: int, double: int, sing
 
 def wan(name: str, width: int, hidden: int, tokens: int = 21 * 30 * 52, text: int = 512) -> Model:
     """Rotated self-attention, cross-attention, MLP."""
-    parts = (attention(tokens, tokens, width), PRODUCT), *cross(tokens, text, width), (mlp(tokens, width, hidden), RUNS)
-    return Model(name, parts)
+    attending = attention(tokens, tokens, width) + cross(tokens, text, width)
+    return Model(name, ((attending, PRODUCT), (mlp(tokens, width, hidden), RUNS)))
 
 
 def latte_with_text(name: str, frames: int = 16, tokens: int = 1024, text: int = 120, width: int = 1152) -> Model:
     """A spatial block with cross-attention, a temporal one without."""
     whole = frames * tokens
     plain = attention(whole, tokens, width) + attention(whole, frames, width) + 2 * mlp(whole, width, 4 * width)
-    return Model(name, ((plain, RUNS), *cross(whole, text, width)))
+    return Model(name, ((plain + cross(whole, text, width), RUNS),))
 
 
 def cogvideo(name: str, width: int, tokens: int = 13 * 30 * 45, text: int = 226) -> Model:
@@ -111,7 +111,7 @@ def sana(name: str, tokens: int = 1024, text: int = 300, width: int = 2240, head
         (
             (4 * tokens * width**2, PRODUCT),
             (2 * tokens * width * head, NEW),
-            *cross(tokens, text, width),
+            (cross(tokens, text, width), PRODUCT),
             (3 * tokens * width * hidden, PRODUCT),
             (9 * tokens * 2 * hidden, NEW),
         ),

@@ -36,11 +36,12 @@ from radit.model.dit.facts import (
 )
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.shapes import float_bytes, tensor_shapes
-from radit.model.dit.transformer import DiT, blank_model, first_blocks
-from radit.model.errors import UserError
+from radit.model.dit.transformer import DiT, blank_model, first_blocks, null_prompt, with_prompts
+from radit.model.errors import UserError, shown
 from radit.model.files import replacing
 from radit.model.limits import check_memory
 from radit.model.plain_text import one_line
+from radit.model.text.prompt_files import read_prompts
 from radit.model.weights.folders import is_model_folder, open_folder
 from radit.model.weights.namings import LIBRARY, plain_names
 from radit.model.weights.weight_files import StateDict, WeightFile, as_float, read_weights
@@ -53,17 +54,34 @@ UNTRAINED = "nothing is written, train it with another seed or more samples per 
 SMALLER = "use a smaller model, or fewer of its blocks"
 
 
-def load_model(name_or_file: str | Path, blocks: int | None = None) -> DiT:
+def load_model(name_or_file: str | Path, blocks: int | None = None, prompt: str | None = None) -> DiT:
     """Return a named model, its weights shipped or seeded, or that of a checkpoint file: float32, evaluation, frozen.
 
     Args:
         name_or_file: a name of `NAMED_MODELS`, or a path, with settings behind it where the file lacks a config.
         blocks: how many of its blocks to keep, from the first on; by default all.
+        prompt: what a model with text draws: files of embeddings (`model/text/prompt_files.py`), separated by commas.
+            By default seeded embeddings of seeded weights, none of other ones.
 
     Raises:
-        UserError: the name is unknown, the file is bad (see `load_checkpoint`), it has not so many blocks, or this
-            machine has no memory for them.
+        UserError: the name is unknown, the file is bad (see `load_checkpoint`), it has not so many blocks, this machine
+            has no memory for them, or the prompts do not fit (see `read_prompts`).
     """
+    model = _load(name_or_file, blocks)
+    return model if prompt is None else prompted(model, prompt)
+
+
+def prompted(model: DiT, prompt: str) -> DiT:
+    """Return a model with text that draws the prompts of files, separated by commas; see `load_model`."""
+    config = model.config
+    if not config.has_text:
+        raise UserError(f"--prompt is {shown(prompt)}, but the model has no text: give labels, or a model with text.")
+    null = null_prompt(model)
+    return with_prompts(model, read_prompts(prompt, config.context_tokens, config.context_dim, null))
+
+
+def _load(name_or_file: str | Path, blocks: int | None) -> DiT:
+    """A model with the prompts that it has by itself."""
     path, facts = _named(name_or_file)
     if path is None:
         config = NAMED_MODELS[str(name_or_file)]
@@ -286,7 +304,8 @@ def _config_in(text: str, source: str) -> DiTConfig:
         config = DiTConfig(**values)
     except UserError as error:
         raise UserError(f"{source}: {error}") from None
-    for name in (*NEEDED, *(("attention",) if config.frames > 1 else ())):
+    needed = [name for name in NEEDED if name != "num_classes" or not config.has_text]
+    for name in (*needed, *(("attention",) if config.frames > 1 else ())):
         if name not in values:
             raise UserError(f"{source} has a config without {name}: write it with all fields.")
     return config

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
-from radit.model.dit.config_fields import ConfigFields
+from radit.model.dit.config_fields import CLIP_FIELDS, LATER_FIELDS, ConfigFields
 from radit.model.errors import UserError, shown
 from radit.model.plain_text import one_line
 from radit.model.reading import misfit
@@ -22,6 +22,7 @@ MOST_BLOCKS = 1000  # published models have dozens
 PIXEL_CHANNELS = (1, 3)
 ATTENTION, CROSS, MLP = "attention", "cross", "mlp"  # kinds of sub-blocks, in the order of a block
 KIND_NAMES = {ATTENTION: "attention", CROSS: "cross-attention", MLP: "MLP"}
+SEEDED_PROMPTS = 8  # of a model with text and seeded weights
 SIZES = 3  # numbers of size conditioning: rows, columns, their ratio
 
 
@@ -327,25 +328,6 @@ def check_machine(config: DiTConfig) -> None:
         )
 
 
-CLIP_FIELDS = ("frames", "attention")
-LATER_FIELDS = (  # than the first checkpoints: written where they say more
-    "prediction",
-    "samples",
-    "frame_embedding",
-    "timestep_features",
-    "embedders",
-    "mlp_norm_eps",
-    "input_columns",
-    "context_tokens",
-    "context_dim",
-    "cross_attention",
-    "adaln",
-    "size_conditioning",
-    "position_scale",
-    "null_prompt",
-)
-
-
 def _latent(
     hidden_size: int, depth: int, num_heads: int, pixels: int = 256, num_classes: int = 1000, frames: int = 1
 ) -> DiTConfig:
@@ -366,6 +348,20 @@ def _latent(
     )
 
 
+def _pixart(pixels: int) -> DiTConfig:
+    """PixArt-alpha for images of so many pixels a side: 120 tokens of T5, of 4096 channels."""
+    text = {
+        "context_tokens": 120,
+        "context_dim": 4096,
+        "adaln": "single",
+        "null_prompt": True,
+        "num_classes": SEEDED_PROMPTS,
+        "position_scale": 2.0 if pixels > 512 else 1.0,
+        "size_conditioning": pixels > 512,
+    }
+    return DiTConfig(**(_latent(1152, 28, 16, pixels).whole() | text))
+
+
 NAMED_MODELS: dict[str, DiTConfig] = {
     "digits": DiTConfig(),
     "dit-s-2": _latent(384, 12, 6),
@@ -376,5 +372,8 @@ NAMED_MODELS: dict[str, DiTConfig] = {
     "fashion": DiTConfig(input_size=28, patch_size=4, hidden_size=128, num_heads=4),
     "cifar10": DiTConfig(input_size=32, patch_size=2, in_channels=3, hidden_size=256, depth=12, num_heads=4),
     "moving-digits": DiTConfig(input_size=16, patch_size=4, hidden_size=128, num_heads=4, frames=8),
+    "pixart-xl-2-256": _pixart(256),
+    "pixart-xl-2-512": _pixart(512),
+    "pixart-xl-2-1024": _pixart(1024),
     "latte-xl-2": _latent(1152, 28, 16, num_classes=101, frames=16),
 }

@@ -9,6 +9,23 @@ from pydantic import BaseModel, ConfigDict, Field
 MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
 MOST_RATIO = float(1 << 20)
 LAYER_NORM_EPS, MOST_EPS = 1e-6, 1e-3
+CLIP_FIELDS = ("frames", "attention")
+LATER_FIELDS = (  # than the first checkpoints: written where they say more
+    "prediction",
+    "samples",
+    "frame_embedding",
+    "timestep_features",
+    "embedders",
+    "mlp_norm_eps",
+    "input_columns",
+    "context_tokens",
+    "context_dim",
+    "cross_attention",
+    "adaln",
+    "size_conditioning",
+    "position_scale",
+    "null_prompt",
+)
 
 
 class ConfigFields(BaseModel):

@@ -1,4 +1,5 @@
-"""diffusers' `DiTTransformer2DModel`: its config as ours, and its names.
+"""diffusers' `DiTTransformer2DModel`: its config as ours, and its names; `PixArtTransformer2DModel` through
+`foreign/pixart_folder.py`.
 
 Where it differs from the official program, and how that is kept exact (source: diffusers 0.42, `models/transformers/
 dit_transformer_2d.py`, `models/normalization.py`, `models/embeddings.py`):
@@ -23,6 +24,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from radit.model.dit.foreign import pixart_folder
+from radit.model.dit.foreign.pixart_folder import PixArtConfig
 from radit.model.dit.layers.embedders import position_embedding
 from radit.model.dit.schedule import BETA_END, BETA_START, DIFFUSION_STEPS
 from radit.model.errors import UserError, shown
@@ -80,6 +83,8 @@ def read_model_folder(path: Path, values: bool = True) -> WeightFile:
         UserError: the folder is damaged, holds another model, or one that is computed otherwise than here.
     """
     folder, source = open_folder(path), f"Folder {one_line(path)}"
+    if _is_pixart(folder):
+        return _read_pixart(folder, source, values)
     config = _config_of(folder, source)
     wanted: Wanted = True if values else (lambda name: ".norm1.emb." in name)
     state = plain_names(read_folder(folder, wanted), source)
@@ -101,11 +106,29 @@ def read_model_folder(path: Path, values: bool = True) -> WeightFile:
     return WeightFile(_renamed(state, config, shared, values), config=told)
 
 
+def _is_pixart(folder: ModelFolder) -> bool:
+    """Whether a folder holds a PixArt, whose class once was called as the others."""
+    kind, norm = folder.config.get("_class_name"), folder.config.get("norm_type")
+    return kind == pixart_folder.CLASS or (kind == CLASSES[1] and norm == pixart_folder.NORM)
+
+
+def _read_pixart(folder: ModelFolder, source: str, values: bool) -> WeightFile:
+    """See `read_model_folder`."""
+    config = fitting(PixArtConfig, dict(folder.config), folder.folder / CONFIG, "Config", UNDAMAGED)
+    config.check(source)
+    pipeline = folder.pipeline.get("_class_name") if folder.pipeline is not None else None
+    told = config.told(pipeline if isinstance(pipeline, str) else None) | _pipeline_facts(folder, source)
+    state = pixart_folder.renamed(plain_names(read_folder(folder, values), source))
+    state.setdefault(
+        "pos_embed", _positions(config.width, config.sample_size // config.patch_size, values, config.position_scale)
+    )
+    return WeightFile(state, config=told)
+
+
 def _config_of(folder: ModelFolder, source: str) -> DiffusersConfig:
     """The config of a folder, of a class and with settings that are computed here as there."""
     kind = folder.config.get("_class_name")
-    legacy = kind == CLASSES[1] and folder.config.get("norm_type") != NORM
-    if other := other_model(str(kind)) or (other_model("PixArtTransformer2DModel") if legacy else None):
+    if other := other_model(str(kind)):
         raise other.refusal(source)
     if kind not in CLASSES:
         raise UserError(f"{source} holds {shown(kind)}, which is not supported: {READ}.")
@@ -179,14 +202,14 @@ def _renamed(state: StateDict, config: DiffusersConfig, shared: bool, values: bo
             known = PARTS if place else ENDS
             found[f"{block}{known[part]}.{leaf}" if part in known else name] = tensor
     if "pos_embed" not in found:
-        found["pos_embed"] = _positions(config, values)
+        hidden, side = config.num_attention_heads * config.attention_head_dim, config.sample_size // config.patch_size
+        found["pos_embed"] = _positions(hidden, side, values)
     return found
 
 
-def _positions(config: DiffusersConfig, values: bool) -> Tensor:
+def _positions(hidden: int, side: int, values: bool, scale: float = 1.0) -> Tensor:
     """Position embeddings (1, T, D), without values where they are not wanted."""
-    hidden, side = config.num_attention_heads * config.attention_head_dim, config.sample_size // config.patch_size
     if not values:
         return torch.empty((1, side**2, hidden), device="meta")
     check_memory("Position embeddings", {"of the tokens": 8 * side**2 * hidden}, "use a smaller model")
-    return position_embedding(hidden, side)
+    return position_embedding(hidden, side, scale=scale)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import SEEDED_PROMPTS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.plain_text import one_line
 from radit.model.settings_text import read_settings
@@ -30,6 +30,7 @@ PUBLISHED_CLASSES = {False: 1000, True: 101}  # of images (ImageNet), of clips (
 EXAMPLES = {
     "num_heads": "NUMBER",
     "num_classes": "NUMBER",
+    "context_tokens": "NUMBER",
     "prediction": "noise|velocity|v",
     "samples": "pixels|latents",
     "attention": "alternating|joint",
@@ -37,6 +38,7 @@ EXAMPLES = {
     "timestep_features": "official|diffusers",
 }
 LABELS = "y_embedder.embedding_table.weight"
+CAPTIONS, NULL_PROMPT = "y_embedder.y_proj.fc1.weight", "y_embedder.y_embedding"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Facts:
     attention: Literal["alternating", "joint"] | None = None
     frame_embedding: Literal["input", "first-block"] | None = None
     timestep_features: Literal["official", "diffusers"] | None = None
+    context_tokens: int | None = None
 
     @property
     def said(self) -> dict[str, Any]:
@@ -110,8 +113,10 @@ def completed_config(known: Mapping[str, Any], facts: Facts, source: str) -> DiT
     Raises:
         UserError: a fact is missing or does not fit.
     """
+    _check_labels_or_text(facts, known.get("adaln") == "single", source)
     facts = facts.filled({name: known[name] for name in EXAMPLES if name in known})
-    _check_complete(facts, ["prediction", "samples", "timestep_features"], source)
+    text = ["context_tokens"] if known.get("adaln") == "single" else []
+    _check_complete(facts, ["prediction", "samples", "timestep_features", *text], source)
     _check_kind(facts, int(known.get("frames", 1)), source)
     return DiTConfig(**{**known, **facts.said})
 
@@ -138,9 +143,13 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
     heads = PUBLISHED_HEADS.get((hidden, depth))
     if heads and (mlp, channels) == (4 * hidden, 4) and rows in (None, classes + 1) and patch in PUBLISHED_PATCHES:
         facts = facts.filled({"num_heads": heads, "num_classes": classes, "samples": "latents"})
+    text = _text_fields(state)
+    _check_labels_or_text(facts, bool(text), source)
     if rows is None:
-        facts = replace(facts, num_classes=1)
+        facts = replace(facts, num_classes=SEEDED_PROMPTS if text else 1)
+    facts = facts.filled({name: text[name] for name in ("context_tokens",) if name in text})
     clip = ["attention", "frame_embedding"] if frames > 1 else []
+    clip += ["context_tokens"] if text else []
     _check_complete(facts, ["num_heads", "num_classes", "prediction", "samples", *clip], source)
     _check_kind(facts, frames, source)
     if rows is not None and facts.num_classes not in (rows, rows - 1):
@@ -159,12 +168,27 @@ def infer_config(state: StateDict, facts: Facts, source: str) -> DiTConfig:
         mlp_ratio=mlp / hidden,
         num_classes=facts.num_classes,
         learn_sigma=outputs == 2 * channels * patch**2,
-        class_dropout_prob=0.1 if facts.num_classes == (rows or 0) - 1 else 0.0,
+        class_dropout_prob=0.1 if text.get("null_prompt") or facts.num_classes == (rows or 0) - 1 else 0.0,
         frames=frames,
         prediction=facts.prediction,
         samples=facts.samples,
-        **optional,
+        **(text | optional),
     )
+
+
+def _text_fields(state: StateDict) -> dict[str, Any]:
+    """Fields of a model with text that its names and shapes tell; none of another."""
+    if CAPTIONS not in state:
+        return {}
+    _, channels = _shape(state, CAPTIONS, 2)
+    tokens = {"context_tokens": _shape(state, NULL_PROMPT, 2)[0]} if NULL_PROMPT in state else {}
+    return tokens | {
+        "context_dim": channels,
+        "adaln": "single",
+        "size_conditioning": any(name.startswith("csize_embedder.") for name in state),
+        "null_prompt": NULL_PROMPT in state,
+        "cross_attention": "all" if "blocks.1.cross_attn.proj.weight" in state else "even",
+    }
 
 
 def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:
@@ -176,6 +200,13 @@ def _check_complete(facts: Facts, wanted: list[str], source: str) -> None:
             f"{source} names no config that tells {', '.join(missing)}, and neither do its shapes: add what it was "
             f"trained with to its name, FILE:{example}."
         )
+
+
+def _check_labels_or_text(facts: Facts, has_text: bool, source: str) -> None:
+    """Refuse text tokens of a model with labels, and labels of a model with text."""
+    wrong, what = ("num_classes", "labels") if has_text else ("context_tokens", "text")
+    if getattr(facts, wrong) is not None:
+        raise UserError(f"model setting {wrong} is for models with {what}, {source} has none: leave it out.")
 
 
 def _check_kind(facts: Facts, frames: int, source: str) -> None:

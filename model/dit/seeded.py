@@ -29,10 +29,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import SEEDED_PROMPTS, DiTConfig
 from radit.model.dit.layers.embedders import MAX_PERIOD, frame_embedding, position_embedding
 from radit.model.dit.shapes import FREQUENCY_FEATURES, MODULATIONS
-from radit.model.dit.transformer import DiT, blank_model, with_prompts
+from radit.model.dit.transformer import DiT, blank_model, null_prompt, with_prompts
 from radit.model.text.prompts import seeded_prompts
 
 SMALL = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classes=3)
@@ -54,7 +54,7 @@ LIKENESS = 0.4  # keys' correlation with queries: up to this, by head
 FEATURE_BIAS = -0.5  # of the MLP's hidden features
 EMBEDDED_POWER, BRANCH_POWER = 1.5, 1.2  # mean squares of embedded tokens and of branches before the gate, about
 SMALL_SILU_RMS = 0.05  # of SiLU on normal values of FINAL_SIZE, which the conditioning of a model with text is
-CROSS_SIZE = 0.5  # of a cross-attention's branch, relative to the gates of its block
+CROSS_SIZE = 1.0  # of a cross-attention's branch, relative to the gates of its block
 FINAL_SIZE = 0.1  # standard deviation of the last adaLN's outputs, of their constant and of their moving part
 
 
@@ -73,9 +73,10 @@ def seeded_dit(config: DiTConfig = SMALL, seed: int = 0, blocks: int | None = No
         tensors = pool.map(recipe.tensor, shapes.keys(), shapes.values())
         dit.load_state_dict(dict(zip(shapes, tensors, strict=True)), assign=True)
     dit = dit.eval().requires_grad_(False)
-    return (
-        with_prompts(dit, seeded_prompts(config.context_tokens, config.context_dim, seed)) if config.has_text else dit
-    )
+    if not config.has_text:
+        return dit
+    tokens, channels = config.context_tokens, config.context_dim
+    return with_prompts(dit, seeded_prompts(tokens, channels, SEEDED_PROMPTS, seed, null_prompt(dit)))
 
 
 class _Recipe:

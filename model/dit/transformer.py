@@ -207,6 +207,11 @@ class DiT(nn.Module):
             nn.init.zeros_(layer.bias)
 
 
+def null_prompt(dit: DiT) -> Tensor | None:
+    """Return the embedding (n, C) of the null prompt that a model has learned; None: it has none."""
+    return dit.y_embedder.y_embedding.detach().cpu() if dit.config.null_prompt else None
+
+
 def with_prompts(dit: DiT, prompts: Prompts) -> DiT:
     """Return a model that shares the weights of `dit` and whose labels number other prompts.
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from radit.model.errors import UserError
 
 NULL = -1  # number of the null prompt
-SEEDED_PROMPTS = 8  # of a model without prompts of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +73,18 @@ def prompts_of(
     return Prompts(whole, torch.tensor([len(row) for row in rows]), null is not None, names)
 
 
-def seeded_prompts(tokens: int, channels: int, seed: int = 0, lengths: Sequence[int] = ()) -> Prompts:
-    """Return prompts of seeded random embeddings, standard normal, and a null prompt of one token.
+def seeded_prompts(
+    tokens: int, channels: int, count: int, seed: int = 0, null: Tensor | None = None, lengths: Sequence[int] = ()
+) -> Prompts:
+    """Return prompts of seeded random embeddings, standard normal.
 
     Args:
         tokens: most tokens of a prompt.
-        lengths: tokens of each; by default of `SEEDED_PROMPTS`, from the most down to 1 evenly.
+        count: how many prompts.
+        null: the null prompt; None: a random one of one token.
+        lengths: tokens of each; by default from the most down to 1, evenly.
     """
-    steps = max(SEEDED_PROMPTS - 1, 1)
-    lengths = lengths or [tokens - i * (tokens - 1) // steps for i in range(SEEDED_PROMPTS)]
+    lengths = lengths or [tokens - i * (tokens - 1) // max(count - 1, 1) for i in range(count)]
     generator = torch.Generator().manual_seed(seed)
-    drawn = [torch.randn((count, channels), generator=generator) for count in (*lengths, 1)]
-    return prompts_of(drawn[:-1], drawn[-1], tokens)
+    *drawn, alone = (torch.randn((length, channels), generator=generator) for length in (*lengths, 1))
+    return prompts_of(drawn, alone if null is None else null, tokens)

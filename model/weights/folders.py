@@ -117,12 +117,12 @@ def _places(path: Path) -> dict[str, str]:
 
 def _part(pipeline_folder: Path, folder: Path, pipeline: Mapping[str, Any]) -> ModelFolder:
     scheduler = pipeline_folder / "scheduler" / SCHEDULER
-    told = _config(scheduler) if scheduler.is_file() else None
+    told = _config(scheduler, endless=True) if scheduler.is_file() else None
     return ModelFolder(folder, _config(folder / CONFIG), pipeline, told)
 
 
-def _config(path: Path) -> Mapping[str, Any]:
-    found = read_json(path, "Config", UNDAMAGED)
+def _config(path: Path, endless: bool = False) -> Mapping[str, Any]:
+    found = read_json(path, "Config", UNDAMAGED, endless)
     if not isinstance(found, dict):
         raise UserError(f"Config {one_line(path)} holds no JSON object: {UNDAMAGED}.")
     return found

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from radit.model.errors import UserError
 
-READ = "read are DiT and Latte in their official names, and folders of diffusers' DiTTransformer2DModel"
+READ = (
+    "read are DiT, Latte and PixArt in their official names, and folders of diffusers' DiTTransformer2DModel and "
+    "PixArtTransformer2DModel"
+)
 NO_TRANSFORMER = "convolutions, being one for transformers"
 
 
@@ -53,20 +56,14 @@ OTHER_MODELS = (  # in this order: names of a later one may stand in an earlier 
     OtherModel(
         "Latte, text to video",
         r"(^|\.)temporal_transformer_blocks\.0\.",
-        "cross-attention to text, adaLN-single and a frame embedding after the first block",
+        "the addition of a frame embedding after the first block",
         ("LatteTransformer3DModel",),
     ),
     OtherModel(
         "Sana",
         r"\.ff\.conv_inverted\.|\.mlp\.inverted_conv\.",
-        "linear attention, cross-attention and convolutions in gated MLPs",
+        "linear attention and convolutions in gated MLPs",
         ("SanaTransformer2DModel",),
-    ),
-    OtherModel(
-        "PixArt",
-        r"(^|\.)(y_embedder\.y_proj|caption_projection\.linear_1)\.",
-        "cross-attention to text and adaLN-single",
-        ("PixArtTransformer2DModel",),
     ),
     OtherModel(
         "HunyuanVideo",
@@ -95,16 +92,16 @@ OTHER_MODELS = (  # in this order: names of a later one may stand in an earlier 
     OtherModel(
         "Wan",
         r"\.cross_attn\.norm_q\.|(^|\.)condition_embedder\.text_embedder\.",
-        "cross-attention to text, RoPE and RMSNorm on q and k",
+        "RoPE and RMSNorm on q and k",
         ("WanTransformer3DModel",),
     ),
     OtherModel(
         "Hunyuan-DiT",
         r"\.default_modulation\.|(^|\.)text_embedding_padding$",
-        "cross-attention to text, RoPE and long skip connections",
+        "RoPE and long skip connections",
         ("HunyuanDiT2DModel",),
     ),
-    OtherModel("Open-Sora", r"\.attn_temp\.", "cross-attention, and temporal attention in the same block"),
+    OtherModel("Open-Sora", r"\.attn_temp\.", "temporal attention in the same block as spatial"),
     OtherModel("LightningDiT", r"\.mlp\.w12\.", "gated MLPs, RMSNorm and RoPE"),
     OtherModel("U-ViT", r"(^|\.)in_blocks\.0\.", "long skip connections, and tokens for timestep and label"),
     OtherModel(

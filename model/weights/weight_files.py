@@ -28,6 +28,7 @@ SAFETENSORS, PICKLED = (".safetensors",), (".pt", ".pth", ".ckpt", ".bin")
 KINDS = ".safetensors, .pt, .pth, .ckpt or .bin"
 ENTRIES = ("ema", "model", "state_dict")  # of a training file, the preferred first
 SMALLER = "use a smaller file"
+NOUN = "Checkpoint"
 
 StateDict = dict[str, Tensor]
 Wanted = bool | Callable[[str], bool]
@@ -51,21 +52,22 @@ class WeightFile:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_weights(path: Path, values: Wanted = True) -> WeightFile:
+def read_weights(path: Path, values: Wanted = True, noun: str = NOUN) -> WeightFile:
     """Return what a file of one of `KINDS` holds.
 
     Args:
         values: which values are wanted beside names and shapes.
+        noun: what the file is, for sentences.
 
     Raises:
         UserError: the file is missing, no regular file, unreadable, damaged, too large for the memory, or of an unknown
             kind.
     """
-    check_file(path)
-    return _read_pickled(path, values) if path.suffix in PICKLED else _read_safetensors(path, values)
+    check_file(path, noun)
+    return _read_pickled(path, values, noun) if path.suffix in PICKLED else _read_safetensors(path, values, noun)
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, noun: str = NOUN) -> None:
     """Refuse what cannot be a file of weights.
 
     Raises:
@@ -74,10 +76,10 @@ def check_file(path: Path) -> None:
     name = one_line(path)
     if path.suffix not in (*SAFETENSORS, *PICKLED):
         kind = one_line(repr(path.suffix))
-        raise UserError(f"Checkpoint {name} has the unknown extension {kind}: pass a {KINDS} file.")
+        raise UserError(f"{noun} {name} has the unknown extension {kind}: pass a {KINDS} file.")
     if not os.path.exists(path):  # nor where the name is too long, or no name of a file
-        raise UserError(f"Checkpoint {name} is not a file: check the path.")
-    with opened(path, "Checkpoint", f"pass a {KINDS} file"):
+        raise UserError(f"{noun} {name} is not a file: check the path.")
+    with opened(path, noun, f"pass a {KINDS} file"):
         pass
 
 
@@ -127,9 +129,9 @@ def check_plain(name: str, tensor: Tensor) -> None:
         raise UserError(f"Tensor {one_line(name)} {kind}: pass a checkpoint with floating-point weights.")
 
 
-def _read_safetensors(path: Path, values: Wanted) -> WeightFile:
+def _read_safetensors(path: Path, values: Wanted, noun: str) -> WeightFile:
     if values is True:
-        _check_size(path, path.stat().st_size)
+        _check_size(path, path.stat().st_size, noun)
     try:
         with safe_open(path, framework="pt") as file:
             metadata, names = dict(file.metadata() or {}), list(file.keys())
@@ -142,13 +144,13 @@ def _read_safetensors(path: Path, values: Wanted) -> WeightFile:
             return WeightFile(state, metadata)
     except Exception as error:  # SafetensorError and whatever a header can bring about
         raise UserError(
-            f"Checkpoint {one_line(path)} cannot be read ({_reason(error)}): pass an undamaged .safetensors file."
+            f"{noun} {one_line(path)} cannot be read ({_reason(error)}): pass an undamaged .safetensors file."
         ) from None
 
 
-def _read_pickled(path: Path, values: Wanted) -> WeightFile:
+def _read_pickled(path: Path, values: Wanted, noun: str) -> WeightFile:
     """Read without running code; a map of the file is enough where not all values are wanted."""
-    mapped = _check_archive(path) and values is not True
+    mapped = _check_archive(path, noun) and values is not True
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")
@@ -156,7 +158,7 @@ def _read_pickled(path: Path, values: Wanted) -> WeightFile:
     except Exception as error:  # torch's readers raise what a damaged byte leads to: IndexError, AssertionError ..
         reason = _pickle_reason(error)
         raise UserError(
-            f"Checkpoint {one_line(path)} cannot be read ({reason}): pass an undamaged file of weights."
+            f"{noun} {one_line(path)} cannot be read ({reason}): pass an undamaged file of weights."
         ) from None
     found, trainer = content, content.get("args") if isinstance(content, dict) else None
     for entry in ENTRIES:
@@ -164,25 +166,25 @@ def _read_pickled(path: Path, values: Wanted) -> WeightFile:
             found = content[entry]
             break
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise UserError(f"Checkpoint {one_line(path)} holds no state dict: pass a file of named tensors.")
+        raise UserError(f"{noun} {one_line(path)} holds no state dict: pass a file of named tensors.")
     settings = vars(trainer) if isinstance(trainer, argparse.Namespace) else {}
     return WeightFile({str(name): value for name, value in found.items()}, trainer=settings)
 
 
-def _check_archive(path: Path) -> bool:
+def _check_archive(path: Path, noun: str) -> bool:
     """Whether a file is an archive (else of torch's older format); one that would burst the memory is refused."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(part.file_size for part in archive.infolist())
     except Exception:  # no archive, or a damaged one, of which torch's reader speaks
-        _check_size(path, path.stat().st_size)
+        _check_size(path, path.stat().st_size, noun)
         return False
-    _check_size(path, size)
+    _check_size(path, size, noun)
     return True
 
 
-def _check_size(path: Path, size: int) -> None:
-    check_memory(f"Checkpoint {one_line(path)}", {"its tensors": size}, SMALLER)
+def _check_size(path: Path, size: int, noun: str) -> None:
+    check_memory(f"{noun} {one_line(path)}", {"its tensors": size}, SMALLER)
 
 
 def _reason(error: Exception) -> str:

@@ -126,7 +126,6 @@ SIGNS = {
     "Stable Diffusion 3": ["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight",
                            "transformer_blocks.0.attn.add_q_proj.weight"],
     "Flux": ["double_blocks.0.img_attn.qkv.weight", "single_transformer_blocks.0.attn.to_q.weight"],
-    "PixArt": ["y_embedder.y_proj.fc1.weight", "caption_projection.linear_1.weight"],
     "a U-Net": ["model.diffusion_model.input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight"],
     "HunyuanVideo": ["double_blocks.0.img_attn_qkv.weight"],
     "Wan": ["blocks.0.cross_attn.norm_q.weight"],

@@ -1,0 +1,1 @@
+"""Models in the layouts and names of other programs."""
