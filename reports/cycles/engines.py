@@ -51,8 +51,7 @@ class Engines:
         """
         writer = BranchWriter(self._build, self._memory) if self._policy_on else None
         weights = WeightStreamer(self._build, self._memory, fetch)
-        prompt = (self._prompts.traffic(active),) if kind == CROSS else ()
-        for amount, rate in ((self._entries[kind] * PARAM_BYTES, PARAM_BYTES), *traffic, *prompt):
+        for amount, rate in ((self._entries[kind] * PARAM_BYTES, PARAM_BYTES), *traffic):
             weights.yield_to(amount, rate)
         inputs, front = Inputs(weights, ParamLoader(self._memory, fetch), writer), ArrayFront()
         engine = {ATTENTION: self._attention, CROSS: self._cross, MLP: self._mlp}[kind]
@@ -79,7 +78,8 @@ class Engines:
     def _cross(self, parity: int, active: tuple[int, ...], front: ArrayFront, inputs: Inputs) -> Ends:
         """The end of each phase, the last cycle of its barrier included."""
         done = self._linear("q", PULSE, active, front, inputs)
-        made = max(front.quiet(done + SETTLE), self._prompts.loaded(active)) + PULSE
+        before = inputs.weights.through(inputs.used, self._dims.cross_words(self._build) // self._build.products)
+        made = max(front.quiet(done + SETTLE), self._prompts.loaded(active, before)) + PULSE
         done = attention_sequencer(made, active, self._texts, front, self._build)
         attended = front.quiet(done + SETTLE) + PULSE
         done = self._linear("cross_projection", attended, active, front, inputs)

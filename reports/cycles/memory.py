@@ -111,7 +111,7 @@ class WeightStreamer:
     """
 
     def __init__(self, build: BuildConfig, memory: MemoryModel, start: float) -> None:
-        self._memory = memory
+        self._memory, self._start = memory, start
         self._depth, self._word = build.weight_depth // build.products, build.wide * build.products
         self._next = start + COMMAND_TO_STREAM + memory.first_word  # cycle in which the next word can be taken
         self._taken = self._tail = 0
@@ -134,6 +134,13 @@ class WeightStreamer:
     def release(self, words: int, finish: float) -> None:
         """The array gives the first ``words`` back in cycle ``finish``."""
         self._releases.append((words, finish))
+
+    def through(self, used: int, words: int) -> float:
+        """Cycle in which a limited memory has moved all that fits the ring of so many ``words``, of which ``used`` are
+        released, and what comes before them."""
+        first = min(words, used + self._depth) * self._word
+        before = sum(traffic for traffic, _ in self._before)
+        return self._start + (first + before) / self._memory.bandwidth if self._memory.bandwidth else self._start
 
     def yield_to(self, traffic: float, rate: float) -> None:
         """Ports that come first move ``traffic`` bytes, at most ``rate`` per cycle, while the stream goes on."""
@@ -162,19 +169,20 @@ class PromptLoader:
         self._words = [dims.prompt_words(build, text) for text in dims.prompts]
         self._word_bytes = build.rows
 
-    def loaded(self, active: tuple[int, ...]) -> float:
-        """First cycle from the engine's start pulse on in which all words of the contexts are in memory."""
+    def loaded(self, active: tuple[int, ...], before: float) -> float:
+        """First cycle from the engine's start pulse on in which all words of the contexts are in memory.
+
+        Args:
+            before: cycle up to which a limited memory moves what comes first, weights among it.
+        """
         cycle = float(LOOK)
         for context, words in enumerate(self._words):
             if context in active:
                 cycle += LOOK_TO_ASK + SEEN + self._memory.first_word + words * self._spacing
             else:
                 cycle += LOOK
-        return cycle + LOOK
-
-    def traffic(self, active: tuple[int, ...]) -> tuple[float, float]:
-        """Bytes, and bytes per cycle."""
-        return sum(self._words[context] for context in active) * self._word_bytes, self._word_bytes
+        moved = sum(self._words[context] for context in active) * self._word_bytes
+        return max(cycle, before + moved / self._memory.bandwidth if self._memory.bandwidth else 0.0) + LOOK
 
 
 class ParamLoader:
