@@ -96,15 +96,15 @@ class Dims:
                 f"model dimension hidden is {self.hidden}, but {self.heads} heads of {self.head_dim} channels make "
                 f"{self.heads * self.head_dim}; choose heads and head_dim whose product is hidden."
             )
-        if not self.places[-1].kind == MLP:
-            raise UserError(
-                f"model dimension sub_blocks is {self.sub_blocks}; give those of whole blocks, "
-                f"{'two or three of each' if self.text else 'an even number, 2 x depth'}."
-            )
         if self.text < 0 or (self.text > 0) != (self.cross_even or self.cross_odd):
             raise UserError(
                 f"model dimension text is {self.text}, but cross_even is {self.cross_even} and cross_odd "
                 f"{self.cross_odd}; give text tokens where there is a cross-attention, and 0 elsewhere."
+            )
+        if self.places[-1].kind != MLP:
+            raise UserError(
+                f"model dimension sub_blocks is {self.sub_blocks}; give those of whole blocks, "
+                f"{'two or three of each' if self.text else 'an even number, 2 x depth'}."
             )
         if self.texts and len(self.texts) != self.contexts:
             raise UserError(f"there are {len(self.texts)} prompts for {self.contexts} contexts; give one for each.")

@@ -120,8 +120,9 @@ def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
     torch.set_num_threads(1)
     dit = seeded_dit(config, seed)
     if config.has_text:  # label n - 1 is a prompt of n tokens
-        lengths = range(1, config.context_tokens + 1)
-        dit = prompted(dit, seeded_prompts(config.context_tokens, config.context_dim, seed, lengths))
+        most = config.context_tokens
+        prompts = seeded_prompts(most, config.context_dim, most, seed, lengths=range(1, most + 1))
+        dit = prompted(dit, prompts)
     return quantize(dit, calibrate(dit, Sampler(steps), images=2), Sampler(steps))
 
 
