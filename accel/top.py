@@ -106,12 +106,10 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
         clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, decisions=decisions, results=results,
         ports=ports, channels=channels, events=monitor.events, regs=regs, config=config,
     )  # fmt: skip
-    prompting = ()
-    if config.max_text:
-        prompting = prompt_loader(
-            clk=clk, aresetn=aresetn, fetch=control.prompt, computes=decisions.computes, channel=channels.prompt,
-            keys=inputs.keys, values=inputs.values, regs=regs, config=config,
-        )  # fmt: skip
+    prompting = prompt_loader(
+        clk=clk, aresetn=aresetn, fetch=control.prompt, computes=decisions.computes, channels=channels, inputs=inputs,
+        regs=regs, config=config,
+    )  # fmt: skip
     booking = classify_cycle(activity=monitor.activity, account=account, config=config)
     counting = count_events(
         host=host, streaming_pass=control.streaming_pass, ports=ports, channels=channels, decision=decisions.decision,

@@ -156,7 +156,7 @@ EVENTS: dict[str, str] = {
     "modulate_saturations": "words in which a modulated value saturated 16 bit",
     "score_saturations": "words in which a score that counts saturated 16 bit; masked ones do not",
     "gelu_saturations": "words in which an input of GELU saturated 16 bit",
-    "prompt_words": "words fetched through the prompt port (R int8), each written to K or V memory; builds with text",
+    "prompt_words": "words fetched through the prompt port (R int8) into K or V memory; builds with text",
     "bypass_words": "words modulated without LayerNorm (R lanes), among norm_words; builds with text",
 }
 TEXT_EVENTS = ("prompt_words", "bypass_words")  # of builds with text

@@ -8,11 +8,11 @@ begin ``prompt_words`` behind those of the context before.
 ``LOOK`` (does the context compute?) -> ``SIZE``, ``ADD`` (how many words) -> ``ASK`` -> ``KEYS`` -> ``VALUES``.
 """
 
-from myhdl import Signal, always_comb, always_seq, block, enum
+from myhdl import ConcatSignal, Signal, always_comb, always_seq, block, enum
 
 from radit.accel.config import log2_exact
-from radit.accel.interfaces.signals import address, dim, flag
-from radit.accel.sequencers.context_walk import text_keys
+from radit.accel.interfaces.signals import DIM_BITS, address, dim, flag
+from radit.accel.units.lanes import part_mux
 
 
 class PromptPlace:
@@ -48,11 +48,15 @@ class PromptEnds:
 
 
 @block
-def prompt_loader(clk, aresetn, fetch, computes, channel, keys, values, regs, config):
-    """Fetch the prompt's keys and values of a sub-block.
+def prompt_loader(clk, aresetn, fetch, computes, channels, inputs, regs, config):
+    """Fetch the prompt's keys and values of a sub-block; nothing in builds without text.
 
-    fetch: PromptFetch. computes: ComputeSet. channel: ReadChannel. keys, values: WritePorts of K and V memory.
+    fetch: PromptFetch. computes: ComputeSet. channels: MemoryChannels. inputs: ArrayInputs, whose keys and values go to
+    K and V memory.
     """
+    if not config.max_text:
+        return ()
+    channel, keys, values = channels.prompt, inputs.keys, inputs.values
     place, steps, ends = PromptPlace(), PromptSteps(), PromptEnds()
     walk_keys = key_words if config.products == 1 else pair_key_words
     return (
@@ -319,3 +323,11 @@ def value_rows(clk, aresetn, steps, place, channel, ends, write, regs, config):
                 write.addr.next = next_token
 
     return find_ends, write_word, advance
+
+
+@block
+def text_keys(number, dst, regs, config):
+    """``dst``: text tokens of context ``number``. Combinational; builds with text."""
+    registers = [getattr(regs, f"text_keys_{context}") for context in range(config.max_contexts)]
+    joined = ConcatSignal(*reversed(registers)) if len(registers) > 1 else registers[0]
+    return part_mux(joined=joined, part=number, dst=dst, parts=len(registers), bits=DIM_BITS)

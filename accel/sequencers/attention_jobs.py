@@ -4,7 +4,7 @@ from myhdl import always_comb, always_seq, block
 
 from radit.accel.config import log2_exact
 from radit.accel.interfaces.signals import address, dim, flag, word
-from radit.accel.sequencers.context_walk import text_keys
+from radit.accel.memory.prompt import text_keys
 from radit.accel.units.delay_lines import gated_register
 
 JOB_BITS = 2  # of the number of a job, modulo 4: at most two are on their way

@@ -1,10 +1,9 @@
 """The walk of a sequencer through the contexts: which one it stands at, and where that one's words begin."""
 
-from myhdl import ConcatSignal, always_comb, always_seq, block
+from myhdl import always_comb, always_seq, block
 
 from radit.accel.config import log2_exact
-from radit.accel.interfaces.signals import DIM_BITS, address, dim, flag
-from radit.accel.units.lanes import part_mux
+from radit.accel.interfaces.signals import address, dim, flag
 
 
 class ContextWalk:
@@ -99,11 +98,3 @@ def key_words(clk, aresetn, walk, keys, config):
             walk.tokens.next = walk.tokens + (keys.key_supers << LOG_WIDE)
 
     return advance_keys
-
-
-@block
-def text_keys(number, dst, regs, config):
-    """``dst``: text tokens of context ``number``. Combinational; builds with text."""
-    registers = [getattr(regs, f"text_keys_{context}") for context in range(config.max_contexts)]
-    joined = ConcatSignal(*reversed(registers)) if len(registers) > 1 else registers[0]
-    return part_mux(joined=joined, part=number, dst=dst, parts=len(registers), bits=DIM_BITS)

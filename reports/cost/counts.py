@@ -21,6 +21,7 @@ from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.forecasts import results_read
+from radit.reports.cost.products import branch_product, fc1, projection, prompt, qkv, query, scores_and_values
 from radit.reports.cost.run_tables import RunTables
 
 UNCOUNTED = frozenset(("cycles", "pass_cycles", *SATURATIONS)) | ACCOUNTS.keys()
@@ -183,16 +184,12 @@ def check_record(dims: Dims, record: DecisionRecord, policy_on: bool) -> None:
         )
 
 
-def _ceil(value: int, step: int) -> int:
-    return -(-value // step)
-
-
 def attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """Attention engine: Q, K, V, scores, softmax, values, projection of every computed context."""
     counts: Counter[str] = Counter()
     for block, runs in enumerate(work.attention):
         keys = dims.group_supertiles(build, block) * build.wide
-        for product in (_qkv(dims, build), _scores_and_values(dims, build, keys), _projection(dims, build)):
+        for product in (qkv(dims, build), scores_and_values(dims, build, keys), projection(dims, build)):
             counts.update({name: runs * count for name, count in product.items()})
     return counts
 
@@ -202,124 +199,20 @@ def cross_attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int
     counts: Counter[str] = Counter()
     for runs, text in zip(work.cross, dims.prompts, strict=True):
         parts = (
-            _query(dims, build),
-            _prompt(dims, build, text),
-            _scores_and_values(dims, build, text),
-            _projection(dims, build),
+            query(dims, build),
+            prompt(dims, build, text),
+            scores_and_values(dims, build, text),
+            projection(dims, build),
         )
         for part in parts if runs else ():
             counts.update({name: runs * count for name, count in part.items()})
     return counts
 
 
-def _query(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """Q: rows = tokens, D drained columns per row tile."""
-    words = dims.row_tiles(build) * dims.hidden
-    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
-    return {
-        "array_cycles": cycles,
-        "a_reads_row": cycles,
-        "weight_reads": cycles,
-        "requant_words": words,
-        "param_reads": words,
-        "hidden_writes": words,
-    }
-
-
-def _prompt(dims: Dims, build: BuildConfig, text: int) -> dict[str, int]:
-    """Keys, R text tokens to a word, and values, R channels to a word, from the port into their memories."""
-    keys, values = _ceil(text, build.rows) * dims.hidden, text * _ceil(dims.hidden, build.rows)
-    return {"prompt_words": keys + values, "k_writes": keys, "v_writes": values}
-
-
-def _qkv(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """Q and K: rows = tokens, D drained columns per row tile. V: rows = channels, columns = tokens."""
-    row_words = dims.row_tiles(build) * dims.hidden
-    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
-    channel_tiles = _ceil(dims.hidden, build.rows)
-    v_words = channel_tiles * dims.padded_tokens(build)
-    v_cycles = channel_tiles * dims.col_tiles(build) * build.steps(dims.hidden)
-    return {
-        "array_cycles": 2 * row_cycles + v_cycles,
-        "a_reads_row": 2 * row_cycles,
-        "a_reads_col": v_cycles,
-        "weight_reads": 2 * row_cycles + v_cycles,
-        "requant_words": 2 * row_words + v_words,
-        "param_reads": 2 * row_words,
-        "hidden_writes": row_words,
-        "k_writes": row_words,
-        "v_writes": v_words,
-    }
-
-
-def _scores_and_values(dims: Dims, build: BuildConfig, keys: int) -> dict[str, int]:
-    """Jobs: head x query row tile; each scores all ``keys``, of a group with the padded ones, then sums values."""
-    jobs = dims.heads * dims.row_tiles(build)
-    head_cycles = sum(build.steps(dims.head_dim, head * dims.head_dim) for head in range(dims.heads))
-    score_cycles = head_cycles * dims.row_tiles(build) * _ceil(keys, build.cols)
-    score_words = jobs * keys
-    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * build.steps(keys)
-    value_words = dims.hidden * dims.row_tiles(build)
-    return {
-        "array_cycles": score_cycles + value_cycles,
-        "hidden_reads": score_cycles,
-        "k_reads": score_cycles,
-        "prob_reads": value_cycles,
-        "v_reads": value_cycles,
-        "requant_words": score_words + value_words,
-        "score_writes": score_words,
-        "score_reads": score_words,
-        "exp_words": score_words,
-        "prob_writes": score_words,
-        "recip_ops": jobs * build.rows,
-        "hidden_writes": value_words,
-    }
-
-
-def _value_tiles(dims: Dims, build: BuildConfig) -> int:
-    """Channel tiles (C wide, aligned in 0 .. D) that overlap each head, summed over the heads."""
-    first = [head * dims.head_dim for head in range(dims.heads)]
-    return sum((start + dims.head_dim - 1) // build.cols - start // build.cols + 1 for start in first)
-
-
-def _projection(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """O x weights -> branch in A memory."""
-    return _branch_product(dims, build, depth=dims.hidden)
-
-
 def mlp(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """MLP engine: FC1, GELU, FC2 of every computed context."""
-    counts = Counter(_fc1(dims, build)) + Counter(_branch_product(dims, build, depth=dims.mlp))
+    counts = Counter(fc1(dims, build)) + Counter(branch_product(dims, build, depth=dims.mlp))
     return {name: work.mlp * count for name, count in counts.items()}
-
-
-def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """A x weights -> GELU -> H in hidden memory."""
-    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
-    words = dims.mlp * dims.row_tiles(build)
-    return {
-        "array_cycles": cycles,
-        "a_reads_row": cycles,
-        "weight_reads": cycles,
-        "requant_words": words,
-        "param_reads": words,
-        "gelu_words": words,
-        "hidden_writes": words,
-    }
-
-
-def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int]:
-    """Projection or FC2: ``depth`` hidden channels -> the branch, D words per row tile, in A memory."""
-    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(depth)
-    words = dims.sub_block_words(build)
-    return {
-        "array_cycles": cycles,
-        "hidden_reads": cycles,
-        "weight_reads": cycles,
-        "requant_words": words,
-        "param_reads": words,
-        "a_writes": words,
-    }
 
 
 def weight_streamer(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
