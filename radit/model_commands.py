@@ -57,7 +57,7 @@ def train(
         typer.Argument(
             metavar="MODEL",
             callback=filled("use 'digits', 'moving-digits', 'fashion' or 'cifar10'"),
-            help="What to train: digits, moving-digits, fashion or cifar10.",
+            help="What to train: digits, moving-digits, fashion, cifar10 or prompted-digits.",
         ),
     ] = "digits",
     steps: Annotated[
@@ -65,7 +65,7 @@ def train(
         number(
             "--steps",
             "Optimizer steps (count).",
-            "4500 for digits, 24000 for moving-digits, 30000 for fashion, 40000 for cifar10",
+            "4500 for digits, 24000 for moving-digits, 30000 for fashion, 40000 for cifar10, 20000 for prompted-digits",
             RANGES["training_steps"],
         ),
     ] = None,
@@ -74,7 +74,7 @@ def train(
         number(
             "--batch-size",
             "Images or clips per step (count).",
-            "64 for digits, 32 for moving-digits, 32 for fashion, 128 for cifar10",
+            "64 for digits, 32 for moving-digits, 32 for fashion, 128 for cifar10, 64 for prompted-digits",
         ),
     ] = None,
     seed: SeedOption = 0,
@@ -104,8 +104,8 @@ def train(
         bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
     ] = False,
 ) -> int:
-    """Train a float model from scratch: digits in minutes on two cores, fashion in an hour, moving-digits in
-    hours, or all of them in minutes on a GPU; cifar10 on a GPU.
+    """Train a float model from scratch: digits in minutes on two cores, fashion in an hour, moving-digits and
+    prompted-digits in hours, or all of them in minutes on a GPU; cifar10 on a GPU.
 
     The shipped checkpoint of digits was made with the defaults, that of moving-digits with more clips (docs/video.md).
     """

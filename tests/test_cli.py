@@ -152,7 +152,7 @@ def test_memory_defaults_are_those_of_a_request(command):
 
 def test_training_shows_its_defaults_and_how_the_shipped_checkpoints_were_made(capsys):
     from radit.model.dit.checkpoint import find_checkpoint, read_metadata
-    from radit.model.training.train import RECIPES
+    from radit.model.training.recipes import RECIPES
 
     assert inspect.signature(train).parameters["seed"].default == 0
     assert main(["train", "--help"]) == 0

@@ -36,7 +36,7 @@ from radit.model.dit.facts import (
 )
 from radit.model.dit.seeded import seeded_dit
 from radit.model.dit.shapes import float_bytes, tensor_shapes
-from radit.model.dit.transformer import DiT, blank_model, first_blocks, null_prompt, with_prompts
+from radit.model.dit.transformer import DiT, blank_model, first_blocks, null_prompt, with_prompts, with_texts
 from radit.model.errors import UserError, shown
 from radit.model.files import replacing
 from radit.model.limits import check_memory
@@ -60,8 +60,8 @@ def load_model(name_or_file: str | Path, blocks: int | None = None, prompt: str 
     Args:
         name_or_file: a name of `NAMED_MODELS`, or a path, with settings behind it where the file lacks a config.
         blocks: how many of its blocks to keep, from the first on; by default all.
-        prompt: what a model with text draws: files of embeddings (`model/text/prompt_files.py`), separated by commas.
-            By default seeded embeddings of seeded weights, none of other ones.
+        prompt: what a model with text draws: texts, or files of embeddings (`model/text/prompt_files.py`), separated by
+            commas. By default some that a model has by itself; where it only takes embeddings, none.
 
     Raises:
         UserError: the name is unknown, the file is bad (see `load_checkpoint`), it has not so many blocks, this machine
@@ -72,10 +72,12 @@ def load_model(name_or_file: str | Path, blocks: int | None = None, prompt: str 
 
 
 def prompted(model: DiT, prompt: str) -> DiT:
-    """Return a model with text that draws the prompts of files, separated by commas; see `load_model`."""
+    """Return a model with text that draws prompts, separated by commas; see `load_model`."""
     config = model.config
     if not config.has_text:
         raise UserError(f"--prompt is {shown(prompt)}, but the model has no text: give labels, or a model with text.")
+    if config.characters:
+        return with_texts(model, prompt.split(","))
     null = null_prompt(model)
     return with_prompts(model, read_prompts(prompt, config.context_tokens, config.context_dim, null))
 
@@ -93,6 +95,7 @@ def _load(name_or_file: str | Path, blocks: int | None) -> DiT:
     model = blank_model(config)
     model.load_state_dict(state, assign=True)
     model = model if blocks is None else first_blocks(model, blocks)
+    model = with_texts(model) if config.characters else model
     return model.eval().requires_grad_(False)
 
 

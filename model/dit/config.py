@@ -22,7 +22,7 @@ MOST_BLOCKS = 1000  # published models have dozens
 PIXEL_CHANNELS = (1, 3)
 ATTENTION, CROSS, MLP = "attention", "cross", "mlp"  # kinds of sub-blocks, in the order of a block
 KIND_NAMES = {ATTENTION: "attention", CROSS: "cross-attention", MLP: "MLP"}
-SEEDED_PROMPTS = 8  # of a model with text and seeded weights
+SEEDED_PROMPTS, CHOSEN_TEXTS = 8, 512  # prompts of a model with text by itself: of seeded embeddings, of characters
 SIZES = 3  # numbers of size conditioning: rows, columns, their ratio
 
 
@@ -45,12 +45,17 @@ class DiTConfig(ConfigFields):
     @model_validator(mode="before")
     @classmethod
     def _leave_out_the_usual(cls, values: Any) -> Any:
-        """Samples that are what their channels say are None, however they were given."""
-        if isinstance(values, dict) and isinstance(values.get("samples"), str):
+        """Samples that are what their channels say, and columns as many as rows, are None however they were given; a
+        model with text, whose prompts are not said, has those that it draws by itself."""
+        if not isinstance(values, dict):
+            return values
+        if isinstance(values.get("samples"), str):
             usual = "pixels" if values.get("in_channels", 1) in PIXEL_CHANNELS else "latents"
             values = values | ({"samples": None} if values["samples"] == usual else {})
-        if isinstance(values, dict) and values.get("input_columns", 0) == values.get("input_size", 8):
+        if values.get("input_columns", 0) == values.get("input_size", 8):
             values = values | {"input_columns": None}
+        if values.get("adaln") == "single" and "num_classes" not in values:
+            values = values | {"num_classes": CHOSEN_TEXTS if values.get("characters") else SEEDED_PROMPTS}
         return values
 
     @model_validator(mode="after")
@@ -96,8 +101,11 @@ class DiTConfig(ConfigFields):
             )
         if self.has_own_embedders and single:
             raise ValueError("embedders is per-block with adaln single, which has one for all: give shared.")
-        if (self.size_conditioning and not single) or (self.null_prompt and not single):
-            raise ValueError("size_conditioning or null_prompt is for models with text: leave it out.")
+        for name in ("size_conditioning", "null_prompt", "characters"):
+            if getattr(self, name) and not single:
+                raise ValueError(f"{name} is for models with text: leave it out.")
+        if len(set(self.characters)) < len(self.characters) or (self.characters and self.null_prompt):
+            raise ValueError("characters has one twice, or stands beside null_prompt, which then is an empty text.")
         if self.size_conditioning and self.hidden_size % SIZES:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of {SIZES}, which size_conditioning needs: choose "
@@ -372,6 +380,17 @@ NAMED_MODELS: dict[str, DiTConfig] = {
     "fashion": DiTConfig(input_size=28, patch_size=4, hidden_size=128, num_heads=4),
     "cifar10": DiTConfig(input_size=32, patch_size=2, in_channels=3, hidden_size=256, depth=12, num_heads=4),
     "moving-digits": DiTConfig(input_size=16, patch_size=4, hidden_size=128, num_heads=4, frames=8),
+    "prompted-digits": DiTConfig(
+        input_columns=32,
+        patch_size=2,
+        hidden_size=96,
+        num_heads=3,
+        class_dropout_prob=0.15,
+        context_tokens=5,
+        context_dim=32,
+        adaln="single",
+        characters="0123456789",
+    ),  # fmt: skip
     "pixart-xl-2-256": _pixart(256),
     "pixart-xl-2-512": _pixart(512),
     "pixart-xl-2-1024": _pixart(1024),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MOST = 1 << 62  # of a dimension: what indices hold; memory ends far earlier (model/limits.py)
 MOST_RATIO = float(1 << 20)
+MOST_CHARACTERS = 1000
 LAYER_NORM_EPS, MOST_EPS = 1e-6, 1e-3
 CLIP_FIELDS = ("frames", "attention")
 LATER_FIELDS = (  # than the first checkpoints: written where they say more
@@ -25,6 +26,7 @@ LATER_FIELDS = (  # than the first checkpoints: written where they say more
     "size_conditioning",
     "position_scale",
     "null_prompt",
+    "characters",
 )
 
 
@@ -66,6 +68,8 @@ class ConfigFields(BaseModel):
         size_conditioning: rows, columns and their ratio are embedded beside the timestep.
         position_scale: what positions are divided by before they are embedded.
         null_prompt: the weights hold the embedding of the null prompt.
+        characters: prompts are spelled in these, whose embeddings the weights hold, and end with a mark; empty: prompts
+            come as embeddings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -96,3 +100,4 @@ class ConfigFields(BaseModel):
     size_conditioning: bool = False
     position_scale: float = Field(default=1.0, gt=0.0, le=MOST_RATIO)
     null_prompt: bool = False
+    characters: str = Field(default="", max_length=MOST_CHARACTERS)

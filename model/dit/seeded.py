@@ -32,7 +32,7 @@ from torch import Tensor
 from radit.model.dit.config import SEEDED_PROMPTS, DiTConfig
 from radit.model.dit.layers.embedders import MAX_PERIOD, frame_embedding, position_embedding
 from radit.model.dit.shapes import FREQUENCY_FEATURES, MODULATIONS
-from radit.model.dit.transformer import DiT, blank_model, null_prompt, with_prompts
+from radit.model.dit.transformer import DiT, blank_model, null_prompt, with_prompts, with_texts
 from radit.model.text.prompts import seeded_prompts
 
 SMALL = DiTConfig(input_size=4, hidden_size=32, depth=2, num_heads=2, num_classes=3)
@@ -75,6 +75,8 @@ def seeded_dit(config: DiTConfig = SMALL, seed: int = 0, blocks: int | None = No
     dit = dit.eval().requires_grad_(False)
     if not config.has_text:
         return dit
+    if config.characters:
+        return with_texts(dit)
     tokens, channels = config.context_tokens, config.context_dim
     return with_prompts(dit, seeded_prompts(tokens, channels, SEEDED_PROMPTS, seed, null_prompt(dit)))
 
@@ -145,7 +147,7 @@ class _Recipe:
             value *= FINAL_SIZE
             value[:, self.carriers] = 0.0
         else:
-            return name == "y_embedder.y_embedding"
+            return name in ("y_embedder.y_embedding", "y_embedder.characters", "y_embedder.positions")
         return True
 
     def _stream(self, name: str) -> np.random.Generator:

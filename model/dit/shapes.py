@@ -62,6 +62,9 @@ def _text(config: DiTConfig) -> list[tuple[str, Shape]]:
         shapes += _embedder(name, width // SIZES)
     shapes += _linear("y_embedder.y_proj.fc1", config.context_dim, width)
     shapes += _linear("y_embedder.y_proj.fc2", width, width)
+    if config.characters:  # and the end mark
+        shapes.append(("y_embedder.characters", (len(config.characters) + 1, config.context_dim)))
+        shapes.append(("y_embedder.positions", (config.context_tokens, config.context_dim)))
     null = [("y_embedder.y_embedding", (config.context_tokens, config.context_dim))] if config.null_prompt else []
     return [*shapes, *null]
 

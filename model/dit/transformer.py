@@ -25,14 +25,14 @@ The split methods are the boundary between host and accelerator: the host calls 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from radit.model.dit.config import DiTConfig
+from radit.model.dit.config import CHOSEN_TEXTS, DiTConfig
 from radit.model.dit.groups import attention_groups
 from radit.model.dit.layers.block import Block, FinalLayer
 from radit.model.dit.layers.embedders import (
@@ -45,6 +45,7 @@ from radit.model.dit.layers.embedders import (
 )
 from radit.model.dit.shapes import MODULATIONS
 from radit.model.errors import UserError
+from radit.model.text.characters import chosen_texts, spelled
 from radit.model.text.cross_attention import CaptionEmbedder, Captions, CrossAttention
 from radit.model.text.prompts import Prompts
 
@@ -86,7 +87,9 @@ class DiT(nn.Module):
         config, width = self.config, self.config.hidden_size
         self.t_embedder = TimestepEmbedder(config)
         self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, len(MODULATIONS) * width))
-        self.y_embedder = CaptionEmbedder(config.context_dim, width, config.context_tokens, config.null_prompt)
+        characters = len(config.characters) + 1 if config.characters else 0
+        sizes = config.context_dim, width, config.context_tokens
+        self.y_embedder = CaptionEmbedder(*sizes, config.null_prompt, characters)
         if config.size_conditioning:
             self.csize_embedder, self.ar_embedder = SizeEmbedder(config), SizeEmbedder(config)
 
@@ -132,9 +135,9 @@ class DiT(nn.Module):
         if self.prompts is None:
             raise UserError("The model draws what prompts say, and there is none: give --prompt, a file of embeddings.")
         where = y.cpu()
-        return Captions(
-            self.y_embedder(self.prompts.embeddings[where].to(y.device)), self.prompts.counts[where].to(y.device)
-        )
+        rows, counts = self.prompts.embeddings[where].to(y.device), self.prompts.counts[where].to(y.device)
+        embedded = self.y_embedder.spell(rows) if self.config.characters else rows
+        return Captions(self.y_embedder(embedded), counts)
 
     def modulation(self, c: Tensor, index: int) -> Tensor:
         """Return the adaLN vectors (N, 6, D) of block `index`, in the order of `MODULATIONS`; c is (N, [L,] D)."""
@@ -195,9 +198,9 @@ class DiT(nn.Module):
         nn.init.xavier_uniform_(self.x_embedder.proj.weight.view(self.config.hidden_size, -1))
         nn.init.zeros_(self.x_embedder.proj.bias)
         for place in self.blocks if self.config.has_own_embedders else (self,):
-            tables = [place.y_embedder.embedding_table] if not self.config.has_text else [
-                place.y_embedder.y_proj.fc1, place.y_embedder.y_proj.fc2, self.t_block[1],
-            ]  # fmt: skip
+            tables = [self.t_block[1]] if self.config.has_text else [place.y_embedder.embedding_table]
+            if self.config.has_text and not self.config.characters:
+                tables += [place.y_embedder.y_proj.fc1, place.y_embedder.y_proj.fc2]
             for table in (*tables, place.t_embedder.mlp[0], place.t_embedder.mlp[2]):
                 nn.init.normal_(table.weight, std=0.02)
         zeroed = [module.adaLN_modulation[1] for module in self.modules() if hasattr(module, "adaLN_modulation")]
@@ -212,6 +215,16 @@ def null_prompt(dit: DiT) -> Tensor | None:
     return dit.y_embedder.y_embedding.detach().cpu() if dit.config.null_prompt else None
 
 
+def with_texts(dit: DiT, texts: Sequence[str] = ()) -> DiT:
+    """Return a model of its own characters that draws texts, by default some that are the same for every model.
+
+    Raises:
+        UserError: a text cannot be spelled.
+    """
+    alphabet, tokens = dit.config.characters, dit.config.context_tokens
+    return with_prompts(dit, spelled(texts or chosen_texts(alphabet, tokens - 1, CHOSEN_TEXTS), alphabet, tokens))
+
+
 def with_prompts(dit: DiT, prompts: Prompts) -> DiT:
     """Return a model that shares the weights of `dit` and whose labels number other prompts.
 
@@ -221,7 +234,8 @@ def with_prompts(dit: DiT, prompts: Prompts) -> DiT:
     config = dit.config
     if not config.has_text:
         raise UserError("--prompt is given, but the model has no text: give labels, or a model with cross-attention.")
-    wanted, found = (config.context_tokens, config.context_dim), tuple(prompts.embeddings.shape[1:])
+    sizes, found = [config.context_tokens, config.context_dim], tuple(prompts.embeddings.shape[1:])
+    wanted = tuple(sizes[:1] if config.characters else sizes)
     if found != wanted:
         raise UserError(f"prompts have {found} tokens and channels, the model {wanted}: give embeddings made for it.")
     dropped = config.class_dropout_prob or type(config).model_fields["class_dropout_prob"].default

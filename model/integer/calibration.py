@@ -27,7 +27,7 @@ from radit.model.dit.config import ATTENTION, CROSS, DiTConfig, check_guidance, 
 from radit.model.dit.layers.block import Block
 from radit.model.dit.sampler import Sampler, make_noise, predict
 from radit.model.dit.sampler_names import DDIM
-from radit.model.dit.transformer import DiT
+from radit.model.dit.transformer import DiT, with_texts
 from radit.model.errors import UserError
 from radit.model.system.caches import kept, read_tensors, write_tensors
 from radit.model.text.cross_attention import Captions, CrossAttention
@@ -132,8 +132,14 @@ def calibration_digest(dit: DiT, sampler: Sampler, cfg: float, images: int, tail
     places = range(len(sampler.timesteps)) if sampler.solver != DDIM else (0, len(sampler.timesteps) - 1)
     moves = [[round(value, 4) for value in walk.step(probe, probe, i).flatten().tolist()] for i in places]
     facts = [FORMAT_VERSION, model_digest(dit), sampler.timesteps, moves, cfg, images, tail, seed]
-    facts += [dit.prompts.digest()] if dit.prompts is not None else []
+    prompts = _calibrated(dit).prompts
+    facts += [prompts.digest()] if prompts is not None else []
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _calibrated(dit: DiT) -> DiT:
+    """A model with the prompts that its ranges are taken from: of its own characters the same ones, else the run's."""
+    return with_texts(dit) if dit.config.characters else dit
 
 
 @one_thread()
@@ -158,6 +164,7 @@ def calibrate(
     """
     check_machine(dit.config)
     check_guidance(dit.config, cfg)
+    dit = _calibrated(dit)
     walk = sampler.start(dit.config.has_pixels)
     y = torch.arange(images) % dit.config.num_classes
     noise = make_noise(dit.config, images, seed)

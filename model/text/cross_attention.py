@@ -44,13 +44,25 @@ class CaptionProjection(nn.Module):
 
 
 class CaptionEmbedder(nn.Module):
-    """The projection, and the embedding (n, C) of the null prompt where the model has learned one."""
+    """The projection of embedded tokens.
 
-    def __init__(self, channels: int, width: int, tokens: int, has_null: bool) -> None:
+    Args:
+        has_null: the embedding (n, C) of the null prompt is among the weights.
+        characters: how many there are in a table of the model's own, with one of their places; 0: none.
+    """
+
+    def __init__(self, channels: int, width: int, tokens: int, has_null: bool, characters: int = 0) -> None:
         super().__init__()
         self.y_proj = CaptionProjection(channels, width)
         if has_null:
             self.y_embedding = nn.Parameter(torch.randn(tokens, channels) / channels**0.5, requires_grad=False)
+        if characters:
+            self.characters = nn.Parameter(torch.randn(characters, channels))
+            self.positions = nn.Parameter(torch.randn(tokens, channels))
+
+    def spell(self, numbers: Tensor) -> Tensor:
+        """Return the embeddings (N, n, C) of numbers of characters (N, n)."""
+        return self.characters[numbers] + self.positions
 
     def forward(self, embeddings: Tensor) -> Tensor:
         return self.y_proj(embeddings)

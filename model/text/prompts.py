@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from radit.model.errors import UserError
+from radit.model.limits import check_memory
 
-NULL = -1  # number of the null prompt
+FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class Prompts:
     """P prompts of up to n tokens, and the null prompt behind them.
 
     Fields:
-        embeddings: (P + 1, n, C) float32, 0 behind a prompt's last token.
+        embeddings: (P + 1, n, C) float32, 0 behind a prompt's last token; or (P + 1, n) int64, numbers of characters,
+            which the model embeds (`characters.py`).
         counts: (P + 1,) int64, tokens of each, 1 .. n.
         has_null: whether there is a null prompt; else the last row is empty and its count 1.
         names: what each of the P is called.
@@ -65,6 +67,7 @@ def prompts_of(
         raise UserError("prompts are none: give at least one.")
     channels = embedded[0].shape[1]
     rows = [*embedded, torch.zeros(1, channels) if null is None else null]
+    check_memory("Prompts", {"their embeddings": FLOAT * len(rows) * tokens * channels}, "give fewer of them")
     whole = torch.zeros(len(rows), tokens, channels)
     for name, row, place in zip((*names, "the null prompt"), rows, whole, strict=True):
         if not 1 <= len(row) <= tokens:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 Transform = Callable[[Tensor, torch.Generator], Tensor]
+Relabel = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
 class Batches(Iterator[tuple[Tensor, Tensor]]):
@@ -21,6 +22,7 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
         size: samples per batch, 1 .. N.
         generator: of the order and of `transform`.
         transform: what becomes of the samples of a batch, (size, ...) -> (size, ...); by default they stay as they are.
+        relabel: what becomes of samples and labels of a batch, before that; by default they stay as they are.
 
     Attributes:
         order: indices that remain of the epoch; with the generator's state it is all that a resumed run needs.
@@ -33,9 +35,10 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
         size: int,
         generator: torch.Generator,
         transform: Transform | None = None,
+        relabel: Relabel | None = None,
     ) -> None:
         self.samples, self.labels, self.size = samples, labels, size
-        self.generator, self.transform = generator, transform
+        self.generator, self.transform, self.relabel = generator, transform, relabel
         self.order = torch.empty(0, dtype=torch.int64)
 
     @property
@@ -47,5 +50,7 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
         if len(self.order) < self.size:
             self.order = torch.randperm(len(self.labels), generator=self.generator)
         index, self.order = self.order[: self.size], self.order[self.size :]
-        samples = self.samples[index]
-        return samples if self.transform is None else self.transform(samples, self.generator), self.labels[index]
+        samples, labels = self.samples[index], self.labels[index]
+        if self.relabel is not None:
+            samples, labels = self.relabel(samples, labels, self.generator)
+        return samples if self.transform is None else self.transform(samples, self.generator), labels

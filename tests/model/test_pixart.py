@@ -279,5 +279,7 @@ def test_prompts_that_no_model_takes(tmp_path: Path) -> None:
         prompted(seeded_dit(), str(path))
     with pytest.raises(UserError, match="b.safetensors has another negative than the one before"):
         prompted(seeded_dit(SMALL), f"{path},{other}")
+    with pytest.raises(UserError, match="Prompts needs .* of memory.*give fewer of them"):
+        prompts_of([torch.ones(2, 20)], None, 2**40)
     with pytest.raises(UserError, match="--prompt is .*: give a file of embeddings, or several separated by commas"):
         prompted(seeded_dit(SMALL), f"{path},")

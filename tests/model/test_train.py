@@ -13,11 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
-from radit.model.dit.checkpoint import load_model, read_metadata
+from radit.model.dit.checkpoint import load_config, load_model, read_metadata
 from radit.model.dit.config import NAMED_MODELS, DiTConfig
+from radit.model.dit.sampler import make_noise
 from radit.model.errors import UserError
 from radit.model.training import train
 from radit.model.training.batches import Batches
+from radit.model.training.digits import split_digits
 from radit.model.training.moving_digits import Motion
 from radit.model.training.train import Trainer, noise_loss, train_model
 from radit.model.training.training_state import KIND, read_state, state_path, write_state
@@ -25,6 +27,9 @@ from radit.model.training.training_state import KIND, read_state, state_path, wr
 SMALL = {
     "digits": DiTConfig(patch_size=4, hidden_size=8, depth=2),
     "moving-digits": DiTConfig(input_size=16, patch_size=8, frames=8, hidden_size=8, depth=2),
+    "prompted-digits": NAMED_MODELS["prompted-digits"].model_copy(
+        update={"patch_size": 8, "hidden_size": 8, "depth": 2, "num_heads": 2}
+    ),
 }
 
 
@@ -263,3 +268,42 @@ def test_bad_clips_leave_nothing_behind(tmp_path: Path) -> None:
 def test_bad_settings_are_named(tmp_path: Path, settings: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         train_model(**{"model": "digits", "out": tmp_path / "out.safetensors", "steps": 1, **settings})
+
+
+def test_prompted_digits_spell_what_they_show() -> None:
+    data, digits = train.training_data("prompted-digits"), split_digits()[0]
+    trainer = Trainer(data, train.Recipe(1, 32, 1e-3), 0)
+    images, labels = next(trainer.source)
+    assert images.shape == (32, 1, 8, 32) and data.prompts is not None and len(data.prompts) == 11110
+    texts = [data.prompts.names[label] for label in labels]
+    assert {len(text) for text in texts} == {1, 2, 3, 4}
+    shown = {label: digits.images[digits.labels == label] for label in range(10)}
+    for text, image in zip(texts, images, strict=True):
+        for place, part in enumerate(image.split(8, dim=-1)):
+            if place < len(text):
+                assert (shown[int(text[place])] == part).flatten(1).all(1).any()
+            else:
+                assert bool((part == -1.0).all())
+
+
+def test_prompted_digits_learn_and_resume(tmp_path: Path) -> None:
+    """An interrupted training equals an uninterrupted one; the checkpoint spells, and knows no other characters."""
+    whole, out = tmp_path / "whole.safetensors", tmp_path / "out.safetensors"
+    first = train_model("prompted-digits", whole, steps=4, batch_size=4)
+    trainer = Trainer(train.training_data("prompted-digits"), train.Recipe(4, 4, 1e-3), 0)
+    trainer.advance()
+    facts = {"seed": 0, "steps": 4, "batch_size": 4, "peak_rate": 1e-3}
+    write_state(state_path(out), {**facts, "data": train.training_data("prompted-digits").digest()}, trainer.state())
+    again = train_model("prompted-digits", out, steps=4, batch_size=4, resume=True)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    model = load_model(whole, prompt="2026,7,,40")
+    assert model.prompts is not None and model.prompts.names == ("2026", "7", "", "40")
+    assert model.prompts.counts.tolist() == [5, 2, 1, 3, 1] and load_model(whole).config.num_classes == 512
+    assert load_config(whole) == load_model(whole).config
+    noise, y = make_noise(model.config, 4, 0), torch.arange(4)
+    alone = load_model(whole, prompt="7")
+    assert torch.equal(model(noise[1:2], torch.tensor([9]), y[1:2]), alone(noise[1:2], torch.tensor([9]), y[:1]))
+    assert torch.equal(*(model(noise[:1], torch.tensor([9]), torch.tensor([label])) for label in (2, -1)))
+    for prompt, words in (("20x6", "'20x6' with 'x': give characters of '0123456789'"), ("12345", "give up to 4")):
+        with pytest.raises(UserError, match=words):
+            load_model(whole, prompt=prompt)
