@@ -12,6 +12,7 @@ from radit.model.errors import UserError
 FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
 MOST_PRODUCTS = 2  # of a cell and cycle
 COUNTER_WIDTHS = (0, 32, 64)  # of an event counter, bits
+MOST_TEXTS = 8  # contexts whose number of text tokens the registers hold
 
 
 def log2_exact(value: int) -> int:
@@ -42,6 +43,7 @@ class BuildConfig:
     frame_banks: int = 1  # lanes of A and hidden memory that can be addressed apart (temporal attention)
     products: int = 1  # of a cell and cycle; 2: of an even and an odd input channel
     counters: int = 64  # bits of each event counter; 0: none, 32: the upper words read as 0
+    max_text: int = 0  # text tokens of a context (cross-attention); 0: nothing of it is built
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -61,6 +63,16 @@ class BuildConfig:
             raise UserError(f"build parameter products is {self.products}; use 1 or 2 products of a cell and cycle.")
         if self.counters not in COUNTER_WIDTHS:
             raise UserError(f"build parameter counters is {self.counters}; use 64 or 32 bits, or 0 for none.")
+        if self.max_text < 0:
+            raise UserError(
+                f"build parameter max_text is {self.max_text}; give the text tokens of a context, or 0 for a build "
+                "without cross-attention."
+            )
+        if self.max_text and self.max_contexts > MOST_TEXTS:
+            raise UserError(
+                f"build parameter max_contexts is {self.max_contexts} with text; use at most {MOST_TEXTS}, or max_text "
+                "of 0."
+            )
 
     @property
     def wide(self) -> int:
@@ -114,8 +126,22 @@ class BuildConfig:
         return self.wide * -(-self.max_tokens // self.wide)
 
     @property
+    def padded_text(self) -> int:
+        """Text tokens of one context, padded to whole supertiles."""
+        return self.wide * -(-self.max_text // self.wide)
+
+    @property
+    def padded_keys(self) -> int:
+        """Keys of one context, tokens or text tokens, padded to whole supertiles."""
+        return max(self.padded_tokens, self.padded_text)
+
+    @property
     def a_depth(self) -> int:
         return self.max_hidden * self.max_supertiles
+
+    @property
+    def k_depth(self) -> int:
+        return self.max_hidden * self.max_contexts * (self.padded_keys // self.wide)
 
     @property
     def hidden_depth(self) -> int:
@@ -123,7 +149,7 @@ class BuildConfig:
 
     @property
     def v_depth(self) -> int:
-        return -(-self.max_hidden // self.wide) * self.max_contexts * self.padded_tokens
+        return -(-self.max_hidden // self.wide) * self.max_contexts * self.padded_keys
 
     @property
     def x_depth(self) -> int:
@@ -132,7 +158,7 @@ class BuildConfig:
     @property
     def job_depth(self) -> int:
         """Key slots of two attention jobs, scores or numerators: one is filled while the other is used."""
-        return 2 * self.padded_tokens
+        return 2 * self.padded_keys
 
     @property
     def conditioning_depth(self) -> int:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from radit.accel.config import BuildConfig, is_power_of_two, log2_exact
 from radit.model.errors import UserError
@@ -16,6 +18,9 @@ MAX_REDUCTION = (1 << (ACC_BITS - 1)) // (INT8_MAX * INT8_MAX)  # longest K the 
 MAX_SUM_CHANNELS = (1 << (SUM_BITS - X_BITS)) - 1  # longest D the LayerNorm's sum holds
 MAX_KEYS = 1 << (PROB_SUM_BITS - INT8_BITS)  # longest group the softmax's sum holds
 MAX_CODES = 1 << COUNT_BITS
+
+ATTENTION, CROSS, MLP = "attention", "cross", "mlp"  # kinds of sub-blocks, in the order of a block
+KINDS = (ATTENTION, CROSS, MLP)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,13 @@ class Group:
             raise UserError(f"group keys is {self.keys} with {self.frames} frames; give either of the two.")
 
 
+class SubBlockPlace(NamedTuple):
+    """What a sub-block is: its kind, one of ``KINDS``, and the number of its block."""
+
+    kind: str
+    block: int
+
+
 @dataclass(frozen=True)
 class Dims:
     """Dimensions of a model as the accelerator sees it, in elements; independent of the build.
@@ -48,9 +60,12 @@ class Dims:
         heads, head_dim: attention heads and the channels of each.
         mlp: channels between FC1 and FC2, M; a multiple of 4.
         tokens: tokens of one context, T, without padding.
-        sub_blocks: 2 x depth; an even one is attention, an odd one MLP.
+        sub_blocks: of all blocks; a block is attention, cross-attention where its parity has one, and MLP.
         contexts: contexts in lockstep (images x 2 under classifier-free guidance).
         even, odd: attention groups of the even and odd blocks.
+        text: most text tokens of a context; 0: there is no cross-attention.
+        cross_even, cross_odd: the even, or odd, blocks have a cross-attention.
+        texts: text tokens of every context, of the image at hand; empty: the most.
     """
 
     hidden: int
@@ -62,6 +77,10 @@ class Dims:
     contexts: int
     even: Group = Group()
     odd: Group = Group()
+    text: int = 0
+    cross_even: bool = False
+    cross_odd: bool = False
+    texts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("hidden", "heads", "head_dim", "mlp", "tokens", "sub_blocks", "contexts"):
@@ -77,8 +96,43 @@ class Dims:
                 f"model dimension hidden is {self.hidden}, but {self.heads} heads of {self.head_dim} channels make "
                 f"{self.heads * self.head_dim}; choose heads and head_dim whose product is hidden."
             )
-        if self.sub_blocks % 2:
-            raise UserError(f"model dimension sub_blocks is {self.sub_blocks}; give an even number, 2 x depth.")
+        if self.text < 0 or (self.text > 0) != (self.cross_even or self.cross_odd):
+            raise UserError(
+                f"model dimension text is {self.text}, but cross_even is {self.cross_even} and cross_odd "
+                f"{self.cross_odd}; give text tokens where there is a cross-attention, and 0 elsewhere."
+            )
+        if self.places[-1].kind != MLP:
+            raise UserError(
+                f"model dimension sub_blocks is {self.sub_blocks}; give those of whole blocks, "
+                f"{'two or three of each' if self.text else 'an even number, 2 x depth'}."
+            )
+        if self.texts and len(self.texts) != self.contexts:
+            raise UserError(f"there are {len(self.texts)} prompts for {self.contexts} contexts; give one for each.")
+        for context, text in enumerate(self.texts):
+            if not 1 <= text <= self.text:
+                raise UserError(
+                    f"the prompt of context {context} has {text} text tokens; give 1 to {self.text}, the most that "
+                    "this model takes."
+                )
+
+    @cached_property
+    def places(self) -> tuple[SubBlockPlace, ...]:
+        """What every sub-block is."""
+        found: list[SubBlockPlace] = []
+        for block in range(self.sub_blocks):
+            crosses = self.cross_odd if block % 2 else self.cross_even
+            found += [SubBlockPlace(kind, block) for kind in KINDS if kind != CROSS or crosses]
+            if len(found) >= self.sub_blocks:
+                break
+        return tuple(found[: self.sub_blocks])
+
+    def numbers(self, kind: str, parity: int | None = None) -> list[int]:
+        """Numbers of the sub-blocks of a kind; of even (0) or odd (1) blocks."""
+        return [
+            number
+            for number, place in enumerate(self.places)
+            if place.kind == kind and parity in (None, place.block % 2)
+        ]
 
     def group(self, block: int) -> Group:
         """Attention group of a block (0, 1, ...)."""
@@ -111,6 +165,34 @@ class Dims:
         """Weight words (W int8) of an attention sub-block: Q, K, projection in tiles of C, V in tiles of R channels."""
         return (3 * -(-self.hidden // build.cols) + -(-self.hidden // build.rows)) * self.hidden
 
+    def cross_words(self, build: BuildConfig) -> int:
+        """Weight words (W int8) of a cross-attention: Q and projection in tiles of C channels."""
+        return 2 * -(-self.hidden // build.cols) * self.hidden
+
+    @property
+    def prompts(self) -> tuple[int, ...]:
+        """Text tokens of every context."""
+        return self.texts or (self.text,) * self.contexts
+
+    def macs(self, place: SubBlockPlace, context: int = 0) -> int:
+        """MACs of a sub-block for one context, without any padding."""
+        if place.kind == MLP:
+            return 2 * self.tokens * self.hidden * self.mlp
+        if place.kind == CROSS:
+            return self.tokens * self.hidden * 2 * (self.hidden + self.prompts[context])
+        group = self.group(place.block)
+        keys = group.frames if group.frames > 1 else group.keys or self.tokens
+        return self.tokens * self.hidden * (4 * self.hidden + 2 * keys)
+
+    def text_supertiles(self, build: BuildConfig) -> int:
+        """Supertiles (W text tokens) of one context."""
+        return -(-self.text // build.wide)
+
+    def prompt_words(self, build: BuildConfig, text: int | None = None) -> int:
+        """Prompt words (R int8) of a context and cross-attention, of so many text tokens; None: of the most."""
+        text = self.text if text is None else text
+        return -(-text // build.rows) * self.hidden + text * -(-self.hidden // build.rows)
+
     def mlp_words(self, build: BuildConfig) -> int:
         """Weight words (W int8) of an MLP sub-block: FC1 with K = D, FC2 with K = M."""
         return -(-self.mlp // build.cols) * self.hidden + -(-self.hidden // build.cols) * self.mlp
@@ -133,6 +215,11 @@ def check_fit(dims: Dims, build: BuildConfig) -> None:
                 f"model dimension {name} is {value}, above this build's limit of {limit}; "
                 f"build with max_{name} of at least {value}."
             )
+    if dims.text > build.max_text:
+        raise UserError(
+            f"model dimension text is {dims.text}, above this build's limit of {build.max_text} text tokens of a "
+            f"context; use a shorter prompt, or build with max_text of at least {dims.text}."
+        )
     _check_formats(dims, build)
     for which, group in (("even", dims.even), ("odd", dims.odd)):
         if group.frames > 1:
@@ -148,6 +235,7 @@ def _check_formats(dims: Dims, build: BuildConfig) -> None:
         ("hidden", dims.hidden, MAX_SUM_CHANNELS, "the LayerNorm's sum"),
         ("mlp", dims.mlp, MAX_REDUCTION, "the accumulator"),
         ("group keys", keys, MAX_KEYS, "the softmax's sum"),
+        ("text", dims.text, MAX_KEYS, "the softmax's sum"),
         ("tokens x hidden", codes, MAX_CODES - 1, "the count of changed codes"),
     ):
         if value > limit:
@@ -212,7 +300,21 @@ def registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
         "attention_words": dims.attention_words(build) // build.products,
         "mlp_words": dims.mlp_words(build) // build.products,
     }
-    return values | _group_registers("even", 0, dims, build) | _group_registers("odd", 1, dims, build)
+    values |= _group_registers("even", 0, dims, build) | _group_registers("odd", 1, dims, build)
+    return values | (_text_registers(dims, build) if build.max_text else {})
+
+
+def _text_registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """Registers of builds with text, but for the contexts' own numbers of text tokens."""
+    supertiles = dims.text_supertiles(build)
+    return {
+        "cross_even": int(dims.cross_even),
+        "cross_odd": int(dims.cross_odd),
+        "cross_words": dims.cross_words(build) // build.products,
+        "text_supertiles": supertiles,
+        "text_supertiles_all": dims.contexts * supertiles,
+        "prompt_words": dims.prompt_words(build),
+    }
 
 
 def _group_registers(which: str, block: int, dims: Dims, build: BuildConfig) -> dict[str, int]:
@@ -228,3 +330,8 @@ def _group_registers(which: str, block: int, dims: Dims, build: BuildConfig) -> 
         f"log_interleave_{which}": log2_exact(build.wide // group.frames) if temporal else 0,
         f"frame_stride_{which}": dims.tokens // group.frames // build.wide if temporal else 0,
     }
+
+
+def text_registers(dims: Dims) -> dict[str, int]:
+    """The registers of an image's prompts."""
+    return {f"text_keys_{context}": text for context, text in enumerate(dims.prompts)}

@@ -35,6 +35,7 @@ from radit.accel.interfaces.tile_command import TileCommand
 from radit.accel.interfaces.top_ports import MemoryChannels
 from radit.accel.memory.a_memory import a_memory, pair_a_memory
 from radit.accel.memory.on_chip import narrow_memory
+from radit.accel.memory.prompt import prompt_loader
 from radit.accel.memory.weights import param_loader, weight_streamer
 from radit.accel.residual_pass.streaming_pass import residual_pass
 from radit.accel.sequencers.attention_group import select_group
@@ -45,9 +46,10 @@ from radit.accel.trace import trace_taps
 @block
 def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     """All of it; every port is described in docs/interface.md and in ``accel/interfaces/top_ports.py``."""
-    channels = MemoryChannels(m, s)
-    regs, header, host, control, mode = RegisterValues(), SubBlockHeader(), HostControl(), TimestepControl(), StepMode()
-    progress, decisions, ports = Progress(), Decisions(config), PassPorts(config, s.x, channels.history_read.data)
+    channels = MemoryChannels(m, s, config)
+    regs, header, host, control = RegisterValues(config), SubBlockHeader(config), HostControl(), TimestepControl()
+    progress, mode, decisions = Progress(), StepMode(), Decisions(config)
+    ports = PassPorts(config, s.x, channels.history_read.data)
     monitor, account = Monitor(), word(ACCOUNT_BITS)
     group, core_control, cmd = AttentionGroup(), CoreControl(), TileCommand()
     inputs, results = ArrayInputs(config), ArrayResults(config)
@@ -58,7 +60,7 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     )  # fmt: skip
     sequencer = timestep_sequencer(
         clk=clk, aresetn=aresetn, host=host, mode=mode, control=control, decisions=decisions, header=header,
-        progress=progress, activity=monitor.activity, regs=regs,
+        progress=progress, activity=monitor.activity, regs=regs, config=config,
     )  # fmt: skip
     modes = step_mode(
         clk=clk, aresetn=aresetn, host=host, streaming_pass=control.streaming_pass, progress=progress, mode=mode,
@@ -83,9 +85,9 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
         pass_write=ports.memories.a_write, operands=inputs.operands, branch=results.branch, group=group,
         events=monitor.events, config=config,
     )  # fmt: skip
-    grouping = select_group(progress=progress, group=group, regs=regs)
+    grouping = select_group(progress=progress, group=group, regs=regs, config=config)
     engine = engines(
-        clk=clk, aresetn=aresetn, control=control.engine, core=core_control, progress=progress,
+        clk=clk, aresetn=aresetn, control=control, core=core_control, progress=progress,
         computes=decisions.computes, group=group, cmd=cmd, activity=monitor.activity, regs=regs, config=config,
     )  # fmt: skip
     core = compute_core(
@@ -104,10 +106,14 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
         clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, decisions=decisions, results=results,
         ports=ports, channels=channels, events=monitor.events, regs=regs, config=config,
     )  # fmt: skip
-    booking = classify_cycle(activity=monitor.activity, account=account)
+    prompting = prompt_loader(
+        clk=clk, aresetn=aresetn, fetch=control.prompt, computes=decisions.computes, channels=channels, inputs=inputs,
+        regs=regs, config=config,
+    )  # fmt: skip
+    booking = classify_cycle(activity=monitor.activity, account=account, config=config)
     counting = count_events(
         host=host, streaming_pass=control.streaming_pass, ports=ports, channels=channels, decision=decisions.decision,
-        events=monitor.events,
+        header=header, events=monitor.events, config=config,
     )  # fmt: skip
     taps = trace_taps(
         drained=results.drained, numerators=results.numerators, ports=ports, decision=decisions.decision,
@@ -115,5 +121,5 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     )  # fmt: skip
     return (
         host_side, sequencer, modes, condition, streaming, skip, x_memory, a_mem, grouping, engine, core, weights,
-        params, caching, booking, counting, taps,
+        params, caching, prompting, booking, counting, taps,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from radit.accel.control.registers import CLEAR_COUNTERS, NEW_IMAGE
-from radit.accel.dims import Dims, registers
+from radit.accel.dims import Dims, registers, text_registers
 from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.accel.residual_pass.front_half import FEWEST_WORDS
@@ -13,9 +13,11 @@ from radit.cosim.pack import (
     pack_conditioning,
     pack_headers,
     pack_params,
+    pack_prompts,
     pack_weights,
     to_words,
     token_order,
+    with_prompts,
 )
 from radit.model.errors import UserError
 from radit.model.integer.integer_dit import Conditioning, IntegerDiT
@@ -53,6 +55,7 @@ class Driver:
         self.cache = np.zeros((slots * slot_words, build.rows), np.int8)
         self.history = np.zeros((words, build.rows * 4 // 8), np.uint8)
         self.conditioning = np.zeros(0, np.uint16)
+        self.prompts = np.zeros(0, np.int8)
         for port, memory in (
             *(("weight", self.weights), ("param", self.params)),
             *((port, self.cache) for port in ("cache_rd", "prev_rd", "cache_wr")),
@@ -71,6 +74,7 @@ class Driver:
             "slope_max": policy.registers.slope_max,
         }
         bases = dict.fromkeys(("weight_base", "cache_base", "history_base"), 0)
+        bases |= {"prompt_base": 0} if build.max_text else {}
         bases["cache_base_other"] = (slots - 1) * slot_words
         for name, value in {**shape, **chosen, **bases}.items():
             engine.write_register(name, value)
@@ -80,9 +84,19 @@ class Driver:
         self.engine.write_register("control", CLEAR_COUNTERS)
 
     def start_image(self, tables: Conditioning, image: int) -> None:
-        """Load the conditioning of image number ``image`` of ``tables`` and forget every cached result."""
+        """Load conditioning and prompts of image number ``image`` of ``tables`` and forget every cached result.
+
+        Raises:
+            UserError: a prompt that does not fit.
+        """
         self.conditioning = pack_conditioning(tables, image, self.headers)
         self.engine.bind_memory("mod", self.conditioning)
+        if tables.prompts is not None:
+            self.dims = with_prompts(self.dims, tables, image)
+            for name, value in text_registers(self.dims).items():
+                self.engine.write_register(name, value)
+            self.prompts = pack_prompts(tables.prompts, image, self.dims, self.engine.config)
+            self.engine.bind_memory("prompt", self.prompts)
         self.engine.write_register("control", NEW_IMAGE)
 
     def start(self, x: np.ndarray, index: int) -> None:

@@ -8,7 +8,7 @@ timestep on the same x, the scoreboard compares each sub-block when the engine h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radit.accel.dims import MLP
 from radit.cosim.driver import Driver
 from radit.cosim.engines import Engine, EngineError, open_engine
+from radit.cosim.pack import with_prompts
 from radit.cosim.prepare import Prepared
 from radit.cosim.run_state import SavedRun, Standing
 from radit.cosim.scoreboard import Comparison, Scoreboard, Words
@@ -47,6 +49,7 @@ class ImageResult:
         timestep_seconds: the engine's, by timestep.
         problem: one sentence, empty when all is well.
         saturated: values that the reference's 16-bit formats clamped, by place, and the host's conversions ("host").
+        texts: text tokens of every context; empty without text.
     """
 
     image: int
@@ -60,6 +63,7 @@ class ImageResult:
     timestep_seconds: list[float]
     problem: str = ""
     saturated: dict[str, int] = field(default_factory=dict)
+    texts: tuple[int, ...] = ()
 
 
 def generate_image(
@@ -111,7 +115,8 @@ class _ImageRun:
             Host(prepared.dit, integer, labels, noise, request.cfg, self.reference.tokens, request.guided_channels)
             for _ in range(2)
         )
-        self.board = Scoreboard(dims, prepared.build)
+        self.dims = with_prompts(dims, self.host.tables, 0)
+        self.board = Scoreboard(self.dims, prepared.build)
         self.driver = Driver(engine, integer, tables, dims)
         self.watch, self.side_watch = Stopwatch(), Stopwatch()
         self.computed: list[np.ndarray] = []  # of every timestep, bool [image, sub_block, context]
@@ -148,6 +153,7 @@ class _ImageRun:
             timestep_seconds=self.timestep_seconds,
             problem=problem,
             saturated=dict(self.saturated) | {"host": self.twin.saturated},
+            texts=self.dims.texts,
         )
 
     def _resume(self) -> Standing:
@@ -168,7 +174,7 @@ class _ImageRun:
             self.twin.leave(x, index)
         self._keep(record)
         for sub_block, computed in enumerate(record.computed[0]):
-            self._count(sub_block, int(computed.sum()), is_simulated=False)
+            self._count(sub_block, computed.tolist(), is_simulated=False)
 
     def _timestep(self, index: int, done: int) -> str:
         """One timestep on both sides, of which the engine has run ``done`` sub-blocks; returns what went wrong."""
@@ -188,11 +194,11 @@ class _ImageRun:
             if capture.sub_block >= done and not problem:
                 problem = self._sub_block(index, capture, words)
             if not problem:
-                self._count(capture.sub_block, int(capture.computed.sum()), capture.sub_block >= done)
+                self._count(capture.sub_block, capture.computed[0].tolist(), capture.sub_block >= done)
         self._keep(record)
         if not problem:
             for sub_block in range(capture.sub_block + 1, self.prepared.dims.sub_blocks):  # reused as a whole
-                self._count(sub_block, 0, is_simulated=True)
+                self._count(sub_block, [False] * self.dims.contexts, is_simulated=True)
         return problem or self._finish(index, x_out)
 
     def _keep(self, record: StepRecord) -> None:
@@ -226,9 +232,11 @@ class _ImageRun:
             return check.first.explain()
         if ended != capture.sub_block:
             return f"{place}: the accelerator says it is {'over' if ended is None else f'at sub-block {ended}'}."
-        if self.saved and capture.sub_block % 2:
+        here = self.prepared.dims.places[capture.sub_block]
+        if self.saved and here.kind == MLP:
             with self.watch("save"):
-                self.saved.save_if_due(self.engine, self.driver, self._standing(index, capture.sub_block + 1))
+                standing = self._standing(index, capture.sub_block + 1, here.block + 1)
+                self.saved.save_if_due(self.engine, self.driver, standing)
         return ""
 
     def _finish(self, index: int, expected: Tensor) -> str:
@@ -249,17 +257,19 @@ class _ImageRun:
             return check.first.explain()
         return "" if np.array_equal(found, x_out) else f"{place}: x differs at the host."
 
-    def _standing(self, timestep: int, sub_blocks: int) -> Standing:
+    def _standing(self, timestep: int, sub_blocks: int, blocks: int) -> Standing:
         """Where the run stands."""
         seconds = {name: spent for name, spent in self.watch.seconds.items() if name != "replay"}
-        return Standing(timestep, sub_blocks, self.board.check, seconds, self.timestep_seconds)
+        return Standing(timestep, sub_blocks, blocks, self.board.check, seconds, self.timestep_seconds)
 
-    def _count(self, sub_block: int, contexts: int, is_simulated: bool) -> None:
-        """Book a sub-block that ``contexts`` computed, now or before an interruption."""
-        macs = self.prepared.dit.config.sub_block_macs()[sub_block]
-        self.macs += contexts * macs
-        new = contexts * macs if is_simulated else 0
-        self.tick(new, self.prepared.dims.contexts * macs - new)
+    def _count(self, sub_block: int, computed: Sequence[bool], is_simulated: bool) -> None:
+        """Book a sub-block that the contexts in ``computed`` did, now or before an interruption."""
+        place = self.dims.places[sub_block]
+        every = [self.dims.macs(place, context) for context in range(self.dims.contexts)]
+        macs = sum(one for one, is_computed in zip(every, computed, strict=True) if is_computed)
+        self.macs += macs
+        new = macs if is_simulated else 0
+        self.tick(new, sum(every) - new)
 
     @contextmanager
     def _engine_time(self) -> Iterator[None]:

@@ -3,6 +3,8 @@
 Everything here only rearranges integers; the layouts stand in the interface's tables.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -11,7 +13,7 @@ from radit.accel.dims import Dims, Group
 from radit.accel.interfaces.conditioning import BEAT_FIELDS, CHANNEL_FIELDS, FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
 from radit.model.dit.groups import Groups
 from radit.model.formats import BIAS_BITS, MULT_BITS, SHIFT_BITS
-from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT, PromptWords
 from radit.model.integer.policy_tables import PolicyTables
 
 FIELD_MASK = (1 << FIELD_BITS) - 1
@@ -75,6 +77,42 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     put("eps", integer.eps, own)
     return headers
+
+
+def with_prompts(dims: Dims, tables: Conditioning, image: int) -> Dims:
+    """The dimensions of one image, whose prompts have their own numbers of text tokens.
+
+    Raises:
+        UserError: a prompt without tokens, or of more than the model takes.
+    """
+    if tables.prompts is None:
+        return dims
+    return replace(dims, texts=tuple(tables.prompts.counts[image].tolist()))
+
+
+def pack_prompts(prompts: PromptWords, image: int, dims: Dims, build: BuildConfig) -> np.ndarray:
+    """Words of the prompt port (n, R) int8 of one image: per cross-attention and context its keys, then its values.
+
+    As many of either as the context has text tokens; contexts begin ``prompt_words`` apart.
+    """
+    rows, each = build.rows, dims.prompt_words(build)
+    k, v, counts = (part[image].cpu().numpy() for part in (prompts.k, prompts.v, prompts.counts))
+    words = np.zeros((k.shape[1], dims.contexts, each, rows), np.int8)
+    for context, count in enumerate(counts.tolist()):
+        keys = _whole_tiles(k[context, :, :count], rows, axis=1)  # (X, row tiles, R, D)
+        values = _whole_tiles(v[context, :, :count], rows, axis=2)  # (X, tokens, channel tiles, R)
+        parts = [part.reshape(len(k[context]), -1, rows) for part in (keys.transpose(0, 1, 3, 2), values)]
+        found = np.concatenate(parts, axis=1)
+        words[:, context, : found.shape[1]] = found
+    return np.ascontiguousarray(words.reshape(-1, rows))
+
+
+def _whole_tiles(value: np.ndarray, lanes: int, axis: int) -> np.ndarray:
+    """An axis, padded with zeros, as two: tiles and the ``lanes`` of each."""
+    size = value.shape[axis]
+    tiles = -(-size // lanes)
+    padded = np.pad(value, [(0, tiles * lanes - size if each == axis else 0) for each in range(value.ndim)])
+    return padded.reshape(*value.shape[:axis], tiles, lanes, *value.shape[axis + 1 :])
 
 
 def pack_conditioning(tables: Conditioning, image: int, headers: np.ndarray) -> np.ndarray:

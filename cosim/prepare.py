@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,7 @@ class Request:
         blocks: how many of the model's blocks to keep; None: all.
         guided_channels: how many channels guidance is for, from the first on; None: all.
         labels: of the images in turn; None: 0, 1, 2, .. in turn.
+        prompt: what a model with text draws: files of embeddings, separated by commas; None: what it has by itself.
         latency, bandwidth, stall, memory_seed: external memory: cycles, bytes per cycle that all ports share (None:
             unlimited), probability of a pause and its seed.
         built: parameters of the build that do not follow from the model, by name.
@@ -65,6 +67,7 @@ class Request:
     spacing: Spacing = UNIFORM
     guided_channels: int | None = None
     labels: tuple[int, ...] | None = None
+    prompt: str | None = None
     built: tuple[tuple[str, int], ...] = ()
     machine: str | None = None
 
@@ -106,6 +109,7 @@ class Request:
         parts = {"blocks": self.blocks, "timesteps": self.timesteps, "guided-channels": self.guided_channels}
         solver = "" if self.sampler.is_ddim else f" --sampler {self.solver} --spacing {self.spacing}"
         labels = "" if self.labels is None else f" --labels {','.join(map(str, self.labels))}"
+        labels += "" if self.prompt is None else f" --prompt {shlex.quote(self.prompt)}"
         kept = "".join(f" --{name} {value}" for name, value in parts.items() if value is not None)
         return (
             f"radit cosim --model {self.model} --policy {policy} --engine {self.engine} --array {array} "
@@ -176,12 +180,16 @@ def prepare(request: Request) -> Prepared:
     watch = Stopwatch()
     whole = load_config(request.model)
     config = whole if request.blocks is None else whole.first_blocks(request.blocks)
-    check_guidance(config, request.cfg, request.guided_channels)
-    check_labels(config, request.labels)
+    if request.prompt is None:
+        check_guidance(config, request.cfg, request.guided_channels)
+        check_labels(config, request.labels)
     dims, build = fitted(config, request.contexts, *request.array, built=dict(request.built))
     _check_memory(request, config, dims, build)
     with watch("load"):
-        dit = load_model(request.model, request.blocks)
+        dit = load_model(request.model, request.blocks, request.prompt)
+    if request.prompt is not None:  # which say how many there are, and whether there is a null prompt
+        check_guidance(dit.config, request.cfg, request.guided_channels)
+        check_labels(dit.config, request.labels)
     with watch("calibrate"):
         calibration = load_or_calibrate(dit, find_checkpoint(request.model), sampler)
     with watch("quantize"):

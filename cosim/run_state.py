@@ -34,7 +34,8 @@ NOUN, REMEDY = "record of an interrupted run", "start anew without --resume"
 
 @dataclass
 class Standing:
-    """How far a run has come: in ``timestep`` the engine has run ``sub_blocks``, all equal to the reference's.
+    """How far a run has come: in ``timestep`` the engine has run ``sub_blocks``, which are ``blocks``, all equal to the
+    reference's.
 
     Fields:
         check: what has been compared.
@@ -43,6 +44,7 @@ class Standing:
 
     timestep: Count = 0
     sub_blocks: Count = 0
+    blocks: Count = 0
     check: Comparison = field(default_factory=Comparison)
     seconds: dict[str, float] = field(default_factory=dict)
     timestep_seconds: list[float] = field(default_factory=list)
@@ -83,7 +85,7 @@ class SavedRun:
             record = None if found is None else fitting(RunRecord, found, path, NOUN, REMEDY)
         except UserError:
             record = None
-        return f"timestep {record.standing.timestep}, block {record.standing.sub_blocks // 2}" if record else ""
+        return f"timestep {record.standing.timestep}, block {record.standing.blocks}" if record else ""
 
     def _read(self) -> RunRecord:
         path = self.folder / RECORD

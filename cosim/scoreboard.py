@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.dims import Dims
+from radit.accel.dims import CROSS, MLP, Dims, SubBlockPlace
 from radit.cosim.engines.base import Trace
 from radit.cosim.pack import groups_of, temporal_order, to_words, token_order
 from radit.model.dit.groups import Groups
@@ -20,6 +20,7 @@ from radit.model.integer.reference import StageCapture
 STAGES = ("x", "a", "q", "k", "v", "score", "prob", "o", "h", "branch")
 # Stage -> kind of the drain tap.
 DRAIN_KINDS = {"q": 0, "k": 1, "v": 2, "score": 3, "o": 4, "branch": 5, "h": 6}
+KIND_NAMES = {CROSS: "cross-attention", MLP: "MLP"}  # of sub-blocks, where other than the kind
 DECISIONS = ("changed codes", "computed", "slope")
 ORDER = ("x", "a", *DECISIONS, *STAGES[2:])  # of what is wrong, the first is explained
 
@@ -42,6 +43,7 @@ class Place:
     image: int
     timestep: int
     sub_block: int
+    where: SubBlockPlace
     stage: str = "x"
     word: int = 0
     lane: int = 0
@@ -50,10 +52,10 @@ class Place:
 
     def explain(self, rerun: str = "") -> str:
         """One sentence, and how to see it again."""
-        kind = "MLP" if self.sub_block % 2 else "attention"
+        kind = KIND_NAMES.get(self.where.kind, self.where.kind)
         index = f"context {self.word}" if self.stage in DECISIONS else f"word {self.word}, lane {self.lane}"
         text = (
-            f"image {self.image}, timestep {self.timestep}, block {self.sub_block // 2} ({kind}), stage {self.stage}, "
+            f"image {self.image}, timestep {self.timestep}, block {self.where.block} ({kind}), stage {self.stage}, "
             f"{index}: expected {self.expected}, found {self.found}."
         )
         return f"{text} Rerun with a waveform: {rerun}" if rerun else text
@@ -140,6 +142,14 @@ class Jobs:
         return Words(data) if unseen_is_zero else Words(data, known)
 
 
+def prompt_words(value: np.ndarray, texts: list[int], rows: int) -> np.ndarray:
+    """Scores or numerators (K, heads, 1, T, text tokens) of as many text tokens as each of K contexts has, query before
+    key -> words: context, head, row tile, key slot."""
+    count, heads, _, tokens, _ = value.shape
+    tiles = value.reshape(count, heads, tokens // rows, rows, -1).transpose(0, 1, 2, 4, 3)
+    return np.concatenate([tiles[one, :, :, :text].reshape(-1, rows) for one, text in enumerate(texts)])
+
+
 def output_words(value: np.ndarray, rows: int, heads: int) -> np.ndarray:
     """O (K, T, D) -> words: context, head, row tile, channel of the head."""
     count, tokens, hidden = value.shape
@@ -179,7 +189,11 @@ class Scoreboard:
         if "h" in stages:
             words["h"] = linear_words(stages["h"][:, self.order], rows, cols)
             return {name: Words(data) for name, data in words.items()}
-        rows_of, jobs = self.blocks[capture.sub_block // 2 % 2]
+        place = self.dims.places[capture.sub_block]
+        if place.kind == CROSS:
+            words |= self._cross_words(capture, stages)
+            return {name: Words(data) for name, data in words.items()}
+        rows_of, jobs = self.blocks[place.block % 2]
         q, k, v, o = (stages[name][:, rows_of] for name in "qkvo")
         words |= {"q": linear_words(q, rows, cols), "k": linear_words(k, rows, cols), "v": transposed_words(v, rows)}
         words["o"] = output_words(o, rows, self.dims.heads)
@@ -187,11 +201,21 @@ class Scoreboard:
         scores["prob"] = jobs.words(stages["prob"], unseen_is_zero=True)
         return scores | {name: Words(data) for name, data in words.items()}
 
+    def _cross_words(self, capture: StageCapture, stages: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The stages of a cross-attention between its input and its branch."""
+        rows, cols = self.build.rows, self.build.cols
+        texts = [self.dims.prompts[context] for context in np.flatnonzero(capture.computed[0].numpy())]
+        q, o = (stages[name][:, self.order] for name in "qo")
+        words = {"q": linear_words(q, rows, cols), "o": output_words(o, rows, self.dims.heads)}
+        for name in ("score", "prob"):
+            words[name] = prompt_words(stages[name][:, :, :, self.order], texts, rows)
+        return words
+
     def compare(
         self, image: int, timestep: int, capture: StageCapture, expected: dict[str, Words], trace: Trace
     ) -> Comparison:
         """Compare one sub-block of one image with its ``expected_words``. Returns this sub-block's check."""
-        origin = Place(image, timestep, capture.sub_block)
+        origin = Place(image, timestep, capture.sub_block, self.dims.places[capture.sub_block])
         check = self._compare_words(origin, expected, trace)
         decided = self._compare_decisions(check, origin, capture, trace)
         wrong = [place for place in (check.first, decided) if place]
@@ -202,7 +226,8 @@ class Scoreboard:
     def compare_output(self, image: int, timestep: int, x_out: np.ndarray, trace: Trace) -> Comparison:
         """Compare what follows the last sub-block of a timestep: x_out (contexts, T, D). Returns its check."""
         words = to_words(x_out[:, self.order].astype(np.int16), self.build.rows)
-        check = self._compare_words(Place(image, timestep, self.dims.sub_blocks), {"x": Words(words)}, trace)
+        behind = SubBlockPlace("output", self.dims.places[-1].block + 1)
+        check = self._compare_words(Place(image, timestep, self.dims.sub_blocks, behind), {"x": Words(words)}, trace)
         self.check.add(check)
         return check
 

@@ -37,6 +37,7 @@ from radit.options import (
     OwnSamplerOption,
     OwnSpacingOption,
     OwnStepsOption,
+    PromptOption,
     SamplerOption,
     SchedulerOption,
     SeedOption,
@@ -99,6 +100,7 @@ def demo(
     cfg: CfgOption = 1.5,
     guided_channels: GuidedOption = None,
     labels: LabelsOption = None,
+    prompt: PromptOption = None,
     seed: SeedOption = 0,
     machine: MachineOption = None,
     array: ArrayOption = "16x16",
@@ -124,7 +126,7 @@ def demo(
 
     equal = run_demo(
         model=model, images=images, steps=steps, sampler=sampler, spacing=spacing, seed=seed, cfg=cfg,
-        guided_channels=guided_channels, labels=drawn, engine=engine.value, out=out, **around,
+        guided_channels=guided_channels, labels=drawn, prompt=prompt, engine=engine.value, out=out, **around,
     )  # fmt: skip
     return 0 if equal else 1
 
@@ -155,6 +157,7 @@ def cosim(
     ] = None,
     images: ImagesOption = 1,
     labels: LabelsOption = None,
+    prompt: PromptOption = None,
     seed: SeedOption = 0,
     cfg: CfgOption = 1.5,
     guided_channels: GuidedOption = None,
@@ -185,7 +188,7 @@ def cosim(
     equal = run_cosim(
         model=model, blocks=blocks, policies=policies, images=images, steps=steps, sampler=sampler,
         spacing=spacing, timesteps=timesteps, seed=seed, cfg=cfg, guided_channels=guided_channels, labels=drawn,
-        engine=engine.value, out=out, with_waves=waves, resume=resume, scheduler=scheduler, **around,
+        prompt=prompt, engine=engine.value, out=out, with_waves=waves, resume=resume, scheduler=scheduler, **around,
     )  # fmt: skip
     return 0 if equal else 1
 

@@ -139,6 +139,7 @@ def cosimulate(
     spacing: Spacing = UNIFORM,
     guided_channels: int | None = None,
     labels: Sequence[int] | None = None,
+    prompt: str | None = None,
     with_quality: bool = False,
     waves: Path | None = None,
     state: Path | None = None,
@@ -165,6 +166,7 @@ def cosimulate(
         sampler, spacing: see `quantize`.
         guided_channels: guide the first channels only, as the official DiT does with three of four (count); None: all.
         labels: of the images in turn; None: 0, 1, 2, .. in turn.
+        prompt: what a model with text draws, files of embeddings separated by commas; see `load_model`.
         timesteps: run only the first of them (count); None: all.
         seed: of the starting noise.
         cfg: guidance scale (factor); 1 is no guidance.
@@ -203,7 +205,7 @@ def cosimulate(
             name, steps, images, seed, cfg, shape, engine, waves=waves, timesteps=timesteps, blocks=blocks,
             latency=charge.latency, bandwidth=charge.bandwidth, stall=charge.stall, memory_seed=charge.seed,
             solver=sampler, spacing=spacing, guided_channels=guided_channels,
-            labels=None if labels is None else tuple(np.atleast_1d(np.asarray(labels)).tolist()),
+            labels=None if labels is None else tuple(np.atleast_1d(np.asarray(labels)).tolist()), prompt=prompt,
             built=tuple(machine.build.items()) if machine else (), machine=machine.title if machine else None,
         )  # fmt: skip
         prepared = prepare(request)

@@ -189,6 +189,16 @@ LabelsOption = Annotated[
     str | None,
     typer.Option("--labels", metavar="L,..", help="Labels of the images or clips in turn.", show_default="0,1,2,.."),
 ]
+PromptOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="FILE,..",
+        help="What a model with text draws: files of embeddings, drawn in turn, or those that --labels number "
+        "(model/text/prompt_files.py).",
+        show_default="seeded ones, where the weights are",
+    ),
+]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]
 JobsOption = Annotated[int | None, number("--jobs", "Processes (count).", "one per core")]
 SchedulerOption = Annotated[

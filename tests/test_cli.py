@@ -69,6 +69,7 @@ def test_help_lists_all_commands(capsys):
         (["ablate", "--reductions", "1,2"], ["--reductions", "'1,2'", "above 1"]),
         (["cosim", "--labels", "3,x"], ["--labels", "'3,x'", "such as 3,7"]),
         (["cosim", "--labels", ""], ["--labels", "''", "such as 3,7"]),
+        (["cosim", "--prompt", "cat.npy"], ["--prompt", "'cat.npy'", "the model has no text"]),
         (["cosim", "--labels", "10"], ["--labels", "10", "from 0 to 9"]),
         (["demo", "--labels", "3,11"], ["--labels", "11", "from 0 to 9"]),
         (["demo", "--guided-channels", "0"], ["--guided-channels", "'0'", "from 1 to 1024"]),

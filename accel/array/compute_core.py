@@ -14,6 +14,7 @@ from radit.accel.interfaces.array_ports import ColumnPort, TokenScales
 from radit.accel.interfaces.memory_ports import WritePort
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.tile_command import KIND_BRANCH, KIND_K, KIND_O, KIND_Q, KIND_V
+from radit.accel.memory.a_memory import share_write
 from radit.accel.memory.on_chip import hidden_memory, narrow_memory, wide_memory
 from radit.accel.memory.pairs import pair_hidden_memory, pair_narrow_memory, pair_wide_memory
 from radit.model.formats import INT8_BITS
@@ -52,7 +53,7 @@ def compute_core(
         clk=clk, aresetn=aresetn, finish=results.finish, columns=columns, params=inputs.params.read, idle=drain_idle,
         header=header, scales=scales, drained=results.drained, config=config,
     )  # fmt: skip
-    routes = route_writes(drained=results.drained, writes=writes, branch=results.branch)
+    routes = route_writes(drained=results.drained, inputs=inputs, writes=writes, branch=results.branch, config=config)
     softmax = score_softmax(
         clk=clk, aresetn=aresetn, control=control, drained=results.drained, numerators=results.numerators,
         scales=scales, header=header, group=group, events=monitor.events, config=config,
@@ -72,9 +73,16 @@ def compute_core(
 
 
 @block
-def route_writes(drained, writes, branch):
-    """Send each requantized word to its memory. branch: WritePort of A memory. Combinational."""
+def route_writes(drained, inputs, writes, branch, config):
+    """Send each requantized word to its memory, and the prompt's. branch: WritePort of A memory. Combinational."""
     hidden, keys, values = writes.hidden, writes.keys, writes.values
+    prompts = ()
+    if config.max_text:
+        keys, values = (WritePort(config.rows * INT8_BITS) for _ in range(2))
+        prompts = (
+            share_write(passing=inputs.keys.enable, pass_write=inputs.keys, branch=keys, write=writes.keys),
+            share_write(passing=inputs.values.enable, pass_write=inputs.values, branch=values, write=writes.values),
+        )
 
     @always_comb
     def drive_hidden():
@@ -91,6 +99,7 @@ def route_writes(drained, writes, branch):
             hidden.data.next = drained.narrow
 
     return (
+        prompts,
         drive_hidden,
         route_kind(drained=drained, kind=KIND_K, write=keys),
         route_kind(drained=drained, kind=KIND_V, write=values),
@@ -120,7 +129,7 @@ def core_memories(clk, operands, writes, numerators, a_tile, group, config):
     operands: OperandPorts, whose reads they answer. writes: CoreWrites. numerators: WritePort. a_tile: of the word for
     the hidden memory.
     """
-    K_BITS, V_BITS = bits_for(config.a_depth), bits_for(config.v_depth)
+    K_BITS, V_BITS = bits_for(config.k_depth), bits_for(config.v_depth)
     k_address, v_address = word(K_BITS), word(V_BITS)
 
     @always_comb
@@ -136,7 +145,7 @@ def core_memories(clk, operands, writes, numerators, a_tile, group, config):
         ),
         wide_memory(
             clk=clk, write=writes.keys, read_enable=operands.k.enable, raddr=k_address, rdata=operands.k.data,
-            depth=config.a_depth, bank=config.part, config=config,
+            depth=config.k_depth, bank=config.part, config=config,
         ),
         wide_memory(
             clk=clk, write=writes.values, read_enable=operands.v.enable, raddr=v_address, rdata=operands.v.data,
@@ -156,7 +165,7 @@ def paired_memories(clk, operands, writes, numerators, a_tile, group, config):
             config=config,
         ),
         pair_wide_memory(
-            clk=clk, write=keys, read=operands.k, depth=2 * config.half.a_depth, bank=config.part, config=config
+            clk=clk, write=keys, read=operands.k, depth=2 * config.half.k_depth, bank=config.part, config=config
         ),
         pair_wide_memory(
             clk=clk, write=values, read=operands.v, depth=config.v_depth, bank=config.part, config=config

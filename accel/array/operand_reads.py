@@ -108,7 +108,7 @@ def pair_registers(clk, enable, row_source, row_part, col_source, col_part, tile
         for src, dst in zip((tile.lacks_even, tile.lacks_odd), lacks, strict=True)
     ]
     views = [ArrayInputs(config.half) for _ in lacks]
-    answers = [half_answers(inputs=inputs, lacks=lacks[i], view=views[i], index=i) for i in range(2)]
+    answers = [half_answers(inputs=inputs, lacks=lacks[i], view=views[i], index=i, config=config) for i in range(2)]
     loads = [
         side_registers(
             clk=clk, enable=enable, row_source=row_source, row_part=row_part, col_source=col_source, col_part=col_part,
@@ -126,26 +126,37 @@ def pair_registers(clk, enable, row_source, row_part, col_source, col_part, tile
 
 
 @block
-def half_answers(inputs, lacks, view, index):
+def half_answers(inputs, lacks, view, index, config):
     """``view``, ArrayInputs of one product: half ``index`` of what the memories answer. Combinational.
 
-    lacks: flag, the tile does not have this channel of the pair: it counts as zero.
+    lacks: flag, the tile does not have this channel, or in builds with text this key, of the pair: it counts as zero.
     """
     whole, half = inputs.operands, view.operands
     hidden = word(len(half.hidden.data))
-    pieces = [(getattr(whole, name).data, getattr(half, name).data) for name in ("a", "prob", "k", "v")]
-    pieces += [(whole.hidden.data, hidden), (inputs.weights.read.data, view.weights.read.data)]
+    numerators = word(len(half.prob.data)) if config.max_text else half.prob.data
+    pieces = [(getattr(whole, name).data, getattr(half, name).data) for name in ("a", "k", "v")]
+    pieces += [(whole.prob.data, numerators), (whole.hidden.data, hidden)]
+    pieces += [(inputs.weights.read.data, view.weights.read.data)]
     slices = [
         slice_piece(joined=joined, piece=piece, low=index * len(piece), bits=len(piece)) for joined, piece in pieces
     ]
+    absent = [where_there(lacks=lacks, src=hidden, dst=half.hidden.data)]
+    if config.max_text:
+        absent.append(where_there(lacks=lacks, src=numerators, dst=half.prob.data))
+    return slices, absent
+
+
+@block
+def where_there(lacks, src, dst):
+    """``dst`` is ``src``, or 0 where it ``lacks``. Combinational."""
 
     @always_comb
-    def drive_hidden():
-        half.hidden.data.next = hidden
+    def drive_dst():
+        dst.next = src
         if lacks:
-            half.hidden.data.next = 0
+            dst.next = 0
 
-    return slices, drive_hidden
+    return drive_dst
 
 
 @block

@@ -17,7 +17,7 @@ def score_softmax(clk, aresetn, control, drained, numerators, scales, header, gr
     control: CoreControl. drained: DrainedWord. numerators: WritePort of the probability memory. scales: TokenScales.
     header: SubBlockHeader. group: AttentionGroup. events: Events.
     """
-    KEY_DEPTH = config.padded_tokens
+    KEY_DEPTH = config.padded_keys
     score_valid, dst_valid, dst_last, is_odd, busy, recip_op = (flag() for _ in range(6))
     mask, slot = word(config.rows), word(bits_for(KEY_DEPTH))
     clamped = word(config.rows)

@@ -8,7 +8,13 @@ other.
 from myhdl import Signal, always, always_comb, always_seq, block, enum
 
 from radit.accel.config import bits_for
-from radit.accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS, MODULATION_BITS, channel_bounds
+from radit.accel.interfaces.conditioning import (
+    FIELD_BITS,
+    HEADER_BEATS,
+    MODULATION_BITS,
+    channel_bounds,
+    header_fields,
+)
 from radit.accel.interfaces.memory_ports import WritePort
 from radit.accel.interfaces.signals import address, dim, flag, word
 from radit.accel.memory.on_chip import narrow_memory
@@ -135,7 +141,7 @@ def conditioning(clk, aresetn, control, channel, header, reads, regs, config):
             clk=clk, load=loading.of_header, number=loading.beat, beat=beat, take=control.take,
             field=getattr(header, name), where=where,
         )
-        for name, where in HEADER_FIELDS.items()
+        for name, where in header_fields(config).items()
     ]  # fmt: skip
 
     @always_comb

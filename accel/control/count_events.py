@@ -2,14 +2,21 @@
 
 from myhdl import always_comb, block
 
+from radit.accel.interfaces.signals import flag
+
 
 @block
-def count_events(host, streaming_pass, ports, channels, decision, events):
+def count_events(host, streaming_pass, ports, channels, decision, header, events, config):
     """Drive the events that no unit reports by itself. Combinational.
 
     streaming_pass: PassControl. ports: PassPorts. channels: MemoryChannels.
     """
     memories, done = ports.memories, ports.events
+    tiles = done.tile_normalized
+    texts = ()
+    if config.max_text:
+        tiles = flag()
+        texts = count_text(ports=ports, channels=channels, header=header, tiles=tiles, events=events)
 
     @always_comb
     def count_transfers():
@@ -39,11 +46,24 @@ def count_events(host, streaming_pass, ports, channels, decision, events):
         events.pass_cycles.next = streaming_pass.running
         events.residual_words.next = done.added
         events.norm_words.next = memories.a_write.enable
-        events.rsqrt_tiles.next = done.tile_normalized
+        events.rsqrt_tiles.next = tiles
         events.ccu_words.next = done.compared
         events.dtsm_ops.next = decision.valid
         events.residual_saturations.next = done.add_saturated
         events.norm_saturations.next = done.norm_saturated
         events.modulate_saturations.next = done.modulate_saturated
 
-    return count_transfers, count_accesses, count_work
+    return texts, count_transfers, count_accesses, count_work
+
+
+@block
+def count_text(ports, channels, header, tiles, events):
+    """What builds with text count besides. tiles: flag, a row tile is normalized, not only passed on. Combinational."""
+
+    @always_comb
+    def count():
+        tiles.next = ports.events.tile_normalized and not header.bypass
+        events.bypass_words.next = ports.memories.a_write.enable and header.bypass
+        events.prompt_words.next = channels.prompt.moves
+
+    return count

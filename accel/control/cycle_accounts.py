@@ -7,13 +7,14 @@ reasons that holds:
 |---|---|
 | array | nothing: operands of one k are being read |
 | drain | the drain registers, room in the branch writer, or the last words of a product on their way to memory |
-| weights | weights or requantization parameters from external memory |
+| weights | weights, requantization parameters or the prompt from external memory |
 | vector | the softmax of a job, or the pass (residual add, LayerNorm, modulation, CCU) at work |
 | operands | x, cached branches, codes or conditioning on their way to the pass; the array's own operand registers |
 | controller | a sequencer between two commands, or the skip decision |
 
 The phase is ``pass`` outside the engines (conditioning and the end of the timestep included), else the product at
-work, with the barrier behind it. One count per cycle, ``running`` high.
+work, with the barrier behind it; both products of a cross-attention are ``cross``. One count per cycle, ``running``
+high.
 """
 
 from myhdl import Signal, always, always_comb, block, concat, intbv
@@ -21,7 +22,7 @@ from myhdl import Signal, always, always_comb, block, concat, intbv
 from radit.accel.control.registers import ACCOUNT_BITS, CAUSE_BITS, CAUSES, PHASES
 from radit.accel.interfaces.signals import flag
 
-PASS, QKV, ATTEND, PROJECTION, FC1, FC2 = range(len(PHASES))
+PASS, QKV, ATTEND, PROJECTION, FC1, FC2, CROSS, CROSS_ATTEND = range(len(PHASES))
 ARRAY, WEIGHTS, OPERANDS, DRAIN, VECTOR, CONTROLLER = range(len(CAUSES))
 PHASE_BITS = ACCOUNT_BITS - CAUSE_BITS
 
@@ -38,7 +39,8 @@ class Activity:
     registers. starved, a tile waits for weights or parameters. crowded, a branch tile waits for the branch writer.
     fills, operands are between the memories and the array.
     Driven by the engines: engine_phase, number of ``PHASES``, the step at work. settles, the barrier behind a step.
-    awaits_softmax, attention waits for the softmax of a job.
+    awaits_softmax, attention waits for the softmax of a job. lacks_prompt, a barrier waits for the prompt alone; builds
+    with text.
     Driven by the pass: streams, a word moves. lacks_words, it waits for the host, the cache or the history.
     normalizes, words are inside.
     Driven by the timestep sequencer: computing, an engine runs. loads, conditioning is on its way. writes, the
@@ -54,6 +56,7 @@ class Activity:
         self.engine_phase = phase_signal()
         self.settles = flag()
         self.awaits_softmax = flag()
+        self.lacks_prompt = flag()
         self.streams = flag()
         self.lacks_words = flag()
         self.normalizes = flag()
@@ -63,9 +66,13 @@ class Activity:
 
 
 @block
-def classify_cycle(activity, account):
+def classify_cycle(activity, account, config):
     """``account = phase << CAUSE_BITS | cause`` of this cycle. Combinational."""
     phase = phase_signal()
+    starved, fetches = activity.starved, ()
+    if config.max_text:
+        starved = flag()
+        fetches = await_fetch(activity=activity, starved=starved)
     cause = Signal(intbv(0)[CAUSE_BITS:])
 
     @always_comb
@@ -81,7 +88,7 @@ def classify_cycle(activity, account):
             cause.next = ARRAY
         elif activity.held or activity.crowded:
             cause.next = DRAIN
-        elif activity.starved:
+        elif starved:
             cause.next = WEIGHTS
         elif activity.awaits_softmax or activity.streams:
             cause.next = VECTOR
@@ -96,7 +103,18 @@ def classify_cycle(activity, account):
     def join():
         account.next = concat(phase, cause)
 
-    return find_phase, find_cause, join
+    return fetches, find_phase, find_cause, join
+
+
+@block
+def await_fetch(activity, starved):
+    """What the array waits for comes from external memory beside the pass. Combinational."""
+
+    @always_comb
+    def drive_starved():
+        starved.next = activity.starved or activity.lacks_prompt
+
+    return drive_starved
 
 
 @block

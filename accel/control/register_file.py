@@ -15,17 +15,18 @@ from radit.accel.control.registers import (
     NEW_IMAGE_BIT,
     REGISTERS,
     START_BIT,
-    STORED,
+    built_events,
+    stored_registers,
 )
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
 
 
 class RegisterValues:
-    """One signal per stored register."""
+    """One signal per register that the build keeps."""
 
-    def __init__(self) -> None:
-        for name in STORED:
+    def __init__(self, config) -> None:
+        for name in stored_registers(config):
             setattr(self, name, word(REGISTERS[name].bits))
 
     def __getattr__(self, name: str) -> Any:
@@ -167,13 +168,14 @@ def read_state_alone(clk, aresetn, reg, host):
 
 
 @block
-def counters(clk, aresetn, clear, reg, host, events, account, bits):
-    """Counters of events and of cycles by account, ``bits`` wide, and what the host reads; none where bits is 0."""
+def counters(clk, aresetn, clear, reg, host, events, account, config):
+    """Counters of events and of cycles by account, and what the host reads; none where their width is 0."""
+    bits = config.counters
     if bits == 0:
         return read_state_alone(clk=clk, aresetn=aresetn, reg=reg, host=host)
     position = word(log2_exact(ACCOUNT_BASE))
     event_count, cycle_count = word(bits), word(bits)
-    happens = ConcatSignal(*(getattr(events, name) for name in reversed(EVENTS)))
+    happens = ConcatSignal(*(getattr(events, name) for name in reversed(built_events(config))))
     counting = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
     accounts = cycle_accounts(
         clk=clk, clear=clear, running=host.running, account=account, position=position, shown=cycle_count
@@ -196,10 +198,10 @@ def register_file(clk, aresetn, reg, busy, host, regs, events, account, config):
     clear = flag()
     registers = [
         stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
-        for name in STORED
+        for name in stored_registers(config)
     ]
     counting = counters(
-        clk=clk, aresetn=aresetn, clear=clear, reg=reg, host=host, events=events, account=account, bits=config.counters
+        clk=clk, aresetn=aresetn, clear=clear, reg=reg, host=host, events=events, account=account, config=config
     )
 
     @always_seq(clk.posedge, reset=aresetn)

@@ -8,6 +8,7 @@ accounts of cycles by phase and cause (``accel/control/cycle_accounts.py``) stan
 
 from typing import NamedTuple
 
+from radit.accel.config import MOST_TEXTS, BuildConfig
 from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, LOG_BITS
 from radit.accel.interfaces.streams import LENGTH_BITS
 from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
@@ -36,7 +37,7 @@ REGISTERS = {
     "heads": Register(DIM_BITS, "attention heads"),
     "head_dim": Register(DIM_BITS, "channels of a head"),
     "mlp": Register(DIM_BITS, "M, channels between FC1 and FC2"),
-    "sub_blocks": Register(DIM_BITS, "2 x depth"),
+    "sub_blocks": Register(DIM_BITS, "sub-blocks of all blocks: two of each, three with a cross-attention"),
     "contexts": Register(DIM_BITS, "contexts in lockstep"),
     "row_tiles": Register(DIM_BITS, "row tiles (R tokens) of one context"),
     "col_tiles": Register(DIM_BITS, "column tiles (C tokens) of one context"),
@@ -77,9 +78,31 @@ REGISTERS = {
         ADDRESS_BITS, "cache port address of slot 1; that of slot 0 where no timestep forecasts"
     ),
     "history_base": Register(ADDRESS_BITS, "history port address"),
+    "cross_even": Register(1, "bit 0: even blocks have a cross-attention; this and what follows: builds with text"),
+    "cross_odd": Register(1, "bit 0: odd blocks have one"),
+    "cross_words": Register(LENGTH_BITS, "weight words of a cross-attention sub-block"),
+    "text_supertiles": Register(DIM_BITS, "supertiles (W text tokens) of one context"),
+    "text_supertiles_all": Register(DIM_BITS, "supertiles (W text tokens) of all contexts"),
+    "prompt_base": Register(ADDRESS_BITS, "prompt port address of the first cross-attention"),
+    "prompt_words": Register(LENGTH_BITS, "prompt words from a context to the next"),
+    **{
+        f"text_keys_{context}": Register(DIM_BITS, f"text tokens of context {context}: keys that its queries see")
+        for context in range(MOST_TEXTS)
+    },
 }
 READ_ONLY = ("status",)
-STORED = tuple(name for name in REGISTERS if name not in ("control", *READ_ONLY))
+TEXT_REGISTERS = tuple(REGISTERS)[tuple(REGISTERS).index("cross_even") :]  # of builds with text
+
+
+def stored_registers(config: BuildConfig) -> tuple[str, ...]:
+    """The registers that a build keeps."""
+    left_out = {"control", *READ_ONLY}
+    if not config.max_text:
+        left_out |= set(TEXT_REGISTERS)
+    left_out |= {f"text_keys_{context}" for context in range(config.max_contexts, MOST_TEXTS)}
+    return tuple(name for name in REGISTERS if name not in left_out)
+
+
 COUNTER_BITS = 2 * REGISTER_DATA_BITS
 
 COUNTER_BASE = 256
@@ -133,18 +156,27 @@ EVENTS: dict[str, str] = {
     "modulate_saturations": "words in which a modulated value saturated 16 bit",
     "score_saturations": "words in which a score that counts saturated 16 bit; masked ones do not",
     "gelu_saturations": "words in which an input of GELU saturated 16 bit",
+    "prompt_words": "words fetched through the prompt port (R int8) into K or V memory; builds with text",
+    "bypass_words": "words modulated without LayerNorm (R lanes), among norm_words; builds with text",
 }
+TEXT_EVENTS = ("prompt_words", "bypass_words")  # of builds with text
 SATURATIONS = tuple(name for name in EVENTS if name.endswith("_saturations"))
 
 ADDRESS = {name: position for position, name in enumerate(REGISTERS)}
 
 # Where the cycles go, as the array's front sees it.
-PHASES = ("pass", "qkv", "attend", "projection", "fc1", "fc2")
+PHASES = ("pass", "qkv", "attend", "projection", "fc1", "fc2", "cross", "cross_attend")
+TEXT_PHASES = ("cross", "cross_attend")  # of builds with text
 CAUSES = ("array", "weights", "operands", "drain", "vector", "controller")
 CAUSE_BITS = 3
 ACCOUNT_BITS = 6
 ACCOUNT_BASE = 64
 ACCOUNTS = {f"{phase}_{cause}": (phase, cause) for phase in PHASES for cause in CAUSES}
+
+
+def built_events(config: BuildConfig) -> tuple[str, ...]:
+    """The events that a build counts, in the order of their counters."""
+    return tuple(name for name in EVENTS if config.max_text or name not in TEXT_EVENTS)
 
 
 def account_of(phase: str, cause: str) -> int:
@@ -155,6 +187,7 @@ def account_of(phase: str, cause: str) -> int:
 COUNTERS: dict[str, str] = EVENTS | {
     name: f"cycles of phase {phase}, cause {cause}" for name, (phase, cause) in ACCOUNTS.items()
 }
+TEXT_COUNTERS = frozenset(TEXT_EVENTS) | {name for name, (phase, _) in ACCOUNTS.items() if phase in TEXT_PHASES}
 COUNTER_ADDRESS = {name: COUNTER_BASE + 2 * position for position, name in enumerate(EVENTS)} | {
     name: COUNTER_BASE + 2 * (ACCOUNT_BASE + account_of(*account)) for name, account in ACCOUNTS.items()
 }

@@ -34,28 +34,18 @@ class Steps:
 
 
 @block
-def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs):
+def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs, config):
     """Number of the current sub-block, and where its weights, parameters, conditioning and results lie."""
     fetch, conditioning = control.fetch, control.conditioning
-    next_block, vector_beats, attention_entries, mlp_entries = (dim() for _ in range(4))
+    next_block, vector_beats = dim(), dim()
     results = address()
+    choice = (size_operands if config.max_text else size_two_kinds)(fetch=fetch, progress=progress, regs=regs)
 
     @always_comb
-    def size_operands():
+    def look_ahead():
         next_block.next = progress.sub_block + 1
         vector_beats.next = regs.contexts * regs.hidden
         results.next = regs.contexts * regs.sub_block_words
-        attention_entries.next = regs.hidden + regs.hidden + regs.hidden
-        mlp_entries.next = regs.mlp + regs.hidden
-
-    @always_comb
-    def choose_sizes():
-        if progress.attention:
-            fetch.weight_words.next = regs.attention_words
-            fetch.param_entries.next = attention_entries
-        else:
-            fetch.weight_words.next = regs.mlp_words
-            fetch.param_entries.next = mlp_entries
 
     @always_seq(clk.posedge, reset=aresetn)
     def advance():
@@ -80,7 +70,112 @@ def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs
             progress.offset_before.next = progress.offset
             progress.offset.next = progress.offset + results
 
-    return size_operands, choose_sizes, advance
+    return choice, look_ahead, advance
+
+
+@block
+def size_two_kinds(fetch, progress, regs):
+    """How much an attention, or an MLP, fetches. Combinational."""
+    attention_entries, mlp_entries = dim(), dim()
+
+    @always_comb
+    def count_entries():
+        attention_entries.next = regs.hidden + regs.hidden + regs.hidden
+        mlp_entries.next = regs.mlp + regs.hidden
+
+    @always_comb
+    def choose_sizes():
+        if progress.attention:
+            fetch.weight_words.next = regs.attention_words
+            fetch.param_entries.next = attention_entries
+        else:
+            fetch.weight_words.next = regs.mlp_words
+            fetch.param_entries.next = mlp_entries
+
+    return count_entries, choose_sizes
+
+
+@block
+def size_operands(fetch, progress, regs):
+    """How much a sub-block of any kind fetches. Combinational."""
+    attention_entries, cross_entries, mlp_entries = dim(), dim(), dim()
+
+    @always_comb
+    def count_entries():
+        attention_entries.next = regs.hidden + regs.hidden + regs.hidden
+        cross_entries.next = regs.hidden + regs.hidden
+        mlp_entries.next = regs.mlp + regs.hidden
+
+    @always_comb
+    def choose_sizes():
+        if progress.attention:
+            fetch.weight_words.next = regs.attention_words
+            fetch.param_entries.next = attention_entries
+        elif progress.crosses:
+            fetch.weight_words.next = regs.cross_words
+            fetch.param_entries.next = cross_entries
+        else:
+            fetch.weight_words.next = regs.mlp_words
+            fetch.param_entries.next = mlp_entries
+
+    return count_entries, choose_sizes
+
+
+@block
+def number_blocks(progress):
+    """Kind of the current sub-block and parity of its block, where blocks are attention and MLP. Combinational."""
+
+    @always_comb
+    def read_number():
+        progress.attention.next = not progress.sub_block[0]
+        progress.odd_block.next = progress.sub_block[1]
+
+    return read_number
+
+
+@block
+def walk_blocks(clk, aresetn, steps, progress, regs):
+    """The same where blocks may have a cross-attention in between."""
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance():
+        if steps.begins:
+            progress.attention.next = 1
+            progress.crosses.next = 0
+            progress.odd_block.next = 0
+        elif progress.advances:
+            progress.attention.next = 0
+            progress.crosses.next = 0
+            if progress.attention:
+                if progress.odd_block:
+                    progress.crosses.next = regs.cross_odd
+                else:
+                    progress.crosses.next = regs.cross_even
+            elif not progress.crosses:
+                progress.attention.next = 1
+                progress.odd_block.next = not progress.odd_block
+
+    return advance
+
+
+@block
+def order_prompt(clk, aresetn, steps, progress, prompt, regs):
+    """Ask for the prompt's keys and values when a cross-attention starts, and know where they lie."""
+    words = address()
+
+    @always_comb
+    def count_words():
+        words.next = regs.contexts * regs.prompt_words
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def order():
+        prompt.start.next = steps.computes and progress.crosses
+        if steps.begins:
+            prompt.base.next = regs.prompt_base
+        elif progress.advances and progress.crosses:
+            prompt.base.next = prompt.base + words
+
+    return count_words, order
 
 
 @block
@@ -115,8 +210,6 @@ def describe_progress(mode, control, computes, header, progress, regs):
     def number_passes():
         progress.first_pass.next = progress.sub_block == 0
         progress.last_pass.next = progress.sub_block == regs.sub_blocks
-        progress.attention.next = not progress.sub_block[0]
-        progress.odd_block.next = progress.sub_block[1]
         control.conditioning.current_half.next = progress.sub_block[0]
 
     @always_comb
@@ -232,7 +325,7 @@ def start_parts(clk, aresetn, mode, control, progress, steps):
 
 
 @block
-def timestep_sequencer(clk, aresetn, host, mode, control, decisions, header, progress, activity, regs):
+def timestep_sequencer(clk, aresetn, host, mode, control, decisions, header, progress, activity, regs, config):
     """Run one timestep on ``host.start``; ``host.running`` until everything is written.
 
     control: TimestepControl, all parts that are started and waited for. activity: what the sequencer waits for.
@@ -246,12 +339,19 @@ def timestep_sequencer(clk, aresetn, host, mode, control, decisions, header, pro
     description = describe_progress(
         mode=mode, control=control, computes=computes, header=header, progress=progress, regs=regs
     )
+    if config.max_text:
+        kinds = (
+            walk_blocks(clk=clk, aresetn=aresetn, steps=steps, progress=progress, regs=regs),
+            order_prompt(clk=clk, aresetn=aresetn, steps=steps, progress=progress, prompt=control.prompt, regs=regs),
+        )
+    else:
+        kinds = number_blocks(progress=progress)
     addresses = locate_operands(
         clk=clk, aresetn=aresetn, steps=steps, mode=mode, control=control, computes=computes, progress=progress,
-        regs=regs,
+        regs=regs, config=config,
     )  # fmt: skip
     fetching = fetch_operands(
         clk=clk, aresetn=aresetn, steps=steps, mode=mode, fetch=control.fetch, decision=decisions.decision,
         header=header, progress=progress, regs=regs,
     )  # fmt: skip
-    return phases, starting, description, addresses, fetching
+    return phases, starting, description, kinds, addresses, fetching

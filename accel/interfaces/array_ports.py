@@ -12,13 +12,17 @@ PRODUCT_BITS = 3  # of the number of a product (``accel/sequencers/product_table
 class AttentionGroup:
     """The attention group of the current block: which tiles and keys belong together, and where frames lie.
 
-    Signals, all of them from ``select_group``, which copies registers of the even or odd blocks:
+    Signals, all of them from ``select_group``, which copies registers of the even or odd blocks; in a cross-attention a
+    context is one group:
         row_tiles: ``DIM_BITS``, row tiles of a group.
-        col_tiles: ``DIM_BITS``, column tiles of a group.
-        keys: ``DIM_BITS``, valid keys of a group.
+        col_tiles: ``DIM_BITS``, column tiles of a group; of no use in a cross-attention.
+        keys: ``DIM_BITS``, valid keys of a group; all of them in a cross-attention, whose other keys are not drained.
         log_frames: ``LOG_BITS``, logarithm of the frames of a temporal group; 0: spatial.
         log_interleave: ``LOG_BITS``, logarithm of the groups interleaved in a supertile.
         frame_stride: ``DIM_BITS``, supertiles from one frame to the next.
+    Signals of builds with text, from ``select_keys``:
+        key_supers, key_supers_all: ``DIM_BITS``, supertiles of the keys of a context, and of all contexts.
+        key_tokens_all: ``DIM_BITS``, keys of all contexts, padded.
     """
 
     def __init__(self) -> None:
@@ -28,6 +32,7 @@ class AttentionGroup:
         self.log_frames = word(LOG_BITS)
         self.log_interleave = word(LOG_BITS)
         self.frame_stride = dim()
+        self.key_supers, self.key_supers_all, self.key_tokens_all = dim(), dim(), dim()
 
 
 class LinearPort:
@@ -137,12 +142,14 @@ class ArrayInputs:
 
     Signals:
         operands: OperandPorts. weights: WeightRing. params: ParameterStore.
+        keys, values: WritePorts of R int8, from ``prompt_loader`` to K and V memory; builds with text.
     """
 
     def __init__(self, config: BuildConfig) -> None:
         self.operands = OperandPorts(config)
         self.weights = WeightRing(config)
         self.params = ParameterStore()
+        self.keys, self.values = (WritePort(config.rows * INT8_BITS) for _ in range(2))
 
 
 class DrainedWord:

@@ -7,6 +7,7 @@ host data (``cosim/pack.py``) and the tables of ``docs/interface.md`` are made f
 
 from typing import Any, NamedTuple
 
+from radit.accel.config import BuildConfig
 from radit.accel.interfaces.memory_ports import ReadPort
 from radit.accel.interfaces.signals import address, word
 from radit.model.formats import (
@@ -57,10 +58,19 @@ HEADER_FIELDS = {
     "gain": HeaderField(4, 0, MULT_BITS, "softmax: scale of a token's O times the sum of its numerators, mantissa"),
     "gain_shift": HeaderField(4, 1, SHIFT_BITS, "softmax: the same, shift"),
     "h_shift": HeaderField(4, 2, SHIFT_BITS, "requantization after GELU: shift"),
+    "bypass": HeaderField(4, 3, 1, "the input is not normalized: x itself is modulated; builds with text"),
     "eps": HeaderField(5, 0, EPS_BITS, "LayerNorm: epsilon, in units of x squared times D squared"),
     "follow": HeaderField(5, 2, 1, "contexts take the decision of sub-block s - 1, for s = 0 the plan's"),
     "plan": HeaderField(5, 3, 2, "the plan, of s = 0: bit 0 even contexts compute, bit 1 odd ones"),
 }
+TEXT_FIELDS = ("bypass",)  # of builds with text
+
+
+def header_fields(config: BuildConfig) -> dict[str, HeaderField]:
+    """The header fields that a build reads."""
+    return {name: where for name, where in HEADER_FIELDS.items() if config.max_text or name not in TEXT_FIELDS}
+
+
 # The beat of one channel: field name -> position and bits. Scale and shift lie side by side in a word of their memory.
 CHANNEL_FIELDS = {"gate": (0, GATE_BITS), "scale": (1, MOD_BITS), "shift": (2, MOD_BITS)}
 MODULATION_BITS = 2 * MOD_BITS
@@ -75,11 +85,11 @@ def channel_bounds(name: str) -> tuple[int, int]:
 class SubBlockHeader:
     """The scalars of one sub-block and timestep; driven by ``conditioning``, stable from a pass's start to the next.
 
-    One signal per entry of ``HEADER_FIELDS``, of its name, width and meaning.
+    One signal per entry of ``HEADER_FIELDS`` that the build reads, of its name, width and meaning.
     """
 
-    def __init__(self) -> None:
-        for name, where in HEADER_FIELDS.items():
+    def __init__(self, config: BuildConfig) -> None:
+        for name, where in header_fields(config).items():
             setattr(self, name, word(where.bits))
 
     def __getattr__(self, name: str) -> Any:

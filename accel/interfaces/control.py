@@ -20,7 +20,7 @@ class Progress:
     """Where the timestep stands; driven by the timestep sequencer, stable during a pass and an engine's run.
 
     sub_block: dim, the current one; ``regs.sub_blocks`` in the last pass. odd_block: flag, its block's number is odd.
-    attention: flag, it is attention, not MLP.
+    attention: flag, it is attention; crosses: flag, it is cross-attention, in builds with text; else it is MLP.
     first_pass: flag, x comes from the host. last_pass: flag, x goes to the host.
     follows: flag, it is decided before its pass, without codes. adds_only: flag, no context computes it: its pass adds
     the branch of the one before, and no more.
@@ -33,6 +33,7 @@ class Progress:
         self.sub_block = dim()
         self.odd_block = flag()
         self.attention = flag()
+        self.crosses = flag()
         self.first_pass = flag()
         self.last_pass = flag()
         self.follows = flag()
@@ -119,6 +120,19 @@ class OperandFetch:
         self.param_entries = dim()
 
 
+class PromptFetch:
+    """Keys and values of the prompt, which come while the cross-attention's q is computed.
+
+    start: flag, a pulse, with the engine's. base: address of context 0's first word. Driven by the timestep sequencer.
+    busy: flag, from the cycle behind the start until all words are in memory; driven by ``prompt_loader``.
+    """
+
+    def __init__(self) -> None:
+        self.start = flag()
+        self.base = address()
+        self.busy = flag()
+
+
 class EngineControl:
     """The engine of a sub-block.
 
@@ -149,7 +163,7 @@ class TimestepControl:
     """Everything that the timestep sequencer starts and waits for; drivers are named in each part.
 
     conditioning: ConditioningControl. streaming_pass: PassControl. follow: FollowControl. fetch: OperandFetch.
-    engine: EngineControl. write_back: WriteBack.
+    engine: EngineControl. write_back: WriteBack. prompt: PromptFetch, in builds with text.
     """
 
     def __init__(self) -> None:
@@ -159,3 +173,4 @@ class TimestepControl:
         self.fetch = OperandFetch()
         self.engine = EngineControl()
         self.write_back = WriteBack()
+        self.prompt = PromptFetch()

@@ -63,7 +63,7 @@ class Port:
 
 def memory_ports(config: BuildConfig) -> tuple[MemoryPort, ...]:
     """The external memories, in the order in which engines number them."""
-    return (
+    ports = (
         MemoryPort("weight", False, INT8_BITS * config.wide * config.products),
         MemoryPort("mod", False, BEAT_BITS),
         MemoryPort("param", False, PARAM_BITS),
@@ -73,6 +73,7 @@ def memory_ports(config: BuildConfig) -> tuple[MemoryPort, ...]:
         MemoryPort("cache_wr", True, INT8_BITS * config.rows),
         MemoryPort("hist_wr", True, CODE_BITS * config.rows),
     )
+    return (*ports, MemoryPort("prompt", False, INT8_BITS * config.rows)) if config.max_text else ports
 
 
 def tap_fields(config: BuildConfig) -> dict[str, tuple[Field, ...]]:
@@ -112,7 +113,7 @@ class MasterPorts:
 
     weight_cmd, mod_cmd, param_cmd, cache_rd_cmd, prev_rd_cmd, hist_rd_cmd: Commands of the ports that read.
     cache_wr_cmd, hist_wr_cmd: Commands of the ports that write; cache_wr, hist_wr: Streams, their words.
-    x: Stream of R x 16 bit, to the host.
+    x: Stream of R x 16 bit, to the host. prompt_cmd: Command of a port that reads, in builds with text.
     """
 
     def __init__(self, config: BuildConfig) -> None:
@@ -128,13 +129,15 @@ class MasterPorts:
         self.hist_wr_cmd = Command()
         self.hist_wr = Stream(bits["hist_wr"])
         self.x = Stream(config.rows * X_BITS)
+        if config.max_text:
+            self.prompt_cmd = Command()
 
 
 class SlavePorts:
     """The streams that the accelerator consumes: it drives ``tready`` only.
 
-    weight, mod, param, cache_rd, prev_rd, hist_rd: Streams, the words of the ports that read.
-    x: Stream of R x 16 bit, from the host.
+    weight, mod, param, cache_rd, prev_rd, hist_rd, and prompt in builds with text: Streams, the words of the ports that
+    read. x: Stream of R x 16 bit, from the host.
     """
 
     def __init__(self, config: BuildConfig) -> None:
@@ -146,6 +149,8 @@ class SlavePorts:
         self.prev_rd = Stream(bits["prev_rd"])
         self.hist_rd = Stream(bits["hist_rd"])
         self.x = Stream(config.rows * X_BITS)
+        if config.max_text:
+            self.prompt = Stream(bits["prompt"])
 
 
 class MemoryChannels:
@@ -154,10 +159,10 @@ class MemoryChannels:
     weight, conditioning, params: ReadChannels of weights, of header and vectors, of requantization parameters.
     cache_latest, cache_before: ReadChannels of the cache: latest results, and those before them. cache_write:
     WriteChannel of the cache. history_read: ReadChannel, history_write: WriteChannel of the code history.
-    x_in, x_out: Streams from and to the host.
+    x_in, x_out: Streams from and to the host. prompt: ReadChannel of keys and values, in builds with text.
     """
 
-    def __init__(self, m: MasterPorts, s: SlavePorts) -> None:
+    def __init__(self, m: MasterPorts, s: SlavePorts, config: BuildConfig) -> None:
         self.weight = ReadChannel(m.weight_cmd, s.weight)
         self.conditioning = ReadChannel(m.mod_cmd, s.mod)
         self.params = ReadChannel(m.param_cmd, s.param)
@@ -168,6 +173,8 @@ class MemoryChannels:
         self.history_write = WriteChannel(m.hist_wr_cmd, m.hist_wr)
         self.x_in = s.x
         self.x_out = m.x
+        if config.max_text:
+            self.prompt = ReadChannel(m.prompt_cmd, s.prompt)
 
 
 class TopPorts:

@@ -36,7 +36,7 @@ def on_chip_memories(config: BuildConfig) -> dict[str, OnChipMemory]:
     return {
         "a": OnChipMemory(part.a_depth, wide, narrow, banks),
         "hidden": OnChipMemory(part.hidden_depth, narrow, narrow, banks),
-        "k": OnChipMemory(part.a_depth, wide, narrow, banks),
+        "k": OnChipMemory(part.k_depth, wide, narrow, banks),
         "v": OnChipMemory(config.v_depth // banks, wide, narrow, banks),
         "prob": OnChipMemory(config.job_depth // banks, narrow, narrow, banks),
         "score": OnChipMemory(config.job_depth, scores, scores),

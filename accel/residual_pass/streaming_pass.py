@@ -105,7 +105,7 @@ def residual_pass(clk, aresetn, control, progress, mode, decisions, header, port
         clk=clk, aresetn=aresetn, hidden=regs.hidden, eps=header.eps, stat_valid=stat_valid, stat_x=fifo_in.tdata,
         stat_last=handover.tile_ends, tile_ready=norm.tile_ready, norm_valid=norm.take, norm_x=fifo_out.tdata,
         norm_last=norm.last, dst_valid=norm.valid, dst=norm.data, saturated=norm_saturated,
-        moved=ports.events.tile_normalized, lanes=config.rows,
+        moved=ports.events.tile_normalized, lanes=config.rows, bypass=header.bypass if config.max_text else None,
     )  # fmt: skip
     back_words = back_half(
         clk=clk, aresetn=aresetn, control=back, mode=mode, decisions=decisions, norm=norm, header=header, ports=ports,

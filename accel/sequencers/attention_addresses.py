@@ -19,6 +19,8 @@ class ScoreTile:
     Signals, all of them from ``score_tile``:
         key_tile: ``DIM_BITS``, column tile in the group.
         is_last: 1 bit, the group has no later one; valid from the stage after ``score_multiply`` on.
+        count: ``DIM_BITS``, columns that are drained: the last tile of a cross-attention has keys that do not count.
+        Builds with text.
         head_rows, head_supers: ``ADDRESS_BITS``, where the head's first channel begins in Q and in K.
         key_super, key_part: ``DIM_BITS``, supertile of the keys in the context, and their part in it.
     Signals, from ``score_places``, which follow walks and job at once:
@@ -26,7 +28,7 @@ class ScoreTile:
     """
 
     def __init__(self) -> None:
-        self.key_tile, self.key_super, self.key_part = (dim() for _ in range(3))
+        self.key_tile, self.key_super, self.key_part, self.count = (dim() for _ in range(4))
         self.head_rows, self.head_supers = address(), address()
         self.query_place, self.key_place = address(), address()
         self.is_last = flag()
@@ -57,6 +59,11 @@ def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
     LOG_COL_PARTS = log2_exact(config.wide) - log2_exact(config.cols)
     COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
     next_key, key_column, first_channel = dim(), dim(), dim()
+    key_supers_all = group.key_supers_all if config.max_text else regs.supertiles_all
+    if config.max_text:
+        ends = count_keys(clk=clk, aresetn=aresetn, steps=steps, job=job, tile=tile, cols=config.cols)
+    else:
+        ends = count_tiles(clk=clk, aresetn=aresetn, steps=steps, next_key=next_key, tile=tile, group=group)
     even = even_channel(channel=job.channel, dst=first_channel, products=config.products)
 
     @always_seq(clk.posedge, reset=aresetn)
@@ -78,17 +85,52 @@ def score_tile(clk, aresetn, steps, job, tile, group, regs, config):
     def multiply():
         if steps.score_multiply:
             tile.head_rows.next = first_channel * regs.row_tiles_all
-            tile.head_supers.next = first_channel * regs.supertiles_all
+            tile.head_supers.next = first_channel * key_supers_all
             tile.key_super.next = key_column >> LOG_COL_PARTS
             tile.key_part.next = key_column & COL_PART_MASK
-            tile.is_last.next = next_key == group.col_tiles
 
-    return even, advance_key_tile, split, multiply
+    return ends, even, advance_key_tile, split, multiply
 
 
 @block
-def value_tile(clk, aresetn, steps, job, tile, regs, config):
-    """Walk ``tile`` through the column tiles that the head of ``job``, a ValueJob, lies in. regs: RegisterValues."""
+def count_tiles(clk, aresetn, steps, next_key, tile, group):
+    """Whether ``tile`` is the last of its group. next_key: the tile behind it."""
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def find_last():
+        if steps.score_multiply:
+            tile.is_last.next = next_key == group.col_tiles
+
+    return find_last
+
+
+@block
+def count_keys(clk, aresetn, steps, job, tile, cols):
+    """Whether ``tile`` is the last of ``job``, and how many keys it has for it."""
+    COLS, LOG_COLS = cols, log2_exact(cols)
+    left = dim()
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count_left():
+        if steps.score_split:
+            left.next = job.keys - (tile.key_tile << LOG_COLS)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def find_last():
+        if steps.score_multiply:
+            tile.is_last.next = left <= COLS
+            tile.count.next = COLS
+            if left < COLS:
+                tile.count.next = left
+
+    return count_left, find_last
+
+
+@block
+def value_tile(clk, aresetn, steps, job, tile, group, regs, config):
+    """Walk ``tile`` through the column tiles that the head of ``job``, a ValueJob, lies in. group: AttentionGroup.
+    regs: RegisterValues."""
+    tokens_all = group.key_tokens_all if config.max_text else regs.tokens_all
     COLS, LOG_COLS = config.cols, log2_exact(config.cols)
     LOG_COL_PARTS = log2_exact(config.wide) - LOG_COLS
     COL_PART_MASK = (1 << LOG_COL_PARTS) - 1
@@ -131,7 +173,7 @@ def value_tile(clk, aresetn, steps, job, tile, regs, config):
     @always_seq(clk.posedge, reset=aresetn)
     def multiply():
         if steps.value_add:
-            tile.base.next = super_tile * regs.tokens_all
+            tile.base.next = super_tile * tokens_all
 
     return even, keeps, drive_is_last, advance_channel, find_range, split, multiply
 
@@ -143,10 +185,14 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
     steps: AttentionSteps. walk: ContextWalk. jobs: AttentionJobs. tiles: AttentionTiles. count: JobCount. cmd:
     TileCommand. group: AttentionGroup. regs: RegisterValues.
     """
-    LOG_COLS, LOG_ROW_PARTS = log2_exact(config.cols), log2_exact(config.wide // config.rows)
-    KEY_DEPTH = config.padded_tokens  # the probability memory's half of a job
+    LOG_ROW_PARTS = log2_exact(config.wide // config.rows)
+    KEY_DEPTH = config.padded_keys  # the probability memory's half of a job
     scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
-    keys = dim()
+    keys, kept = valued.keys, ()
+    if not config.max_text:
+        keys = dim()
+        kept = keep_keys(clk=clk, aresetn=aresetn, steps=steps, keys=keys, group=group, cols=config.cols)
+    supers_all = group.key_supers_all if config.max_text else regs.supertiles_all
     places = (
         word_place(
             first=walk.rows, number=scored.row_tile, channel=scored.channel, dst=score.query_place,
@@ -159,11 +205,6 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
     )  # fmt: skip
 
     @always_seq(clk.posedge, reset=aresetn)
-    def keep_keys():
-        if steps.start:
-            keys.next = group.col_tiles << LOG_COLS
-
-    @always_seq(clk.posedge, reset=aresetn)
     def fill_operands():
         cmd.last_use.next = 0  # no weights
         cmd.row_part.next = 0
@@ -173,7 +214,7 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             cmd.row_step.next = regs.row_tiles_all
             cmd.col_source.next = FROM_K
             cmd.col_base.next = score.head_supers + score.key_place
-            cmd.col_step.next = regs.supertiles_all
+            cmd.col_step.next = supers_all
             cmd.col_part.next = score.key_part
             cmd.k_len.next = regs.head_dim
             cmd.a_tile.next = 0
@@ -191,7 +232,20 @@ def operand_fields(clk, aresetn, steps, walk, jobs, tiles, count, cmd, group, re
             if count.is_odd:
                 cmd.row_base.next = KEY_DEPTH
 
-    return places, keep_keys, fill_operands
+    return places, kept, fill_operands
+
+
+@block
+def keep_keys(clk, aresetn, steps, keys, group, cols):
+    """``keys`` of a value tile, where all jobs have as many."""
+    LOG_COLS = log2_exact(cols)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def keep():
+        if steps.start:
+            keys.next = group.col_tiles << LOG_COLS
+
+    return keep
 
 
 @block
@@ -201,6 +255,7 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
     ROW_PART_MASK = config.wide // config.rows - 1
     scored, valued, score, value = jobs.scored, jobs.valued, tiles.score, tiles.value
     value_part, value_place = dim(), address()
+    score_count = score.count if config.max_text else COLS
     place = word_place(
         first=valued.rows, number=value_part, channel=value.out_channel, dst=value_place, products=config.products
     )
@@ -219,7 +274,7 @@ def drain_fields(clk, aresetn, steps, jobs, tiles, count, cmd, regs, config):
             cmd.kind.next = KIND_SCORE
             cmd.dst_part.next = scored.row_tile & ROW_PART_MASK
             cmd.col_first.next = 0
-            cmd.col_count.next = COLS
+            cmd.col_count.next = score_count
             cmd.key_first.next = score.key_tile << LOG_COLS
             cmd.job_first.next = score.key_tile == 0
             cmd.job_last.next = score.is_last

@@ -4,6 +4,8 @@ from myhdl import always_comb, always_seq, block
 
 from radit.accel.config import log2_exact
 from radit.accel.interfaces.signals import address, dim, flag, word
+from radit.accel.memory.prompt import text_keys
+from radit.accel.units.delay_lines import gated_register
 
 JOB_BITS = 2  # of the number of a job, modulo 4: at most two are on their way
 
@@ -38,10 +40,12 @@ class ScoreJob:
         row_tile: ``DIM_BITS``, of its queries, in the context.
         group_col: ``DIM_BITS``, first column tile of its attention group, in the context.
         is_last: 1 bit, no other job follows; valid from the stage after ``score_split`` on.
+    Signal of builds with text, from ``job_keys``:
+        keys: ``DIM_BITS``, keys of its context whose scores are drained.
     """
 
     def __init__(self) -> None:
-        self.channel, self.row_tile, self.group_col = (dim() for _ in range(3))
+        self.channel, self.row_tile, self.group_col, self.keys = (dim() for _ in range(4))
         self.is_last = flag()
 
 
@@ -53,10 +57,11 @@ class ValueJob:
         row_tile: ``DIM_BITS``, of its queries, in the context.
         rows: ``ADDRESS_BITS``, first row tile of its context.
         tokens: ``ADDRESS_BITS``, first token of its attention group.
+        keys: ``DIM_BITS``, as of its ScoreJob; builds with text.
     """
 
     def __init__(self) -> None:
-        self.channel, self.row_tile = dim(), dim()
+        self.channel, self.row_tile, self.keys = dim(), dim(), dim()
         self.rows, self.tokens = address(), address()
 
 
@@ -135,7 +140,17 @@ def value_jobs(clk, aresetn, steps, walk, scored, job, config):
     steps: AttentionSteps. walk: ContextWalk. scored: ScoreJob. job: ValueJob.
     """
     LOG_COLS = log2_exact(config.cols)
-    pending = ValueJob()
+    pending, handed = ValueJob(), flag()
+    keeps = ()
+    if config.max_text:
+        keeps = (
+            gated_register(clk=clk, enable=steps.next_job, src=scored.keys, dst=pending.keys),
+            gated_register(clk=clk, enable=handed, src=pending.keys, dst=job.keys),
+        )
+
+    @always_comb
+    def drive_handed():
+        handed.next = steps.next_job or steps.take_last
 
     @always_seq(clk.posedge, reset=aresetn)
     def keep_scored():
@@ -147,13 +162,29 @@ def value_jobs(clk, aresetn, steps, walk, scored, job, config):
 
     @always_seq(clk.posedge, reset=aresetn)
     def hand_over():
-        if steps.next_job or steps.take_last:
+        if handed:
             job.channel.next = pending.channel
             job.row_tile.next = pending.row_tile
             job.rows.next = pending.rows
             job.tokens.next = pending.tokens
 
-    return keep_scored, hand_over
+    return keeps, drive_handed, keep_scored, hand_over
+
+
+@block
+def job_keys(walk, job, progress, group, regs, config):
+    """``job.keys``: text tokens of the context in a cross-attention, else the group's, padded. Combinational."""
+    LOG_COLS = log2_exact(config.cols)
+    texts = dim()
+    choice = text_keys(number=walk.number, dst=texts, regs=regs, config=config)
+
+    @always_comb
+    def drive_keys():
+        job.keys.next = group.col_tiles << LOG_COLS
+        if progress.crosses:
+            job.keys.next = texts
+
+    return choice, drive_keys
 
 
 @block

@@ -24,6 +24,7 @@ from radit.accel.sequencers.attention_jobs import (
     ScoreJob,
     ValueJob,
     count_jobs,
+    job_keys,
     score_jobs,
     value_jobs,
 )
@@ -50,19 +51,24 @@ class AttentionTiles:
 
 
 @block
-def attention_sequencer(clk, aresetn, port, computes, softmax_done, group, activity, regs, config):
+def attention_sequencer(clk, aresetn, port, progress, computes, softmax_done, group, activity, regs, config):
     """Emit the score and value tiles of a sub-block.
 
-    port: AttendPort. computes: ComputeSet. softmax_done: pulse per finished job. group: AttentionGroup. activity:
-    Activity. regs: RegisterValues.
+    port: AttendPort. progress: Progress. computes: ComputeSet. softmax_done: pulse per finished job. group:
+    AttentionGroup. activity: Activity. regs: RegisterValues.
     """
     steps, count, walk, jobs, tiles = AttentionSteps(), JobCount(), ContextWalk(), AttentionJobs(), AttentionTiles()
+    keys, counting = None, ()
+    if config.max_text:
+        keys = group
+        counting = job_keys(walk=walk, job=jobs.scored, progress=progress, group=group, regs=regs, config=config)
     return (
+        counting,
         attention_loops(
             clk=clk, aresetn=aresetn, port=port, steps=steps, walk=walk, jobs=jobs, tiles=tiles, count=count,
             activity=activity,
         ),
-        context_walk(clk=clk, aresetn=aresetn, walk=walk, computes=computes, regs=regs, config=config),
+        context_walk(clk=clk, aresetn=aresetn, walk=walk, computes=computes, regs=regs, config=config, keys=keys),
         score_jobs(clk=clk, aresetn=aresetn, steps=steps, walk=walk, job=jobs.scored, group=group, regs=regs),
         value_jobs(
             clk=clk, aresetn=aresetn, steps=steps, walk=walk, scored=jobs.scored, job=jobs.valued, config=config
@@ -73,7 +79,8 @@ def attention_sequencer(clk, aresetn, port, computes, softmax_done, group, activ
             config=config,
         ),
         value_tile(
-            clk=clk, aresetn=aresetn, steps=steps, job=jobs.valued, tile=tiles.value, regs=regs, config=config
+            clk=clk, aresetn=aresetn, steps=steps, job=jobs.valued, tile=tiles.value, group=group, regs=regs,
+            config=config,
         ),
         operand_fields(
             clk=clk, aresetn=aresetn, steps=steps, walk=walk, jobs=jobs, tiles=tiles, count=count, cmd=port.cmd,

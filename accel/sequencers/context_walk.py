@@ -30,12 +30,17 @@ class ContextWalk:
 
 
 @block
-def context_walk(clk, aresetn, walk, computes, regs, config):
-    """Keep ``walk``. computes: ComputeSet, which stands still after a restart. regs: RegisterValues."""
+def context_walk(clk, aresetn, walk, computes, regs, config, keys=None):
+    """Keep ``walk``. computes: ComputeSet, which stands still after a restart. regs: RegisterValues.
+
+    keys: AttentionGroup, supertiles and tokens are those of its keys; None: of the contexts' own tokens.
+    """
     CONTEXTS = config.max_contexts
-    LOG_ROWS = log2_exact(config.rows)
-    LOG_ROW_PARTS = log2_exact(config.wide) - LOG_ROWS
     last = dim()
+    if keys is None:
+        steps = own_words(clk=clk, aresetn=aresetn, walk=walk, regs=regs, config=config)
+    else:
+        steps = key_words(clk=clk, aresetn=aresetn, walk=walk, keys=keys, config=config)
 
     @always_comb
     def drive_facts():
@@ -53,12 +58,43 @@ def context_walk(clk, aresetn, walk, computes, regs, config):
                     last.next = i
             walk.number.next = 0
             walk.rows.next = 0
-            walk.supers.next = 0
-            walk.tokens.next = 0
         elif walk.step:
             walk.number.next = walk.number + 1
             walk.rows.next = walk.rows + regs.row_tiles
+
+    return steps, drive_facts, advance_walk
+
+
+@block
+def own_words(clk, aresetn, walk, regs, config):
+    """Supertiles and tokens of the contexts before: their own."""
+    LOG_ROWS = log2_exact(config.rows)
+    LOG_ROW_PARTS = log2_exact(config.wide) - LOG_ROWS
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_words():
+        if walk.restart:
+            walk.supers.next = 0
+            walk.tokens.next = 0
+        elif walk.step:
             walk.supers.next = walk.supers + (regs.row_tiles >> LOG_ROW_PARTS)
             walk.tokens.next = walk.tokens + (regs.row_tiles << LOG_ROWS)
 
-    return drive_facts, advance_walk
+    return advance_words
+
+
+@block
+def key_words(clk, aresetn, walk, keys, config):
+    """Supertiles and tokens of the contexts before: those of their keys."""
+    LOG_WIDE = log2_exact(config.wide)
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def advance_keys():
+        if walk.restart:
+            walk.supers.next = 0
+            walk.tokens.next = 0
+        elif walk.step:
+            walk.supers.next = walk.supers + keys.key_supers
+            walk.tokens.next = walk.tokens + (keys.key_supers << LOG_WIDE)
+
+    return advance_keys

@@ -12,7 +12,7 @@ from myhdl import Signal, always_comb, always_seq, block, enum
 from radit.accel.interfaces.signals import dim, flag
 from radit.accel.sequencers.context_walk import ContextWalk, context_walk
 from radit.accel.sequencers.product_addresses import product_addresses
-from radit.accel.sequencers.product_table import AT_HIDDEN, AT_MLP, AT_TWICE_HIDDEN, MLP, PRODUCTS, ProductFacts
+from radit.accel.sequencers.product_table import AT_HIDDEN, AT_MLP, AT_TWICE_HIDDEN, MLP, ProductFacts, built_products
 from radit.accel.sequencers.table import table_facts
 
 
@@ -56,7 +56,7 @@ def product_sequencer(clk, aresetn, port, computes, cache_offset, regs, config):
     """
     facts, sizes, loop, walk = ProductFacts(), ProductSizes(), TileLoop(), ContextWalk()
     return (
-        table_facts(index=port.product, facts=facts, table=tuple(PRODUCTS.values())),
+        table_facts(index=port.product, facts=facts, table=built_products(config)),
         product_sizes(clk=clk, aresetn=aresetn, start=port.start, facts=facts, sizes=sizes, regs=regs, config=config),
         product_loops(clk=clk, aresetn=aresetn, port=port, sizes=sizes, walk=walk, loop=loop),
         context_walk(clk=clk, aresetn=aresetn, walk=walk, computes=computes, regs=regs, config=config),

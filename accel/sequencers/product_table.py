@@ -6,6 +6,7 @@ The product sequencer runs any row; which products a sub-block consists of stand
 
 from typing import NamedTuple
 
+from radit.accel.config import BuildConfig
 from radit.accel.interfaces.array_ports import PRODUCT_BITS
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.tile_command import (
@@ -61,9 +62,16 @@ PRODUCTS = {
     "projection": Product(HIDDEN, HIDDEN, AT_TWICE_HIDDEN, FROM_HIDDEN, 1, KIND_BRANCH, BY_SUPERTILE, 0),
     "fc1": Product(MLP, HIDDEN, AT_0, FROM_A, 0, KIND_H, BY_ROW_TILE, 0),
     "fc2": Product(HIDDEN, MLP, AT_MLP, FROM_HIDDEN, 0, KIND_BRANCH, BY_SUPERTILE, 0),
+    "cross_projection": Product(HIDDEN, HIDDEN, AT_HIDDEN, FROM_HIDDEN, 1, KIND_BRANCH, BY_SUPERTILE, 0),
 }
+TEXT_PRODUCTS = ("cross_projection",)  # of builds with text, behind the others
 PRODUCT_NUMBERS = {name: number for number, name in enumerate(PRODUCTS)}
 assert len(PRODUCTS) <= 1 << PRODUCT_BITS
+
+
+def built_products(config: BuildConfig) -> tuple[Product, ...]:
+    """The rows of a build, by number."""
+    return tuple(row for name, row in PRODUCTS.items() if config.max_text or name not in TEXT_PRODUCTS)
 
 
 class ProductFacts:

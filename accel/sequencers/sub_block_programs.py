@@ -2,13 +2,14 @@
 
 A step is a product of ``accel/sequencers/product_table.py`` or attention proper (scores and values of every head). A
 barrier behind it waits until its last word is in memory: it stands where the next step reads what this one writes,
-and behind the last one. Another kind of sub-block is another program.
+and behind the last one. Barriers also wait until the prompt's keys and values, which come beside a cross-attention's q,
+are in memory. Another kind of sub-block is another program.
 """
 
 from typing import NamedTuple
 
-from radit.accel.config import bits_for
-from radit.accel.control.cycle_accounts import ATTEND, FC1, FC2, PROJECTION, QKV, phase_signal
+from radit.accel.config import BuildConfig, bits_for
+from radit.accel.control.cycle_accounts import ATTEND, CROSS, CROSS_ATTEND, FC1, FC2, PROJECTION, QKV, phase_signal
 from radit.accel.interfaces.array_ports import PRODUCT_BITS
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.sequencers.product_table import PRODUCT_NUMBERS
@@ -54,16 +55,37 @@ PROGRAMS = {
         product_step("fc1", FC1),
         product_step("fc2", FC2),
     ),
+    "cross": (
+        product_step("q", CROSS),
+        attention_step(CROSS_ATTEND),
+        product_step("cross_projection", CROSS),
+    ),
 }
+TEXT_PROGRAMS = ("cross",)  # of builds with text, behind the others
 KINDS = {name: number for number, name in enumerate(PROGRAMS)}
 SUB_BLOCK_KIND_BITS = 2
-FIRST_STEPS = tuple(sum(map(len, tuple(PROGRAMS.values())[:number])) for number in range(len(PROGRAMS)))
-STEPS = tuple(
-    step._replace(is_last=int(position == len(program) - 1))
-    for program in PROGRAMS.values()
-    for position, step in enumerate(program)
-)
-STEP_BITS = bits_for(len(STEPS))
+
+
+class ProgramTable:
+    """The programs of a build in one table.
+
+    Attributes:
+        first: number of the first step, by kind.
+        steps: the steps of all kinds, one kind after the other.
+        bits: of a step's number.
+    """
+
+    def __init__(self, config: BuildConfig) -> None:
+        programs = [steps for name, steps in PROGRAMS.items() if config.max_text or name not in TEXT_PROGRAMS]
+        self.first = tuple(sum(map(len, programs[:number])) for number in range(len(programs)))
+        self.steps = tuple(
+            step._replace(is_last=int(position == len(program) - 1))
+            for program in programs
+            for position, step in enumerate(program)
+        )
+        self.bits = bits_for(len(self.steps))
+
+
 assert len(PROGRAMS) <= 1 << SUB_BLOCK_KIND_BITS
 assert all(program[-1].barrier for program in PROGRAMS.values()), "a sub-block ends with a barrier"
 

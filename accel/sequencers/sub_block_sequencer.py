@@ -3,27 +3,31 @@
 from myhdl import Signal, always_comb, always_seq, block, enum
 
 from radit.accel.interfaces.signals import flag, word
-from radit.accel.sequencers.sub_block_programs import FIRST_STEPS, STEP_BITS, STEPS, StepFacts
+from radit.accel.sequencers.sub_block_programs import ProgramTable, StepFacts
 from radit.accel.sequencers.table import table_column, table_facts
 
 
 @block
-def sub_block_sequencer(clk, aresetn, control, kind, linear, attend, attends, core, activity):
+def sub_block_sequencer(clk, aresetn, control, prompt, kind, linear, attend, attends, core, activity, config):
     """Run the program of a sub-block.
 
-    control: EngineControl. kind: number of the program, stable from ``control.start`` to ``control.done``. linear:
-    LinearPort. attend: AttendPort. attends: flag, high while attention proper gives the commands. core: CoreControl.
-    activity: Activity; the phase follows ``kind`` between two sub-blocks.
+    control: EngineControl. prompt: PromptFetch. kind: number of the program, stable from ``control.start`` to
+    ``control.done``. linear: LinearPort. attend: AttendPort. attends: flag, high while attention proper gives the
+    commands. core: CoreControl. activity: Activity; the phase follows ``kind`` between two sub-blocks.
     """
-    first_step, step = word(STEP_BITS), word(STEP_BITS)
+    table = ProgramTable(config)
+    first_step, step = word(table.bits), word(table.bits)
     launch, finished, runs, settles = (flag() for _ in range(4))
-    facts = StepFacts()
+    quiet, waits, facts = core.quiet, (), StepFacts()
+    if config.max_text:
+        quiet = flag()
+        waits = await_prompt(prompt=prompt, core=core, settles=settles, quiet=quiet, activity=activity)
     steps = step_loop(
         clk=clk, aresetn=aresetn, control=control, first_step=first_step, step=step, facts=facts, launch=launch,
-        finished=finished, quiet=core.quiet, runs=runs, settles=settles,
+        finished=finished, quiet=quiet, runs=runs, settles=settles,
     )  # fmt: skip
-    first = table_column(index=kind, dst=first_step, values=FIRST_STEPS)
-    current = table_facts(index=step, facts=facts, table=STEPS)
+    first = table_column(index=kind, dst=first_step, values=table.first)
+    current = table_facts(index=step, facts=facts, table=table.steps)
 
     @always_comb
     def drive_ports():
@@ -39,7 +43,19 @@ def sub_block_sequencer(clk, aresetn, control, kind, linear, attend, attends, co
         activity.engine_phase.next = facts.phase
         activity.settles.next = settles
 
-    return steps, first, current, drive_ports, drive_activity
+    return waits, steps, first, current, drive_ports, drive_activity
+
+
+@block
+def await_prompt(prompt, core, settles, quiet, activity):
+    """``quiet``: that of the core, and no word of the prompt is on its way. Combinational."""
+
+    @always_comb
+    def drive_quiet():
+        quiet.next = core.quiet and not prompt.busy
+        activity.lacks_prompt.next = settles and core.quiet and prompt.busy
+
+    return drive_quiet
 
 
 @block
@@ -51,7 +67,7 @@ def step_loop(clk, aresetn, control, first_step, step, facts, launch, finished, 
     """
     phases = enum("IDLE", "RUN", "SETTLE")
     phase = Signal(phases.IDLE)
-    kept_step = word(STEP_BITS)
+    kept_step = word(len(step))
     settle = flag()
 
     @always_comb

@@ -12,8 +12,10 @@ place at once if its roots are complete (tile_ready stays high), else tile_ready
 
 Latency: norm_valid to dst_valid ``LATENCY`` cycles; stat_last to tile_ready ``R + STAT_LATENCY`` cycles when idle.
 Throughput: one word per cycle on both sides, without a gap between tiles when D >= R + STAT_LATENCY.
-No back-pressure. Rounding: half up. Valid range: eps >= 1, sums within SUM_BITS and SQUARE_BITS (D <= 4095);
-``saturated``: some lane of the word was clamped. hidden and eps are stable while tiles are in flight.
+With ``bypass``, which holds while tiles are in flight, y is x, bit for bit, and stat_last to tile_ready takes
+``BYPASS_LATENCY`` cycles. No back-pressure. Rounding: half up. Valid range: eps >= 1, sums within SUM_BITS and
+SQUARE_BITS (D <= 4095); ``saturated``: some lane of the word was clamped. hidden and eps are stable while tiles are in
+flight.
 Source: golden ``model/ops/layernorm.py``.
 """
 
@@ -29,6 +31,7 @@ from radit.model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_B
 
 LATENCY = 6
 STAT_LATENCY = RSQRT_LATENCY + 8
+BYPASS_LATENCY = 4
 CENTERED_BITS = SUM_BITS + 1
 SCALED_BITS = CENTERED_BITS + RSQRT_BITS
 PRODUCT_BITS = VAR_BITS + 1  # D * s2 and s1**2
@@ -37,9 +40,12 @@ PRODUCT_BITS = VAR_BITS + 1  # D * s2 and s1**2
 @block
 def layernorm_unit(
     clk, aresetn, hidden, eps, stat_valid, stat_x, stat_last, tile_ready, norm_valid, norm_x, norm_last,
-    dst_valid, dst, saturated, moved, lanes,
+    dst_valid, dst, saturated, moved, lanes, bypass=None,
 ):  # fmt: skip
-    """Statistics of one tile while an earlier one is normalized."""
+    """Statistics of one tile while an earlier one is normalized.
+
+    bypass: flag, words leave as they come, and tiles wait for no roots; None: there is no such mode.
+    """
     full, take, move, move_1, complete, current_valid = [flag() for _ in range(6)]
     sums = signal_list(signed, SUM_BITS, lanes)
     squares = signal_list(word, SQUARE_BITS, lanes)
@@ -48,10 +54,11 @@ def layernorm_unit(
     downs = signal_list(word, Q_BITS, lanes)
     moments = accumulate_moments(clk, aresetn, stat_valid, stat_x, stat_last, take, full, sums, squares, lanes)
     roots = hold_and_root(
-        clk, aresetn, hidden, eps, full, take, sums, squares, held_sums, mants, downs, complete, move, move_1, lanes
-    )
+        clk, aresetn, hidden, eps, full, take, sums, squares, held_sums, mants, downs, complete, move, move_1, lanes,
+        bypass,
+    )  # fmt: skip
     normal = normalize_lanes(
-        clk, hidden, norm_valid, norm_x, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes
+        clk, hidden, norm_valid, norm_x, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes, bypass
     )
 
     @always_comb
@@ -121,7 +128,7 @@ def moment_lane(clk, src_valid, src, valid_1, underway, total, squares, index):
 
 @block
 def hold_and_root(
-    clk, aresetn, hidden, eps, full, take, sums, squares, held_sums, mants, downs, complete, move, move_1, lanes
+    clk, aresetn, hidden, eps, full, take, sums, squares, held_sums, mants, downs, complete, move, move_1, lanes, bypass
 ):  # fmt: skip
     """Hold the sums of a finished tile and form its roots, one token per cycle; ``complete`` until ``move``."""
     LAST = lanes - 1
@@ -131,7 +138,9 @@ def hold_and_root(
     sum_1, square_1 = signed(SUM_BITS), word(SQUARE_BITS)
     square_2, sum_2 = word(PRODUCT_BITS), word(PRODUCT_BITS)
     spread, w, mant, q = word(VAR_BITS), word(VAR_BITS), word(RSQRT_BITS), word(Q_BITS)
+    begins_scan, finished = (take, flag()) if bypass is None else (flag(), flag())
     root = rsqrt_unit(clk, scan_4, w, root_valid, mant, q)
+    pace = scan_pace(take, bypass, begins_scan, root_valid, slot, finished, LAST)
 
     @always_comb
     def decide():
@@ -150,10 +159,11 @@ def hold_and_root(
         scan_4.next = scan_3
         if take:
             held.next = True
-            scan.next = True
         elif move_1:
             held.next = False
-        if scan:
+        if begins_scan:
+            scan.next = True
+        elif scan:
             if index == LAST:
                 index.next = 0
                 scan.next = False
@@ -161,10 +171,11 @@ def hold_and_root(
                 index.next = index + 1
         if move:
             complete.next = False
+        if finished:
+            complete.next = True
         if root_valid:
             if slot == LAST:
                 slot.next = 0
-                complete.next = True
             else:
                 slot.next = slot + 1
 
@@ -183,7 +194,30 @@ def hold_and_root(
 
     collect = [root_lane(clk, root_valid, slot, mant, q, mants[i], downs[i], i) for i in range(lanes)]
 
-    return root, decide, hold, control, variance, collect
+    return root, pace, decide, hold, control, variance, collect
+
+
+@block
+def scan_pace(take, bypass, begins_scan, root_valid, slot, finished, last):
+    """``finished``: the tile's last root comes, or with ``bypass`` its sums: then no root is formed. Combinational.
+
+    begins_scan: driven where there is a ``bypass``; without it is ``take``. last: lane of the last root.
+    """
+    LAST = last
+    if bypass is None:
+
+        @always_comb
+        def await_roots():
+            finished.next = root_valid and slot == LAST
+
+        return await_roots
+
+    @always_comb
+    def choose_pace():
+        begins_scan.next = take and not bypass
+        finished.next = (root_valid and slot == LAST) or (take and bypass)
+
+    return choose_pace
 
 
 @block
@@ -205,22 +239,77 @@ def root_lane(clk, root_valid, slot, mant, q, lane_mant, lane_down, index):
 
 @block
 def normalize_lanes(
-    clk, hidden, src_valid, src, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes
+    clk, hidden, src_valid, src, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes, bypass
 ):  # fmt: skip
     """Six stages; each takes over a new tile's values one cycle after the stage before it."""
+    factor, scaling = hidden, ()
+    if bypass is not None:
+        factor = word(len(hidden))
+        scaling = choose_factor(hidden, bypass, factor)
     moves = [move_1, flag(), flag()]
     valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     results = signal_list(signed, LN_BITS, lanes)
     clamped = [flag() for _ in range(lanes)]
     works = [
-        normalize_lane(clk, hidden, valids, moves, src, held_sums[i], mants[i], downs[i], results[i], clamped[i], i)
+        normalize_lane(
+            clk, factor, valids, moves, src, held_sums[i], mants[i], downs[i], results[i], clamped[i], i, bypass
+        )
         for i in range(lanes)
-    ]
-    return delay_chain(clk, moves), delay_chain(clk, valids), works, pack(results, dst), any_lane(clamped, saturated)
+    ]  # fmt: skip
+    words = pack(results, dst), any_lane(clamped, saturated)
+    return scaling, delay_chain(clk, moves), delay_chain(clk, valids), works, words
 
 
 @block
-def normalize_lane(clk, hidden, valids, moves, src, held_sum, mant, down, result, clamped, index):
+def choose_factor(hidden, bypass, factor):
+    """What x is multiplied by: D, or 1 where it is not normalized. Combinational."""
+
+    @always_comb
+    def choose():
+        factor.next = hidden
+        if bypass:
+            factor.next = 1
+
+    return choose
+
+
+@block
+def tile_values(clk, moves, held_sum, mant, down, current_sum, current_mant, current_down, bypass):
+    """Take over the values of a new tile; with ``bypass`` those with which a word leaves as it comes: 2 (x - 0) / 2."""
+    move_1, move_2, move_3 = moves
+    if bypass is None:
+
+        @always(clk.posedge)
+        def take_over():
+            if move_1:
+                current_sum.next = held_sum
+            if move_2:
+                current_mant.next = mant
+            if move_3:
+                current_down.next = down
+
+        return take_over
+
+    @always(clk.posedge)
+    def choose_values():
+        if move_1:
+            current_sum.next = held_sum
+            if bypass:
+                current_sum.next = 0
+        if move_2:
+            current_mant.next = mant
+            if bypass:
+                current_mant.next = 2
+        if move_3:
+            current_down.next = down
+            if bypass:
+                current_down.next = 0
+
+    return choose_values
+
+
+@block
+def normalize_lane(clk, factor, valids, moves, src, held_sum, mant, down, result, clamped, index, bypass):
     """Lane ``index``; stage k works when ``valids[k]`` is high."""
     HIGHEST = (1 << (LN_BITS - 1)) - 1
     LOWEST = -(1 << (LN_BITS - 1))
@@ -228,14 +317,13 @@ def normalize_lane(clk, hidden, valids, moves, src, held_sum, mant, down, result
     HIGH_HALF = 2 * HIGHEST + 1
     LOW_HALF = 2 * LOWEST
     LOW, HIGH = index * X_BITS, (index + 1) * X_BITS
-    move_1, move_2, move_3 = moves
     valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, _ = valids
     x = signed(X_BITS)
     current_sum = signed(SUM_BITS)
     # Signed, with a sign bit of its own, for the product with a signed value.
     current_mant = signed(RSQRT_BITS + 1)
     current_down = word(Q_BITS)
-    raised = signed(X_BITS + len(hidden))
+    raised = signed(X_BITS + len(factor))
     centered = signed(CENTERED_BITS)
     scaled, shifted, half = [signed(SCALED_BITS) for _ in range(3)]
 
@@ -243,19 +331,12 @@ def normalize_lane(clk, hidden, valids, moves, src, held_sum, mant, down, result
     def read():
         x.next = src[HIGH:LOW].signed()
 
-    @always(clk.posedge)
-    def take_over():
-        if move_1:
-            current_sum.next = held_sum
-        if move_2:
-            current_mant.next = mant
-        if move_3:
-            current_down.next = down
+    values = tile_values(clk, moves, held_sum, mant, down, current_sum, current_mant, current_down, bypass)
 
     @always(clk.posedge)
     def center():
         if valid_0:
-            raised.next = hidden * x
+            raised.next = factor * x
         if valid_1:
             centered.next = raised - current_sum
 
@@ -279,4 +360,4 @@ def normalize_lane(clk, hidden, valids, moves, src, held_sum, mant, down, result
             else:
                 result.next = half >> 1
 
-    return read, take_over, center, shrink, saturate
+    return read, values, center, shrink, saturate

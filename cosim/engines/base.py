@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS
+from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, TEXT_COUNTERS
 from radit.accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.model.errors import UserError
@@ -180,8 +180,12 @@ class Engine(ABC):
         return self._read(ADDRESS[name])
 
     def counters(self) -> dict[str, int]:
-        """All event counters."""
-        return {name: self._read(low) | self._read(low + 1) << 32 for name, low in COUNTER_ADDRESS.items()}
+        """All event counters; those that the build has not are 0."""
+        missing = frozenset() if self.config.max_text else TEXT_COUNTERS
+        return {
+            name: 0 if name in missing else self._read(low) | self._read(low + 1) << 32
+            for name, low in COUNTER_ADDRESS.items()
+        }
 
     def bind_memory(self, port: str, words: np.ndarray) -> None:
         """Let a port read or write this array, which holds whole words, least significant byte first.

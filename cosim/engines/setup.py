@@ -13,7 +13,8 @@ QUEUE = 16  # commands a memory port can hold
 RATE_UNIT = 256  # bandwidth is counted in bytes per 256 cycles
 CHANCE_UNIT = 1 << 16
 URGENT = "hist_rd"  # the port that is served first: its words are few, and the branches are read ahead of them
-PATIENT = "weight"  # the port that is served last: it prefetches furthest ahead
+# The ports that are served last: weights are fetched furthest ahead, and the prompt has the whole product of q to come.
+PATIENT = ("weight", "prompt")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def by_priority(config: BuildConfig) -> list[tuple[int, MemoryPort]]:
     """The memory ports with their numbers, first served first."""
 
     def rank(numbered: tuple[int, MemoryPort]) -> int:
-        return {URGENT: 0, PATIENT: 2}.get(numbered[1].name, 1)
+        name = numbered[1].name
+        return 2 + PATIENT.index(name) if name in PATIENT else int(name != URGENT)
 
     return sorted(enumerate(memory_ports(config)), key=rank)

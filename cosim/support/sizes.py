@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from radit.accel.config import BuildConfig, is_power_of_two
 from radit.accel.control.registers import REGISTERS
-from radit.accel.dims import Dims, Group, check_fit, registers
+from radit.accel.dims import ATTENTION, CROSS, MLP, Dims, Group, check_fit, registers
 from radit.accel.interfaces.signals import ADDRESS_BITS
 from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_machine
 from radit.model.errors import UserError
@@ -27,16 +27,22 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
             f"frames is {config.frames}: the machine attends over a power of two of frames, use a model of such clips, "
             "or one whose attention is joint."
         )
-    groups = {"even": Group(keys=config.frame_tokens), "odd": Group(frames=config.frames)} if config.alternates else {}
+    even, odd = Group(), Group()
+    if config.alternates:
+        even, odd = Group(keys=config.frame_tokens), Group(frames=config.frames)
     return Dims(
         hidden=config.hidden_size,
         heads=config.num_heads,
         head_dim=config.head_dim,
         mlp=config.mlp_hidden,
         tokens=config.tokens,
-        sub_blocks=2 * config.depth,
+        sub_blocks=config.sub_blocks,
         contexts=contexts,
-        **groups,
+        text=config.context_tokens,
+        cross_even=config.has_text,
+        cross_odd=config.has_text and config.cross_attention == "all",
+        even=even,
+        odd=odd,
     )
 
 
@@ -69,9 +75,10 @@ def fitted(
                 f"The model needs {value} where the machine counts to {most} ({REGISTERS[name].meaning}; register "
                 f"{name}): use a smaller model."
             )
-    block_words = dims.attention_words(build) + dims.mlp_words(build)
+    each = {ATTENTION: dims.attention_words(build), CROSS: dims.cross_words(build), MLP: dims.mlp_words(build)}
     for what, words in (
-        ("weights", dims.sub_blocks // 2 * block_words),
+        ("weights", sum(each[place.kind] for place in dims.places)),
+        ("keys and values of prompts", len(dims.numbers(CROSS)) * dims.contexts * dims.prompt_words(build)),
         ("cached branches", 2 * dims.contexts * dims.sub_blocks * dims.sub_block_words(build)),
     ):
         if words >> ADDRESS_BITS:
@@ -92,9 +99,14 @@ def build_for(dims: Dims, rows: int, cols: int, products: int = 1) -> BuildConfi
 
 
 def _holds(build: BuildConfig, dims: Dims) -> bool:
-    sizes = ("hidden", "mlp", "tokens", "contexts", "sub_blocks")
+    sizes = ("hidden", "mlp", "tokens", "contexts", "sub_blocks", "text")
     fits = all(getattr(dims, name) <= getattr(build, f"max_{name}") for name in sizes)
-    return fits and (_frames(dims) > 1) == (build.frame_banks > 1) and build.bank * _frames(dims) <= build.wide
+    return (
+        fits
+        and bool(dims.text) == bool(build.max_text)
+        and (_frames(dims) > 1) == (build.frame_banks > 1)
+        and build.bank * _frames(dims) <= build.wide
+    )
 
 
 def _build_of(dims: Dims, rows: int, cols: int, products: int) -> BuildConfig:
@@ -107,6 +119,7 @@ def _build_of(dims: Dims, rows: int, cols: int, products: int) -> BuildConfig:
         max_tokens=dims.tokens,
         max_contexts=max(2, dims.contexts),
         max_sub_blocks=dims.sub_blocks,
+        max_text=dims.text,
         frame_banks=min(_frames(dims), rows, cols),
         products=products,
     )

@@ -24,7 +24,7 @@ from radit.model.outputs import output_folder
 from radit.model.system.processes import in_thread
 from radit.reports.area.detection import detection_costs
 from radit.reports.area.netlist import Netlist, Piece
-from radit.reports.area.parts import PARTS, part_of, unit_of
+from radit.reports.area.parts import BUILT, PARTS, part_of, unit_of
 from radit.reports.area.schema import FILE, Area, ArrayArea, Composition, Logic, PartArea, write_area
 from radit.reports.area.synthesis import Cells, Library, Synthesizer, Yosys, find_library
 from radit.reports.common.files import versions
@@ -84,6 +84,7 @@ def area_of_build(build: BuildConfig, tool: Synthesizer) -> ArrayArea:
     parts = {
         part: PartArea(logic=logic, pieces=pieces, synthesized=different, memory_bits=memories[part])
         for part, (logic, pieces, different) in found.items()
+        if logic.cells or part not in BUILT
     }
     return ArrayArea(array=Array.of(build), parts=parts)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from radit.accel.control.registers import ADDRESS
+from radit.accel.control.registers import ADDRESS, TEXT_REGISTERS
 from radit.accel.export.provenance import ProcessOrigin
-from radit.accel.interfaces.conditioning import HEADER_FIELDS
+from radit.accel.interfaces.conditioning import HEADER_FIELDS, TEXT_FIELDS
 from radit.accel.residual_pass.front_half import FIRE_TO_READ
 from radit.model.errors import UserError
 
@@ -35,6 +35,7 @@ PARTS = {
     "residual": MachinePart("residual add and pass control", "machine"),
     "loaders": MachinePart("conditioning, weight and parameter loaders", "machine"),
     "control": MachinePart("sequencers and registers", "machine"),
+    "text": MachinePart("prompt loader and cross-attention", "machine"),
     "ccu": MachinePart("CCU", "detection"),
     "dtsm": MachinePart("DTSM and skip controller", "detection"),
     "history": MachinePart("code history", "detection"),
@@ -43,14 +44,16 @@ PARTS = {
     "observation": MachinePart("event counters, accounts, trace", "observation"),
 }
 
-# Registers and header fields that only skipping reads.
+# Registers and header fields that only skipping, or text, reads.
 SETTINGS = {
     "ccu": "b1 b2 b3 b4 b5 b6 b7",
     "dtsm": "threshold force follow plan policy stream_scope streak_step tight loose max_streak codes_total",
     "history": "history_base",
     "forecast": "slope_gain slope_max difference",
     "cache": "cache_base cache_base_other",
+    "text": " ".join((*TEXT_REGISTERS, *TEXT_FIELDS)),  # that only cross-attention reads
 }
+BUILT = frozenset({"text"})  # parts that some builds do without
 
 DELAY = "gated_delay.gated_chain.gated_register"  # a register of a chain, by its number
 
@@ -59,6 +62,14 @@ OWNERS = {
     "timestep_sequencer": "control",
     "engines": "control",
     "select_group": "control",
+    "select_group.select_keys": "text",
+    "prompt_loader": "text",
+    "timestep_sequencer.order_prompt": "text",
+    "timestep_sequencer.walk_blocks": "text",
+    "engines.attention_sequencer.job_keys": "text",
+    "engines.attention_sequencer.score_tile.count_keys": "text",
+    "engines.sub_block_sequencer.await_prompt": "text",
+    "compute_core.route_writes.share_write": "text",
     "step_mode": "control",
     "register_file": "control",
     "register_file.counters": "observation",

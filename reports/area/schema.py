@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from radit.model.files import read_model, write_json
 from radit.model.plain_text import one_line
-from radit.reports.area.parts import PARTS, Group
+from radit.reports.area.parts import BUILT, PARTS, Group
 from radit.reports.common.schema_parts import Amount, Array, Count, ExternalMemory, Part, Positive, Share
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -54,7 +54,7 @@ class ArrayArea(Part):
 
     @model_validator(mode="after")
     def _check_parts(self) -> ArrayArea:
-        for name in sorted(self.parts.keys() ^ PARTS.keys()):
+        for name in sorted(self.parts.keys() ^ (PARTS.keys() - (BUILT - self.parts.keys()))):
             raise ValueError(f"parts.{one_line(name)} is {'missing' if name in PARTS else 'unknown'}")
         if not self.machine.cells or not self.machine.gates:
             raise ValueError("parts have no cells or no area")

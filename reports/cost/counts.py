@@ -15,13 +15,14 @@ import numpy as np
 
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import ACCOUNTS, COUNTERS, SATURATIONS
-from radit.accel.dims import Dims, check_fit
+from radit.accel.dims import ATTENTION, CROSS, MLP, Dims, check_fit
 from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.forecasts import results_read
-from radit.reports.cost.run_tables import POLICY_OFF, RunTables
+from radit.reports.cost.products import branch_product, fc1, projection, prompt, qkv, query, scores_and_values
+from radit.reports.cost.run_tables import RunTables
 
 UNCOUNTED = frozenset(("cycles", "pass_cycles", *SATURATIONS)) | ACCOUNTS.keys()
 
@@ -41,8 +42,9 @@ class Work:
     Fields:
         timesteps: of all images.
         attention: computed (timestep, attention sub-block, context) in even and odd blocks.
+        cross: computed (timestep, cross-attention) of every context.
         mlp: computed (timestep, MLP sub-block, context).
-        attention_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
+        attention_fetches, cross_fetches, mlp_fetches: (timestep, sub-block) in which any context computes.
         passes: (timestep, pass), the first and the last of a timestep among them.
         gated: (timestep, pass, context) that added a branch.
         result_words: words of the cache to a word of what is cached: 1 for branches, 2 for streams and residuals.
@@ -57,13 +59,16 @@ class Work:
         encoded: (timestep, sub-block, context) whose input was encoded.
         compared: those of them after the first timestep, compared with the codes kept.
         kept: those of them that were computed, so that their codes were kept.
-        normalized: (timestep, sub-block, context) whose input was normalized.
+        normalized: (timestep, sub-block, context) whose input was normalized, or, ``bypassed``, modulated as it was:
+            those of cross-attention.
     """
 
     timesteps: int
     attention: tuple[int, int]
+    cross: tuple[int, ...]
     mlp: int
     attention_fetches: int
+    cross_fetches: int
     mlp_fetches: int
     passes: int
     gated: int
@@ -79,15 +84,18 @@ class Work:
     compared: int
     kept: int
     normalized: int
+    bypassed: int
 
     @property
     def computed(self) -> int:
         """Computed (timestep, sub-block, context)."""
-        return sum(self.attention) + self.mlp
+        return sum(self.attention) + sum(self.cross) + self.mlp
 
     @classmethod
-    def of(cls, record: DecisionRecord, tables: RunTables) -> Work:
+    def of(cls, dims: Dims, record: DecisionRecord, tables: RunTables) -> Work:
         """From what was computed, and the run's tables."""
+        attention, cross, mlp = (dims.numbers(kind) for kind in (ATTENTION, CROSS, MLP))
+        even, odd = (dims.numbers(ATTENTION, parity) for parity in (0, 1))
         computed = record.computed
         fetched: np.ndarray = np.any(computed, axis=3)  # [image, timestep, sub_block]
         following = tables.following(record)
@@ -101,10 +109,12 @@ class Work:
         joined = int((~fetched[:, :, sorted(tables.joined)]).sum())  # passes of which there are none
         return cls(
             timesteps=timesteps,
-            attention=(int(computed[:, :, 0::4].sum()), int(computed[:, :, 2::4].sum())),
-            mlp=int(computed[:, :, 1::2].sum()),
-            attention_fetches=int(fetched[:, :, 0::2].sum()),
-            mlp_fetches=int(fetched[:, :, 1::2].sum()),
+            attention=(int(computed[:, :, even].sum()), int(computed[:, :, odd].sum())),
+            cross=tuple(int(count) for count in computed[:, :, cross].sum((0, 1, 2))),
+            mlp=int(computed[:, :, mlp].sum()),
+            attention_fetches=int(fetched[:, :, attention].sum()),
+            cross_fetches=int(fetched[:, :, cross].sum()),
+            mlp_fetches=int(fetched[:, :, mlp].sum()),
             passes=timesteps * (record.sub_blocks + 1) - short * (record.sub_blocks - 1) - joined,
             gated=int(computed.sum()) if stream or spans else computed.size,
             result_words=STREAM_WORDS if stream or spans else 1,
@@ -119,6 +129,7 @@ class Work:
             compared=record.images * int(encoding[1:].sum()) * contexts,
             kept=int(computed[:, encoding].sum()),
             normalized=int((fetched | ~following).sum()) * contexts,
+            bypassed=int((fetched | ~following)[:, :, cross].sum()) * contexts,
         )
 
 
@@ -135,9 +146,9 @@ def expected_counts(dims: Dims, build: BuildConfig, record: DecisionRecord, tabl
     """
     check_fit(dims, build)
     check_record(dims, record, tables.policy_on)
-    work = Work.of(record, tables)
+    work = Work.of(dims, record, tables)
     counts: Counter[str] = Counter(dict.fromkeys(COUNTERS.keys() - UNCOUNTED, 0))
-    for unit in (attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
+    for unit in (attention, cross_attention, mlp, weight_streamer, parameters, conditioning, residual_pass, norm_pass):
         counts.update(unit(dims, build, work))
     if tables.policy_on:
         counts.update(detection(dims, build, work))
@@ -173,119 +184,48 @@ def check_record(dims: Dims, record: DecisionRecord, policy_on: bool) -> None:
         )
 
 
-def _ceil(value: int, step: int) -> int:
-    return -(-value // step)
-
-
 def attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """Attention engine: Q, K, V, scores, softmax, values, projection of every computed context."""
     counts: Counter[str] = Counter()
     for block, runs in enumerate(work.attention):
-        for product in (_qkv(dims, build), _scores_and_values(dims, build, block), _projection(dims, build)):
+        keys = dims.group_supertiles(build, block) * build.wide
+        for product in (qkv(dims, build), scores_and_values(dims, build, keys), projection(dims, build)):
             counts.update({name: runs * count for name, count in product.items()})
     return counts
 
 
-def _qkv(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """Q and K: rows = tokens, D drained columns per row tile. V: rows = channels, columns = tokens."""
-    row_words = dims.row_tiles(build) * dims.hidden
-    row_cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
-    channel_tiles = _ceil(dims.hidden, build.rows)
-    v_words = channel_tiles * dims.padded_tokens(build)
-    v_cycles = channel_tiles * dims.col_tiles(build) * build.steps(dims.hidden)
-    return {
-        "array_cycles": 2 * row_cycles + v_cycles,
-        "a_reads_row": 2 * row_cycles,
-        "a_reads_col": v_cycles,
-        "weight_reads": 2 * row_cycles + v_cycles,
-        "requant_words": 2 * row_words + v_words,
-        "param_reads": 2 * row_words,
-        "hidden_writes": row_words,
-        "k_writes": row_words,
-        "v_writes": v_words,
-    }
-
-
-def _scores_and_values(dims: Dims, build: BuildConfig, block: int) -> dict[str, int]:
-    """Jobs: head x query row tile; each scores all key slots of its group, padded ones included, then sums values."""
-    keys = dims.group_supertiles(build, block) * build.wide
-    jobs = dims.heads * dims.row_tiles(build)
-    head_cycles = sum(build.steps(dims.head_dim, head * dims.head_dim) for head in range(dims.heads))
-    score_cycles = head_cycles * dims.row_tiles(build) * (keys // build.cols)
-    score_words = jobs * keys
-    value_cycles = _value_tiles(dims, build) * dims.row_tiles(build) * build.steps(keys)
-    value_words = dims.hidden * dims.row_tiles(build)
-    return {
-        "array_cycles": score_cycles + value_cycles,
-        "hidden_reads": score_cycles,
-        "k_reads": score_cycles,
-        "prob_reads": value_cycles,
-        "v_reads": value_cycles,
-        "requant_words": score_words + value_words,
-        "score_writes": score_words,
-        "score_reads": score_words,
-        "exp_words": score_words,
-        "prob_writes": score_words,
-        "recip_ops": jobs * build.rows,
-        "hidden_writes": value_words,
-    }
-
-
-def _value_tiles(dims: Dims, build: BuildConfig) -> int:
-    """Channel tiles (C wide, aligned in 0 .. D) that overlap each head, summed over the heads."""
-    first = [head * dims.head_dim for head in range(dims.heads)]
-    return sum((start + dims.head_dim - 1) // build.cols - start // build.cols + 1 for start in first)
-
-
-def _projection(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """O x weights -> branch in A memory."""
-    return _branch_product(dims, build, depth=dims.hidden)
+def cross_attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
+    """Cross-attention of every computed context: Q, the prompt, scores, softmax, values, projection."""
+    counts: Counter[str] = Counter()
+    for runs, text in zip(work.cross, dims.prompts, strict=True):
+        parts = (
+            query(dims, build),
+            prompt(dims, build, text),
+            scores_and_values(dims, build, text),
+            projection(dims, build),
+        )
+        for part in parts if runs else ():
+            counts.update({name: runs * count for name, count in part.items()})
+    return counts
 
 
 def mlp(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """MLP engine: FC1, GELU, FC2 of every computed context."""
-    counts = Counter(_fc1(dims, build)) + Counter(_branch_product(dims, build, depth=dims.mlp))
+    counts = Counter(fc1(dims, build)) + Counter(branch_product(dims, build, depth=dims.mlp))
     return {name: work.mlp * count for name, count in counts.items()}
-
-
-def _fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """A x weights -> GELU -> H in hidden memory."""
-    cycles = _ceil(dims.mlp, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
-    words = dims.mlp * dims.row_tiles(build)
-    return {
-        "array_cycles": cycles,
-        "a_reads_row": cycles,
-        "weight_reads": cycles,
-        "requant_words": words,
-        "param_reads": words,
-        "gelu_words": words,
-        "hidden_writes": words,
-    }
-
-
-def _branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int]:
-    """Projection or FC2: ``depth`` hidden channels -> the branch, D words per row tile, in A memory."""
-    cycles = _ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(depth)
-    words = dims.sub_block_words(build)
-    return {
-        "array_cycles": cycles,
-        "hidden_reads": cycles,
-        "weight_reads": cycles,
-        "requant_words": words,
-        "param_reads": words,
-        "a_writes": words,
-    }
 
 
 def weight_streamer(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """A sub-block's weights are fetched once where any context computes."""
     words = work.attention_fetches * dims.attention_words(build) + work.mlp_fetches * dims.mlp_words(build)
+    words += work.cross_fetches * dims.cross_words(build)
     return {"weight_writes": build.steps(words)}
 
 
 def parameters(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Requantization parameters of a sub-block (Q, K, projection | FC1, FC2), fetched with its weights."""
-    attention_beats = work.attention_fetches * 3 * dims.hidden
+    """Requantization parameters of a sub-block (Q, K, projection | Q, projection | FC1, FC2), fetched with its
+    weights."""
+    attention_beats = (work.attention_fetches * 3 + work.cross_fetches * 2) * dims.hidden
     return {"param_writes": attention_beats + work.mlp_fetches * (dims.mlp + dims.hidden)}
 
 
@@ -329,10 +269,11 @@ def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 def norm_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
     """LayerNorm, modulation and quantization of a sub-block's input, also where it is reused, but for light passes."""
     row_tiles = work.normalized * dims.row_tiles(build)
-    words = row_tiles * dims.hidden
+    words, bypassed = row_tiles * dims.hidden, work.bypassed * dims.row_tiles(build)
     return {
         "norm_words": words,
-        "rsqrt_tiles": row_tiles,
+        "bypass_words": bypassed * dims.hidden,
+        "rsqrt_tiles": row_tiles - bypassed,
         "modulation_reads": words,
         "a_writes": words,
     }
@@ -362,10 +303,9 @@ def branch_cache(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 def model_macs(dims: Dims, record: DecisionRecord) -> int:
     """MACs the model needs for the computed sub-blocks, without any padding (the useful work of the array)."""
-    work = Work.of(record, POLICY_OFF)
-    total = work.mlp * 2 * dims.tokens * dims.hidden * dims.mlp
-    for block, runs in enumerate(work.attention):
-        group = dims.group(block)
-        keys = group.frames if group.frames > 1 else group.keys or dims.tokens
-        total += runs * dims.tokens * dims.hidden * (4 * dims.hidden + 2 * keys)
-    return total
+    computed = record.computed.sum((0, 1))
+    return sum(
+        int(computed[number, context]) * dims.macs(place, context)
+        for number, place in enumerate(dims.places)
+        for context in range(dims.contexts)
+    )

@@ -25,6 +25,7 @@ def external_bytes(counters: Mapping[str, int], build: BuildConfig) -> dict[str,
         "branch_cache_write": ("cache_writes", rows),
         "code_history_read": ("history_reads", rows * CODE_BITS // 8),
         "code_history_write": ("code_reads", rows * CODE_BITS // 8),
+        **({"prompts": ("prompt_words", rows)} if build.max_text else {}),
         "x_in": ("x_in_words", rows * X_BITS // 8),
         "x_out": ("x_out_words", rows * X_BITS // 8),
     }

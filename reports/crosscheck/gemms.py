@@ -77,7 +77,7 @@ def _cycles(name: str, dims: Dims, build: BuildConfig) -> int:
     """Of one product alone, its barrier included."""
     front, active, memory = ArrayFront(), tuple(range(CONTEXTS)), MemoryModel()
     if name == ATTENTION:
-        done = attention_sequencer(PULSE, active, Group.of(dims, build, 0), front, build)
+        done = attention_sequencer(PULSE, active, [Group.of(dims, build, 0)] * dims.contexts, front, build)
     else:
         inputs = Inputs(WeightStreamer(build, memory, LONG_AGO), ParamLoader(memory, LONG_AGO), None)
         done = product_sequencer(products(dims, build)[name], PULSE, active, front, inputs, build)

@@ -3,6 +3,7 @@ context, head and query row tile."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radit.accel.config import BuildConfig
@@ -23,10 +24,10 @@ SCORES_TO_MOVE = 2  # a job's last score word -> the softmax unit may take the j
 
 @dataclass(frozen=True)
 class Group:
-    """What a job meets: key tiles, key slots, jobs of a context, cycles of a value tile, and per head the cycles of a
-    score tile and the columns of its value tiles."""
+    """What a job meets: columns that its key tiles drain, key slots, jobs of a context, cycles of a value tile, and per
+    head the cycles of a score tile and the columns of its value tiles."""
 
-    key_tiles: int
+    key_columns: tuple[int, ...]
     keys: int
     row_tiles: int
     value_cycles: int
@@ -36,11 +37,20 @@ class Group:
     @classmethod
     def of(cls, dims: Dims, build: BuildConfig, block: int) -> Group:
         """The group of a block's attention."""
-        keys = dims.group_supertiles(build, block) * build.wide
+        return cls._of_keys(dims, build, dims.group_supertiles(build, block) * build.wide)
+
+    @classmethod
+    def of_text(cls, dims: Dims, build: BuildConfig, context: int) -> Group:
+        """What a context's cross-attention meets."""
+        return cls._of_keys(dims, build, dims.prompts[context])
+
+    @classmethod
+    def _of_keys(cls, dims: Dims, build: BuildConfig, keys: int) -> Group:
         firsts = [head * dims.head_dim for head in range(dims.heads)]
         scores = tuple(build.steps(dims.head_dim, first) for first in firsts)
         columns = tuple(_value_columns(first, dims.head_dim, build.cols) for first in firsts)
-        return cls(keys // build.cols, keys, dims.row_tiles(build), build.steps(keys), scores, columns)
+        tiles = tuple(min(build.cols, keys - first) for first in range(0, keys, build.cols))
+        return cls(tiles, keys, dims.row_tiles(build), build.steps(keys), scores, columns)
 
 
 def _value_columns(first: int, count: int, cols: int) -> tuple[int, ...]:
@@ -64,28 +74,34 @@ class SoftmaxUnit:
 
 
 def attention_sequencer(
-    start: float, active: tuple[int, ...], group: Group, front: ArrayFront, build: BuildConfig
+    start: float, active: tuple[int, ...], groups: Sequence[Group], front: ArrayFront, build: BuildConfig
 ) -> float:
-    """Scores and values of the contexts ``active`` from the pulse ``start`` on; returns the cycle of the done pulse."""
+    """Scores and values of the contexts ``active`` from the pulse ``start`` on; returns the cycle of the done pulse.
+
+    Args:
+        groups: of every context.
+    """
     softmax = SoftmaxUnit(build.rows)
-    pending: tuple[float, tuple[int, ...]] | None = None  # done pulse and value tiles of the job whose values are due
+    # Done pulse, value tiles and group of the job whose values are due.
+    pending: tuple[float, tuple[int, ...], Group] | None = None
     cycle = start + SEEN
-    for position in range(len(active)):
+    for position, context in enumerate(active):
+        group = groups[context]
         cycle += looks(active, position) - 1
         for depth, columns in zip(group.score_cycles, group.value_columns, strict=True):
             for _ in range(group.row_tiles):
-                scored = _scores(cycle + LOOK_TO_SCORE, depth, group, front, build)
+                scored = _scores(cycle + LOOK_TO_SCORE, depth, group, front)
                 done = softmax.job(front.last_word, group.keys)
-                cycle = (scored if pending is None else _values(scored, *pending, group, front)) + 1
-                pending = done, columns
+                cycle = (scored if pending is None else _values(scored, *pending, front)) + 1
+                pending = done, columns, group
     assert pending is not None
-    return _values(cycle, *pending, group, front) + 1
+    return _values(cycle, *pending, front) + 1
 
 
-def _scores(offer: float, depth: int, group: Group, front: ArrayFront, build: BuildConfig) -> float:
+def _scores(offer: float, depth: int, group: Group, front: ArrayFront) -> float:
     """Score tiles of a job, of ``depth`` cycles each; returns the cycle in which the sequencer goes on."""
-    for _ in range(group.key_tiles):
-        front.tile(offer, depth, build.cols)
+    for columns in group.key_columns:
+        front.tile(offer, depth, columns)
         offer = front.accepted + SCORE_TO_SCORE
     return front.accepted + SCORES_TO_NEXT
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import PHASES
-from radit.accel.dims import Dims, check_fit
+from radit.accel.dims import CROSS, Dims, check_fit
 from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.units.dtsm import LATENCY as DTSM_LATENCY
 from radit.model.formats import CODE_BITS
@@ -187,9 +187,10 @@ class TimestepSequencer:
         known = known or settled
         led = FOLLOW + len(decision) * TURN if follows and not settled else 0
         cached, forecast = ((), ()) if self._stream_scope else (state.reused, state.forecast)
+        place = self._dims.places[sub_block]
         todo = Pass(
             cached, forecast, ahead=led, light=follows and not active, detect=compares,
-            with_history=compares and not first_step, first=sub_block == 0,
+            with_history=compares and not first_step, first=sub_block == 0, bypass=place.kind == CROSS,
         )  # fmt: skip
         start, times = self._start(state) + led, self._pass(todo)
         load, state.load = state.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD
@@ -203,7 +204,7 @@ class TimestepSequencer:
         else:
             asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
         traffic = self._traffic(todo, -1 if known or follows else active[0], len(active))
-        spans, written = self._engine(sub_block % 4, active, asked - engine, traffic)
+        spans, written = self._engine(place.kind, place.block % 2, active, asked - engine, traffic)
         state.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
         state.branch, state.history = engine + written, engine + (self._history(len(active)) if compares else 0.0)
         return {"pass": state.load - load - sum(spans.values())} | spans

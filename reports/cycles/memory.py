@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from radit.accel.config import BuildConfig
+from radit.accel.dims import Dims
 from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.reports.cost.traffic import BEAT_BYTES, PARAM_BYTES
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
+LOOK, LOOK_TO_ASK = 1, 3  # of the prompt loader: cycles per context, and until it asks for a computing one's words
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
 EXACT, PAUSES, LIMITED, NARROW = 0.0, 0.02, 0.05, 0.10  # tolerances of the cycle model, share of the cycles measured
@@ -109,7 +111,7 @@ class WeightStreamer:
     """
 
     def __init__(self, build: BuildConfig, memory: MemoryModel, start: float) -> None:
-        self._memory = memory
+        self._memory, self._start = memory, start
         self._depth, self._word = build.weight_depth // build.products, build.wide * build.products
         self._next = start + COMMAND_TO_STREAM + memory.first_word  # cycle in which the next word can be taken
         self._taken = self._tail = 0
@@ -133,6 +135,13 @@ class WeightStreamer:
         """The array gives the first ``words`` back in cycle ``finish``."""
         self._releases.append((words, finish))
 
+    def through(self, used: int, words: int) -> float:
+        """Cycle in which a limited memory has moved all that fits the ring of so many ``words``, of which ``used`` are
+        released, and what comes before them."""
+        first = min(words, used + self._depth) * self._word
+        before = sum(traffic for traffic, _ in self._before)
+        return self._start + (first + before) / self._memory.bandwidth if self._memory.bandwidth else self._start
+
     def yield_to(self, traffic: float, rate: float) -> None:
         """Ports that come first move ``traffic`` bytes, at most ``rate`` per cycle, while the stream goes on."""
         if self._memory.bandwidth is not None and traffic:
@@ -150,6 +159,30 @@ class WeightStreamer:
                 continue
             self._before.appendleft((left * rate, rate))
         return spent + words * self._memory.widest_spacing(self._word)
+
+
+class PromptLoader:
+    """``radit.accel.memory.prompt.prompt_loader``: keys and values of one computing context after the other."""
+
+    def __init__(self, dims: Dims, build: BuildConfig, memory: MemoryModel) -> None:
+        self._memory, self._spacing = memory, memory.spacing(build.rows)
+        self._words = [dims.prompt_words(build, text) for text in dims.prompts]
+        self._word_bytes = build.rows
+
+    def loaded(self, active: tuple[int, ...], before: float) -> float:
+        """First cycle from the engine's start pulse on in which all words of the contexts are in memory.
+
+        Args:
+            before: cycle up to which a limited memory moves what comes first, weights among it.
+        """
+        cycle = float(LOOK)
+        for context, words in enumerate(self._words):
+            if context in active:
+                cycle += LOOK_TO_ASK + SEEN + self._memory.first_word + words * self._spacing
+            else:
+                cycle += LOOK
+        moved = sum(self._words[context] for context in active) * self._word_bytes
+        return max(cycle, before + moved / self._memory.bandwidth if self._memory.bandwidth else 0.0) + LOOK
 
 
 class ParamLoader:

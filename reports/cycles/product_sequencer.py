@@ -38,7 +38,7 @@ class Product:
 
 
 def products(dims: Dims, build: BuildConfig) -> dict[str, Product]:
-    """The products of both kinds of sub-block, by name."""
+    """The products of all kinds of sub-block, by name."""
     hidden, mlp, rows, cols = dims.hidden, dims.mlp, build.rows, build.cols
     row_tiles, narrow, deep = dims.row_tiles(build), build.steps(hidden), build.steps(mlp)
     return {
@@ -46,6 +46,7 @@ def products(dims: Dims, build: BuildConfig) -> dict[str, Product]:
         "k": Product(hidden, narrow, cols, row_tiles, first_param=hidden),
         "v": Product(hidden, narrow, rows, dims.col_tiles(build), columns=cols),
         "projection": Product(hidden, narrow, cols, row_tiles, first_param=2 * hidden, branch=True),
+        "cross_projection": Product(hidden, narrow, cols, row_tiles, first_param=hidden, branch=True),
         "fc1": Product(mlp, narrow, cols, row_tiles, first_param=0),
         "fc2": Product(hidden, deep, cols, row_tiles, first_param=mlp, branch=True),
     }

@@ -12,7 +12,7 @@ from radit.accel.residual_pass.back_half import SETTLE
 from radit.accel.residual_pass.front_half import FIRE_TO_SUM, TILES_AHEAD
 from radit.accel.units.dtsm import LATENCY as DTSM_LATENCY
 from radit.accel.units.fifo import LATENCY as FIFO_LATENCY
-from radit.accel.units.layernorm import STAT_LATENCY
+from radit.accel.units.layernorm import BYPASS_LATENCY, STAT_LATENCY
 from radit.model.formats import CODE_BITS
 from radit.reports.cost.traffic import BEAT_BYTES
 from radit.reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel, Pauses
@@ -26,6 +26,7 @@ SUMMED = (
     2  # the last word enters the LayerNorm -> its sums can be taken over, and so the tile before must have moved on
 )
 TAKEN_TO_ROOTS = STAT_LATENCY - SUMMED - 1  # beside one cycle per row
+TAKEN_TO_NONE = BYPASS_LATENCY - SUMMED - 1  # where there are no roots
 DECIDE = SETTLE + 1  # last word of a context normalized -> decide pulse
 TO_PASS, TO_WRITE = 2, 3  # start, or the last word of a context -> the next one passes the stream writer
 PULSE = 1
@@ -41,6 +42,7 @@ class Pass:
         forecast: those of them whose branch before comes as well, once for each branch before.
         last: x goes to the host, nothing is normalized.
         light: nothing is normalized, x stays.
+        bypass: x itself is modulated, without LayerNorm.
         detect: the CCU works and a decision follows each context.
         with_history: stored codes are read.
         first: x comes from the host.
@@ -54,6 +56,7 @@ class Pass:
     forecast: tuple[int, ...]
     last: bool = False
     light: bool = False
+    bypass: bool = False
     detect: bool = False
     with_history: bool = False
     first: bool = False
@@ -170,6 +173,7 @@ def _pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel, pause
     moved: list[float] = []  # its statistics have moved on
     decided: list[float] = []
     read, free, gate = START - 1.0, 0.0, float(START)
+    to_roots = TAKEN_TO_NONE if todo.bypass else build.rows + TAKEN_TO_ROOTS
     for tile in range(dims.contexts * tiles):
         ctx, row_tile = divmod(tile, tiles)
         first = pace.front(tile, read, 1)
@@ -180,7 +184,7 @@ def _pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel, pause
         last = pace.front(tile, first, hidden - 1)
         read = _last_read(tile, last, starts, hidden, build.fifo_credit)
         taken = max(read + TO_STATISTICS + SUMMED, moved[-1] if moved else 0.0)
-        moved.append(max(taken + build.rows + TAKEN_TO_ROOTS, free) + 1)
+        moved.append(max(taken + to_roots, free) + 1)
         starts.append(max(moved[-1], gate))
         free = pace.back(tile, starts[-1], hidden - 1)
         if todo.detect and row_tile == tiles - 1:

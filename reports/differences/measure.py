@@ -16,6 +16,7 @@ from radit.model.dit.checkpoint import find_checkpoint, load_config, load_model
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.memory_needs import SMALLER, check_comparison
 from radit.model.dit.sampler import Sampler, make_noise
+from radit.model.errors import UserError
 from radit.model.integer.calibration import load_or_calibrate
 from radit.model.integer.generate import Host
 from radit.model.integer.integer_dit import IntegerDiT
@@ -51,6 +52,11 @@ class Sampled:
     @property
     def config(self) -> DiTConfig:
         config = load_config(self.model)
+        if config.has_text:
+            raise UserError(
+                f"model {one_line(self.model)} has text, whose sub-blocks differences of words do not know yet: give a "
+                "model with labels."
+            )
         return config if self.blocks is None else config.first_blocks(self.blocks)
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import COUNTERS, SATURATIONS
+from radit.accel.control.registers import COUNTERS, SATURATIONS, TEXT_COUNTERS
 from radit.model.errors import UserError
 from radit.reports.energy.energy_table import EnergyTable, Range
 from radit.reports.energy.host_work import HostWork
@@ -98,7 +98,9 @@ def mac_array(bill: Bill, idle_cycles: int) -> Parts:
 
 
 def vector_units(bill: Bill) -> Parts:
-    norm = bill.lanes("norm_lane", "norm_words") + bill.lanes("modulate_lane", "norm_words")
+    modulated, passed_on = bill.counters["norm_words"], bill.counters.get("bypass_words", 0)
+    norm = bill.table.energy_pj("norm_lane") * ((modulated - passed_on) * bill.build.rows)
+    norm += bill.lanes("modulate_lane", "norm_words")
     return {
         "requantization": bill.lanes("requant_lane", "requant_words"),
         "residual_layernorm": norm
@@ -127,7 +129,10 @@ def memories(bill: Bill) -> Parts:
 
 def external_streams(bill: Bill) -> Parts:
     count, rows = bill.counters, bill.build.rows
-    return {
+    prompts = {}
+    if bill.build.max_text:
+        prompts = {"external_prompts": bill.external(count["prompt_words"] * rows * 8)}
+    return prompts | {
         "external_weights": bill.external(count["weight_writes"] * bill.build.products * bill.build.wide * 8),
         "external_conditioning": bill.external((count["mod_writes"] + count["param_writes"]) * 64),
         "x_streams": bill.external((count["x_in_words"] + count["x_out_words"]) * rows * 16),
@@ -210,6 +215,8 @@ def energy(
         UserError: a counter is missing.
     """
     missing = COUNTERS.keys() - counters.keys() - set(SATURATIONS)  # which cost nothing
+    if not build.max_text:
+        missing -= TEXT_COUNTERS
     if missing:
         raise UserError(
             f"counter {min(missing)} is missing from the run's counters; read all of accel/control/registers.py."

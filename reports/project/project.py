@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import COUNTERS, PHASES
+from radit.accel.control.registers import COUNTERS, PHASES, TEXT_PHASES
 from radit.accel.dims import Dims
 from radit.cosim.support.sizes import fitted
 from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_guidance
@@ -179,7 +179,11 @@ def project(
         macs=spent.macs,
         mac_utilization=spent.macs / (cycles * build.multipliers),
         mac_skip_rate=1 - spent.macs / model_macs(dims, record.image(0).as_dense()),
-        phases={name: spent.prediction.phases[name] / record.images / cycles for name in PHASES},
+        phases={
+            name: spent.prediction.phases[name] / record.images / cycles
+            for name in PHASES
+            if build.max_text or name not in TEXT_PHASES
+        },
         external_bytes=external_bytes(spent.counters, build),
         roofline=roofline(Run(dims, build, record.image(0), tables), machine.memory, BANDWIDTHS),
         **bill.summary(),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radit.accel.control.registers import CAUSES, COUNTERS, PHASES
+from radit.accel.control.registers import CAUSES, COUNTERS, TEXT_COUNTERS
 from radit.model.errors import UserError
 from radit.model.plain_text import one_line
 from radit.model.policy.skip_policy import POLICIES
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from radit.reports.run.arrays import RunArrays
     from radit.reports.run.schema import PolicyResult, Summary
 
-LATER = frozenset(("score_saturations", "gelu_saturations"))  # counters that results of this schema need not have
+# Counters that results of this schema need not have.
+LATER = frozenset(("score_saturations", "gelu_saturations")) | TEXT_COUNTERS
 AGAIN = "run `radit demo` or `radit cosim` again"
 SUM_ROUNDING = 1e-6  # of components of energy, relative
 
@@ -84,9 +85,11 @@ def _check_together(summary: Summary) -> None:
     causes = next(iter(results)).external_bytes.keys()
     if any(result.external_bytes.keys() != causes for result in results):
         raise ValueError("field external_bytes has other causes in one policy than in another")
-    for phase in PHASES:
+    for phase, causes_of_all in summary.stalls.items():
+        if any(phase not in result.stalls for result in results):
+            raise ValueError(f"field stalls.{phase} is not in every policy's")
         for cause in CAUSES:
-            if summary.stalls[phase][cause] != sum(result.stalls[phase][cause] for result in results):
+            if causes_of_all[cause] != sum(result.stalls[phase][cause] for result in results):
                 raise ValueError(f"field stalls.{phase}.{cause} is not the sum of the policies'")
     models = [result.cycle_model for result in results]
     known = [model for model in models if model]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from radit.accel.control.registers import CAUSES
+from radit.model.dit.config import KIND_NAMES, MLP
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.policy.skip_policy import kind_of
 from radit.reports.run.pictures import data_uri
@@ -30,7 +31,7 @@ ENERGY_GROUPS: dict[str, tuple[str, ...]] = {
         f"memory_{name}" for name in "a k v hidden prob score weight x fifo conditioning param".split()
     ),
     "weights, external": ("external_weights",),
-    "conditioning and parameters, external": ("external_conditioning",),
+    "conditioning and parameters, external": ("external_conditioning", "external_prompts"),
     "detection (CCU, DTSM, history)": ("detection",),
     "branch cache and forecast": ("branch_cache", "reuse"),
     "x streams": ("x_streams",),
@@ -91,7 +92,8 @@ def skip_map(record: DecisionRecord, kinds: list[str], noun: str = "image") -> s
 
 
 def _sub_block_names(kinds: list[str]) -> list[str]:
-    return [f"block {number // 2} {kind}" for number, kind in enumerate(kinds)]
+    blocks = [kinds[:number].count(KIND_NAMES[MLP]) for number in range(len(kinds))]
+    return [f"block {block} {kind}" for block, kind in zip(blocks, kinds, strict=True)]
 
 
 def skip_curves(decisions: Mapping[str, DecisionRecord], kinds: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from radit.accel.control.registers import ACCOUNTS
@@ -98,13 +99,16 @@ def _policy_result(prepared: Prepared, one: PolicyRun, table: EnergyTable) -> Po
     request, dims, build = prepared.request, prepared.dims, prepared.build
     plan = _plan(prepared, one.policy, table)
     counters = add_counts(*(result.counters for result in one.results))
-    work = host_work(prepared.dit.config, request.count, request.images, dims.contexts)
+    texts = sum(sum(result.texts) for result in one.results)
+    work = host_work(prepared.dit.config, request.count, request.images, dims.contexts, texts)
     return policy_result(
         one.policy,
         plan,
         counters,
         macs=sum(result.macs for result in one.results),
-        dense_macs=sum(model_macs(dims, result.decisions.as_dense()) for result in one.results),
+        dense_macs=sum(
+            model_macs(replace(dims, texts=result.texts), result.decisions.as_dense()) for result in one.results
+        ),
         build=build,
         energy=energy(counters, build, table, plan, host_work=work),
         roofline=roofline(_run_of(prepared, one, one.results[0]), _memory(prepared)),
@@ -121,7 +125,8 @@ def _memory(prepared: Prepared) -> MemoryModel:
 
 def _run_of(prepared: Prepared, one: PolicyRun, result: ImageResult) -> Run:
     """An image as the models see it."""
-    return Run(prepared.dims, prepared.build, result.decisions, RunTables.of(one.policy.tables(prepared.integer)))
+    dims = replace(prepared.dims, texts=result.texts)
+    return Run(dims, prepared.build, result.decisions, RunTables.of(one.policy.tables(prepared.integer)))
 
 
 def _cycle_model(prepared: Prepared, one: PolicyRun) -> CycleModel | None:

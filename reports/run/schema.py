@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_serializer, model_validator
 
-from radit.accel.control.registers import CAUSES, PHASES, SATURATIONS
+from radit.accel.control.registers import CAUSES, PHASES, SATURATIONS, TEXT_PHASES
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError
@@ -43,7 +43,7 @@ BASIS = {
     "memory_plan": "assumed",
 }
 MOST_STEPS, MOST_IMAGES, MOST_SUB_BLOCKS = 1000, 10**9, 4096
-KINDS = ("attention", "spatial attention", "temporal attention", "MLP")  # of sub-blocks
+KINDS = ("attention", "spatial attention", "temporal attention", "cross-attention", "MLP")  # of sub-blocks
 
 Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 
@@ -111,11 +111,17 @@ class CycleModel(Part):
 
 
 def _complete(stalls: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    if stalls.keys() != set(PHASES) or any(part.keys() != set(CAUSES) for part in stalls.values()):
+    if stalls.keys() | set(TEXT_PHASES) != set(PHASES) or any(part.keys() != set(CAUSES) for part in stalls.values()):
         raise ValueError(f"must have the phases {', '.join(PHASES)}, each with the causes {', '.join(CAUSES)}")
     return stalls
 
 
+OF_KIND = {  # phases of each kind of sub-block
+    "attention": ("qkv", "attend", "projection"),
+    "cross-attention": TEXT_PHASES,
+    "MLP": ("fc1", "fc2"),
+    "pass": ("pass",),
+}
 Stalls = Annotated[dict[str, dict[str, Count]], AfterValidator(_complete)]  # cycles by phase and cause
 
 
@@ -174,6 +180,14 @@ class PolicyResult(Costs):
     cycle_model: CycleModel | None
     counters: dict[str, Count]
     host_saturations: Count = 0
+
+    @property
+    def kind_shares(self) -> dict[str, float]:
+        """Share of the cycles by kind of sub-block, and of the pass between them; empty without cross-attention."""
+        if not set(TEXT_PHASES) <= self.stalls.keys():
+            return {}
+        spent = {phase: sum(causes.values()) for phase, causes in self.stalls.items()}
+        return {kind: sum(spent[phase] for phase in phases) / max(1, self.cycles) for kind, phases in OF_KIND.items()}
 
     @property
     def saturated_words(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import CAUSES, PHASES
+from radit.accel.control.registers import CAUSES, PHASES, TEXT_COUNTERS, TEXT_PHASES
 from radit.model.errors import UserError
 from radit.model.files import write_json
 from radit.model.plain_text import one_line
@@ -60,26 +60,28 @@ def policy_result(
         macs=macs,
         mac_utilization=macs / peak if peak else 0.0,
         mac_skip_rate=1 - macs / dense_macs,
-        stalls=stalls_of(counters),
+        stalls=stalls_of(counters, build),
         gmac_per_second=gmac_per_second,
         cycle_model=cycle_model,
         external_bytes=external_bytes(counters, build),
         roofline=roofline,
-        counters=counters,
+        counters={name: count for name, count in counters.items() if build.max_text or name not in TEXT_COUNTERS},
         host_saturations=host_saturations,
         **energy.summary(),
     )
 
 
-def stalls_of(counters: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Cycles by phase and cause."""
-    return {phase: {cause: counters[f"{phase}_{cause}"] for cause in CAUSES} for phase in PHASES}
+def stalls_of(counters: Mapping[str, int], build: BuildConfig) -> dict[str, dict[str, int]]:
+    """Cycles by the phases of a build and by cause."""
+    phases = [phase for phase in PHASES if build.max_text or phase not in TEXT_PHASES]
+    return {phase: {cause: counters[f"{phase}_{cause}"] for cause in CAUSES} for phase in phases}
 
 
 def whole_run(results: Iterable[PolicyResult]) -> dict[str, Any]:
     """The fields ``stalls``, ``gmac_per_second`` and ``cycle_model`` of several policies together."""
     done = list(results)
-    stalls = {phase: {cause: sum(r.stalls[phase][cause] for r in done) for cause in CAUSES} for phase in PHASES}
+    phases = done[0].stalls if done else PHASES
+    stalls = {phase: {cause: sum(r.stalls[phase][cause] for r in done) for cause in CAUSES} for phase in phases}
     seconds = sum(r.macs / 1e9 / r.gmac_per_second for r in done if r.gmac_per_second)
     models = [r.cycle_model for r in done]
     known = [model for model in models if model]

@@ -5,6 +5,7 @@ from itertools import chain
 import numpy as np
 from myhdl import always, always_comb, block
 
+from radit.accel.config import BuildConfig
 from radit.accel.control.cycle_accounts import Activity, classify_cycle, cycle_accounts
 from radit.accel.control.registers import ACCOUNT_BITS, PHASES, account_of
 from radit.accel.interfaces.signals import flag, word
@@ -33,7 +34,7 @@ def booked(clk, computing, phase, causes, account):
     activity, now = Activity(), word(ACCOUNT_BITS)
     activity.computing, activity.engine_phase = computing, phase
     bits = [activity_bit(causes, getattr(activity, name), i) for i, name in enumerate(CAUSING)]
-    unit = classify_cycle(activity=activity, account=now)
+    unit = classify_cycle(activity=activity, account=now, config=BuildConfig(max_text=1))
 
     @always(clk.posedge)
     def keep():
@@ -48,7 +49,7 @@ def cause_of(active: set[str]) -> str:
         return "array"
     if active & {"held", "crowded"}:
         return "drain"
-    if "starved" in active:
+    if active & {"starved", "lacks_prompt"}:
         return "weights"
     if active & {"awaits_softmax", "streams"}:
         return "vector"

@@ -68,12 +68,64 @@ BY_HAND = {
     "cache_writes": 0,
     "x_in_words": 48,
     "x_out_words": 48,
+    "prompt_words": 0,
+    "bypass_words": 0,
 }
 
 
 def test_hand_counted_case():
     assert expected_counts(DIMS, BUILD, DENSE, POLICY_OFF) == BY_HAND
     assert BY_HAND.keys() == COUNTERS.keys() - UNCOUNTED
+
+
+def test_cross_attention_by_hand():
+    """Q, prompt, scores, values and projection of prompts of 3 and 9 text tokens."""
+    build = replace(BUILD, max_sub_blocks=3, max_text=10)
+    dims = replace(DIMS, sub_blocks=3, text=10, cross_even=True, texts=(3, 9))
+    found = expected_counts(dims, build, DecisionRecord.dense(1, 1, 3, 2), POLICY_OFF)
+    scores = 2 * 2 * 6 * (1 + 2)  # heads, row tiles, channels, key tiles
+    values = 3 * 2 * (3 + 9)  # channel tiles of both heads, row tiles, keys
+    words = 2 * 2 * (3 + 9)  # of scores: heads, row tiles, keys
+    keys, texts = (1 + 3) * 12, 3 * (3 + 9)  # row tiles x channels, channel tiles x tokens
+    added = {
+        "array_cycles": 2 * 2 * 48 + scores + values,
+        "requant_words": 2 * 3 * 24 + words,
+        "exp_words": words,
+        "recip_ops": 2 * 4 * 4,
+        "residual_words": 48,
+        "norm_words": 48,
+        "bypass_words": 48,
+        "a_reads_row": 2 * 48 + 2 * 24,
+        "a_writes": 48 + 2 * 24,
+        "hidden_reads": 2 * 48 + scores,
+        "hidden_writes": 2 * (24 + 24),
+        "k_reads": scores,
+        "k_writes": keys,
+        "v_reads": values,
+        "v_writes": texts,
+        "prob_reads": values,
+        "prob_writes": words,
+        "score_reads": words,
+        "score_writes": words,
+        "weight_reads": 2 * 2 * 48,
+        "weight_writes": (2 + 2) * 12,
+        "x_reads": 48,
+        "x_writes": 48,
+        "fifo_reads": 48,
+        "fifo_writes": 48,
+        "gate_reads": 48,
+        "modulation_reads": 48,
+        "mod_writes": 8 + 2 * 12,
+        "param_reads": 2 * 2 * 24,
+        "param_writes": 2 * 12,
+        "prompt_words": keys + texts,
+    }
+    assert {name: found[name] - BY_HAND[name] for name in found if found[name] != BY_HAND[name]} == added
+    dense = DecisionRecord.dense(1, 1, 3, 2)
+    cross = 5 * 12 * 2 * (2 * 12 + 3 + 9)
+    assert model_macs(dims, dense) == model_macs(DIMS, DENSE) + cross
+    longest = replace(dims, texts=())
+    assert model_macs(longest, dense) == model_macs(DIMS, DENSE) + 2 * 5 * 12 * 2 * (12 + 10)
 
 
 def test_policy_adds_detection_only():

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from radit.accel.control.registers import COUNTERS
+from radit.accel.control.registers import COUNTERS, TEXT_EVENTS
 from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.reports.cost.counts import UNCOUNTED
@@ -37,11 +37,29 @@ def test_energies_add_up_and_are_ordered():
     assert report.basis == "modelled"
 
 
-@pytest.mark.parametrize("name", sorted(COUNTERS.keys() - FREE))
+@pytest.mark.parametrize("name", sorted(COUNTERS.keys() - FREE - set(TEXT_EVENTS)))
 def test_every_counter_costs(name):
     base = energy(ONES, BUILD, TABLE, PLAN).total_uj
     more = energy(ONES | {name: ONES[name] + 1}, BUILD, TABLE, PLAN).total_uj
     assert more.nominal > base.nominal
+
+
+def test_prompts_cost_and_words_that_pass_the_norm_spare():
+    build = dataclasses.replace(BUILD, max_text=20)
+    base, prompts, passing = (
+        energy(ONES | {"norm_words": 2} | more, build, TABLE, PLAN).total_uj.nominal
+        for more in ({}, {"prompt_words": 2}, {"bypass_words": 2})
+    )
+    assert passing < base < prompts
+
+
+def test_a_host_makes_keys_and_values_of_every_text_token():
+    text = DiTConfig(context_tokens=20, context_dim=8, adaln="single")
+    none, some, most = (host_work(text, STEPS, 1, 2, texts) for texts in (0, 7, None))
+    each = 8 * 64 + 64 * 64 + 6 * 2 * 64 * 64  # projection, keys and values of six blocks
+    assert (none.prompt_macs, some.prompt_macs, most.prompt_macs) == (0, 7 * each, 40 * each)
+    assert some.table_bits - none.table_bits == 7 * 6 * 2 * 64 * 8
+    assert host_work(DiTConfig(), STEPS, 1).prompt_macs == 0
 
 
 def test_nothing_costs_nothing():
@@ -118,8 +136,8 @@ def test_conditioning_weights_are_read_once():
 
 
 def test_timestep_features_are_the_models():
-    dit = pytest.importorskip("radit.model.dit.transformer")
-    assert FREQUENCY_FEATURES == dit.FREQUENCY_FEATURES
+    shapes = pytest.importorskip("radit.model.dit.shapes")
+    assert FREQUENCY_FEATURES == shapes.FREQUENCY_FEATURES
 
 
 def test_missing_counter_is_named():

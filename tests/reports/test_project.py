@@ -10,6 +10,7 @@ import pytest
 
 from radit import cli
 from radit.accel.config import BuildConfig
+from radit.accel.control.registers import TEXT_PHASES
 from radit.cosim.support.sizes import dims_of
 from radit.model.dit.config import NAMED_MODELS
 from radit.model.integer.decision_record import DecisionRecord
@@ -38,7 +39,9 @@ def test_a_dense_image_is_what_the_models_say(tmp_path, capsys):
     assert found.dense.cycles == expected.cycles and found.dense.milliseconds == expected.cycles / 250e3
     assert found.dense.macs == model_macs(made_up.DIMS, dense)
     assert found.dense.mac_utilization == pytest.approx(found.dense.macs / 256 / expected.cycles)
-    assert found.dense.phases == pytest.approx({p: c / expected.cycles for p, c in expected.phases.items()})
+    assert found.dense.phases == pytest.approx(
+        {phase: cycles / expected.cycles for phase, cycles in expected.phases.items() if phase not in TEXT_PHASES}
+    )
     assert sum(found.dense.phases.values()) == pytest.approx(1)
     assert found.dense.external_bytes["x_in"] == 5 * 2 * 64 * 64 * 2  # timesteps x contexts x T x D x 2 bytes
     assert found.dense.energy_uj.low < found.dense.energy_uj.nominal < found.dense.energy_uj.high

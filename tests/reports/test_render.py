@@ -4,13 +4,18 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from radit.accel.control.registers import CAUSES, COUNTERS
 from radit.model.errors import UserError
+from radit.reports.energy.energy_model import energy
+from radit.reports.energy.energy_table import load_table
+from radit.reports.energy.memory_plan import plan_memory
 from radit.reports.run import plots
 from radit.reports.run.arrays import write_arrays
 from radit.reports.run.pictures import pixels
@@ -135,7 +140,22 @@ def test_rendering_again_gives_the_same_page(tmp_path, rng, clips):
 
 def test_every_component_belongs_to_a_group(rng):
     named = {name for names in ENERGY_GROUPS.values() for name in names}
-    assert made_up.summary(rng).results["radit"].energy_breakdown_uj.keys() == named
+    of_text = {"external_prompts"}
+    assert made_up.summary(rng).results["radit"].energy_breakdown_uj.keys() == named - of_text
+    build = replace(made_up.BUILD, max_text=1)
+    parts = energy(dict.fromkeys(COUNTERS, 1), build, load_table(), plan_memory(made_up.DIMS, build, 0.0))
+    assert parts.components_uj.keys() == named - {"host"}
+
+
+def test_the_report_tells_the_cycles_of_each_kind(rng):
+    """Where there is cross-attention."""
+    summary, arrays = made_up.summary(rng), made_up.arrays(rng)
+    assert "cycles by kind of sub-block" not in render(summary, arrays)
+    for result in summary.results.values():
+        causes = dict.fromkeys(CAUSES, 0)
+        result.stalls |= {"cross": causes | {"array": result.cycles // 4}, "cross_attend": causes}
+    shown = render(summary, arrays)
+    assert "cycles by kind of sub-block: attention" in shown and "cross-attention 25.0" in shown
 
 
 def test_the_first_screen_tells_what_saturates(rng):

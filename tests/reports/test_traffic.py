@@ -1,5 +1,7 @@
 """reports/cost/traffic.py: bytes by cause against a case counted by hand, and curves below their roofline."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,8 @@ def test_every_external_word_is_counted_once():
         "weight_writes param_writes mod_writes cache_reads slope_reads cache_writes history_reads code_reads "
         "x_in_words x_out_words".split()
     )
+    text = replace(BUILD, max_text=4)
+    assert external_bytes(nothing | {"prompt_words": 3}, text) == external_bytes(nothing, text) | {"prompts": 3 * 16}
 
 
 @pytest.mark.parametrize("policy_on", [False, True])

@@ -9,24 +9,28 @@ import numpy as np
 import torch
 
 from radit.accel.config import BuildConfig
+from radit.accel.control.registers import PHASES
 from radit.accel.dims import Dims, Group
 from radit.cosim.driver import Driver
 from radit.cosim.engines import Setup, Trace, open_engine
-from radit.cosim.pack import groups_of
+from radit.cosim.pack import groups_of, with_prompts
 from radit.cosim.scoreboard import Comparison, Scoreboard, Words
 from radit.cosim.support.sizes import dims_of
 from radit.model.dit.config import DiTConfig
 from radit.model.dit.groups import Groups
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.seeded import seeded_dit
+from radit.model.dit.transformer import with_prompts as prompted
 from radit.model.integer.calibration import calibrate
 from radit.model.integer.decision_record import DecisionRecord
-from radit.model.integer.integer_dit import Conditioning, IntegerDiT
+from radit.model.integer.integer_dit import Conditioning, IntegerDiT, PromptWords
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference, StageCapture
 from radit.model.policy.skip_policy import Policy, radit
-from radit.reports.cost.counts import UNCOUNTED, expected_counts
+from radit.model.text.prompts import seeded_prompts
+from radit.reports.cost.counts import UNCOUNTED, add_counts, expected_counts
 from radit.reports.cost.run_tables import RunTables
+from radit.reports.cycles.cycle_model import MemoryModel, predict
 
 OUT = Path(__file__).resolve().parent.parent.parent / "build"
 MOST_CYCLES = 200_000  # of a timestep; the longest here take 50,000
@@ -42,6 +46,7 @@ LEADING = replace(FORECASTING, name="forecast", reach=1.5, scope="timestep")
 STREAM = replace(LEADING, scope="stream")  # and the stream is forecast at its end
 DIFFERING = replace(STREAM, difference=True)  # of the second context, what it differs by from the first
 
+TEXT = {"context_dim": 8, "adaln": "single"}  # of a config with text
 # Every array shape passes the same tests.
 ARRAYS = [(8, 8), (16, 16), (16, 32), (32, 16), (32, 32), (64, 64)]
 TWO_PRODUCTS = (8, 8, 2)  # of each cell
@@ -57,7 +62,8 @@ def small_build(rows: int, cols: int, products: int = 1) -> BuildConfig:
 
 @dataclass(frozen=True)
 class Shape:
-    """A model to make up. ``motion``: per context one letter of ``NEW`` per timestep. ``spread`` of x in real units."""
+    """A model to make up. ``motion``: per context one letter of ``NEW`` per timestep. ``spread`` of x in real units.
+    Its prompts have up to as many text tokens as the longest of ``texts``."""
 
     tokens: int
     hidden: int
@@ -70,11 +76,19 @@ class Shape:
     seed: int = 0
     spread: float = 1.0
     scales: bool = True  # with the array
+    texts: tuple[tuple[int, ...], ...] = ()  # text tokens of every context, by image in turn
+    cross: str = "all"  # blocks with a cross-attention, where there is text
 
     def on(self, build: BuildConfig) -> "Shape":
         """As many tiles on a larger array; what did not fill its tiles does not fill them there."""
         times = build.wide // EIGHTH if self.scales else 1
-        return replace(self, tokens=self.tokens * times, hidden=self.hidden * times, mlp=self.mlp * times)
+        texts = tuple(tuple(text * times for text in image) for image in self.texts)
+        return replace(self, tokens=self.tokens * times, hidden=self.hidden * times, mlp=self.mlp * times, texts=texts)
+
+    @property
+    def text(self) -> int:
+        """Most text tokens of a prompt."""
+        return max((text for image in self.texts for text in image), default=0)
 
     def uneven(self) -> "Shape":
         """A few tokens and channels less."""
@@ -96,6 +110,8 @@ class Task:
         one = slice(number, number + 1)
         names = ("c", "scale", "shift", "gate")
         parts = {name: getattr(self.conditioning, name)[one] for name in names}
+        if (prompts := self.conditioning.prompts) is not None:
+            parts["prompts"] = PromptWords(prompts.k[one], prompts.v[one], prompts.counts[one])
         return replace(self, conditioning=replace(self.conditioning, **parts), inputs=self.inputs[one])
 
 
@@ -103,6 +119,10 @@ class Task:
 def _quantized(config: DiTConfig, steps: int, seed: int) -> IntegerDiT:
     torch.set_num_threads(1)
     dit = seeded_dit(config, seed)
+    if config.has_text:  # label n - 1 is a prompt of n tokens
+        most = config.context_tokens
+        prompts = seeded_prompts(most, config.context_dim, most, seed, lengths=range(1, most + 1))
+        dit = prompted(dit, prompts)
     return quantize(dit, calibrate(dit, Sampler(steps), images=2), Sampler(steps))
 
 
@@ -115,11 +135,15 @@ def make_task(shape: Shape, images: int = 1) -> Task:
         num_heads=shape.heads,
         mlp_ratio=shape.mlp / shape.hidden,
         num_classes=3,
+        **(TEXT | {"context_tokens": shape.text, "cross_attention": shape.cross} if shape.texts else {}),
     )
     integer = _quantized(config, len(shape.motion[0]), shape.seed)
     contexts = len(shape.motion)
     dims = replace(dims_of(config, contexts), tokens=shape.tokens, even=shape.even, odd=shape.odd)
     conditioning = conditioning_of(integer, images, contexts)
+    if shape.texts:
+        texts = [shape.texts[image % len(shape.texts)] for image in range(images)]
+        conditioning = replace(conditioning, prompts=integer.prompt_words(torch.tensor(texts) - 1))
     rng = np.random.default_rng(shape.seed)
     scale = shape.spread * 2.0**integer.x_frac
     return Task(integer, dims, conditioning, [_moving(shape, scale, rng) for _ in range(images)])
@@ -166,6 +190,7 @@ class Outcome:
     counters: dict[str, int]
     expected: dict[str, int]
     saturated: dict[str, int]
+    dims: list[Dims] = field(default_factory=list)  # by image
     cycles: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -177,6 +202,12 @@ class Outcome:
     def decisions(self, images: int = 1) -> DecisionRecord:
         """The same as a record of so many images."""
         return DecisionRecord(self.computed.reshape(images, -1, *self.computed.shape[1:]))
+
+    def predicted(self, build: BuildConfig, tables: RunTables, memory: MemoryModel) -> dict[str, int]:
+        """Cycles by phase, of all images, that the cycle model predicts."""
+        images = self.decisions(len(self.dims))
+        each = [predict(dims, build, images.image(i), tables, memory).phases for i, dims in enumerate(self.dims)]
+        return {phase: sum(phases[phase] for phases in each) for phase in PHASES}
 
     @property
     def mixed(self) -> int:
@@ -230,6 +261,8 @@ def cosimulate(
         for image, inputs in enumerate(task.inputs):
             reference.start(1, dims.contexts)
             driver.start_image(task.conditioning, image)
+            board.dims = with_prompts(dims, task.conditioning, image)
+            outcome.dims.append(board.dims)
             alone = task.image(image).conditioning
             for index, tokens in enumerate(inputs):
                 x = np.zeros((dims.contexts, padded, dims.hidden), np.int64)
@@ -260,7 +293,11 @@ def cosimulate(
         outcome.counters = machine.counters()
     outcome.computed = np.concatenate([record.computed for record in records])
     decisions = outcome.decisions(len(task.inputs))
-    outcome.expected = expected_counts(dims, build, decisions, RunTables.of(tables))
+    each = [
+        expected_counts(own, build, decisions.image(image), RunTables.of(tables))
+        for image, own in enumerate(outcome.dims)
+    ]
+    outcome.expected = add_counts(*each)
     for record in records:
         for name, count in record.saturated.items():
             outcome.saturated[name] = outcome.saturated.get(name, 0) + count

@@ -21,7 +21,7 @@ from radit.cosim.engines import MemoryTiming, Setup, open_engine
 from radit.model.policy.skip_policy import Policy, dense, planned
 from radit.reports.cost.counts import SATURATED
 from radit.reports.cost.run_tables import RunTables
-from radit.reports.cycles.cycle_model import MemoryModel, predict
+from radit.reports.cycles.cycle_model import MemoryModel
 from tests.system.cosimulate import (
     DIFFERING,
     FORECASTING,
@@ -42,6 +42,13 @@ BUILDS = {
     "4x8": BuildConfig(4, 8, **SIZES, frame_banks=4),
     "8x4": BuildConfig(8, 4, **SIZES, frame_banks=2),
     "4x8x2": BuildConfig(4, 8, **SIZES, frame_banks=4, products=2),
+}
+# The same with text: three sub-blocks in a block. They run all that the others do as well.
+TEXT_SIZES = SIZES | {"max_sub_blocks": 6, "max_text": 20}
+TEXT_BUILDS = {
+    "4x4 with text": BuildConfig(4, 4, **TEXT_SIZES, frame_banks=4),
+    "8x4 with text": BuildConfig(8, 4, **TEXT_SIZES, frame_banks=2),
+    "4x8x2 with text": BuildConfig(4, 8, **TEXT_SIZES, frame_banks=4, products=2),
 }
 QUESTIONS = "questions"
 MOST_CYCLES = 50_000  # of a timestep; without a defect the longest takes half of it
@@ -88,8 +95,8 @@ def _scramble(driver: Driver, timestep: int) -> None:
             memory[:] = rng.integers(-100, 100, memory.shape).astype(memory.dtype)
 
 
-def _uneven(seed: int) -> Setup:
-    """Every port at its own pace."""
+def _uneven(seed: int, *more: str) -> Setup:
+    """Every port at its own pace; ``more`` of them."""
     rng = np.random.default_rng(seed)
     ports = {
         port: MemoryTiming(
@@ -98,7 +105,7 @@ def _uneven(seed: int) -> Setup:
             seed=int(rng.integers(1, 1000)),
             depth=int(rng.integers(1, 5)),
         )
-        for port in PORTS
+        for port in (*PORTS, *more)
     }
     return Setup(ports=ports, bandwidth=(None, 2.0, 9.0)[seed % 3])
 
@@ -132,6 +139,33 @@ OBSTACLES = {
     "the largest": Obstacle(Shape(32, 24, 2, 48, motion=("jj", "jj"), **FRAMES), dense(), setup=_uneven(3)),
 }
 COURSE = (*OBSTACLES, QUESTIONS)
+
+READING = replace(TWICE, texts=((11, 3), (1, 20)))  # two images
+TEXT_OBSTACLES = {
+    "prompts": Obstacle(replace(READING, hidden=20, heads=1), dense(), latency=0),
+    "forecasts of prompts": Obstacle(READING, FORECASTING, latency=3, images=2, spoil=_scramble),
+    "the most and one": Obstacle(replace(TWICE, texts=((20, 1),), heads=4), SKIPPING, latency=100),
+    "whole tiles": Obstacle(replace(TWICE, texts=((8, 16),), tokens=16), replace(LEADING, gain=1.9), latency=1),
+    "a clip that reads in even blocks": Obstacle(
+        Shape(16, 24, 4, 36, seed=2, motion=("jsd", "jjs"), texts=((9, 20),), cross="even", **FRAMES), SKIPPING
+    ),
+    "a stream that reads": Obstacle(replace(READING, hidden=20, heads=4, seed=3), STREAM, latency=3),
+    "planned, reading": Obstacle(
+        replace(READING, seed=4), replace(planned(plan="BB-LB-N"), reach=1.5), latency=2, images=2, spoil=_scramble
+    ),
+    "prompts over slow ports": Obstacle(replace(READING, seed=5), FORECASTING, setup=_uneven(1, "prompt")),
+    "a prompt over a slow port": Obstacle(
+        READING, dense(), setup=Setup(ports={"prompt": MemoryTiming(100, stall=0.9)}, bandwidth=9.0)
+    ),
+    "one context reads": Obstacle(Shape(9, 20, 5, 12, seed=4, motion=("jssj",), texts=((7,),)), FORECASTING),
+    "the smallest reads": Obstacle(
+        Shape(1, 4, 1, 4, depth=1, seed=6, motion=("jsj", "jjs"), texts=((1, 2),)), SKIPPING, latency=100
+    ),
+    "the largest reads": Obstacle(
+        Shape(32, 24, 2, 48, depth=1, motion=("jj", "jj"), texts=((20, 19),)), dense(), setup=_uneven(3, "prompt")
+    ),
+    "no prompts after prompts": Obstacle(TWICE, FORECASTING, latency=20, before="the most and one"),
+}
 
 
 def ask(build: BuildConfig) -> list[str]:
@@ -170,13 +204,14 @@ def meet(name: str, build: BuildConfig) -> list[str]:
     """What is wrong in an obstacle."""
     if name == QUESTIONS:
         return ask(build)
-    obstacle = OBSTACLES[name]
+    known = OBSTACLES | TEXT_OBSTACLES
+    obstacle = known[name]
     if not obstacle.before:
         return _run(obstacle, build).problems
     setup = Setup(MemoryTiming(obstacle.latency), max_cycles=MOST_CYCLES)
     with open_engine("verilator", build, setup, OUT) as engine:
         with patch("tests.system.cosimulate.open_engine", lambda *_: nullcontext(engine)):
-            return _run(OBSTACLES[obstacle.before], build, obstacle.latency).problems or _run(obstacle, build).problems
+            return _run(known[obstacle.before], build, obstacle.latency).problems or _run(obstacle, build).problems
 
 
 def prepare() -> None:
@@ -201,13 +236,12 @@ def _run(obstacle: Obstacle, build: BuildConfig, latency: int | None = None) -> 
             outcome.problems.append(f"{counter}: {words} words for {values} values.")
     if obstacle.setup is None:
         tables = RunTables.of(obstacle.policy.tables(task.integer))
-        memory = MemoryModel(latency)
-        prediction = predict(task.dims, build, outcome.decisions(obstacle.images), tables, memory)
-        shown = dict.fromkeys(prediction.phases, 0)
+        predicted = outcome.predicted(build, tables, MemoryModel(latency))
+        shown = dict.fromkeys(predicted, 0)
         for account, (phase, _) in ACCOUNTS.items():
             shown[phase] += outcome.counters[account]
-        if shown != prediction.phases:
-            outcome.problems.append(f"cycles: {_differences(shown, prediction.phases)}.")
+        if shown != predicted:
+            outcome.problems.append(f"cycles: {_differences(shown, predicted)}.")
     return outcome
 
 

@@ -46,9 +46,9 @@ SMALL = {"max_hidden": 8, "max_mlp": 8, "max_tokens": 16, "max_sub_blocks": 2}
 VIDEO = "4x8 in frame banks"
 BUILDS = {
     "4x4": BuildConfig(rows=4, cols=4),
-    "8x4": BuildConfig(rows=8, cols=4, **SMALL),
+    "8x4 with text": BuildConfig(rows=8, cols=4, **SMALL, max_text=12),
     VIDEO: BuildConfig(rows=4, cols=8, frame_banks=2, **SMALL),
-    "4x8x2": BuildConfig(rows=4, cols=8, frame_banks=2, products=2, **SMALL),
+    "4x8x2 with text": BuildConfig(rows=4, cols=8, frame_banks=2, products=2, **SMALL, max_text=6),
 }
 BOUNDARY = {"m_cache_wr_tdata", "m_x_tdata", "trace_drain_data", "trace_act_data", "trace_decide_count", "reg_rdata"}
 

@@ -10,7 +10,7 @@ import pytest
 from radit.accel.config import BuildConfig
 from radit.cosim.engines.open import exported_verilog
 from tests.system.cosimulate import OUT
-from tests.system.gauntlet import BUILDS, COURSE, meet
+from tests.system.gauntlet import BUILDS, COURSE, OBSTACLES, TEXT_BUILDS, TEXT_OBSTACLES, meet
 from tests.system.quick_build import quick_library, using
 
 pytestmark = pytest.mark.needs("verilator")
@@ -26,3 +26,17 @@ def library(build: BuildConfig) -> Path:
 def test_it_is_passed(build, obstacle):
     with using(library(BUILDS[build])):
         assert meet(obstacle, BUILDS[build]) == []
+
+
+@pytest.mark.parametrize("obstacle", TEXT_OBSTACLES)
+@pytest.mark.parametrize("build", TEXT_BUILDS)
+def test_it_is_passed_with_text(build, obstacle):
+    with using(library(TEXT_BUILDS[build])):
+        assert meet(obstacle, TEXT_BUILDS[build]) == []
+
+
+def test_a_build_with_text_runs_models_without():
+    """By registers alone."""
+    build = TEXT_BUILDS["4x8x2 with text"]
+    with using(library(build)):
+        assert {name: problems for name in OBSTACLES if (problems := meet(name, build))} == {}

@@ -14,8 +14,10 @@ BUILDS = {
     "tall": BuildConfig(rows=8, cols=4, max_hidden=32, max_mlp=96, max_tokens=24, max_sub_blocks=4),
     "wide": BuildConfig(rows=4, cols=8, max_hidden=48, max_mlp=64, max_tokens=16, max_sub_blocks=6, max_contexts=3),
     "frames": BuildConfig(rows=4, cols=8, max_tokens=64, frame_banks=4),
-    "two products": BuildConfig(rows=8, cols=4, max_hidden=20, max_mlp=28, max_tokens=24, frame_banks=2, products=2),
-}
+    "two products": BuildConfig(
+        rows=8, cols=4, max_hidden=20, max_mlp=28, max_tokens=24, frame_banks=2, products=2, max_text=40
+    ),
+}  # fmt: skip
 # Queues and state that no event counts: the last blocks of their path.
 UNCOUNTED = {("compare_words", "stream_fifo"), ("branch_writer", "stream_fifo"), ("dtsm_unit", "state_memory")}
 

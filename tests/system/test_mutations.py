@@ -8,6 +8,7 @@ import pytest
 from myhdl import block
 
 from radit.accel.config import BuildConfig
+from radit.accel.dims import SubBlockPlace
 from radit.accel.interfaces.conditioning import HEADER_BEATS, HEADER_FIELDS
 from radit.accel.residual_pass import front_half as pass_front
 from radit.accel.units import dtsm
@@ -379,7 +380,7 @@ def test_missing_decisions_are_found():
 
 
 def test_the_explanation_says_how_to_see_it_again():
-    place = Place(2, 17, 5, "h", 40, 3, -7, 9)
+    place = Place(2, 17, 5, SubBlockPlace("mlp", 2), "h", 40, 3, -7, 9)
     assert place.explain("radit cosim --waves") == (
         "image 2, timestep 17, block 2 (MLP), stage h, word 40, lane 3: expected -7, found 9. "
         "Rerun with a waveform: radit cosim --waves"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from myhdl import delay
 
-from radit.accel.units.layernorm import LATENCY, STAT_LATENCY, layernorm_unit
+from radit.accel.units.layernorm import BYPASS_LATENCY, LATENCY, STAT_LATENCY, layernorm_unit
 from radit.model.formats import LN_BITS, LN_FRAC, X_BITS
 from radit.model.ops.layernorm import layernorm
 from tests.units.bench import Bench, flag, mixed, pack, reset, run_everywhere, unpack, word
@@ -86,19 +86,22 @@ class Caller:
             yield from self.cycle()
 
 
-def run(lanes, tiles, eps=1, gaps=0.0, seed=1):
-    """Simulate and compare with golden; return the bench."""
+def run(lanes, tiles, eps=1, gaps=0.0, seed=1, bypass=None):
+    """Simulate and compare with golden, or with x itself under ``bypass``; return the bench."""
     hidden = tiles[0].shape[1]
     ports = dict(aresetn=reset(), hidden=word(13), eps=word(32))
     ports |= dict(stat_valid=flag(), stat_x=word(lanes * X_BITS), stat_last=flag(), tile_ready=flag())
     ports |= dict(norm_valid=flag(), norm_x=word(lanes * X_BITS), norm_last=flag())
     ports |= dict(dst_valid=flag(), dst=word(lanes * LN_BITS), saturated=flag(), moved=flag())
+    if bypass is not None:
+        ports |= dict(bypass=flag(bypass))
     bench = Bench(layernorm_unit, ports, lanes=lanes)
     caller = Caller(bench, tiles, eps, gaps, seed)
     bench.simulate(caller.normalize, caller.statistics)
     trace = bench.trace
     found = [unpack(dst, LN_BITS, lanes) for dst, v in zip(trace["dst"], trace["dst_valid"], strict=True) if v]
-    expected = layernorm(torch.tensor(np.stack(tiles)).long(), eps)
+    x = torch.tensor(np.stack(tiles)).long()
+    expected = x if bypass else layernorm(x, eps)
     assert len(found) == len(tiles) * hidden
     assert found == expected.transpose(1, 2).reshape(-1, lanes).tolist()
     assert sum(trace["moved"]) == len(tiles)
@@ -134,6 +137,24 @@ def test_keeps_pace(lanes, rng):
     for name in ("stat_valid", "norm_valid"):
         busy = np.flatnonzero(bench.trace[name])
         assert busy[-1] - busy[0] + 1 == len(busy) == 6 * hidden, name
+
+
+@pytest.mark.parametrize("lanes", [4, 16])
+def test_a_bypassed_word_leaves_as_it_came(lanes, rng):
+    """Also the widest ones, and without waiting for roots: no faster tiles make a gap."""
+    tiles = [tile_of(rng, kind, lanes, 12) for kind in ("edges", "widest", "plain", "equal", "edges", "plain")]
+    bench = run(lanes, tiles, bypass=True)
+    assert not any(bench.trace["saturated"])
+    last = bench.trace["stat_last"].index(1)
+    assert bench.trace["tile_ready"].index(1) - last == BYPASS_LATENCY
+    for name in ("stat_valid", "norm_valid"):
+        busy = np.flatnonzero(bench.trace[name])
+        assert busy[-1] - busy[0] + 1 == len(busy) == len(tiles) * 12, name
+    run_everywhere(bench)
+
+
+def test_a_unit_that_can_bypass_normalizes(rng):
+    run_everywhere(run(4, [tile_of(rng, kind, 4, 12) for kind in ("plain", "edges", "widest")], bypass=False))
 
 
 def test_golden_error_is_bounded(rng):
