@@ -191,11 +191,11 @@ def counters(clk, aresetn, clear, reg, host, events, account, config):
 def register_file(clk, aresetn, reg, busy, host, regs, events, account, config):
     """Write registers, read back status and counters.
 
-    reg: RegisterPort. busy: high from the write of START on. account: where a cycle is booked while ``host.running``
-    (``accel/control/cycle_accounts.py``).
+    reg: RegisterPort. busy: high from the write of START on until the counters are final. account: where a cycle is
+    booked while ``host.running`` (``accel/control/cycle_accounts.py``).
     """
     CONTROL = ADDRESS["control"]
-    clear = flag()
+    clear, settles = flag(), flag()
     registers = [
         stored_register(clk=clk, aresetn=aresetn, reg=reg, value=getattr(regs, name), number=ADDRESS[name])
         for name in stored_registers(config)
@@ -214,8 +214,12 @@ def register_file(clk, aresetn, reg, busy, host, regs, events, account, config):
             host.new_image.next = reg.wdata[NEW_IMAGE_BIT]
             clear.next = reg.wdata[CLEAR_BIT]
 
+    @always_seq(clk.posedge, reset=aresetn)
+    def count_last_cycle():
+        settles.next = host.running
+
     @always_comb
     def report_busy():
-        busy.next = host.running or host.start
+        busy.next = host.running or host.start or settles
 
-    return registers, counting, pulse_control, report_busy
+    return registers, counting, pulse_control, count_last_cycle, report_busy

@@ -6,6 +6,7 @@ Where the file is there, its policies start from its fields, with its sampler, i
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from functools import partial
@@ -29,6 +30,7 @@ from radit.model.schema import MOST, Amount
 OURS = ("forecast", "planned")  # policies that are found for a model
 CACHE = Path("build") / "policies"  # of models without a checkpoint file
 FIRST_SEED = int(RANGES["calibration_seed"].low)  # of calibration images; evaluations use smaller ones
+log = logging.getLogger("radit")
 
 
 class Achieved(BaseModel):
@@ -147,6 +149,11 @@ def policy_of(text: str, model: str | None, integer: IntegerDiT, cfg: float | No
         return parse_policy(text)
     found = {own.name: own for own in (stored.policy, stored.radit)}
     policy = parse_policy(text, ours := found.get(text.partition(":")[0]))
+    if ours is not None and cfg not in (None, stored.cfg):
+        log.info(
+            "%s of %s was chosen at guidance %g; at %g it may lose to a dense run of as many cycles ...",
+            policy.name, one_line(str(model)), stored.cfg, cfg,
+        )  # fmt: skip
     if ours is None or not ours.plan or policy.plan != ours.plan or stored.plans_for(cfg, policy):
         return policy
     return replace(policy, plan="")

@@ -11,6 +11,14 @@ HEADS = ("policy", "on", "evaluations", "mean error", "median", "95 %", "tipped"
 
 def frontier_tables(result: Frontier) -> str:
     """Who errs least at each budget, what each takes for equal errors, and every point, with what was run above."""
+    order = {"int8": 0, "float": 1}
+    points = sorted(result.points, key=lambda p: (order[p.arithmetic], p.policy, p.solver, p.steps, p.evaluations))
+    every = "Every point; the file has energy, bytes, the error to dense and the accuracy as well:"
+    return "\n\n".join([frontier_summary(result), every, table(HEADS, (_point(point) for point in points))])
+
+
+def frontier_summary(result: Frontier) -> str:
+    """Who errs least at each budget, and what each takes for equal errors, with what was run above."""
     noise = f" Frechet distances within {result.fd_noise:.2g} of each other say nothing." if result.fd_noise else ""
     setting = (
         f"{result.samples:,} samples of seed {result.seed}, model {code(result.model)}, guidance {result.cfg:g}. "
@@ -20,11 +28,7 @@ def frontier_tables(result: Frontier) -> str:
     parts = [paragraph(setting), paragraph(_judge(result.convergence))]
     parts += [paragraph(f"**{result.caution}**")] if result.caution else []
     parts += ["Least errors at equal cycles:", _budgets(result.budgets)]
-    parts += ["Evaluations for the error of the best dense solver:", _gains(result.gains)]
-    order = {"int8": 0, "float": 1}
-    points = sorted(result.points, key=lambda p: (order[p.arithmetic], p.policy, p.solver, p.steps, p.evaluations))
-    parts += ["Every point; the file has energy, bytes, the error to dense and the accuracy as well:"]
-    return "\n\n".join([*parts, table(HEADS, (_point(point) for point in points))])
+    return "\n\n".join([*parts, "Evaluations for the error of the best dense solver:", _gains(result.gains)])
 
 
 def _judge(judge: Convergence) -> str:

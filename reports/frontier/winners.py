@@ -1,7 +1,8 @@
 """Who errs least at a number of evaluations, and who needs fewest for an error: read off curves of points.
 
-A curve is a policy on one sampler, its settings the parameter; of dense runs one solver, its steps the parameter.
-Between two neighbouring points a curve is a line of the logarithms.
+A curve is a policy on one sampler, its settings the parameter; of dense runs one solver, its steps the parameter. A
+point that errs no less than a cheaper one of its curve is no part of it: nobody would choose it. Between two
+neighbouring points a curve is a line of the logarithms.
 """
 
 from __future__ import annotations
@@ -28,8 +29,17 @@ def curves(points: Iterable[FrontierPoint], statistic: Statistic) -> dict[str, d
     found: dict[str, dict[str, Curve]] = {}
     for (policy, sampler), group in groupby(kept, key=place):
         curve = sorted((point.evaluations, max(point.error_by(statistic), 1e-12)) for point in group)
-        found.setdefault(policy, {})[sampler] = curve
+        found.setdefault(policy, {})[sampler] = _worth_it(curve)
     return found
+
+
+def _worth_it(curve: Curve) -> Curve:
+    """The points that err less than every cheaper one."""
+    kept: Curve = []
+    for evaluations, error in curve:
+        if not kept or error < kept[-1][1]:
+            kept.append((evaluations, error))
+    return kept
 
 
 def error_at(curve: Curve, evaluations: float) -> float | None:

@@ -25,7 +25,7 @@ from radit.reports.crosscheck.table import crosscheck_tables
 from radit.reports.differences.schema import DifferenceReport
 from radit.reports.differences.table import difference_tables
 from radit.reports.frontier.schema import Frontier
-from radit.reports.frontier.table import frontier_tables
+from radit.reports.frontier.table import frontier_summary, frontier_tables
 from radit.reports.results.full_size import full_size_tables, load_full_size
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run.readme_table import updated
@@ -38,6 +38,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGE, STORED = "results.md", "results"  # in the documents' folder
 BEFORE = "timing-before.json"  # kept by hand
+FRONTIERS = (("digits", 4.0), ("digits", 7.5))  # beside the first, by model and guidance
 KINDS = ("csv", "svg")  # kept beside a result
 HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
 
@@ -56,8 +57,16 @@ def _run(path: Path) -> str:
     return run_tables(load_summary(path).compared())
 
 
+def _frontier_of(path: Path) -> Frontier:
+    return read_model(Frontier, path, "frontier", "run `radit frontier` to make it")
+
+
 def _frontier(path: Path) -> str:
-    return frontier_tables(read_model(Frontier, path, "frontier", "run `radit frontier` to make it"))
+    return frontier_tables(_frontier_of(path))
+
+
+def _frontier_alone(path: Path) -> str:
+    return frontier_summary(_frontier_of(path))
 
 
 def _ablations(path: Path) -> str:
@@ -86,6 +95,11 @@ def _timing(path: Path) -> str:
     return "\n\n".join([link, timing_tables(load_timing(path), load_timing(before))])
 
 
+def _frontier_file(model: str, cfg: float) -> str:
+    """Where a frontier other than the first one is kept."""
+    return f"frontier-{model}-{cfg:g}.json"
+
+
 @dataclass(frozen=True)
 class Section:
     """A kept file, the command that makes it (empty: its tables name several), and what shows it."""
@@ -111,6 +125,12 @@ SECTIONS = (
     Section("Clips", "clips.json", _run, "radit demo --model moving-digits"),
     Section("Full size", "full-size.json", _full_size),
     Section("Solvers, published caches and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
+    *(
+        Section(
+            f"The same of {model} at guidance {cfg:g}", _frontier_file(model, cfg), _frontier_alone, "radit frontier"
+        )
+        for model, cfg in FRONTIERS
+    ),
     Section("One thing changed at a time", "ablations.json", _ablations, "radit ablate", "ablations.svg"),
     Section("Exact differences", "differences.json", _differences, "radit differences"),
     Section("What detection costs", "area.json", _area, "radit area"),
@@ -151,6 +171,9 @@ def keep(result: Path, stored: Path) -> None:
     name = result.name
     if name == "summary.json" and load_summary(result).sampler.frames > 1:
         name = "clips.json"
+    if name == "frontier.json":
+        found = _frontier_of(result)
+        name = _frontier_file(found.model, found.cfg) if (found.model, found.cfg) in FRONTIERS else name
     section = next((one for one in SECTIONS if one.file == name), None)
     if section is None:
         known = ", ".join(one.file for one in SECTIONS)

@@ -261,6 +261,11 @@ def test_who_wins():
     assert needed["mean", 16].by_policy == {"dense": 16.0}
 
 
+def test_what_costs_more_and_errs_no_less_is_no_part_of_a_curve():
+    points = [made_up("planned", cost, error) for cost, error in ((8, 3e-4), (9, 5e-4), (10, 2e-4), (11, 2e-4))]
+    assert curves(points, "mean")["planned"] == {"20 of unipc, quadratic": [(8, 3e-4), (10, 2e-4)]}
+
+
 def test_policies_on_two_samplers_are_two_curves():
     points = [made_up("radit", 10, 2e-4), made_up("radit", 8, 3e-4, steps=16), made_up("radit", 9, 3e-4)]
     assert curves(points, "mean")["radit"] == {
