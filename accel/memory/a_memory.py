@@ -5,10 +5,27 @@ from myhdl import ConcatSignal, always, always_comb, block
 from radit.accel.config import bits_for
 from radit.accel.interfaces.array_ports import OperandPorts
 from radit.accel.interfaces.memory_ports import ReadPort, WritePort
-from radit.accel.interfaces.signals import ADDRESS_BITS, dim, flag, word
+from radit.accel.interfaces.signals import ADDRESS_BITS, address, dim, flag, word
 from radit.accel.memory.on_chip import bank_address, bank_addresses, wide_memory
 from radit.accel.memory.pairs import half_part, half_write, pair_read
 from radit.model.formats import INT8_BITS
+
+
+@block
+def places_apart(operands, group, dst, banks, config):
+    """Addresses of the banks that an operand's supertile lies in. operands: OperandPorts. group: AttentionGroup."""
+    base, no_part = address(), dim()
+    places = bank_addresses(
+        base=base, tile=operands.a_tile, part=no_part, group=group, dst=dst, banks=banks, lanes=config.bank,
+        log_parts=0, log_rows=0,
+    )  # fmt: skip
+
+    @always_comb
+    def drive_base():
+        base.next = operands.a.addr
+        no_part.next = 0
+
+    return places, drive_base
 
 
 @block
@@ -22,15 +39,12 @@ def a_memory(clk, passing, pass_read, pass_write, operands, branch, group, event
     apart = banks > 1
     ADDRESS = bits_for(config.a_depth)
     placed, natural, raddr = (word(banks * ADDRESS) for _ in range(3))
-    one_address, read_enable, no_part = word(ADDRESS), flag(), dim()
+    one_address, read_enable = word(ADDRESS), flag()
     copies = ConcatSignal(*[one_address] * banks) if apart else one_address
     data = word(config.wide * INT8_BITS)
     write = WritePort(config.rows * INT8_BITS)
     if apart:
-        places = bank_addresses(
-            base=operands.a.addr, tile=operands.a_tile, part=no_part, group=group, dst=placed, banks=banks,
-            lanes=config.bank, log_parts=0, log_rows=0,
-        )  # fmt: skip
+        places = places_apart(operands=operands, group=group, dst=placed, banks=banks, config=config)
     else:  # frames need banks: every group is spatial, and its supertiles follow each other
         places = bank_address(base=operands.a.addr, offset=operands.a_tile, log_parts=0, dst=placed)
     memory = wide_memory(
@@ -41,7 +55,6 @@ def a_memory(clk, passing, pass_read, pass_write, operands, branch, group, event
     @always_comb
     def drive_natural():
         one_address.next = pass_read.addr[ADDRESS:]
-        no_part.next = 0
 
     @always_comb
     def drive_copies():

@@ -50,7 +50,7 @@ def counted(clk, aresetn, clear, running, happens, account, addr, rdata, bits):
     taken = [event_bit(happens, getattr(events, name), i) for i, name in enumerate(NAMES)]
     unit = counters(
         clk=clk, aresetn=aresetn, clear=clear, reg=Port(addr, rdata), host=Host(running), events=events,
-        account=account, bits=bits,
+        account=account, config=BuildConfig(counters=bits, max_text=1),
     )  # fmt: skip
     return taken, unit
 

@@ -266,7 +266,7 @@ def test_widened_ranges_include_both_ways(checkpoint: str, integer: IntegerDiT, 
     crude = forecast(1.0, schedule="linear", first_dense=1, max_streak=20, gain=1.9, reach=8.0, scope="timestep")
     before = load_or_calibrate(dit, find_checkpoint(checkpoint), Sampler(STEPS))
     ranges = skipping_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
-    monkeypatch.setattr(ranges_module, "observe", lambda dit, x, modulation, streams=None: observe(dit, x, modulation))
+    monkeypatch.setattr(ranges_module, "observe", lambda dit, x, modulation, **_: observe(dit, x, modulation))
     images_alone = skipping_ranges(dit, Reference(integer, crude.tables(integer)), y, noise, 1.5)
     assert all(bool((found >= images_alone[name]).all()) for name, found in ranges.items())
     assert bool((ranges["act"] > images_alone["act"]).any())

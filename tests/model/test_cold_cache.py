@@ -28,7 +28,7 @@ def measure_quality(cache: Path) -> str:
     settings = quality_run.Settings("digits")
     quality_run.settings_digest = lambda settings: "digest"
     result = {"text": WHOLE, "filling": ["x" * 100] * 100}
-    quality_run.measure = lambda settings: {
+    quality_run.measure = lambda settings, workers: {
         "hash": "digest",
         "result_hash": content_digest(result),
         "result": result,

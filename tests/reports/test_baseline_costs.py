@@ -87,7 +87,7 @@ def test_a_planned_detector_costs_what_its_policy_does():
         policy = planned(plan=plan, **fields)
         model = SimpleNamespace(
             act_scale=torch.ones(computed.shape[:2], dtype=torch.float64), act_rms=torch.ones(DIMS.sub_blocks),
-            sampler_steps=len(plan),
+            sampler_steps=len(plan), config=SimpleNamespace(block_bounds=tuple(range(0, DIMS.sub_blocks + 1, 2))),
         )  # fmt: skip
         both = [PolicyCosts(each) for each in (policy, detector_of(policy, 1.5))]
         tables = [costs.run_tables(record, costs.tables(model)) for costs in both]

@@ -24,7 +24,7 @@ from radit.model.policy.skip_policy import radit
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, LEAST, MOST, load_table
 from radit.reports.energy.memory_plan import plan_memory
-from radit.reports.results.page import DOCS, SECTIONS, STORED, keep
+from radit.reports.results.page import BEFORE, DOCS, SECTIONS, STORED, keep
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run import arrays as run_arrays
 from radit.reports.run.arrays import load_arrays, load_decisions
@@ -116,6 +116,7 @@ def test_arrays(tmp_path, rng, clips):
 @pytest.mark.parametrize("section", SECTIONS[2:], ids=lambda section: section.file)
 def test_stored_results(tmp_path, rng, section):
     text, path, shown = (DOCS / STORED / section.file).read_text(), tmp_path / section.file, 0
+    shutil.copy(DOCS / STORED / BEFORE, tmp_path)
     good, count = json.loads(text), examples(300 if len(text) < LARGE else 60)
     for number in range(count):
         data = json.dumps(mutated(good, rng)).encode()
