@@ -106,6 +106,7 @@ class Keys:
         table = self._once(("table", machine.table_path), lambda: file_hash(machine.table_path))
         trace = self._trace(decided.trace) if decided.trace is not None else None
         facts = [group.name, design.evaluations, decided.rate, decided.forecast, trace, table, machine.reuse_sram_kib]
+        facts.append(machine.clock_mhz)  # which leakage is spread over
         return WantedCosts(_hashed(facts), design.evaluations, decided, machine)
 
     def _model(self, model: str) -> str:

@@ -36,7 +36,7 @@ def saved(folder: Path) -> dict[str, np.ndarray]:
     """Keep a run; returns its memories."""
     run = SavedRun(folder, FACTS, resume=False)
     run._last = -1e9
-    run.save_if_due(Nothing(), machine(), Standing(2, 4, seconds={"engine": 1.0}, timestep_seconds=[0.5, 0.5]))
+    run.save_if_due(Nothing(), machine(), Standing(2, 4, 2, seconds={"engine": 1.0}, timestep_seconds=[0.5, 0.5]))
     assert run.place == "timestep 2, block 2"
     return {"cache": machine().cache, "history": machine().history}
 
@@ -57,7 +57,7 @@ def test_records(tmp_path, rng):
     saved(tmp_path)
     path, accepted = tmp_path / RECORD, 0
     whole, good = path.read_bytes(), read_sealed(path)
-    assert taken_up(tmp_path) == Standing(2, 4, seconds={"engine": 1.0}, timestep_seconds=[0.5, 0.5])
+    assert taken_up(tmp_path) == Standing(2, 4, 2, seconds={"engine": 1.0}, timestep_seconds=[0.5, 0.5])
     for number in range(examples(300)):
         wrong = mutated(good, rng)
         if number % 3 == 0 or not isinstance(wrong, dict):

@@ -191,7 +191,7 @@ def streams(driver: Driver) -> np.ndarray:
     return driver.cache.reshape(2, CONTEXTS, -1, 2, ROWS)
 
 
-AT_THE_END = "block 2 (attention), stage x, word 0, "  # behind the two blocks
+AT_THE_END = "block 2 (output), stage x, word 0, "  # behind the two blocks
 
 
 def test_without_a_defect_whole_timesteps_are_right():
