@@ -240,7 +240,7 @@ def test_files_of_another_build_do_not_stay(tmp_path, monkeypatch):
 
     monkeypatch.setattr("radit.accel.export.export_folder.convert", write)
     out = tmp_path / "rtl"
-    for config, language in (("4x4", "verilog"), ("4x4", "vhdl"), ("8x4", "vhdl")):
+    for config, language in (("4x4", "verilog"), ("4x4", "vhdl"), ("8x4 with text", "vhdl")):
         assert all(path.exists() for path in export_build(BUILDS[config], [language], out))
         (out / "notes.v").write_text("mine")
         found = {path.name: path.read_text() for path in out.iterdir()}
