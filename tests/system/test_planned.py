@@ -149,7 +149,7 @@ def test_the_fewest_words_are_enough():
 
 # Planted defects.
 WORDS = 2 * JUMPING.hidden  # of a context: two row tiles
-AT_THE_END = "block 2 (attention), stage x, word "  # behind the two blocks
+AT_THE_END = "block 2 (output), stage x, word "  # behind the two blocks
 
 
 def driven(timestep: int, change: Callable[[Driver], None]) -> Callable:
@@ -231,4 +231,4 @@ def test_a_difference_that_does_not_join_the_label_s_stream(monkeypatch):
         return residual_unit(**(ports | {"joins": flag()}))
 
     outcome = broken(monkeypatch, "residual_unit", deaf)
-    assert outcome.problems[0].startswith("image 0, timestep 1, block 1 (attention), stage x, word 8, ")
+    assert outcome.problems[0].startswith("image 0, timestep 1, block 1 (output), stage x, word 8, ")
