@@ -12,7 +12,9 @@ from typing import Any
 
 import myhdl
 from myhdl import ToVerilogWarning, ToVHDLWarning
-from myhdl._block import _name_set
+from myhdl._always_comb import _AlwaysComb
+from myhdl._always_seq import _AlwaysSeq
+from myhdl._block import _Block, _name_set
 from myhdl._extractHierarchy import _memInfoMap
 from myhdl._simulator import _blocks, _signals
 
@@ -61,6 +63,7 @@ def _write(config: BuildConfig, language: str, folder: Path, name: str, bus: Bus
 
 def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> Path:
     """Convert an elaborated block into ``folder``; warnings of the converter are errors."""
+    order_signals(top)
     header = f"{COMMENT[language]} {title}, converted by MyHDL {myhdl.__version__}"
     with warnings.catch_warnings():
         warnings.simplefilter("error", ToVerilogWarning)
@@ -77,6 +80,25 @@ def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> P
             **OPTIONS[language],
         )
     return folder / f"{name}.{SUFFIX[language]}"
+
+
+def order_signals(top: Any) -> None:
+    """Bring what MyHDL keeps of each process in the order of sets of names, its sensitivity list and the registers that
+    reset clears, into the order in which the signals were made: the order of sets differs between programs."""
+    places = {id(signal): place for place, signal in enumerate(_signals)}
+
+    def made(signal: Any) -> int:
+        return places[id(signal)]
+
+    blocks = [top]
+    while blocks:
+        for each in blocks.pop().subs:
+            if isinstance(each, _Block):
+                blocks.append(each)
+            elif isinstance(each, _AlwaysComb):
+                each.senslist = tuple(sorted(each.senslist, key=made))
+            elif isinstance(each, _AlwaysSeq):
+                each.sigregs.sort(key=made)
 
 
 @contextmanager
