@@ -110,3 +110,21 @@ def split_bursts(clk, aresetn, load, span, may_ask, idle, burst, bus):
                 burst.count.next = until_end
 
     return offer, step
+
+
+@block
+def beat_credit(clk, aresetn, burst, beats, credit):
+    """``credit``, how many beats bursts may still ask for: one more with every beat that moves, those of a burst fewer
+    when it is taken. burst: Burst. beats: Stream."""
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def count():
+        if burst.valid and burst.ready:
+            if beats.tvalid and beats.tready:
+                credit.next = credit - burst.count + 1
+            else:
+                credit.next = credit - burst.count
+        elif beats.tvalid and beats.tready:
+            credit.next = credit + 1
+
+    return count

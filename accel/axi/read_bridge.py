@@ -6,7 +6,7 @@ A burst is asked for when its beats have room in the buffer, so that the data of
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from radit.accel.axi.beat_words import Run, gather_beats, pass_beats, pick_lanes
-from radit.accel.axi.bursts import Span, place_span, split_bursts
+from radit.accel.axi.bursts import Span, beat_credit, place_span, split_bursts
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.streams import Stream
 from radit.accel.units.fifo import stream_fifo
@@ -30,6 +30,7 @@ def read_bridge(clk, aresetn, channel, page, burst, beats_in, idle, word_bytes, 
     split = split_bursts(
         clk=clk, aresetn=aresetn, load=load, span=span, may_ask=may_ask, idle=asked, burst=burst, bus=bus
     )
+    credit = beat_credit(clk=clk, aresetn=aresetn, burst=burst, beats=beats, credit=room)
     buffer = stream_fifo(clk=clk, aresetn=aresetn, src=beats_in, dst=beats, level=level, depth=DEPTH)
     if word_bytes < bus.data_bytes:
         words = take_run(
@@ -43,17 +44,7 @@ def read_bridge(clk, aresetn, channel, page, burst, beats_in, idle, word_bytes, 
         may_ask.next = burst.count <= room
         idle.next = asked and room == DEPTH
 
-    @always_seq(clk.posedge, reset=aresetn)
-    def count_room():
-        if burst.valid and burst.ready:
-            if beats.tvalid and beats.tready:
-                room.next = room - burst.count + 1
-            else:
-                room.next = room - burst.count
-        elif beats.tvalid and beats.tready:
-            room.next = room + 1
-
-    return place, split, buffer, words, report, count_room
+    return place, split, buffer, words, credit, report
 
 
 @block

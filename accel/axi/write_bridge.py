@@ -6,7 +6,7 @@ A burst is asked for when all its beats are in the buffer: it never stops half w
 from myhdl import Signal, always_comb, always_seq, block, intbv
 
 from radit.accel.axi.beat_words import words_to_beats
-from radit.accel.axi.bursts import Span, place_span, split_bursts
+from radit.accel.axi.bursts import Span, beat_credit, place_span, split_bursts
 from radit.accel.interfaces.signals import flag, word
 from radit.accel.interfaces.streams import Stream
 from radit.accel.units.fifo import stream_fifo
@@ -38,6 +38,7 @@ def write_bridge(clk, aresetn, channel, page, burst, beats_out, answered, idle, 
         clk=clk, aresetn=aresetn, load=load, span=span, length=cmd.tlen, words=words, beats=beats, idle=came,
         lanes=lanes,
     )  # fmt: skip
+    credit = beat_credit(clk=clk, aresetn=aresetn, burst=burst, beats=beats, credit=ready)
     buffer = stream_fifo(clk=clk, aresetn=aresetn, src=beats, dst=beats_out, level=level, depth=DEPTH)
 
     @always_comb
@@ -51,20 +52,10 @@ def write_bridge(clk, aresetn, channel, page, burst, beats_out, answered, idle, 
         idle.next = asked and came and unanswered == 0
 
     @always_seq(clk.posedge, reset=aresetn)
-    def count_ready():
-        if burst.valid and burst.ready:
-            if beats.tvalid and beats.tready:
-                ready.next = ready - burst.count + 1
-            else:
-                ready.next = ready - burst.count
-        elif beats.tvalid and beats.tready:
-            ready.next = ready + 1
-
-    @always_seq(clk.posedge, reset=aresetn)
     def count_unanswered():
         if burst.valid and burst.ready and not answered:
             unanswered.next = unanswered + 1
         elif answered and not (burst.valid and burst.ready):
             unanswered.next = unanswered - 1
 
-    return place, split, convert, buffer, take_command, report, count_ready, count_unanswered
+    return place, split, convert, buffer, credit, take_command, report, count_unanswered

@@ -21,7 +21,7 @@ from radit.accel.interfaces.top_ports import STREAM_WORDS
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.reports.cost.forecasts import results_read
-from radit.reports.cost.products import branch_product, fc1, projection, prompt, qkv, query, scores_and_values
+from radit.reports.cost.products import branch_product, fc1, input_product, projection, prompt, qkv, scores_and_values
 from radit.reports.cost.run_tables import RunTables
 
 UNCOUNTED = frozenset(("cycles", "pass_cycles", *SATURATIONS)) | ACCOUNTS.keys()
@@ -199,7 +199,7 @@ def cross_attention(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int
     counts: Counter[str] = Counter()
     for runs, text in zip(work.cross, dims.prompts, strict=True):
         parts = (
-            query(dims, build),
+            input_product(dims, build, dims.hidden),
             prompt(dims, build, text),
             scores_and_values(dims, build, text),
             projection(dims, build),

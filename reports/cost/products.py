@@ -14,10 +14,10 @@ def ceil(value: int, step: int) -> int:
     return -(-value // step)
 
 
-def query(dims: Dims, build: BuildConfig) -> dict[str, int]:
-    """Q: rows = tokens, D drained columns per row tile."""
-    words = dims.row_tiles(build) * dims.hidden
-    cycles = ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
+def input_product(dims: Dims, build: BuildConfig, outputs: int) -> dict[str, int]:
+    """A x weights -> hidden memory: rows = tokens, ``outputs`` drained columns per row tile."""
+    words = dims.row_tiles(build) * outputs
+    cycles = ceil(outputs, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
     return {
         "array_cycles": cycles,
         "a_reads_row": cycles,
@@ -36,8 +36,8 @@ def prompt(dims: Dims, build: BuildConfig, text: int) -> dict[str, int]:
 
 def qkv(dims: Dims, build: BuildConfig) -> dict[str, int]:
     """Q and K: rows = tokens, D drained columns per row tile. V: rows = channels, columns = tokens."""
-    row_words = dims.row_tiles(build) * dims.hidden
-    row_cycles = ceil(dims.hidden, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
+    one = input_product(dims, build, dims.hidden)
+    row_words, row_cycles = one["requant_words"], one["array_cycles"]
     channel_tiles = ceil(dims.hidden, build.rows)
     v_words = channel_tiles * dims.padded_tokens(build)
     v_cycles = channel_tiles * dims.col_tiles(build) * build.steps(dims.hidden)
@@ -91,17 +91,8 @@ def projection(dims: Dims, build: BuildConfig) -> dict[str, int]:
 
 def fc1(dims: Dims, build: BuildConfig) -> dict[str, int]:
     """A x weights -> GELU -> H in hidden memory."""
-    cycles = ceil(dims.mlp, build.cols) * dims.row_tiles(build) * build.steps(dims.hidden)
-    words = dims.mlp * dims.row_tiles(build)
-    return {
-        "array_cycles": cycles,
-        "a_reads_row": cycles,
-        "weight_reads": cycles,
-        "requant_words": words,
-        "param_reads": words,
-        "gelu_words": words,
-        "hidden_writes": words,
-    }
+    counts = input_product(dims, build, dims.mlp)
+    return counts | {"gelu_words": counts["requant_words"]}
 
 
 def branch_product(dims: Dims, build: BuildConfig, depth: int) -> dict[str, int]:

@@ -22,7 +22,8 @@ def first_failure(verilog: str, properties: str, top: str, depth: int, folder: P
     """The first cycle of ``depth`` in which an assertion can fail; None where none can."""
     end = verilog.rindex("endmodule")
     source, aiger = folder / "checked.sv", folder / "checked.aig"
-    source.write_text(verilog[:end] + properties + verilog[end:])
+    declared = "\n`default_nettype none\n"  # else a signal that is not there would be a wire of any value
+    source.write_text(verilog[:end] + declared + properties + verilog[end:])
     run("yosys", "-q", "-p", SCRIPT.format(source=source, top=top, aiger=aiger))
     said = run("yosys-abc", "-c", f"read_aiger {aiger}; fold; strash; bmc3 -F {depth} -T {MOST_SECONDS}")
     if failed := re.search(r"was asserted in frame (\d+)", said):
