@@ -102,7 +102,8 @@ wire [8:0] f_asks{i} = m_axi_arvalid && m_axi_arid == {i} ? m_axi_arlen + 9'd1 :
 always @* if (f_run) begin
     assert (f_out{i} + {side}_stream_fifo{i}_count <= {ROOM["r"][i]});
     assert (f_out{i} + {side}_stream_fifo{i}_count + f_asks{i} + {side}_room == {ROOM["r"][i]});
-    if ({side}_split_bursts{i}_burst_valid) assert (memory_side0_read_channel0_choose_burst0_counts[{i}] <= {side}_room);
+    if ({side}_split_bursts{i}_burst_valid)
+        assert (memory_side0_read_channel0_choose_burst0_counts[{i}] <= {side}_room);
 end
 """
     return text + f"always @* if (m_axi_rvalid) assume (f_run && m_axi_rid < {len(WORDS)});\n"
