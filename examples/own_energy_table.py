@@ -6,10 +6,10 @@ reuse. Nothing is generated or simulated again for it.
 
 Expected output (uJ per digit, nominal, low to high; share of what moves over the external memory interface):
 
-    default-28nm    dense 2108 (1070 to 4790)  external 56 %
-    default-28nm    radit 1322 (667 to 3064)  external 58 %
-    stacked-memory  dense 1481 (703 to 2649)  external 39 %
-    stacked-memory  radit 1165 (521 to 2034)  external 45 %
+    default-28nm    dense 2706 (1220 to 7518)  external 43 %
+    default-28nm    radit 1654 (750 to 4594)  external 46 %
+    stacked-memory  dense 2079 (853 to 5377)  external 27 %
+    stacked-memory  radit 1496 (604 to 3552)  external 35 %
 """
 
 from pathlib import Path

@@ -75,7 +75,7 @@ def train(
         number(
             "--steps",
             "Optimizer steps (count).",
-            "4500 for digits, 24000 for moving-digits, 30000 for fashion, 40000 for cifar10, 20000 for prompted-digits",
+            "4500 for digits, 24000 for moving-digits, 30000 for fashion, 40000 for cifar10, 16000 for prompted-digits",
             RANGES["training_steps"],
         ),
     ] = None,

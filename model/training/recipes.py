@@ -39,7 +39,7 @@ RECIPES = {
     "moving-digits": Recipe(24000, 32, 1e-3),
     "fashion": Recipe(30000, 32, 1e-3),
     "cifar10": Recipe(40000, 128, 3e-4),
-    "prompted-digits": Recipe(20000, 64, 1e-3),
+    "prompted-digits": Recipe(16000, 64, 1e-3),
 }
 
 

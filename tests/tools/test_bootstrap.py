@@ -11,7 +11,7 @@ def machine(monkeypatch, tmp_path):
     """A machine of its own: `there` are its programs, `ran` what was run on it; apt brings what it is asked for."""
 
     class Machine:
-        there = {"g++", "iverilog", "vvp", "ghdl", "yosys"}
+        there = {program for programs, _ in (bootstrap.NEEDED | bootstrap.OPTIONAL).values() for program in programs}
         root = True
         apt_works = True
 
