@@ -8,6 +8,7 @@ pass comes next.
 from myhdl import Signal, always_comb, always_seq, block, enum
 
 from radit.accel.interfaces.conditioning import HEADER_BEATS
+from radit.accel.interfaces.control import OperandFetch
 from radit.accel.interfaces.signals import address, dim, flag
 
 
@@ -39,7 +40,7 @@ def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs
     fetch, conditioning = control.fetch, control.conditioning
     next_block, vector_beats = dim(), dim()
     results = address()
-    choice = (size_operands if config.max_text else size_two_kinds)(fetch=fetch, progress=progress, regs=regs)
+    choice = size_operands(fetch=fetch, progress=progress, regs=regs, config=config)
 
     @always_comb
     def look_ahead():
@@ -74,6 +75,16 @@ def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs
 
 
 @block
+def size_operands(fetch, progress, regs, config):
+    """How much a sub-block fetches. Combinational."""
+    others = OperandFetch() if config.max_text else fetch
+    sizes = size_two_kinds(fetch=others, progress=progress, regs=regs)
+    if not config.max_text:
+        return sizes
+    return sizes, size_cross(others=others, fetch=fetch, progress=progress, regs=regs)
+
+
+@block
 def size_two_kinds(fetch, progress, regs):
     """How much an attention, or an MLP, fetches. Combinational."""
     attention_entries, mlp_entries = dim(), dim()
@@ -96,29 +107,18 @@ def size_two_kinds(fetch, progress, regs):
 
 
 @block
-def size_operands(fetch, progress, regs):
-    """How much a sub-block of any kind fetches. Combinational."""
-    attention_entries, cross_entries, mlp_entries = dim(), dim(), dim()
-
-    @always_comb
-    def count_entries():
-        attention_entries.next = regs.hidden + regs.hidden + regs.hidden
-        cross_entries.next = regs.hidden + regs.hidden
-        mlp_entries.next = regs.mlp + regs.hidden
+def size_cross(others, fetch, progress, regs):
+    """``fetch`` is that of the ``others``, or of a cross-attention. Combinational."""
 
     @always_comb
     def choose_sizes():
-        if progress.attention:
-            fetch.weight_words.next = regs.attention_words
-            fetch.param_entries.next = attention_entries
-        elif progress.crosses:
+        fetch.weight_words.next = others.weight_words
+        fetch.param_entries.next = others.param_entries
+        if progress.crosses:
             fetch.weight_words.next = regs.cross_words
-            fetch.param_entries.next = cross_entries
-        else:
-            fetch.weight_words.next = regs.mlp_words
-            fetch.param_entries.next = mlp_entries
+            fetch.param_entries.next = regs.hidden + regs.hidden
 
-    return count_entries, choose_sizes
+    return choose_sizes
 
 
 @block
