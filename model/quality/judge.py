@@ -1,4 +1,4 @@
-"""Who judges generated samples: digits, garments, or clips of moving digits, by the shape that a model generates."""
+"""Who judges generated samples, digits, prompted ones, garments or clips of digits, by what a model generates."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import torch
 from torch import Tensor
 
 from radit.model.dit.checkpoint import load_config
+from radit.model.dit.config import CHOSEN_TEXTS, DiTConfig
 from radit.model.errors import UserError
 from radit.model.quality.classifier import CLASSES, load_or_train_classifier
 from radit.model.quality.garment_classifier import GarmentClassifier, load_or_train_garment_classifier
 from radit.model.quality.measures import accuracy, frechet, frechet_to_digits
+from radit.model.quality.prompted_quality import measure_prompted, spelled_by
 from radit.model.quality.video_quality import load_or_train_judges, measure_clips, of_data
+from radit.model.text.characters import chosen_texts
+from radit.model.training.digits import split_digits
 from radit.model.training.pictures import load_fashion, to_pixels
+from radit.model.training.prompted_digits import DIGIT, MOST_DIGITS
 
 
 class Judge(ABC):
@@ -30,6 +35,11 @@ class Judge(ABC):
     shape: ClassVar[tuple[int, ...]]
     samples: ClassVar[int]
     modules: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def is_for(cls, config: DiTConfig) -> bool:
+        """Whether a model generates samples of this kind."""
+        return config.sample_shape == cls.shape and config.num_classes == CLASSES
 
     @abstractmethod
     def __init__(self, cache: Path) -> None:
@@ -62,6 +72,34 @@ class DigitJudge(Judge):
             "fd": frechet_to_digits(samples, self.classifier),
             "accuracy": accuracy(samples, labels, self.classifier),
         }
+
+
+class PromptedJudge(Judge):
+    """Of prompted digits, whose labels number the texts that a model draws by itself: how they read, see
+    `model/quality/prompted_quality.py`."""
+
+    shape = (1, DIGIT, MOST_DIGITS * DIGIT)
+    samples = 512  # every text once
+    modules = ("radit.model.quality.prompted_quality",)
+    alphabet = "0123456789"
+
+    @classmethod
+    def is_for(cls, config: DiTConfig) -> bool:
+        spells = config.characters == cls.alphabet and config.context_tokens == MOST_DIGITS + 1
+        return spells and config.sample_shape == cls.shape
+
+    def __init__(self, cache: Path) -> None:
+        self.classifier = load_or_train_classifier(cache)
+        self._texts = chosen_texts(self.alphabet, MOST_DIGITS, CHOSEN_TEXTS)  # see `with_texts`
+
+    def measure(self, samples: Tensor, labels: Tensor) -> dict[str, float]:
+        return measure_prompted(samples, [self._texts[label] for label in labels.tolist()], self.classifier)
+
+    def of_data(self, count: int, seed: int) -> dict[str, float]:
+        """Of test digits side by side: neither model nor classifier has seen them."""
+        labels = torch.arange(count) % len(self._texts)
+        texts = [self._texts[label] for label in labels.tolist()]
+        return self.measure(spelled_by(split_digits()[1], texts, seed), labels)
 
 
 class GarmentJudge(Judge):
@@ -117,20 +155,15 @@ def judge_of(model: str) -> type[Judge]:
     Raises:
         UserError: nobody does; or the model is unknown.
     """
-    for judge in (DigitJudge, GarmentJudge, ClipJudge):
-        if is_judge(judge, model):
+    config = load_config(model)
+    for judge in (DigitJudge, PromptedJudge, GarmentJudge, ClipJudge):
+        if judge.is_for(config):
             return judge
     raise UserError(
-        f"{described(model)}: quality is measured on 8 x 8 digits, 28 x 28 garments and clips of moving digits, use "
-        "'digits', 'fashion', 'moving-digits' or a file of their kind, or run the model through the hardware alone "
-        "with `radit cosim`."
+        f"{described(model)}: quality is measured on 8 x 8 digits, prompted digits, 28 x 28 garments and clips of "
+        "moving digits, use 'digits', 'prompted-digits', 'fashion', 'moving-digits' or a file of their kind, or run "
+        "the model through the hardware alone with `radit cosim`."
     )
-
-
-def is_judge(judge: type[Judge], model: str) -> bool:
-    """Whether a model generates samples of the judge's kind."""
-    config = load_config(model)
-    return config.sample_shape == judge.shape and config.num_classes == CLASSES
 
 
 def described(model: str) -> str:

@@ -274,8 +274,8 @@ def _joined(parts: list[Part]) -> Tensor:
 
 
 def _measures(found: dict[str, float]) -> dict[str, Any]:
-    """What all samples have, and apart what only clips have."""
-    shared = {name: found[name] for name in ("fd", "accuracy")}
+    """What images have, and apart what only clips have."""
+    shared = {name: found[name] for name in ("fd", "accuracy", "complete") if name in found}
     clips = {name: value for name, value in found.items() if name not in shared}
     return shared | ({"clips": clips} if clips else {})
 

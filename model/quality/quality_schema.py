@@ -60,7 +60,8 @@ class PolicyQuality(Part):
         steps: of the sampler, where they are not the run's.
         same_macs_as: policy whose MACs these steps take.
         fd: Frechet distance to the data, no unit.
-        accuracy: label accuracy, share.
+        accuracy: label accuracy, share; of prompted digits, of all digits at their place.
+        complete: share of prompts spelled as a whole (model/quality/prompted_quality.py); None: no prompts.
         mac_reduction: MACs dense over these.
         to_converged: paired errors to the model's own solution of the same noise (`model/quality/converged.py`).
         mse_to_dense: mean squared difference to the dense samples, pixels from -1 to 1.
@@ -72,6 +73,7 @@ class PolicyQuality(Part):
     same_macs_as: str | None = None
     fd: Amount | None = None
     accuracy: Share | None = None
+    complete: Share | None = None
     mac_reduction: Amount | None = None
     to_converged: PairedErrors | None = None
     mse_to_dense: Amount | None = None

@@ -206,6 +206,7 @@ def quality_rows(q: Quality, policies: list[str]) -> list[QualityRow]:
         *(_change(q, name, DENSE, policies, f"{kind_of(name).label} against int8 dense") for name in skipping),
         _quality_row("MACs, dense over skipping", reductions, ["", *policies], "{:.2f}"),
         row("accuracy of the classifier on the labels", "accuracy", "{:.1%}"),
+        row("prompts spelled as a whole", "complete", "{:.1%}"),
         clips("frames with the label's class", "accuracy_frames", "{:.1%}"),
         clips("clips within half a pixel of a bouncing path", "straight", "{:.1%}"),
         clips("departure from the nearest bouncing path, pixels", "departure", "{:.2f}"),

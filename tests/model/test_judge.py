@@ -12,9 +12,11 @@ from radit.model.dit.seeded import seeded_dit
 from radit.model.errors import UserError
 from radit.model.policy.skip_policy import parse_policy
 from radit.model.quality import garment_classifier, judge, quality_run
+from radit.model.quality.classifier import train_classifier
 from radit.model.quality.clip_classifier import ClipClassifier, FrameClassifier
-from radit.model.quality.judge import ClipJudge, DigitJudge, GarmentJudge, judge_of
+from radit.model.quality.judge import ClipJudge, DigitJudge, GarmentJudge, PromptedJudge, judge_of
 from radit.model.quality.measures import squared_errors
+from radit.model.quality.prompted_quality import measure_prompted, spelled_by
 from radit.model.quality.quality_run import BEHIND, Settings, run_quality, stored_or_measured, stored_path
 from radit.model.quality.quality_schema import ClipMeasures, Quality
 from radit.model.quality.video_quality import Judges
@@ -75,7 +77,7 @@ def test_the_model_chooses_the_judge():
     assert judge_of("digits") is DigitJudge and judge_of("moving-digits") is ClipJudge
     assert (DigitJudge.samples, ClipJudge.samples) == (1000, 512)
     for model in ("dit-s-2", "latte-xl-2"):
-        with pytest.raises(UserError, match="use 'digits', 'fashion', 'moving-digits' or a file of their kind"):
+        with pytest.raises(UserError, match="use 'digits', 'prompted-digits', 'fashion', 'moving-digits' or a file"):
             judge_of(model)
     assert Settings("digits").samples == DigitJudge.samples
 
@@ -154,7 +156,28 @@ def test_garments_are_judged_by_a_classifier_of_their_own(tmp_path, monkeypatch)
 
 def test_who_judges_what():
     assert judge_of("digits") is DigitJudge and judge_of("fashion") is GarmentJudge
-    assert judge_of("moving-digits") is ClipJudge
+    assert judge_of("moving-digits") is ClipJudge and judge_of("prompted-digits") is PromptedJudge
+
+
+def test_texts_are_read_digit_by_digit(monkeypatch):
+    """A digit in the place of another, one too many and one too few: each costs what it should."""
+    monkeypatch.setattr(judge, "load_or_train_classifier", lambda cache: train_classifier())
+    eye = PromptedJudge(quality_run.CACHE)
+    data = eye.of_data(512, seed=0)
+    assert data["accuracy"] > 0.95 and 0.9 < data["complete"] < data["accuracy"] and data["fd"] < 4
+    train = split_digits()[0]
+    texts = ["2026", "7", "40", "123"]
+    images = spelled_by(train, texts, 0)
+    known = eye.classifier
+    assert measure_prompted(images, texts, known) | {"fd": 0} == {"fd": 0, "accuracy": 1, "complete": 1}
+    for other, digits, whole in (
+        (["2029", "7", "40", "123"], 9 / 10, 3 / 4),
+        (["2026", "7", "4", "123"], 1, 3 / 4),
+        (["2026", "77", "40", "123"], 10 / 11, 3 / 4),
+        (["6202", "4", "71", "312"], 0, 0),
+    ):
+        found = measure_prompted(images, other, known)
+        assert (found["accuracy"], found["complete"]) == (pytest.approx(digits), whole)
 
 
 def test_another_solver_is_held_against_ddim(tiny, monkeypatch):
