@@ -198,7 +198,9 @@ def cosimulate(
         blocks=blocks, timesteps=timesteps, guided_channels=guided_channels
     )
     given = model.model if isinstance(model, QuantizedModel) else model
-    name, blocks = (given.name, blocks or given.blocks) if isinstance(given, Model) else (str(given), blocks)
+    name = given.name if isinstance(given, Model) else str(given)
+    if isinstance(given, Model):
+        blocks, prompt = blocks or given.blocks, prompt or given.prompt
     with as_arguments(), chosen_workers(_possible(scheduler, resume, waves)) as workers:
         _refuse(policies)
         request = Request(

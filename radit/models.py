@@ -29,11 +29,13 @@ class Model:
         name: as it was asked for, a name or the path of a checkpoint file.
         dit: the PyTorch module, float32, in evaluation mode, frozen.
         blocks: how many of its first blocks were kept; None: all.
+        prompt: what it draws, as it was asked for; None: what it draws by itself, or labels.
     """
 
     name: str
     dit: DiT
     blocks: int | None = None
+    prompt: str | None = None
 
     @property
     def config(self) -> DiTConfig:
@@ -71,21 +73,25 @@ class QuantizedModel:
         return self.integer.steps
 
 
-def load_model(name: str | Path, blocks: int | None = None) -> Model:
+def load_model(name: str | Path, blocks: int | None = None, prompt: str | None = None) -> Model:
     """Load a model.
 
     Args:
-        name: "digits" or "moving-digits", trained; "dit-s-2" to "dit-xl-2-512" or "latte-xl-2", with seeded weights; or
+        name: "digits", "moving-digits", "fashion" or "prompted-digits", trained; "dit-s-2" to "dit-xl-2-512",
+            "pixart-xl-2-256" to "-1024" or "latte-xl-2", with seeded weights; or
             the path of a checkpoint in the naming of DiT or Latte (.safetensors, .pt, .ckpt) or of a folder of
             diffusers' DiT, and behind it what it does not tell: "FILE:prediction=noise:num_heads=6".
         blocks: how many of its blocks to keep, from the first on; None: all.
+        prompt: what a model with text draws: texts, or files of embeddings, separated by commas (`docs/models.md`);
+            its labels number them. None: those that it has by itself.
 
     Raises:
-        UserError: the name is unknown, the file cannot be read or does not fit, or the model has not so many blocks.
+        UserError: the name is unknown, the file cannot be read or does not fit, the model has not so many blocks, or
+            the prompts are none for it.
     """
     blocks = checked_or_none(blocks=blocks)
     with as_arguments():
-        return Model(str(name), load_dit(name, blocks), blocks)
+        return Model(str(name), load_dit(name, blocks, prompt), blocks, prompt)
 
 
 def quantize(

@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -117,12 +118,17 @@ RANGE_NAMES = {field.name for field in fields(Calibration)} - {"digest"} - TEXT_
 
 
 def model_digest(dit: DiT) -> str:
-    """Return the SHA-256 (hex) of a model's config and weights."""
-    state = hashlib.sha256(json.dumps(dit.config.model_dump(), sort_keys=True).encode())
+    """Return the SHA-256 (hex) of a model's config and weights, whatever prompts it draws."""
+    state = hashlib.sha256(json.dumps(config_facts(dit.config), sort_keys=True).encode())
     for name, tensor in sorted(dit.state_dict().items()):
         state.update(name.encode())
         state.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return state.hexdigest()
+
+
+def config_facts(config: DiTConfig) -> dict[str, Any]:
+    """Return a model's config by field, without the number of the prompts that it draws."""
+    return config.model_dump(exclude={"num_classes"} if config.has_text else None)
 
 
 def calibration_digest(dit: DiT, sampler: Sampler, cfg: float, images: int, tail: float, seed: int) -> str:

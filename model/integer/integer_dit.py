@@ -16,7 +16,7 @@ from radit.model.dit.config import CROSS, DiTConfig
 from radit.model.dit.sampler import Sampler
 from radit.model.dit.transformer import DiT
 from radit.model.formats import ACT_FRAC, GATE_BITS, INT8_MAX, LN_FRAC, MOD_BITS
-from radit.model.integer.calibration import model_digest
+from radit.model.integer.calibration import config_facts, model_digest
 from radit.model.text.cross_attention import Captions
 from radit.model.threads import one_thread
 
@@ -206,11 +206,15 @@ class IntegerDiT:
         return (1.0 + scale) / step * power, shift / step * 2**ACT_FRAC, gate * self.branch_scale * lift
 
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of every constant and of the float model behind it."""
+        """Return the SHA-256 (hex) of everything that an image depends on but its noise and its label."""
+        found, prompts = self.quantization_digest(), self.dit.prompts
+        return found if prompts is None else hashlib.sha256(f"{found} {prompts.digest()}".encode()).hexdigest()
+
+    def quantization_digest(self) -> str:
+        """Return the SHA-256 (hex) of every constant and of the float model behind it, whatever prompts it draws."""
         facts = [self.timesteps, self.sampler_steps, self.x_frac, self.eps]
         facts += [] if self.sampler.is_ddim else [self.sampler.solver, self.sampler.spacing]
-        facts += [self.config.model_dump(), model_digest(self.dit)]
-        facts += [self.dit.prompts.digest()] if self.dit.prompts is not None else []
+        facts += [config_facts(self.config), model_digest(self.dit)]
         state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         tensors = [self.header[name] for name in header_fields(self.config)]
         tensors += [self.key_scale, self.value_scale] if self.config.has_text else []

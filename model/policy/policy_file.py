@@ -114,7 +114,7 @@ class StoredPolicy(BaseModel):
         """
         fits = self.weights == model_digest(integer.dit)
         if fits and list(integer.timesteps) == self.sampler.timesteps:
-            fits = self.integer_model == integer.digest()
+            fits = self.integer_model == integer.quantization_digest()
         if not fits:
             raise UserError(
                 f"{path_text(path)} was calibrated for another model or another quantization of it: run "

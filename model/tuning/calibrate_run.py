@@ -302,7 +302,7 @@ def _to_store(found: SearchResult, baseline: Point, target: str, start: str | No
     return StoredPolicy(
         model=images.model,
         weights=model_digest(loaded.dit),
-        integer_model=loaded.integer.digest(),
+        integer_model=loaded.integer.quantization_digest(),
         steps=images.sampler.steps,
         solver=images.sampler.solver,
         spacing=images.sampler.spacing,

@@ -74,7 +74,7 @@ def test_what_is_stored_is_what_was_found(checkpoint: str, stored: StoredPolicy,
     assert policy_path(checkpoint).name == "small.policy.json"
     assert load_policy(checkpoint, integer) == stored == read_policy(policy_path(checkpoint))
     assert stored.achieved.mac_reduction >= 2.5 and len(stored.policy.schedule) == 3
-    assert stored.integer_model == integer.digest() and set(stored.tried) == {"as calibrated", "widened"}
+    assert stored.integer_model == integer.quantization_digest() and set(stored.tried) == {"as calibrated", "widened"}
     bench = Bench(Images(checkpoint, WAY, 1.5, IMAGES, 1000), HERE, lambda point: None)
     for policy, achieved in ((stored.policy, stored.achieved), (stored.radit, stored.radit_achieved)):
         point = bench.evaluate(policy)
