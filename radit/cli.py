@@ -93,7 +93,7 @@ def asked_machine(
 def demo(
     context: typer.Context,
     model: ModelOption = "digits",
-    images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4")] = None,
+    images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4, with --prompt one each")] = None,
     steps: OwnStepsOption = None,
     sampler: OwnSamplerOption = None,
     spacing: OwnSpacingOption = None,
@@ -116,10 +116,10 @@ def demo(
         ),
     ] = None,
 ) -> int:
-    """Generate digits, garments, or clips of moving digits, through the hardware, dense, as the paper skips, and under
-    the model's own policy; check every word; report cycles, energy, quality.
+    """Generate digits, texts, garments, or clips of moving digits, through the hardware, dense, as the paper skips, and
+    under the model's own policy; check every word; report cycles, energy, quality.
 
-    Models are digits, fashion, moving-digits, or a checkpoint file whose images or clips have their shape.
+    Models are digits, prompted-digits, fashion, moving-digits, or a checkpoint file whose samples have their shape.
     """
     drawn, around = parse_labels(labels), asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
     from radit.run_commands import run_demo

@@ -193,10 +193,10 @@ PromptOption = Annotated[
     str | None,
     typer.Option(
         "--prompt",
-        metavar="FILE,..",
-        help="What a model with text draws: files of embeddings, drawn in turn, or those that --labels number "
-        "(model/text/prompt_files.py).",
-        show_default="seeded ones, where the weights are",
+        metavar="TEXT|FILE,..",
+        help="What a model with text draws, in turn, or as --labels number it: texts such as 2026,40 (prompted-digits), "
+        "or files of embeddings (model/text/prompt_files.py).",
+        show_default="what the model draws by itself",
     ),
 ]
 SeedOption = Annotated[int, number("--seed", "Seed of all random numbers (integer).")]

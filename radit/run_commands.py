@@ -32,13 +32,14 @@ def run_demo(
     steps: int | None = None,
     sampler: Solver | None = None,
     spacing: Spacing | None = None,
+    prompt: str | None = None,
     **settings: Any,
 ) -> bool:
     """Digits or clips through the hardware under every policy, with quality, energy and the Verilog; True if all is
     equal.
 
     Args:
-        images, out: None: those of the kind, images or clips.
+        images, out: None: those of the kind, images or clips; of prompts that were asked for, an image of each.
         steps, sampler, spacing: None: as the model is sampled, see `own_sampler`.
         settings: further arguments of `cosimulate`.
 
@@ -47,9 +48,10 @@ def run_demo(
     """
     judge_of(model)
     clips = load_config(model).frames > 1
-    images, out = images or (DEMO_CLIPS if clips else DEMO_IMAGES), out or (CLIP_DEMO if clips else DEMO)
+    usual = DEMO_CLIPS if clips else len(prompt.split(",")) if prompt else DEMO_IMAGES
+    images, out = images or usual, out or (CLIP_DEMO if clips else DEMO)
     way, policies = own_sampler(model, steps, sampler, spacing), usual_policies(model)
-    settings |= {"steps": way.steps, "sampler": way.solver, "spacing": way.spacing}
+    settings |= {"steps": way.steps, "sampler": way.solver, "spacing": way.spacing, "prompt": prompt}
     return _told(out, verilog=True, model=model, policies=policies, images=images, with_quality=True, **settings)
 
 
