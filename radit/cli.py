@@ -93,7 +93,9 @@ def asked_machine(
 def demo(
     context: typer.Context,
     model: ModelOption = "digits",
-    images: Annotated[int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4, with --prompt one each")] = None,
+    images: Annotated[
+        int | None, number("--images", "Images or clips to generate (count).", "10, of clips 4, with --prompt one each")
+    ] = None,
     steps: OwnStepsOption = None,
     sampler: OwnSamplerOption = None,
     spacing: OwnSpacingOption = None,

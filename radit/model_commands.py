@@ -11,7 +11,7 @@ import typer
 
 from radit.model.dit.sampler_names import DDIM, SOLVERS, SPACINGS, SWEPT_SOLVERS, SWEPT_SPACINGS, UNIFORM
 from radit.model.errors import UserError, shown
-from radit.model.ranges import RANGES
+from radit.model.ranges import RANGES, Range
 from radit.options import (
     BUILD,
     ArraysOption,
@@ -56,6 +56,8 @@ BaselineOption = Annotated[
         show_default="of two shapes the one that saves most at the same error",
     ),
 ]
+
+TOKENS = Range(1, 300)  # of an embedded prompt
 
 app = typer.Typer()
 
@@ -124,6 +126,34 @@ def train(
 
     target, moving = out or BUILD / f"{model}.safetensors", parse_motion(motion) if motion is not None else None
     train_model(model, target, steps=steps, seed=seed, batch_size=batch_size, data=data, motion=moving, resume=resume)
+    return 0
+
+
+@app.command()
+def embed(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to draw.")],
+    pipeline: Annotated[
+        Path,
+        typer.Option(
+            "--pipeline",
+            metavar="FOLDER",
+            help="Folder of a pipeline of diffusers with its T5 (PixArt, Latte).",
+            **path_to_read("give the folder of a pipeline"),
+        ),
+    ],
+    out: Annotated[Path, file_to_write("--out", "File to write (.safetensors), for --prompt.")],
+    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What guidance leads away from.")] = "",
+    tokens: Annotated[
+        int, number("--tokens", "Tokens of the file: 120 for PixArt-alpha and Latte, 300 for Sigma.", limits=TOKENS)
+    ] = 120,
+) -> int:
+    """Embed a prompt with the text encoder of a pipeline that is on this machine (the extra `text`), as a file that
+    --prompt takes.
+    """
+    from radit.model.text.encoder import TextEncoder, write_prompt
+
+    found = write_prompt(TextEncoder(pipeline), text, out, tokens, negative)
+    say(f"wrote {out}: {found} of {tokens} tokens")
     return 0
 
 

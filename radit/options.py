@@ -194,8 +194,8 @@ PromptOption = Annotated[
     typer.Option(
         "--prompt",
         metavar="TEXT|FILE,..",
-        help="What a model with text draws, in turn, or as --labels number it: texts such as 2026,40 (prompted-digits), "
-        "or files of embeddings (model/text/prompt_files.py).",
+        help="What a model with text draws, in turn, or as --labels number it: texts (prompted-digits: 2026,40), or "
+        "files of embeddings (radit embed).",
         show_default="what the model draws by itself",
     ),
 ]

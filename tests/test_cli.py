@@ -13,6 +13,7 @@ from radit.options import POLICIES, parse_array, parse_policies
 COMMANDS = [
     "demo",
     "train",
+    "embed",
     "quality",
     "calibrate",
     "cosim",

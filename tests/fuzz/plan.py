@@ -22,7 +22,7 @@ from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
          "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2, "crosscheck": 2,
-         "timing": 1}  # fmt: skip
+         "timing": 1, "embed": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
@@ -35,6 +35,7 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "timing": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "out": "out"},
     "report": {"run": "run"},
     "train": {"model": "digits", "steps": "2", "batch_size": "2", "out": "out.safetensors"},
+    "embed": {"text": "a cat", "pipeline": "pipeline", "tokens": "4", "out": "out.safetensors"},
     "quality": {"model": "tiny.safetensors", "samples": "2", "steps": "2"},
     "calibrate": {"target": "error=1", "model": "tiny.safetensors", "images": "1", "steps": "3", "jobs": "1",
                   "threshold_only": "", "radit": "radit:threshold=0.5", "out": "out.policy.json"},
@@ -56,6 +57,7 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "target": ("speedup=1.01", "error=10"), "start": ("forecast:threshold=0.9",), "radit": ("radit:threshold=0.5",),
     "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
+    "embed.out": ("new/x.safetensors",), "text": ("a small cat", "[/red]"), "negative": ("blurred",), "tokens": ("1",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
     "sampler": SOLVERS, "spacing": SPACINGS, "labels": ("0", "1,0"), "guided_channels": ("1",),
     "project.machine": ("edge", "own.toml"), "machine": ("own.toml",),
@@ -79,7 +81,7 @@ ROLE_OF = {
     "frontier.steps": "steps-list",
     "area.array": "arrays", "timing.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
     "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing", "labels": "labels",
-    "machine": "machine", "space": "space",
+    "machine": "machine", "space": "space", "pipeline": "read", "text": "text", "negative": "text",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint
@@ -237,6 +239,7 @@ def _file(command: str, rng: random.Random) -> tuple[str, dict[str, str]]:
         "train": [(f"clips/{name}", {"model": "moving-digits", "data": "clips"})
                   for name in ("a.gif", "b.png", "c.webp", "d.mp4", "frames/3.png")]
                  + [("resumed.training", {"out": "resumed.safetensors", "resume": "--resume"})],
+        "embed": [(f"pipeline/{name}", {}) for name in ("tokenizer/*", "text_encoder/*", "text_encoder/*.json")],
         "area": [("cells.lib", {}), model],
         "crosscheck": [model, ("table.toml", {"table": "table.toml"})],
         "cosim": [model, beside, (cache, {}), ("interrupted/state/*", {"out": "interrupted", "resume": "--resume"})],

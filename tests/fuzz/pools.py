@@ -135,6 +135,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "radit": TEXTS,
     "target": TARGETS,
     "motion": MOTIONS,
+    "text": STRANGE,
     "engines": ENGINES,
     "table": (*TABLES, *PATHS_TO_READ),
     "machine": (*MACHINES, *PATHS_TO_READ),
@@ -145,7 +146,11 @@ ROLES: Mapping[str, Sequence[str]] = {
     "recipe": ("digits", "moving-digits", "cats", "Digits", "digits ", "tiny.safetensors", "dit-xl-2"),
     **LISTS,
 }
-SUFFIXES = {"train.out": ".safetensors", "calibrate.out": ".json"}  # of files to write: half of the paths get one
+SUFFIXES = {
+    "train.out": ".safetensors",
+    "embed.out": ".safetensors",
+    "calibrate.out": ".json",
+}  # of files to write: half of the paths get one
 
 
 def hostile(role: str, rng: random.Random) -> str:

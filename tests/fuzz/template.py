@@ -67,6 +67,7 @@ def _make_files() -> None:
     from radit.model.integer.calibration import calibrate, calibration_path, save_calibration
     from radit.reports.area.synthesis import SHIPPED_LIBERTY
     from radit.reports.energy.energy_table import DEFAULT_TABLE
+    from tests.text_encoders import make_pipeline
 
     torch.manual_seed(1)
     model = DiT(DiTConfig(hidden_size=16, depth=2, num_heads=1, mlp_ratio=2))
@@ -83,6 +84,7 @@ def _make_files() -> None:
         f'question = "?"\nmodels = ["{MODEL}"]\nsteps = [2]\n[[machines]]\nbase = "own.toml"\nbandwidth = [8, inf]\n'
         "[policies]\nskip_rates = [0.5]\n"
     )
+    make_pipeline(Path("pipeline"))
     Path("README.md").write_text("# Results\n\n<!-- results:begin -->\n<!-- results:end -->\n\nThe end.\n")
     Path(SHIPPED).mkdir()
     for path in CHECKPOINT_DIR.iterdir():

@@ -21,7 +21,12 @@ FOLDERS = (
     "explore",
     "crosscheck",
 )
-FILES = {"train": "--out", "calibrate --target speedup=2": "--out", "report run": "--readme"}
+FILES = {
+    "train": "--out",
+    "calibrate --target speedup=2": "--out",
+    "report run": "--readme",
+    "embed cat --pipeline none": "--out",
+}
 CASES = [
     *((command, "--out", path) for command in FOLDERS for path in (*BOTH.values(), *AS_FOLDER.values())),
     *((command, option, path) for command, option in FILES.items() for path in (*BOTH.values(), *AS_FILE.values())),
@@ -65,6 +70,7 @@ REFUSED = {  # for another reason, after --out has been found good
     "explore": ["--model", "cats"],
     "crosscheck": ["--model", "cats"],
     "train": ["cats"],
+    "embed": ["cats", "--pipeline", "none"],
     "calibrate": ["--target", "fast"],
 }
 
