@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radit import model_commands, prediction_commands
+from radit import comparison_commands, model_commands, prediction_commands
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
@@ -74,6 +74,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model_commands.app)
+app.add_typer(comparison_commands.app)
 app.add_typer(prediction_commands.app)
 
 
