@@ -29,6 +29,7 @@ from radit.reports.frontier.table import frontier_summary, frontier_tables
 from radit.reports.results.full_size import full_size_tables, load_full_size
 from radit.reports.results.run_tables import run_tables
 from radit.reports.run.readme_table import updated
+from radit.reports.run.schema import Summary
 from radit.reports.run.summary import load_summary
 from radit.reports.timing.schema import load_timing
 from radit.reports.timing.table import timing_tables
@@ -38,7 +39,9 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGE, STORED = "results.md", "results"  # in the documents' folder
 BEFORE = "timing-before.json"  # kept by hand
-FRONTIERS = (("digits", 4.0), ("digits", 7.5))  # beside the first, by model and guidance
+# Beside the first, by model and guidance.
+FRONTIERS = (("digits", 4.0), ("digits", 7.5), ("fashion", 1.5), ("fashion", 4.0), ("fashion", 7.5))
+PROMPTS = "2026,7,40,123,9999,58,0604,1"  # of the texts that are kept
 KINDS = ("csv", "svg")  # kept beside a result
 HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
 
@@ -95,6 +98,13 @@ def _timing(path: Path) -> str:
     return "\n\n".join([link, timing_tables(load_timing(path), load_timing(before))])
 
 
+def _run_file(summary: Summary) -> str:
+    """Where a run is kept: by what it generates."""
+    if summary.config is not None and summary.config.has_text:
+        return "texts.json"
+    return "clips.json" if summary.sampler.frames > 1 else "summary.json"
+
+
 def _frontier_file(model: str, cfg: float) -> str:
     """Where a frontier other than the first one is kept."""
     return f"frontier-{model}-{cfg:g}.json"
@@ -123,6 +133,7 @@ class Section:
 SECTIONS = (
     Section("Images", "summary.json", _run, "radit demo"),
     Section("Clips", "clips.json", _run, "radit demo --model moving-digits"),
+    Section("Texts", "texts.json", _run, f"radit demo --model prompted-digits --prompt {PROMPTS}"),
     Section("Full size", "full-size.json", _full_size),
     Section("Solvers, published caches and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
     *(
@@ -169,8 +180,8 @@ def keep(result: Path, stored: Path) -> None:
         UserError: it is none that the page shows, or does not fit its schema.
     """
     name = result.name
-    if name == "summary.json" and load_summary(result).sampler.frames > 1:
-        name = "clips.json"
+    if name == "summary.json":
+        name = _run_file(load_summary(result))
     if name == "frontier.json":
         found = _frontier_of(result)
         name = _frontier_file(found.model, found.cfg) if (found.model, found.cfg) in FRONTIERS else name

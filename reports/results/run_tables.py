@@ -110,12 +110,18 @@ def _quality_row(name: str, found: PolicyQuality) -> list[str]:
     return [
         _samples_of(name, found),
         "" if found.fd is None else f"{found.fd:.2f}",
-        "" if found.accuracy is None else f"{found.accuracy:.1%}",
+        _accuracy(found),
         found.converged_text,
         power_text(found.to_converged.median) if found.to_converged else "",
         f"{found.to_converged.tipped_over:.1%}" if found.to_converged else "",
         found.error_text if found.mse_to_dense else "",
     ]
+
+
+def _accuracy(found: PolicyQuality) -> str:
+    """The share of labels, or of a prompt's digits, and of prompts as a whole."""
+    whole = "" if found.complete is None else f", whole {found.complete:.1%}"
+    return "" if found.accuracy is None else f"{found.accuracy:.1%}{whole}"
 
 
 def _samples_of(name: str, found: PolicyQuality) -> str:
