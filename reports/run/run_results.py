@@ -39,10 +39,9 @@ def summary_of(
     seconds: dict[str, float],
     command: str,
     machine: MachineDescription | None = None,
-    clock_mhz: float | None = None,
+    clock_mhz: float = TABLE_MHZ,
 ) -> Summary:
     """What summary.json is to hold of the policies' runs; ``command`` is what they were asked for with."""
-    clock_mhz = clock_mhz or (TABLE_MHZ if machine is None else machine.clock_mhz)
     request, build, config = prepared.request, prepared.build, prepared.dit.config
     finished = {one.policy.name: one for one in runs}
     results = {

@@ -31,6 +31,7 @@ from radit.reports.common.files import file_hash
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
 from radit.reports.energy.host_work import host_work
+from radit.reports.energy.standing import TABLE_MHZ
 from radit.reports.machine.description import MachineDescription
 from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, write_arrays
 from radit.reports.run.pictures import write_pictures
@@ -107,8 +108,8 @@ def run_policies(
     seconds["cosim"] = time.perf_counter() - since
     for one in runs:
         seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
-    since = time.perf_counter()
-    summary = summary_of(prepared, runs, table, quality, seconds, command, machine, clock_mhz)
+    since, usual = time.perf_counter(), TABLE_MHZ if machine is None else machine.clock_mhz
+    summary = summary_of(prepared, runs, table, quality, seconds, command, machine, clock_mhz or usual)
     problems = [problem for one in runs for problem in one.problems]
     problems += unexpected_counters(prepared, runs) + unpredicted_cycles(summary)
     arrays = _arrays(runs)
