@@ -23,6 +23,7 @@ from radit.options import (
     BusWidth,
     CfgOption,
     CheckOption,
+    ClockOption,
     Engine,
     EngineOption,
     GuidedOption,
@@ -79,13 +80,16 @@ app.add_typer(prediction_commands.app)
 
 
 def asked_machine(
-    context: typer.Context, machine: str | None, array: str, latency: int, bandwidth: float, stall: float, seed: int
-) -> dict[str, Any]:
-    """What a co-simulation is told of the machine: array and memory of the options, or a whole machine."""
+    context: typer.Context, machine: str | None, array: str, latency: int, bandwidth: float, stall: float, seed: int,
+    clock_mhz: float,
+) -> dict[str, Any]:  # fmt: skip
+    """What a co-simulation is told of the machine: array, memory and clock of the options, or a whole machine."""
     if machine is None:
-        return {"array": parse_array(array), "memory": Memory(latency, bandwidth, stall, seed)}
+        memory = Memory(latency, bandwidth, stall, seed)
+        return {"array": parse_array(array), "memory": memory, "clock_mhz": clock_mhz}
     found = machine_of(
-        context, machine, array=array, latency=latency, bandwidth=bandwidth, stall=stall, memory_seed=seed
+        context, machine, array=array, latency=latency, bandwidth=bandwidth, stall=stall, memory_seed=seed,
+        clock_mhz=clock_mhz,
     )  # fmt: skip
     return {"machine": found}
 
@@ -112,6 +116,7 @@ def demo(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
+    clock_mhz: ClockOption = 500.0,
     out: Annotated[
         Path | None,
         folder_to_write(
@@ -124,7 +129,8 @@ def demo(
 
     Models are digits, prompted-digits, fashion, moving-digits, or a checkpoint file whose samples have their shape.
     """
-    drawn, around = parse_labels(labels), asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
+    drawn = parse_labels(labels)
+    around = asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed, clock_mhz)
     from radit.run_commands import run_demo
 
     equal = run_demo(
@@ -168,6 +174,7 @@ def cosim(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     memory_seed: MemorySeedOption = 1,
+    clock_mhz: ClockOption = 500.0,
     out: Annotated[Path, folder_to_write("Folder for the results.")] = BUILD / "cosim",
     waves: Annotated[bool, typer.Option("--waves", help="Also write a waveform (large: use few steps).")] = False,
     resume: Annotated[
@@ -185,7 +192,7 @@ def cosim(
     A run of one image under one policy keeps its state in OUT/state/ while it lasts, so that --resume can continue it.
     """
     policies, drawn = parse_policies(policy or ["radit"]), parse_labels(labels)
-    around = asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed)
+    around = asked_machine(context, machine, array, latency, bandwidth, stall, memory_seed, clock_mhz)
     from radit.run_commands import run_cosim
 
     equal = run_cosim(
@@ -299,13 +306,14 @@ def report(
         ),
     ] = BUILD / "demo",
     table: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Energy table (TOML; pJ per action with unit, node and source).",
+            help="Energy table (TOML; pJ per action with unit, node and source), or default.",
             callback=filled("give default or the path of a .toml file"),
+            show_default="that of the run",
         ),
-    ] = "default",
+    ] = None,
     readme: Annotated[
         Path | None, file_to_write("--readme", "Also bring the result table of this README up to date.")
     ] = None,

@@ -14,7 +14,7 @@ from radit.cosim.prepare import Prepared, Request, prepare
 from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
 from radit.generation import Progress, decisions_of
-from radit.machine import Array, Memory, given_memory, parse_array
+from radit.machine import Array, Memory, machine_around
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError, shown
 from radit.model.outputs import output_file, output_folder
@@ -38,8 +38,8 @@ class PolicyCosimulation:
         images: (N, C, H, W), clips (N, F, C, H, W), float32, pixels from -1 to 1.
         decisions: what was computed.
         counters: every event counter of the accelerator, by name (accel/control/registers.py).
-        result: cycles by phase and cause, MACs, traffic, roofline, energy under the default table.
-        workload: counters, and what `account_energy` needs beside them.
+        result: cycles by phase and cause, MACs, traffic, roofline, energy under the machine's table.
+        workload: counters, the clock, and what `account_energy` needs beside them.
     """
 
     policy: Policy
@@ -147,6 +147,7 @@ def cosimulate(
     keep_state: bool = False,
     progress: Progress | None = None,
     command: str = "",
+    clock_mhz: float = 500.0,
     machine: MachineDescription | None = None,
     scheduler: str | None = None,
 ) -> Cosimulation:
@@ -179,7 +180,9 @@ def cosimulate(
         keep_state: leave the state there when the run is complete; it is removed otherwise.
         progress: called with the MACs simulated, and the MACs of everything not skipped so far.
         command: what the summary names as its origin.
-        machine: a whole machine (`radit.reports.machine.description.load_machine`), in the place of array and memory.
+        clock_mhz: of the machine (MHz); leakage follows from it.
+        machine: a whole machine (`radit.reports.machine.description.load_machine`), in the place of array, memory and
+            clock.
         scheduler: address of a Dask cluster whose workers simulate the images (docs/cluster.md); None: this machine.
 
     Raises:
@@ -189,10 +192,7 @@ def cosimulate(
     """
     waves = None if waves is None else output_file(waves, "waves")
     state = None if state is None else output_folder(state, "state")
-    charge, shape = given_memory(memory), parse_array(array)
-    if machine is not None:
-        asked = machine.memory
-        charge, shape = Memory(asked.latency, asked.bandwidth, asked.stall, asked.seed), machine.shape
+    shape, charge, clock = machine_around(machine, array, memory, clock_mhz)
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
     blocks, timesteps, guided_channels = checked_or_none(
         blocks=blocks, timesteps=timesteps, guided_channels=guided_channels
@@ -214,10 +214,10 @@ def cosimulate(
         chosen = [prepared.policy(one) for one in policies]
         outcome = run_policies(
             prepared, chosen, with_quality=with_quality, state=state, resume=resume, keep_state=keep_state,
-            progress=progress, command=command, machine=machine, workers=workers,
+            progress=progress, command=command, machine=machine, clock_mhz=clock, workers=workers,
         )  # fmt: skip
     done = [one for one in outcome.runs if not one.problems]
-    finished = {one.policy.name: _finished(prepared, one, outcome.summary.results[one.policy.name]) for one in done}
+    finished = {one.policy.name: _finished(prepared, one, outcome.summary) for one in done}
     return Cosimulation(finished, outcome.summary.check, tuple(outcome.problems), outcome, prepared)
 
 
@@ -247,9 +247,9 @@ def _refuse(policies: Sequence[str | Policy]) -> None:
             raise UserError(f"policies name {name} more than once: give it once, and run others apart.")
 
 
-def _finished(prepared: Prepared, one: PolicyRun, result: PolicyResult) -> PolicyCosimulation:
+def _finished(prepared: Prepared, one: PolicyRun, summary: Summary) -> PolicyCosimulation:
     """A policy's run as a Python program takes it."""
-    request = prepared.request
+    request, result = prepared.request, summary.results[one.policy.name]
     decisions = decisions_of(one.decisions, PolicyCosts(one.policy), prepared.integer)
     return PolicyCosimulation(
         policy=one.policy,
@@ -265,5 +265,6 @@ def _finished(prepared: Prepared, one: PolicyRun, result: PolicyResult) -> Polic
             result.counters,
             request.images,
             request.count,
+            clock_mhz=summary.clock_mhz,
         ),  # fmt: skip
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from radit.accel.control.registers import COUNTERS
 from radit.cosim.support.sizes import fitted
 from radit.cosimulation import PolicyCosimulation
 from radit.decisions import AnyModel, Decisions, config_of_any
-from radit.machine import Array, Memory, given_memory, parse_array
+from radit.machine import Array, Memory, machine_around
 from radit.model.errors import UserError, shown
 from radit.model.ranges import checked
 from radit.reports.cost.counts import add_counts, expected_counts, model_macs
@@ -21,6 +21,7 @@ from radit.reports.cycles.cycle_model import Prediction, predict
 from radit.reports.energy.energy_model import EnergyReport
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
 from radit.reports.energy.workload import Workload
+from radit.reports.machine.description import MachineDescription
 
 TABLES = DEFAULT_TABLE.parent
 
@@ -36,7 +37,7 @@ class CyclePrediction:
         macs: multiplications that the computed sub-blocks need, without padding.
         mac_utilization: those over all that the array could have done, 0 to 1.
         external_bytes: bytes by cause, the host's streams of x among them.
-        workload: counters, and what `account_energy` needs beside them.
+        workload: counters, the clock, and what `account_energy` needs beside them.
     """
 
     cycles: int
@@ -47,17 +48,23 @@ class CyclePrediction:
     external_bytes: dict[str, int]
     workload: Workload
 
-    def milliseconds(self, clock_mhz: float = 500.0) -> float:
-        """Time at a clock in MHz.
+    def milliseconds(self, clock_mhz: float | None = None) -> float:
+        """Time at a clock in MHz; None: the machine's.
 
         Raises:
             UserError: the clock is out of range.
         """
-        return self.cycles / checked(clock_mhz=clock_mhz) / 1e3
+        return self.cycles / checked(clock_mhz=self.workload.clock_mhz if clock_mhz is None else clock_mhz) / 1e3
 
 
 def predict_cycles(
-    model: AnyModel, decisions: Decisions, *, array: Array = "16x16", memory: Memory | None = None
+    model: AnyModel,
+    decisions: Decisions,
+    *,
+    array: Array = "16x16",
+    memory: Memory | None = None,
+    clock_mhz: float = 500.0,
+    machine: MachineDescription | None = None,
 ) -> CyclePrediction:
     """Predict the cycles of a run from its decisions.
 
@@ -70,13 +77,17 @@ def predict_cycles(
             `even_decisions`).
         array: rows and columns of the MAC array, powers of two from 4 to 128.
         memory: the external memory; None: `Memory()`.
+        clock_mhz: of the machine (MHz); times and leakage follow from it, cycles do not.
+        machine: a whole machine (`radit.reports.machine.description.load_machine`), in the place of array, memory and
+            clock.
 
     Raises:
         UserError: the decisions are not this model's, or the array cannot be built or does not hold the model.
     """
     config = config_of_any(model)
-    dims, build = fitted(config, decisions.contexts, *parse_array(array))
-    charge = given_memory(memory).model()
+    shape, around, clock = machine_around(machine, array, memory, clock_mhz)
+    dims, build = fitted(config, decisions.contexts, *shape, built=machine.build if machine else None)
+    charge = around.model()
     known: dict[bytes, tuple[Prediction, dict[str, int]]] = {}  # many images decide alike
     done = []
     for record, tables in zip(decisions.record, decisions.tables, strict=True):
@@ -107,12 +118,17 @@ def predict_cycles(
             decisions.images,
             decisions.timesteps,
             slots=None if decisions.costs is None else decisions.costs.cached_results,
+            clock_mhz=clock,
         ),  # fmt: skip
     )
 
 
 def account_energy(
-    run: CyclePrediction | PolicyCosimulation, table: str | Path | EnergyTable = "default", *, host: bool = True
+    run: CyclePrediction | PolicyCosimulation,
+    table: str | Path | EnergyTable = "default",
+    *,
+    host: bool = True,
+    clock_mhz: float | None = None,
 ) -> EnergyReport:
     """Account for the energy of a predicted or co-simulated run: its action counts times an energy table.
 
@@ -121,15 +137,17 @@ def account_energy(
         table: a name in reports/tables, the path of a TOML file (reports/tables/default.toml shows all entries), or a
             table from `load_energy_table`.
         host: whether the host's arithmetic and memory traffic belong to it.
+        clock_mhz: that leakage is spread over (MHz); None: that of the run's machine.
 
     Returns:
         `total_uj`, and `components_uj` by component of the machine; each a `Range` of low, nominal and high, in uJ.
 
     Raises:
-        UserError: the table cannot be read, or an entry lacks its unit or its source.
+        UserError: the table cannot be read, an entry lacks its unit or its source, or the clock is out of range.
     """
     found = table if isinstance(table, EnergyTable) else load_energy_table(table)
-    return run.workload.energy(found, host)
+    work = run.workload if clock_mhz is None else replace(run.workload, clock_mhz=checked(clock_mhz=clock_mhz))
+    return work.energy(found, host)
 
 
 def load_energy_table(table: str | Path = "default") -> EnergyTable:

@@ -1,4 +1,4 @@
-"""The machine around a model: the shape of the MAC array and the external memory."""
+"""The machine around a model: the shape of the MAC array, the external memory and the clock."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radit.model.errors import UserError, shown
-from radit.model.ranges import RANGES
+from radit.model.ranges import RANGES, checked
 from radit.reports.machine.array_text import Array, parse_array
 
 if TYPE_CHECKING:
     from radit.reports.cycles.memory import MemoryModel
+    from radit.reports.machine.description import MachineDescription
 
-__all__ = ["Array", "Memory", "given_memory", "parse_array"]
+__all__ = ["Array", "Memory", "given_memory", "machine_around", "parse_array"]
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,18 @@ def given_memory(memory: Memory | None) -> Memory:
     if memory is not None and not isinstance(memory, Memory):
         raise UserError(f"memory is {shown(memory)}: give a radit.Memory, or None for the usual one.")
     return memory or Memory()
+
+
+def machine_around(
+    machine: MachineDescription | None, array: Array, memory: Memory | None, clock_mhz: float
+) -> tuple[tuple[int, ...], Memory, float]:
+    """Shape of the array, external memory and clock in MHz: those of a whole machine, or else the single ones.
+
+    Raises:
+        UserError: one of them is not what it has to be.
+    """
+    given, shape, clock = given_memory(memory), parse_array(array), checked(clock_mhz=clock_mhz)
+    if machine is None:
+        return shape, given, clock
+    own = machine.memory
+    return machine.shape, Memory(own.latency, own.bandwidth, own.stall, own.seed), machine.clock_mhz

@@ -277,6 +277,7 @@ BandwidthsOption = Annotated[
 StallOption = Annotated[
     float, number("--stall", "External memory: random pauses of each port (probability per cycle).")
 ]
+ClockOption = Annotated[float, number("--clock-mhz", "Clock of the accelerator (MHz).")]
 MemorySeedOption = Annotated[int, number("--memory-seed", "Seed of those pauses (integer).")]
 
 

@@ -15,6 +15,7 @@ from radit.options import (
     ArraysOption,
     BandwidthOption,
     CfgOption,
+    ClockOption,
     JobsOption,
     LatencyOption,
     LibertyOption,
@@ -57,7 +58,7 @@ def project(
     model: ModelOption = "dit-xl-2",
     machine: MachineOption = None,
     array: ArrayOption = "64x64",
-    clock_mhz: Annotated[float, number("--clock-mhz", "Clock (MHz).")] = 500.0,
+    clock_mhz: ClockOption = 500.0,
     steps: StepsOption = 50,
     cfg: CfgOption = 1.5,
     skip_rate: Annotated[

@@ -32,7 +32,7 @@ LIBRARY_CELL = re.compile(r"cell\s{0,9}\(\s{0,9}\"?(\w{1,200})\"?\s{0,9}\)\s{0,9
 CELL_AREA = re.compile(r"area\s{0,9}:\s{0,9}(\d{1,30}\.?\d{0,30})")
 MOST_LIBERTY, MOST_AREA = 1 << 28, 1e12  # bytes; of a cell, in the library's unit
 MAPPING = "+strash;dc2;strash;&get,-n;&nf;&put;topo"
-MINUTES = 60
+MINUTES, WHOLE_MINUTES = 60, 360  # limits: of a piece, of a whole build
 LIBERTY = "cells.lib"  # copy of the Liberty file
 ELABORATE = f"""
 read_verilog {{source}}
@@ -173,9 +173,11 @@ class Yosys:
 
     def map_fast(self, rtlil: str, library: Library) -> str:
         """Netlist (``write_json``) of a module without memories, mapped for speed: adders keep their look-ahead."""
-        return self._run(SYNTHESIZE_FAST, rtlil, "piece.il", "mapped.json", library)
+        return self._run(SYNTHESIZE_FAST, rtlil, "piece.il", "mapped.json", library, WHOLE_MINUTES)
 
-    def _run(self, script: str, text: str, source: str, result: str, library: Library | None = None) -> str:
+    def _run(
+        self, script: str, text: str, source: str, result: str, library: Library | None = None, minutes: int = MINUTES
+    ) -> str:
         """Run a script on a file in a folder of its own, where Yosys also works; returns the file it made.
 
         The script names files of that folder alone: whatever a user's file is called, Yosys does not see it.
@@ -187,7 +189,7 @@ class Yosys:
                 (folder / LIBERTY).write_bytes(library.content)
             (folder / "run.ys").write_text(script.format(source=source, result=result), encoding="utf-8")
             try:
-                run_program([self._command, "-q", "-Q", "-T", "run.ys"], seconds=MINUTES * 60, folder=folder)
+                run_program([self._command, "-q", "-Q", "-T", "run.ys"], seconds=minutes * 60, folder=folder)
                 return (folder / result).read_text(encoding="utf-8")
             except (ProgramError, FileNotFoundError) as error:
                 reason = error if isinstance(error, ProgramError) else "it made no file"

@@ -30,7 +30,7 @@ def write_points(folder: Path, stem: str, result: BaseModel, plots: Mapping[str,
     folder.mkdir(parents=True, exist_ok=True)
     with open_results(folder, [], to_write=True) as found, found.replaced(keep=True) as part:
         write_json(part / f"{stem}.json", checked)
-        table, points = io.StringIO(), [_flat(point) for point in checked["points"]]
+        table, points = io.StringIO(), [flat(point) for point in checked["points"]]
         rows = csv.DictWriter(table, list(points[0]), lineterminator="\n")
         rows.writeheader()
         rows.writerows(points)
@@ -39,7 +39,7 @@ def write_points(folder: Path, stem: str, result: BaseModel, plots: Mapping[str,
             write_file(part / f"{stem}.{kind}", picture)
 
 
-def _flat(point: Mapping[str, object]) -> dict[str, object]:
+def flat(point: Mapping[str, object]) -> dict[str, object]:
     """The fields of a point, those of a part of it under both names: error_mean."""
     found: dict[str, object] = {}
     for name, value in point.items():

@@ -210,6 +210,12 @@ class EnergyTable(_Entry):
                 )
         return self
 
+    def with_reuse_sram(self, kib: float | None) -> EnergyTable:
+        """The same with so much memory on chip for what is reused, KiB; None: as it is."""
+        if kib is None:
+            return self
+        return self.model_copy(update={"reuse_sram": self.reuse_sram.model_copy(update={"capacity": float(kib)})})
+
     def _scaled(self, entry: Primitive) -> Range:
         return entry.range * self.scaling[f"{entry.node_nm:g}"].factor
 

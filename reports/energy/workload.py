@@ -13,6 +13,7 @@ from radit.reports.energy.energy_model import EnergyReport, energy
 from radit.reports.energy.energy_table import EnergyTable
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import planned
+from radit.reports.energy.standing import TABLE_MHZ
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Workload:
         counters: every counter of ``accel/control/registers.py``, summed over the images.
         images, timesteps: how many, timesteps of each image.
         slots: results kept for a forecast; None: those of the first order.
+        clock_mhz: of the machine, which leakage follows.
     """
 
     config: DiTConfig
@@ -35,9 +37,10 @@ class Workload:
     images: int
     timesteps: int
     slots: int | None = None
+    clock_mhz: float = TABLE_MHZ
 
     def energy(self, table: EnergyTable, with_host: bool = True) -> EnergyReport:
         """Energy of the whole run under a table, uJ, its host's included or not. *Modelled*."""
         plan = planned(self.dims, self.build, self.tables, table.reuse_sram.capacity, self.slots)
         work = host_work(self.config, self.timesteps, self.images, self.dims.contexts) if with_host else None
-        return energy(self.counters, self.build, table, plan, work)
+        return energy(self.counters, self.build, table, plan, work, clock_mhz=self.clock_mhz)

@@ -30,13 +30,14 @@ from radit.reports.explore.evaluation import DesignCosts, DesignGroup, Keys, Wan
 from radit.reports.explore.fronts import with_fronts
 from radit.reports.explore.kept import POINTS, load_points, save_points
 from radit.reports.explore.page import page
+from radit.reports.explore.parquet import PARQUET, as_parquet
 from radit.reports.explore.plot import plot
 from radit.reports.explore.schema import Exploration, ExploredPoint, Speed
 from radit.reports.explore.space import Design, LoadedSpace
 from radit.reports.frontier.schema import Frontier
 
 STEM = "explore"
-FILES = [f"{STEM}.{kind}" for kind in ("json", "csv", "html", *PLOTS)]
+FILES = [f"{STEM}.{kind}" for kind in ("json", "csv", "html", PARQUET, *PLOTS)]
 PIECE = 50  # designs of one task
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"  # of a checkout
 AREA, ERRORS = RESULTS / "area.json", RESULTS / "frontier.json"
@@ -78,7 +79,8 @@ def run_explore(
         versions=versions(),
     )
     plots = {kind: plot(result, kind) for kind in PLOTS}
-    write_points(out, STEM, result, plots | {"html": page(result, plots["png"]).encode()})
+    beside = {"html": page(result, plots["png"]).encode(), **as_parquet(points)}
+    write_points(out, STEM, result, plots | beside)
     return result
 
 

@@ -162,10 +162,7 @@ class MachineDescription(_Described):
                 f"{one_line(found.name)} is for {found.node_nm:g} nm: give a table of that node in field energy_table, "
                 f"or node_nm = {found.node_nm:g}."
             )
-        if self.reuse_sram_kib is None:
-            return found
-        own = found.reuse_sram.model_copy(update={"capacity": float(self.reuse_sram_kib)})
-        return found.model_copy(update={"reuse_sram": own})
+        return found.with_reuse_sram(self.reuse_sram_kib)
 
     def changed(self, **given: Any) -> MachineDescription:
         """The same with some fields replaced, those of the memory by their own names; values are known to be good."""

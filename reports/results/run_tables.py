@@ -27,7 +27,7 @@ def run_tables(summary: Summary) -> str:
         table(("policy", *COSTS), ([kind_of(name).label, *costs(result)] for name, result in s.results.items())),
         paragraph(
             "Cycles, MACs and utilization are measured in the RTL simulation. Energy is modelled, by the table "
-            f"`{s.provenance.energy_table}`."
+            f"`{s.provenance.energy_table}`, at {s.clock_mhz:g} MHz."
         ),
         table(
             ("dense over", "cycles", "MACs", "nominal energy"),

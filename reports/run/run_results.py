@@ -25,6 +25,7 @@ from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable
 from radit.reports.energy.host_work import host_work
 from radit.reports.energy.memory_plan import MemoryPlan, planned
+from radit.reports.energy.standing import TABLE_MHZ
 from radit.reports.machine.description import MachineDescription
 from radit.reports.run.schema import Check, CycleModel, Memory, PolicyResult, Sampler, Summary
 from radit.reports.run.summary import all_ratios, policy_result, provenance, whole_run
@@ -38,11 +39,14 @@ def summary_of(
     seconds: dict[str, float],
     command: str,
     machine: MachineDescription | None = None,
+    clock_mhz: float = TABLE_MHZ,
 ) -> Summary:
     """What summary.json is to hold of the policies' runs; ``command`` is what they were asked for with."""
     request, build, config = prepared.request, prepared.build, prepared.dit.config
     finished = {one.policy.name: one for one in runs}
-    results = {name: _policy_result(prepared, finished[name], table) for name in POLICIES if name in finished}
+    results = {
+        name: _policy_result(prepared, finished[name], table, clock_mhz) for name in POLICIES if name in finished
+    }
     rtl = exported_verilog(build, Path("build") / "rtl")
     checkpoint = find_checkpoint(request.model)
     hashes = {
@@ -74,6 +78,8 @@ def summary_of(
         engine=request.engine,
         machine=request.machine,
         build=dict(request.built) or None,
+        clock_mhz=clock_mhz,
+        reuse_sram_kib=None if machine is None else machine.reuse_sram_kib,
         array=Array.of(build),
         memory=Memory(
             latency=request.latency, bandwidth=request.bandwidth, stall=request.stall, seed=request.memory_seed
@@ -94,7 +100,7 @@ def _plan(prepared: Prepared, policy: Policy, table: EnergyTable) -> MemoryPlan:
     return planned(prepared.dims, prepared.build, tables, table.reuse_sram.capacity)
 
 
-def _policy_result(prepared: Prepared, one: PolicyRun, table: EnergyTable) -> PolicyResult:
+def _policy_result(prepared: Prepared, one: PolicyRun, table: EnergyTable, clock_mhz: float) -> PolicyResult:
     """Cycles, MACs and energy of one policy."""
     request, dims, build = prepared.request, prepared.dims, prepared.build
     plan = _plan(prepared, one.policy, table)
@@ -110,7 +116,7 @@ def _policy_result(prepared: Prepared, one: PolicyRun, table: EnergyTable) -> Po
             model_macs(replace(dims, texts=result.texts), result.decisions.as_dense()) for result in one.results
         ),
         build=build,
-        energy=energy(counters, build, table, plan, host_work=work),
+        energy=energy(counters, build, table, plan, host_work=work, clock_mhz=clock_mhz),
         roofline=roofline(_run_of(prepared, one, one.results[0]), _memory(prepared)),
         gmac_per_second=one.gmac_per_second,
         cycle_model=_cycle_model(prepared, one),

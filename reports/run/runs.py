@@ -31,6 +31,7 @@ from radit.reports.common.files import file_hash
 from radit.reports.energy.energy_model import energy
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, load_table
 from radit.reports.energy.host_work import host_work
+from radit.reports.energy.standing import TABLE_MHZ
 from radit.reports.machine.description import MachineDescription
 from radit.reports.run.arrays import ARRAYS_FILE, RunArrays, write_arrays
 from radit.reports.run.pictures import write_pictures
@@ -75,6 +76,7 @@ def run_policies(
     progress: Progress | None = None,
     command: str = "",
     machine: MachineDescription | None = None,
+    clock_mhz: float | None = None,
     workers: Workers | None = None,
 ) -> Outcome:
     """Run the policies through the hardware and account for them.
@@ -84,6 +86,7 @@ def run_policies(
         state, resume, keep_state, progress, workers: see `radit.cosim.run.run`.
         command: what the summary names as its origin.
         machine: that the request describes; it has the energy table. None: the default table.
+        clock_mhz: that leakage is spread over; None: the machine's, or the energy table's.
 
     Raises:
         UserError: nothing to resume, a broken energy table, or nobody judges what the model generates.
@@ -105,8 +108,8 @@ def run_policies(
     seconds["cosim"] = time.perf_counter() - since
     for one in runs:
         seconds |= {f"{one.policy.name}_{stage}": spent for stage, spent in one.seconds.items()}
-    since = time.perf_counter()
-    summary = summary_of(prepared, runs, table, quality, seconds, command, machine)
+    since, usual = time.perf_counter(), TABLE_MHZ if machine is None else machine.clock_mhz
+    summary = summary_of(prepared, runs, table, quality, seconds, command, machine, clock_mhz or usual)
     problems = [problem for one in runs for problem in one.problems]
     problems += unexpected_counters(prepared, runs) + unpredicted_cycles(summary)
     arrays = _arrays(runs)
@@ -142,20 +145,27 @@ def write_run(out: Path, outcome: Outcome, *, verilog: Path | None = None, waves
             os.replace(waves, part / WAVES_FILE)
 
 
-def rerun_report(*, run: Path, table: str, readme: Path | None) -> Path:
-    """Render a finished run again; with another energy table its counters are priced anew. Nothing is simulated.
+def rerun_report(*, run: Path, table: str | None, readme: Path | None) -> Path:
+    """Render a finished run again; with another energy table its counters are priced anew, at the clock and with the
+    on-chip memory of the run's machine. Nothing is simulated.
+
+    Args:
+        table: "default" or the path of a TOML file; None: the run's own. A run under the default table is then priced
+            anew where that has changed; another table's energies stay as they are.
 
     Raises:
         UserError: the folder does not hold a run, the table is bad, ``readme`` has no place for the result table, or
             one of them cannot be written.
     """
     readme = None if readme is None else output_file(readme, "--readme")
-    source = DEFAULT_TABLE if table == "default" else Path(table)
+    source = DEFAULT_TABLE if table in (None, "default") else Path(str(table))
     with open_results(run, RUN_FILES, to_write=True) as folder:
         summary, arrays = read_run(run)
         output_folder(run, "FOLDER", files=FILES)
-        prices, digest = load_table(source), file_hash(source)
-        priced = summary if _is_priced(summary, prices, digest) else _priced(summary, prices, digest)
+        prices, digest = load_table(source).with_reuse_sram(summary.reuse_sram_kib), file_hash(source)
+        keep = table is None and summary.provenance.energy_table != prices.name
+        keep = keep or _is_priced(summary, prices, digest)
+        priced = summary if keep else _priced(summary, prices, digest)
         text = None if readme is None else with_table(readme, priced)
         with folder.replaced(keep=True) as part:
             if priced is not summary:
@@ -182,7 +192,7 @@ def _priced(summary: Summary, table: EnergyTable, digest: str = "") -> Summary:
     results = {}
     for name, result in summary.results.items():
         plan = result.memory_plan.replaced(table.reuse_sram.capacity)
-        bill = energy(result.counters, build, table, plan, host_work=work).summary()
+        bill = energy(result.counters, build, table, plan, host_work=work, clock_mhz=summary.clock_mhz).summary()
         results[name] = PolicyResult.model_validate(result.model_dump() | bill | {"memory_plan": plan})
     origin = provenance(table, summary.provenance.hashes | {TABLE: digest}, summary.provenance.command)
     return summary.model_copy(update={"results": results, "ratios": all_ratios(results), "provenance": origin})

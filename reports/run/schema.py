@@ -14,12 +14,14 @@ from radit.model.dit.config import DiTConfig
 from radit.model.dit.sampler_names import DDIM, UNIFORM, Solver, Spacing
 from radit.model.errors import UserError
 from radit.model.quality.quality_schema import Quality
+from radit.model.ranges import RANGES
 from radit.model.schema import Whole
 from radit.reports.common.schema_parts import Amount, Array, Bounds, Count, ExternalMemory, Part, Share
 from radit.reports.cycles.memory import MemoryModel
 from radit.reports.cycles.roofline import Roofline
 from radit.reports.energy.memory_plan import MemoryPlan
-from radit.reports.machine.description import MOST_BUILT
+from radit.reports.energy.standing import TABLE_MHZ
+from radit.reports.machine.description import MOST_BUILT, within
 from radit.reports.run.consistency import check_summary
 
 SCHEMA_VERSION: Literal[3] = 3
@@ -289,6 +291,8 @@ class Summary(Part):
         sub_blocks: what every sub-block is, in order.
         machine: the named machine, and what options have changed of it; None: options alone describe it.
         build: parameters of the build that do not follow from the model; None: all do.
+        clock_mhz: of the machine, MHz; leakage is spread over it.
+        reuse_sram_kib: on-chip memory of the machine for what is reused, KiB; None: the energy table's.
         results: of every policy that was run, by name.
         ratios: of every skipping policy that was run beside dense, by name; empty where a run stopped.
         arrays_digest: SHA-256 (hex) of the arrays.npz of the same run, empty where it was stopped and has none; None:
@@ -306,6 +310,8 @@ class Summary(Part):
     engine: str
     machine: str | None = None
     build: dict[str, Annotated[int, Field(ge=1, le=MOST_BUILT)]] | None = None
+    clock_mhz: Annotated[float, within(RANGES["clock_mhz"])] = TABLE_MHZ
+    reuse_sram_kib: Annotated[int, within(RANGES["reuse_sram"])] | None = None
     array: Array
     memory: Memory
     results: dict[str, PolicyResult]

@@ -20,7 +20,7 @@ from radit.model.plain_text import one_line, quoted
 from radit.reports.area.synthesis import LIBERTY, Library
 
 PROGRAM = "sta"
-MINUTES = 30
+MINUTES = 120
 INVERTERS = ("INVX1", "INV")
 FANOUT, STAGES = 4, 7
 PERIOD_NS = 10.0  # of the constraint; a path's delay is this less its slack

@@ -16,7 +16,7 @@ POLICY = "radit:threshold=1:start=1:end=1:streak_step=0:tight=1:loose=1:first_de
 def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd, tmp_path):
     memory, seen = radit.Memory(latency=7, bandwidth=None), []
     found = radit.cosimulate(
-        "digits", ["dense", POLICY], array="8x8", images=1, steps=STEPS, seed=3, memory=memory,
+        "digits", ["dense", POLICY], array="8x8", images=1, steps=STEPS, seed=3, memory=memory, clock_mhz=50.0,
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     assert found.passed and found.problems == () and found.check.words_mismatched == 0 < found.check.words_compared
@@ -25,16 +25,21 @@ def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd,
         run, reference = found[name], radit.generate(digits, text, seed=3)
         assert np.array_equal(run.images, reference.images)
         assert np.array_equal(run.decisions.computed, reference.decisions.computed)
-        predicted = radit.predict_cycles(digits, reference.decisions, array="8x8", memory=memory)
+        predicted = radit.predict_cycles(digits, reference.decisions, array="8x8", memory=memory, clock_mhz=50.0)
         assert run.cycles == run.predicted_cycles == predicted.cycles and run.macs == predicted.macs
         nominal = radit.account_energy(run).total_uj.nominal
         assert nominal == pytest.approx(radit.account_energy(predicted).total_uj.nominal)
         assert nominal == pytest.approx(run.result.energy_uj.nominal)
         assert run.counters["cycles"] == run.cycles
+        leaked = [radit.account_energy(each).components_uj["leakage"].nominal for each in (run, predicted)]
+        leaked.append(0.1 * radit.account_energy(run, clock_mhz=5.0).components_uj["leakage"].nominal)
+        leaked.append(run.result.energy_breakdown_uj["leakage"].nominal)
+        assert leaked == pytest.approx([leaked[0]] * 4)
     assert seen[0][0] == 0 and seen[-1][0] == seen[-1][1] == found["dense"].macs + found["radit"].macs
     with pytest.raises(radit.UserError, match="policy is 'forecast', of which there is no finished run: choose from"):
         found["forecast"]
     found.save(tmp_path, verilog=True)
+    assert json.loads((tmp_path / "summary.json").read_text())["clock_mhz"] == 50
     names = {path.name for path in tmp_path.iterdir()}
     assert {"summary.json", "arrays.npz", "report.html", "images", "rtl"} <= names
     assert json.loads((tmp_path / "summary.json").read_text())["provenance"]["command"] == ""

@@ -18,6 +18,7 @@ import radit
 from radit.model.baselines.base import Rule
 from radit.model.detectors.planned import Planned
 from radit.model.policy.plan import read_plan
+from radit.reports.machine.description import load_machine
 from radit.terminal.messages import told
 from tests.radit.conftest import STEPS
 
@@ -197,6 +198,23 @@ def test_energy_has_bounds_parts_and_a_table(digits):
     assert radit.account_energy(cycles, tight).total_uj.nominal > total.nominal
 
 
+def test_leakage_follows_the_clock_of_the_machine():
+    def leakage(run, **given):
+        energy = radit.account_energy(run, **given)
+        rest = energy.total_uj.nominal - energy.components_uj["leakage"].nominal
+        return energy.components_uj["leakage"].nominal, pytest.approx(rest)
+
+    usual, slow = (radit.predict_cycles("digits", DENSE, clock_mhz=clock) for clock in (500.0, 125.0))
+    assert slow.cycles == usual.cycles and slow.milliseconds() == 4 * usual.milliseconds() == usual.milliseconds(125)
+    (much, rest), (little, same) = leakage(slow), leakage(usual)
+    assert much == pytest.approx(4 * little) and rest == same
+    assert leakage(usual, clock_mhz=125.0) == leakage(slow) and leakage(slow, clock_mhz=500.0) == leakage(usual)
+    edge = load_machine("edge").changed(clock_mhz=125.0)
+    assert leakage(radit.predict_cycles("digits", DENSE, machine=edge)) == leakage(slow)
+    paper = radit.predict_cycles("digits", DENSE, machine=load_machine("paper"), clock_mhz=1.0)
+    assert paper.workload.clock_mhz == 500 and paper.workload.build.rows == 64
+
+
 DENSE = radit.dense_decisions("digits")
 BAD = [
     (lambda m: radit.load_model("cats"), "Model cats is unknown"),
@@ -247,6 +265,12 @@ BAD = [
         lambda m: radit.predict_cycles("dit-s-2", radit.dense_decisions(m)),
         "record of decisions is of 12 sub-blocks and 2 contexts: give one of 24 and 2",
     ),
+    (lambda m: radit.predict_cycles(m, DENSE, clock_mhz=0), "clock_mhz is 0: give a number from 0.001"),
+    (
+        lambda m: radit.account_energy(radit.predict_cycles(m, DENSE), clock_mhz="fast"),
+        "clock_mhz is 'fast': give a number from 0.001",
+    ),
+    (lambda m: radit.cosimulate("digits", clock_mhz=-1), "clock_mhz is -1: give a number from 0.001"),
     (lambda m: radit.load_energy_table("cheap"), "energy table is 'cheap': give default"),
     (lambda m: radit.load_energy_table("cheap.toml"), "cannot be read"),
     (lambda m: radit.Memory(latency=-1), "latency is -1"),

@@ -1,7 +1,9 @@
 """`radit explore`: points are what `radit project` says, are kept and resumed, and bad spaces are refused."""
 
+import csv
 import json
 import shlex
+import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -158,6 +160,21 @@ def test_damaged_points_are_evaluated_again(damage, space, tmp_path, caplog):
     assert 0 < again.speed.evaluated < whole.speed.evaluated and comparable(again) == comparable(whole)
     assert damage == "empty" or "evaluated again" in caplog.text
     assert sorted(path.read_text().splitlines()) == sorted(text.splitlines()) and load_points(path)
+
+
+def test_parquet_has_the_rows_of_the_csv(space, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    explored(space, tmp_path)
+    rows = parquet.read_table(tmp_path / "explore.parquet").to_pylist()
+    kept = list(csv.DictReader((tmp_path / "explore.csv").read_text().splitlines()))
+    assert rows and [{name: "" if each is None else str(each) for name, each in row.items()} for row in rows] == kept
+    assert isinstance(rows[0]["cycles"], int) and isinstance(rows[0]["energy_uj_nominal"], float)
+
+
+def test_parquet_is_optional(space, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    explored(space, tmp_path)
+    assert (tmp_path / "explore.csv").exists() and not (tmp_path / "explore.parquet").exists()
 
 
 def test_processes_make_no_difference(space, tmp_path):

@@ -159,6 +159,39 @@ def test_the_default_table_prices_again(run):
     assert found[0][0] == found[2][0] != found[1][0] == found[3][0]
 
 
+def changed(run: Path, **fields) -> None:
+    content = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(content | fields))
+
+
+def leakage(run: Path) -> float:
+    return load_run(run)[0].results["dense"].energy_breakdown_uj["leakage"].nominal
+
+
+def test_a_run_is_priced_again_at_its_own_clock(run):
+    rerun_report(run=run, table=str(OWN_TABLE), readme=None)
+    usual = leakage(run)
+    changed(run, clock_mhz=125.0)
+    rerun_report(run=run, table="default", readme=None)
+    rerun_report(run=run, table=str(OWN_TABLE), readme=None)
+    assert leakage(run) == pytest.approx(4 * usual)
+
+
+def test_without_a_table_a_run_keeps_its_own(run):
+    changed(run, reuse_sram_kib=7)
+    rerun_report(run=run, table=str(OWN_TABLE), readme=None)
+    own = energies(run)
+    assert cli.main(["report", str(run)]) == 0
+    summary = load_run(run)[0]
+    assert energies(run) == own and summary.provenance.energy_table == "stacked-memory"
+    assert {result.memory_plan.sram_kib for result in summary.results.values()} == {7}  # the machine's, of any table
+    assert cli.main(["report", str(run), "--table", "default"]) == 0
+    default = energies(run)
+    changed(run, provenance=json.loads((run / "summary.json").read_text())["provenance"] | {"energy_sources": []})
+    assert cli.main(["report", str(run)]) == 0 and energies(run) == default != own
+    assert load_run(run)[0].provenance.energy_sources  # priced again, as the table is another one now
+
+
 def test_names_of_a_run_are_known():
     assert {"summary.json", "arrays.npz", "report.html", RTL} <= set(run_folder.RUN_FILES)
 
