@@ -56,7 +56,7 @@ class Driver:
         self.weights = pack_weights(integer, build)
         self.cache = np.zeros((slots * slot_words, build.rows), np.int8)
         self.history = np.zeros((words, build.rows * 4 // 8), np.uint8)
-        self.conditioning = np.zeros(0, np.uint16)
+        self.conditioning: np.ndarray = np.zeros(0, np.uint16)
         self.prompts = np.zeros(0, np.int8)
         for port, memory in (
             *(("weight", self.weights), ("param", self.params)),

@@ -29,7 +29,7 @@ from radit.model.integer.integer_dit import IntegerDiT
 from radit.model.integer.quantize import quantize
 from radit.model.integer.reference import Reference, StageCapture
 from radit.model.ops.residual import residual_add
-from radit.model.policy.skip_policy import Policy, dense
+from radit.model.policy.skip_policy import Policy, dense, forecast
 from radit.model.text.prompts import prompts_of
 
 FRAMES, TOKENS, CHANNELS, CLOSE = 4, 6, 20, 1e-5
@@ -273,14 +273,14 @@ def test_ranges_and_sensitivities_see_it() -> None:
 def test_what_lets_x_pass_gets_no_embedding() -> None:
     """Under stream scope a context that reuses passes through all sub-blocks as it is."""
     integer = quantized(seeded_dit(CONFIG))
-    policy = replace(dense(), name="forecast", scope="stream", threshold=1.0, first_dense=1, last_dense=0)
     host = Host(integer.dit, integer, torch.tensor([1]), torch.randn(1, *CONFIG.sample_shape), 1.5, CONFIG.tokens)
-    tables = policy.tables(integer)
-    reference = Reference(integer, replace(tables, thresholds=torch.full_like(tables.thresholds, 0)))
+    tables = forecast().tables(integer)
+    follow, plan = torch.ones_like(tables.follow), torch.tensor([[True, True], [True, False]])
+    force = torch.zeros_like(tables.force)
+    reference = Reference(integer, replace(tables, follow=follow, plan=plan, force=force))
     reference.start(1)
     reference.step(host.enter(), 0, host.tables)
     moved = host.enter()
-    moved[:, 0] = moved[:, 0].roll(1, -1)  # the first context alone computes
     captures: list[StageCapture] = []
     reference.step(moved, 1, host.tables, captures)
     assert captures[0].computed.tolist() == [[True, False]]
