@@ -59,7 +59,7 @@ def test_frame_embeddings_cost():
         energy(ONES | more, build, TABLE, PLAN).total_uj.nominal
         for more in ({}, {"frame_reads": 2}, {"frame_writes": 2})
     )
-    assert base < reads < writes
+    assert base < min(reads, writes)
     clip = DiTConfig(frames=4, frame_embedding="first-block")
     there, here = (host_work(each, STEPS, 3) for each in (clip, clip.model_copy(update={"frame_embedding": "input"})))
     assert there.table_bits - here.table_bits == 3 * 4 * 64 * 16
