@@ -12,6 +12,7 @@ from radit.model.errors import UserError
 FEWEST_LANES, MOST_LANES = 4, 128  # of either side of the array
 MOST_PRODUCTS = 2  # of a cell and cycle
 COUNTER_WIDTHS = (0, 32, 64)  # of an event counter, bits
+FRAME_CHANNELS = 4  # of a word of the frame embedding, as many as a beat of conditioning has fields
 MOST_TEXTS = 8  # contexts whose number of text tokens the registers hold
 
 
@@ -44,6 +45,7 @@ class BuildConfig:
     products: int = 1  # of a cell and cycle; 2: of an even and an odd input channel
     counters: int = 64  # bits of each event counter; 0: none, 32: the upper words read as 0
     max_text: int = 0  # text tokens of a context (cross-attention); 0: nothing of it is built
+    max_frames: int = 0  # frames whose embeddings a pass adds; 0: nothing of it is built
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols"):
@@ -67,6 +69,11 @@ class BuildConfig:
             raise UserError(
                 f"build parameter max_text is {self.max_text}; give the text tokens of a context, or 0 for a build "
                 "without cross-attention."
+            )
+        if self.max_frames < 0:
+            raise UserError(
+                f"build parameter max_frames is {self.max_frames}; give the frames of a clip, or 0 for a build that "
+                "adds no frame embedding."
             )
         if self.max_text and self.max_contexts > MOST_TEXTS:
             raise UserError(
@@ -164,6 +171,11 @@ class BuildConfig:
     def conditioning_depth(self) -> int:
         """Channels of all contexts for two sub-blocks: one in use, one being fetched."""
         return 2 * self.max_contexts * self.max_hidden
+
+    @property
+    def frame_depth(self) -> int:
+        """Words of the frame embedding, ``FRAME_CHANNELS`` channels each."""
+        return self.max_frames * -(-self.max_hidden // FRAME_CHANNELS)
 
     @property
     def weight_depth(self) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from radit.accel.config import BuildConfig, is_power_of_two, log2_exact
+from radit.accel.config import FRAME_CHANNELS, BuildConfig, is_power_of_two, log2_exact
 from radit.model.errors import UserError
 from radit.model.formats import ACC_BITS, COUNT_BITS, INT8_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
 
@@ -66,6 +66,7 @@ class Dims:
         text: most text tokens of a context; 0: there is no cross-attention.
         cross_even, cross_odd: the even, or odd, blocks have a cross-attention.
         texts: text tokens of every context, of the image at hand; empty: the most.
+        frames: frames of a clip whose embeddings are added after block 0; 0: none are.
     """
 
     hidden: int
@@ -81,6 +82,7 @@ class Dims:
     cross_even: bool = False
     cross_odd: bool = False
     texts: tuple[int, ...] = ()
+    frames: int = 0
 
     def __post_init__(self) -> None:
         for name in ("hidden", "heads", "head_dim", "mlp", "tokens", "sub_blocks", "contexts"):
@@ -105,6 +107,11 @@ class Dims:
             raise UserError(
                 f"model dimension sub_blocks is {self.sub_blocks}; give those of whole blocks, "
                 f"{'two or three of each' if self.text else 'an even number, 2 x depth'}."
+            )
+        if self.frames < 0 or (self.frames and self.tokens % self.frames):
+            raise UserError(
+                f"model dimension frames is {self.frames} of {self.tokens} tokens; give a number that divides them, or "
+                "0 where no frame embedding is added after block 0."
             )
         if self.texts and len(self.texts) != self.contexts:
             raise UserError(f"there are {len(self.texts)} prompts for {self.contexts} contexts; give one for each.")
@@ -133,6 +140,16 @@ class Dims:
             for number, place in enumerate(self.places)
             if place.kind == kind and parity in (None, place.block % 2)
         ]
+
+    @property
+    def frames_before(self) -> int:
+        """Number of the sub-block before which a frame embedding is added: the first of block 1, or the last pass."""
+        return next((number for number, place in enumerate(self.places) if place.block), self.sub_blocks)
+
+    @property
+    def frame_beats(self) -> int:
+        """Beats of the frame embedding on the port ``mod``."""
+        return self.frames * self.hidden // FRAME_CHANNELS
 
     def group(self, block: int) -> Group:
         """Attention group of a block (0, 1, ...)."""
@@ -220,12 +237,28 @@ def check_fit(dims: Dims, build: BuildConfig) -> None:
             f"model dimension text is {dims.text}, above this build's limit of {build.max_text} text tokens of a "
             f"context; use a shorter prompt, or build with max_text of at least {dims.text}."
         )
+    _check_frames(dims, build)
     _check_formats(dims, build)
     for which, group in (("even", dims.even), ("odd", dims.odd)):
         if group.frames > 1:
             _check_temporal(which, group.frames, dims, build)
         elif group.keys:
             _check_spatial(which, group.keys, dims, build)
+
+
+def _check_frames(dims: Dims, build: BuildConfig) -> None:
+    """The frame embedding is added to whole words: all lanes of one have the same frame."""
+    if dims.frames > build.max_frames:
+        raise UserError(
+            f"model dimension frames is {dims.frames}, above this build's limit of {build.max_frames} frames whose "
+            f"embeddings are added; build with max_frames of at least {dims.frames}."
+        )
+    if dims.frames and dims.tokens // dims.frames % build.wide:
+        raise UserError(
+            f"model dimension frames is {dims.frames} of {dims.tokens // dims.frames} tokens each on {build.wide} "
+            "lanes, and the frame embedding is added to whole words; use an array of fewer lanes, or a model whose "
+            f"frames have a multiple of {build.wide} tokens."
+        )
 
 
 def _check_formats(dims: Dims, build: BuildConfig) -> None:
@@ -301,7 +334,13 @@ def registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
         "mlp_words": dims.mlp_words(build) // build.products,
     }
     values |= _group_registers("even", 0, dims, build) | _group_registers("odd", 1, dims, build)
+    values |= _frame_registers(dims, build) if build.max_frames else {}
     return values | (_text_registers(dims, build) if build.max_text else {})
+
+
+def _frame_registers(dims: Dims, build: BuildConfig) -> dict[str, int]:
+    """Registers of builds that add a frame embedding."""
+    return {"frame_beats": dims.frame_beats, "frame_row_tiles": dims.row_tiles(build) // max(1, dims.frames)}
 
 
 def _text_registers(dims: Dims, build: BuildConfig) -> dict[str, int]:

@@ -11,6 +11,7 @@ from radit.cosim.engines.base import Engine
 from radit.cosim.pack import (
     from_words,
     pack_conditioning,
+    pack_frames,
     pack_headers,
     pack_params,
     pack_prompts,
@@ -50,11 +51,12 @@ class Driver:
         slot_words = STREAM_WORDS * dims.contexts * dims.sub_block_words(build) if policy.stream_scope else words
         self.order = token_order(dims, build)
         self.headers = pack_headers(integer, policy)
+        self.frames = pack_frames(integer)
         self.params = pack_params(integer)
         self.weights = pack_weights(integer, build)
         self.cache = np.zeros((slots * slot_words, build.rows), np.int8)
         self.history = np.zeros((words, build.rows * 4 // 8), np.uint8)
-        self.conditioning = np.zeros(0, np.uint16)
+        self.conditioning: np.ndarray = np.zeros(0, np.uint16)
         self.prompts = np.zeros(0, np.int8)
         for port, memory in (
             *(("weight", self.weights), ("param", self.params)),
@@ -89,8 +91,7 @@ class Driver:
         Raises:
             UserError: a prompt that does not fit.
         """
-        self.conditioning = pack_conditioning(tables, image, self.headers)
-        self.engine.bind_memory("mod", self.conditioning)
+        self._bind_conditioning(pack_conditioning(tables, image, self.headers))
         if tables.prompts is not None:
             self.dims = with_prompts(self.dims, tables, image)
             for name, value in text_registers(self.dims).items():
@@ -98,6 +99,14 @@ class Driver:
             self.prompts = pack_prompts(tables.prompts, image, self.dims, self.engine.config)
             self.engine.bind_memory("prompt", self.prompts)
         self.engine.write_register("control", NEW_IMAGE)
+
+    def _bind_conditioning(self, beats: np.ndarray) -> None:
+        """Let port ``mod`` read an image's beats (steps, n, 4), and behind them the frame embedding."""
+        memory = np.concatenate([beats.reshape(-1, beats.shape[2]), self.frames])
+        self.conditioning = memory[: memory.shape[0] - len(self.frames)].reshape(beats.shape)  # a view
+        self.engine.bind_memory("mod", memory)
+        if self.engine.config.max_frames:
+            self.engine.write_register("frame_base", memory.shape[0] - len(self.frames))
 
     def start(self, x: np.ndarray, index: int) -> None:
         """Start timestep ``index`` on x (contexts, padded tokens, D) int; the engine is then to run its sub-blocks."""

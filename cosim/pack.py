@@ -76,7 +76,14 @@ def pack_headers(integer: IntegerDiT, policy: PolicyTables) -> np.ndarray:
     for level in range(policy.boundaries.shape[2]):
         put(f"b{level + 1}", policy.boundaries[:, :, level], own)
     put("eps", integer.eps, own)
+    if (place := integer.config.frames_before) is not None:
+        put("frames", 1, slice(place, place + 1))
     return headers
+
+
+def pack_frames(integer: IntegerDiT) -> np.ndarray:
+    """Beats (n, 4) uint16 of the frame embedding: frame after frame, four channels each; none where no pass adds it."""
+    return integer.frame_offsets.cpu().numpy().astype(np.int16).view(np.uint16).reshape(-1, BEAT_FIELDS)
 
 
 def with_prompts(dims: Dims, tables: Conditioning, image: int) -> Dims:

@@ -2,37 +2,26 @@
 
 The port delivers the header's beats and ``contexts * D`` beats of gate, scale and shift per sub-block
 (``accel/interfaces/conditioning.py``). Vectors land in one half of the conditioning memories while the pass uses the
-other.
+other. Where a header asks for it, the frame embedding follows (``accel/control/frame_loader.py``).
 """
 
 from myhdl import Signal, always, always_comb, always_seq, block, enum
 
-from radit.accel.config import bits_for
+from radit.accel.control.frame_loader import load_frames
 from radit.accel.interfaces.conditioning import (
+    BEAT_BITS,
     FIELD_BITS,
     HEADER_BEATS,
     MODULATION_BITS,
+    Loading,
     channel_bounds,
     header_fields,
 )
 from radit.accel.interfaces.memory_ports import WritePort
 from radit.accel.interfaces.signals import address, dim, flag, word
+from radit.accel.interfaces.streams import Command, ReadChannel, Stream
 from radit.accel.memory.on_chip import narrow_memory
 from radit.model.formats import GATE_BITS
-
-
-class Loading:
-    """The beat that comes in; driven by ``load_beats``.
-
-    of_header: flag, it is one of the header; beat: 3 bit, its number there. of_channel: flag, it is one of a channel;
-    addr: address, where its values go in the conditioning memories.
-    """
-
-    def __init__(self) -> None:
-        self.of_header = flag()
-        self.beat = word(bits_for(HEADER_BEATS))
-        self.of_channel = flag()
-        self.addr = address()
 
 
 @block
@@ -67,8 +56,9 @@ def header_field(clk, load, number, beat, take, field, where):
 
 
 @block
-def load_beats(clk, aresetn, control, channel, loading, regs, config):
-    """Ask for the beats of a sub-block on ``control.fetch``, and say what each of them is as it comes."""
+def load_beats(clk, aresetn, control, loaded, channel, loading, regs, config):
+    """Ask for the beats of a sub-block on ``control.fetch``, and say what each of them is as it comes. ``loaded``: from
+    the last one to the next fetch."""
     HALF = config.max_contexts * config.max_hidden
     phases = enum("IDLE", "ASK", "HEADER", "VECTORS")
     phase = Signal(phases.IDLE)
@@ -95,7 +85,7 @@ def load_beats(clk, aresetn, control, channel, loading, regs, config):
                 cmd.taddr.next = control.base
                 cmd.tlen.next = length + HEADER_BEATS
                 left.next = length
-                control.loaded.next = 0
+                loaded.next = 0
                 loading.beat.next = 0
                 if control.half:
                     loading.addr.next = HALF
@@ -116,7 +106,7 @@ def load_beats(clk, aresetn, control, channel, loading, regs, config):
                 loading.addr.next = loading.addr + 1
                 left.next = left - 1
                 if left == 1:
-                    control.loaded.next = 1
+                    loaded.next = 1
                     phase.next = phases.IDLE
 
     return accept_beats, size_vectors, sequence
@@ -133,9 +123,17 @@ def conditioning(clk, aresetn, control, channel, header, reads, regs, config):
     MOD_LOW, MOD_HIGH = channel_bounds("scale")[0], channel_bounds("shift")[1]
     loading, beat = Loading(), channel.data.tdata
     write_gate, write_modulation = WritePort(GATE_BITS), WritePort(MODULATION_BITS)
+    source, loaded, frames = channel, control.loaded, ()
+    if config.max_frames:
+        source, loaded = ReadChannel(Command(), Stream(BEAT_BITS)), flag()
+        frames = load_frames(
+            clk=clk, aresetn=aresetn, control=control, loaded=loaded, own=source, channel=channel, loading=loading,
+            reads=reads, regs=regs, config=config,
+        )  # fmt: skip
     load = load_beats(
-        clk=clk, aresetn=aresetn, control=control, channel=channel, loading=loading, regs=regs, config=config
-    )
+        clk=clk, aresetn=aresetn, control=control, loaded=loaded, channel=source, loading=loading, regs=regs,
+        config=config,
+    )  # fmt: skip
     fields = [
         header_field(
             clk=clk, load=loading.of_header, number=loading.beat, beat=beat, take=control.take,
@@ -163,4 +161,4 @@ def conditioning(clk, aresetn, control, channel, header, reads, regs, config):
         narrow_memory(clk=clk, write=write_gate, read=reads.gate, depth=config.conditioning_depth),
         narrow_memory(clk=clk, write=write_modulation, read=reads.modulation, depth=config.conditioning_depth),
     )
-    return load, fields, write_vectors, choose_half, memories
+    return frames, load, fields, write_vectors, choose_half, memories

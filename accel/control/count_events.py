@@ -13,7 +13,9 @@ def count_events(host, streaming_pass, ports, channels, decision, header, events
     """
     memories, done = ports.memories, ports.events
     tiles = done.tile_normalized
-    texts = ()
+    texts, frames = (), ()
+    if config.max_frames:
+        frames = count_frames(reads=ports.conditioning, events=events)
     if config.max_text:
         tiles = flag()
         texts = count_text(ports=ports, channels=channels, header=header, tiles=tiles, events=events)
@@ -53,7 +55,19 @@ def count_events(host, streaming_pass, ports, channels, decision, header, events
         events.norm_saturations.next = done.norm_saturated
         events.modulate_saturations.next = done.modulate_saturated
 
-    return texts, count_transfers, count_accesses, count_work
+    return texts, frames, count_transfers, count_accesses, count_work
+
+
+@block
+def count_frames(reads, events):
+    """What builds that add a frame embedding count besides. reads: ConditioningReads. Combinational."""
+
+    @always_comb
+    def count():
+        events.frame_reads.next = reads.frame.enable
+        events.frame_writes.next = reads.frame_loads
+
+    return count
 
 
 @block

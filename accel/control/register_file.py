@@ -98,6 +98,23 @@ def event_counters(clk, clear, happens, position, shown):
 
 
 @block
+def close_gap(position, place, first, missing):
+    """``place`` of the count at ``position`` among those that are built, where ``missing`` from number ``first`` on are
+    not: for these a place that no count has. Combinational."""
+    FIRST, BEHIND, MISSING, NOWHERE = first, first + missing, missing, (1 << len(place)) - 1
+
+    @always_comb
+    def shift():
+        place.next = position
+        if position >= BEHIND:
+            place.next = position - MISSING
+        elif position >= FIRST:
+            place.next = NOWHERE
+
+    return shift
+
+
+@block
 def read_registers(clk, aresetn, reg, host, position, event_count, cycle_count):
     """Answer a read: the state, or a half of one of the counts, which are those at ``position`` one cycle later. Counts
     of one word have no upper half: it reads as 0."""
@@ -175,8 +192,14 @@ def counters(clk, aresetn, clear, reg, host, events, account, config):
         return read_state_alone(clk=clk, aresetn=aresetn, reg=reg, host=host)
     position = word(log2_exact(ACCOUNT_BASE))
     event_count, cycle_count = word(bits), word(bits)
-    happens = ConcatSignal(*(getattr(events, name) for name in reversed(built_events(config))))
-    counting = event_counters(clk=clk, clear=clear, happens=happens, position=position, shown=event_count)
+    built, place, gap = built_events(config), position, ()
+    numbers = [tuple(EVENTS).index(name) for name in built]
+    if numbers[-1] >= len(built):  # of two optional groups the first is missing
+        first = next(place for place, number in enumerate(numbers) if place != number)
+        place = word(len(position))
+        gap = close_gap(position=position, place=place, first=first, missing=numbers[-1] + 1 - len(built))
+    happens = ConcatSignal(*(getattr(events, name) for name in reversed(built)))
+    counting = event_counters(clk=clk, clear=clear, happens=happens, position=place, shown=event_count)
     accounts = cycle_accounts(
         clk=clk, clear=clear, running=host.running, account=account, position=position, shown=cycle_count
     )
@@ -184,7 +207,7 @@ def counters(clk, aresetn, clear, reg, host, events, account, config):
         clk=clk, aresetn=aresetn, reg=reg, host=host, position=position, event_count=event_count,
         cycle_count=cycle_count,
     )  # fmt: skip
-    return counting, accounts, reading
+    return gap, counting, accounts, reading
 
 
 @block

@@ -89,9 +89,15 @@ REGISTERS = {
         f"text_keys_{context}": Register(DIM_BITS, f"text tokens of context {context}: keys that its queries see")
         for context in range(MOST_TEXTS)
     },
+    "frame_base": Register(
+        ADDRESS_BITS, "mod port address of the frame embedding; this and what follows: builds that add one"
+    ),
+    "frame_beats": Register(LENGTH_BITS, "beats of the frame embedding: frames x D / 4"),
+    "frame_row_tiles": Register(DIM_BITS, "row tiles (R tokens) of a frame"),
 }
 READ_ONLY = ("status",)
-TEXT_REGISTERS = tuple(REGISTERS)[tuple(REGISTERS).index("cross_even") :]  # of builds with text
+FRAME_REGISTERS = ("frame_base", "frame_beats", "frame_row_tiles")  # of builds that add a frame embedding
+TEXT_REGISTERS = tuple(name for name in REGISTERS if name.startswith(("cross_", "text_", "prompt_")))  # with text
 
 
 def stored_registers(config: BuildConfig) -> tuple[str, ...]:
@@ -99,6 +105,8 @@ def stored_registers(config: BuildConfig) -> tuple[str, ...]:
     left_out = {"control", *READ_ONLY}
     if not config.max_text:
         left_out |= set(TEXT_REGISTERS)
+    if not config.max_frames:
+        left_out |= set(FRAME_REGISTERS)
     left_out |= {f"text_keys_{context}" for context in range(config.max_contexts, MOST_TEXTS)}
     return tuple(name for name in REGISTERS if name not in left_out)
 
@@ -158,8 +166,11 @@ EVENTS: dict[str, str] = {
     "gelu_saturations": "words in which an input of GELU saturated 16 bit",
     "prompt_words": "words fetched through the prompt port (R int8) into K or V memory; builds with text",
     "bypass_words": "words modulated without LayerNorm (R lanes), among norm_words; builds with text",
+    "frame_reads": "frame embedding reads of 4 channels; builds that add one",
+    "frame_writes": "frame embedding writes of 4 channels, among mod_writes; builds that add one",
 }
 TEXT_EVENTS = ("prompt_words", "bypass_words")  # of builds with text
+FRAME_EVENTS = ("frame_reads", "frame_writes")  # of builds that add a frame embedding
 SATURATIONS = tuple(name for name in EVENTS if name.endswith("_saturations"))
 
 ADDRESS = {name: position for position, name in enumerate(REGISTERS)}
@@ -176,7 +187,14 @@ ACCOUNTS = {f"{phase}_{cause}": (phase, cause) for phase in PHASES for cause in 
 
 def built_events(config: BuildConfig) -> tuple[str, ...]:
     """The events that a build counts, in the order of their counters."""
-    return tuple(name for name in EVENTS if config.max_text or name not in TEXT_EVENTS)
+    left_out = missing_counters(config)
+    return tuple(name for name in EVENTS if name not in left_out)
+
+
+def missing_counters(config: BuildConfig) -> frozenset[str]:
+    """The counters that a build does not have."""
+    without_text = frozenset() if config.max_text else TEXT_COUNTERS
+    return without_text | (frozenset() if config.max_frames else frozenset(FRAME_EVENTS))
 
 
 def account_of(phase: str, cause: str) -> int:
@@ -188,6 +206,7 @@ COUNTERS: dict[str, str] = EVENTS | {
     name: f"cycles of phase {phase}, cause {cause}" for name, (phase, cause) in ACCOUNTS.items()
 }
 TEXT_COUNTERS = frozenset(TEXT_EVENTS) | {name for name, (phase, _) in ACCOUNTS.items() if phase in TEXT_PHASES}
+SOME_COUNTERS = TEXT_COUNTERS | frozenset(FRAME_EVENTS)  # that not every build has
 COUNTER_ADDRESS = {name: COUNTER_BASE + 2 * position for position, name in enumerate(EVENTS)} | {
     name: COUNTER_BASE + 2 * (ACCOUNT_BASE + account_of(*account)) for name, account in ACCOUNTS.items()
 }

@@ -99,8 +99,8 @@ def header_table() -> str:
         bits = f"{low + where.bits - 1}:{low}" if where.bits > 1 else low
         lines.append(f"| {where.beat} | {bits} | {name} | {where.meaning} |")
     used = {where.beat for where in HEADER_FIELDS.values()}
-    unused = ", ".join(str(beat) for beat in range(HEADER_BEATS) if beat not in used)
-    return "\n".join([*lines, "", f"All other bits are 0, beats {unused} among them."])
+    unused = ", ".join(f"beat {beat}" for beat in range(HEADER_BEATS) if beat not in used)
+    return "\n".join([*lines, "", f"All other bits are 0, {unused} among them."])
 
 
 def axi_tables() -> str:

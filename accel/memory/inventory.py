@@ -7,7 +7,7 @@ converted design.
 from typing import NamedTuple
 
 from radit.accel.config import BuildConfig
-from radit.accel.interfaces.conditioning import MODULATION_BITS
+from radit.accel.interfaces.conditioning import FRAME_BITS, MODULATION_BITS
 from radit.model.formats import CODE_BITS, GATE_BITS, INT8_BITS, PARAM_BITS, WIDE_BITS, X_BITS
 
 
@@ -45,6 +45,7 @@ def on_chip_memories(config: BuildConfig) -> dict[str, OnChipMemory]:
         "fifo": OnChipMemory(config.fifo_depth, stream, stream),
         "gate": OnChipMemory(config.conditioning_depth, GATE_BITS, GATE_BITS),
         "modulation": OnChipMemory(config.conditioning_depth, MODULATION_BITS, MODULATION_BITS),
+        **({"frame": OnChipMemory(config.frame_depth, FRAME_BITS, FRAME_BITS)} if config.max_frames else {}),
         "param": OnChipMemory(config.param_depth, PARAM_BITS, PARAM_BITS),
         "code": OnChipMemory(config.x_depth, codes, codes),
     }

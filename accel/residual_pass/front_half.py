@@ -14,6 +14,7 @@ from myhdl import always_comb, always_seq, block
 
 from radit.accel.config import bits_for
 from radit.accel.interfaces.signals import address, dim, flag, signed, word
+from radit.accel.residual_pass.frame_words import frame_words
 from radit.accel.residual_pass.walker import Position, walker
 from radit.accel.units.delay_lines import delay, delay_chain, gated_delay
 from radit.accel.units.lanes import part_mux
@@ -219,8 +220,9 @@ def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
 
 
 @block
-def add_branch(clk, progress, mode, header, operands, ports, handover, config):
-    """``x + gate * branch`` of the operands that meet, or what two contexts make; into x memory, and on to the FIFO."""
+def add_branch(clk, progress, mode, header, operands, ports, handover, offset, config):
+    """``x + gate * branch`` of the operands that meet, or what two contexts make; into x memory, and on to the FIFO.
+    offset: what is added beside a branch, 16 bit; None: nothing."""
     ROWS, PARTS = config.rows, config.wide // config.rows
     memories = ports.memories
     x_old, x_new = word(ROWS * X_BITS), word(ROWS * X_BITS)
@@ -247,7 +249,7 @@ def add_branch(clk, progress, mode, header, operands, ports, handover, config):
     add = residual_unit(
         clk=clk, src_valid=operands.valid, x=x_old, branch=branch, use_branch=operands.uses_branch,
         joins=operands.joins, subtracts=operands.subtracts, gate=gate, gate_shift=header.gate_shift, dst_valid=valid,
-        dst=x_new, saturated=saturated, lanes=ROWS,
+        dst=x_new, saturated=saturated, lanes=ROWS, offset=offset,
     )  # fmt: skip
 
     @always_comb
@@ -308,8 +310,15 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         slope=reuses.slope, is_stream=mode.stream_scope, dst_valid=forecast_valid, stream=operands.forecast_x,
         branch=operands.forecast_branch, lanes=config.rows,
     )  # fmt: skip
+    offset, frames = None, ()
+    if config.max_frames:
+        offset = signed(X_BITS)
+        frames = frame_words(
+            clk=clk, aresetn=aresetn, start=start, taken=taken, header=header, ports=ports, offset=offset, regs=regs,
+            cycles=FIRE_TO_READ,
+        )  # fmt: skip
     add = add_branch(
         clk=clk, progress=progress, mode=mode, header=header, operands=operands, ports=ports, handover=handover,
-        config=config,
+        offset=offset, config=config,
     )  # fmt: skip
-    return take, pair, read, accept_streams, take_cached, extrapolate, add
+    return take, pair, read, accept_streams, take_cached, extrapolate, frames, add

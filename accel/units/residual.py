@@ -1,13 +1,14 @@
 """Gated residual add, R lanes (tokens of one channel) a word.
 
-``branch int8 -*gate Q15.0-> 24 bit -half up >> gate_shift-> + x Q15.0 -> saturated 16 bit``; with ``use_branch`` low x
-passes through and the multiplier rests. With ``joins`` high x is added to the result of the word before, or subtracted
-from it where ``subtracts`` is high, 16 bit saturated: contexts and their difference.
+``branch int8 -*gate Q15.0-> 24 bit -half up >> gate_shift-> + x Q15.0 + offset Q15.0 -> saturated 16 bit``; with
+``use_branch`` low x passes through and the multiplier rests. With ``joins`` high x is added to the result of the word
+before, or subtracted from it where ``subtracts`` is high, 16 bit saturated: contexts and their difference.
 
-Shapes: x, dst R x 16 bit, branch R x 8 bit, lane 0 lowest; use_branch, joins (never both), subtracts, gate and
-gate_shift belong to the word. ``saturated``: some lane of the word was clamped. Latency: ``LATENCY`` cycles, one word
-per cycle, no back-pressure.
-Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``. Valid range: gate_shift 1 .. 63.
+Shapes: x, dst R x 16 bit, branch R x 8 bit, lane 0 lowest; use_branch, joins (never both), subtracts, gate, gate_shift
+and offset (16 bit, the same for all lanes; without the port 0) belong to the word. ``saturated``: some lane of the word
+was clamped. Latency: ``LATENCY`` cycles, one word per cycle, no back-pressure.
+Rounding: half up (a tie moves toward +infinity), as ``((p >> (s-1)) + 1) >> 1``. The rounding adder takes the offset:
+``((p >> (s-1)) + 2 offset + 1) >> 1`` is the rounded product plus it. Valid range: gate_shift 1 .. 63.
 Source: golden ``model/ops/residual.py``.
 """
 
@@ -21,13 +22,15 @@ from radit.model.formats import GATE_BITS, INT8_BITS, SHIFT_BITS, X_BITS
 LATENCY = 5
 PRODUCT_BITS = INT8_BITS + GATE_BITS
 TOTAL_BITS = PRODUCT_BITS + 1
+ROUNDING_BITS = X_BITS + 2
 
 
 @block
 def residual_unit(
-    clk, src_valid, x, branch, use_branch, joins, subtracts, gate, gate_shift, dst_valid, dst, saturated, lanes
+    clk, src_valid, x, branch, use_branch, joins, subtracts, gate, gate_shift, dst_valid, dst, saturated, lanes,
+    offset=None,
 ):  # fmt: skip
-    """dst = x + round(branch * gate / 2**gate_shift), or x, or the dst before + x, or - x."""
+    """dst = x + round(branch * gate / 2**gate_shift) + offset, or x, or the dst before + x, or - x."""
     valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     valid_0, valid_1, valid_2 = valids[:3]
     use_1, use_2, use_3 = uses = [flag() for _ in range(3)]
@@ -36,10 +39,14 @@ def residual_unit(
     down = word(SHIFT_BITS)
     results = signal_list(signed, X_BITS, lanes)
     clamped = [flag() for _ in range(lanes)]
+    rounding = 1 if offset is None else signed(ROUNDING_BITS)
     works = [
-        residual_lane(clk, valids, x, branch, use_branch, uses, join_3, minus_3, gate, down, results[i], clamped[i], i)
+        residual_lane(
+            clk, valids, x, branch, use_branch, uses, join_3, minus_3, gate, down, rounding, results[i], clamped[i], i
+        )
         for i in range(lanes)
     ]
+    carried = () if offset is None else carry_offset(clk, valid_0, valid_1, use_branch, use_1, offset, rounding)
 
     @always(clk.posedge)
     def carry():
@@ -60,13 +67,33 @@ def residual_unit(
             join_3.next = join_2
             minus_3.next = minus_2
 
-    return delay_chain(clk, valids), works, carry, pack(results, dst), any_lane(clamped, saturated)
+    return delay_chain(clk, valids), works, carried, carry, pack(results, dst), any_lane(clamped, saturated)
 
 
 @block
-def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, down, result, clamped, index):
+def carry_offset(clk, valid_0, valid_1, use_0, use_1, offset, rounding):
+    """``rounding`` is ``2 offset + 1``, beside the shifted product of its word."""
+    offset_1 = signed(X_BITS)
+    doubled = signed(ROUNDING_BITS)
+
+    @always_comb
+    def double():
+        doubled.next = offset_1 + offset_1
+
+    @always(clk.posedge)
+    def carry():
+        if valid_0 and use_0:
+            offset_1.next = offset
+        if valid_1 and use_1:
+            rounding.next = doubled + 1
+
+    return double, carry
+
+
+@block
+def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, down, rounding, result, clamped, index):
     """Lane ``index``; stage k works when ``valids[k]`` is high. ``total`` stays until the next word's sum: that word
-    may build on it. One adder serves all: ``a - x`` is ``~(~a + x)``."""
+    may build on it. One adder serves all: ``a - x`` is ``~(~a + x)``. rounding: 1, or what carries an offset."""
     HIGHEST = (1 << (X_BITS - 1)) - 1
     LOWEST = -(1 << (X_BITS - 1))
     X_LOW, X_HIGH = index * X_BITS, (index + 1) * X_BITS
@@ -96,7 +123,7 @@ def residual_lane(clk, valids, x, branch, use_0, uses, join_3, minus_3, gate, do
         if valid_2:
             x_3.next = x_2
             if use_2:
-                half.next = shifted + 1
+                half.next = shifted + rounding
 
     @always_comb
     def limit():

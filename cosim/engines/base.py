@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, TEXT_COUNTERS
+from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, missing_counters
 from radit.accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.model.errors import UserError
@@ -181,7 +181,7 @@ class Engine(ABC):
 
     def counters(self) -> dict[str, int]:
         """All event counters; those that the build has not are 0."""
-        missing = frozenset() if self.config.max_text else TEXT_COUNTERS
+        missing = missing_counters(self.config)
         return {
             name: 0 if name in missing else self._read(low) | self._read(low + 1) << 32
             for name, low in COUNTER_ADDRESS.items()

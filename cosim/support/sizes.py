@@ -7,7 +7,7 @@ from radit.accel.config import BuildConfig, is_power_of_two
 from radit.accel.control.registers import REGISTERS
 from radit.accel.dims import ATTENTION, CROSS, MLP, Dims, Group, check_fit, registers
 from radit.accel.interfaces.signals import ADDRESS_BITS
-from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_machine
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.errors import UserError
 
 # Models whose size is a build that others share: one compilation runs them all, by registers alone.
@@ -18,10 +18,8 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
     """The accelerator's view of a model: one attention group of all tokens, or those of alternating blocks.
 
     Raises:
-        UserError: alternating attention over a number of frames that is not a power of two, or a model that the
-            machine would compute as another.
+        UserError: alternating attention over a number of frames that is not a power of two.
     """
-    check_machine(config)
     if config.alternates and not is_power_of_two(config.frames):
         raise UserError(
             f"frames is {config.frames}: the machine attends over a power of two of frames, use a model of such clips, "
@@ -43,6 +41,7 @@ def dims_of(config: DiTConfig, contexts: int) -> Dims:
         cross_odd=config.has_text and config.cross_attention == "all",
         even=even,
         odd=odd,
+        frames=config.frames if config.adds_frames_later else 0,
     )
 
 
@@ -99,11 +98,12 @@ def build_for(dims: Dims, rows: int, cols: int, products: int = 1) -> BuildConfi
 
 
 def _holds(build: BuildConfig, dims: Dims) -> bool:
-    sizes = ("hidden", "mlp", "tokens", "contexts", "sub_blocks", "text")
+    sizes = ("hidden", "mlp", "tokens", "contexts", "sub_blocks", "text", "frames")
     fits = all(getattr(dims, name) <= getattr(build, f"max_{name}") for name in sizes)
     return (
         fits
         and bool(dims.text) == bool(build.max_text)
+        and bool(dims.frames) == bool(build.max_frames)
         and (_frames(dims) > 1) == (build.frame_banks > 1)
         and build.bank * _frames(dims) <= build.wide
     )
@@ -120,10 +120,12 @@ def _build_of(dims: Dims, rows: int, cols: int, products: int) -> BuildConfig:
         max_contexts=max(2, dims.contexts),
         max_sub_blocks=dims.sub_blocks,
         max_text=dims.text,
+        max_frames=dims.frames,
         frame_banks=min(_frames(dims), rows, cols),
         products=products,
     )
 
 
 def _frames(dims: Dims) -> int:
+    """Frames that temporal attention looks at."""
     return max(dims.even.frames, dims.odd.frames)

@@ -51,10 +51,11 @@ def gradients(dit: DiT, image: Tensor, t: Tensor, labels: Tensor, seed: int) -> 
     modulation = dit.block_modulation(c).detach()
     stream, streams = dit.embed(image).detach().requires_grad_(), []
     x = stream
-    for number, kind in dit.config.places:
+    for s, (number, kind) in enumerate(dit.config.places):
         block, vectors = dit.blocks[number], modulation[:, number]
         streams.append(x)
-        x = block.add(kind, x, block.branch(kind, block.input_of(kind, x, vectors), captions), vectors)
+        branch = block.branch(kind, block.input_of(kind, x, vectors), captions)
+        x = dit.entering(s + 1, block.add(kind, x, branch, vectors))
     prediction = dit.final(x, c)
     probe = torch.randn(prediction.shape, generator=torch.Generator().manual_seed(seed))
     found = torch.autograd.grad((prediction * probe).sum(), streams)

@@ -154,6 +154,14 @@ class DiTConfig(ConfigFields):
         return self.frames > 1 and self.frame_embedding == "first-block"
 
     @property
+    def frames_before(self) -> int | None:
+        """Number of the sub-block before which the frame embedding is added, the first of block 1; None: at the input.
+
+        A model of one block adds it before the last layer.
+        """
+        return self.first_sub_block(1) if self.adds_frames_later else None
+
+    @property
     def has_own_embedders(self) -> bool:
         """Whether every block has its own embedders of timesteps and labels."""
         return self.embedders == "per-block"
@@ -323,25 +331,12 @@ def check_labels(config: DiTConfig, labels: Sequence[int] | None) -> None:
             )
 
 
-def check_machine(config: DiTConfig) -> None:
-    """Refuse a model that the machine would compute as another; in float it runs.
-
-    Raises:
-        UserError: its frame embedding is added after the first block.
-    """
-    if config.adds_frames_later:
-        raise UserError(
-            "frame_embedding is first-block, but the machine has no addition there: from Python, load_model runs the "
-            "model in float; the machine takes models that add it at the input."
-        )
-
-
 def _latent(
     hidden_size: int, depth: int, num_heads: int, pixels: int = 256, num_classes: int = 1000, frames: int = 1
 ) -> DiTConfig:
     """A model over latent images of an eighth of the pixels a side and 4 channels, patches of 2 x 2.
 
-    By default with the classes of ImageNet; clips with those of UCF-101.
+    By default with the classes of ImageNet; clips with those of UCF-101, and the frame embedding where Latte has it.
     """
     return DiTConfig(
         input_size=pixels // 8,
@@ -353,6 +348,7 @@ def _latent(
         num_classes=num_classes,
         learn_sigma=True,
         frames=frames,
+        frame_embedding="input" if frames == 1 else "first-block",
     )
 
 

@@ -53,7 +53,7 @@ class ConfigFields(BaseModel):
         samples: "pixels", which the sampler holds to -1 .. 1, or "latents", which have no such range; None: pixels
             where `in_channels` is 1 or 3.
         frame_embedding: of a clip, where it is added: at the "input", or after the "first-block", as in the published
-            Latte, which runs in float alone.
+            Latte.
         timestep_features: frequency i of a timestep is 10000 ** (-i / n), n = 128 of 128 in the "official" programs of
             DiT, SiT and Latte, and n = 127 in "diffusers".
         embedders: of timesteps and labels: "shared" by all blocks, or "per-block", a copy for each, the last layer

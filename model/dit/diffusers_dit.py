@@ -1,5 +1,5 @@
-"""diffusers' `DiTTransformer2DModel`: its config as ours, and its names; `PixArtTransformer2DModel` through
-`foreign/pixart_folder.py`.
+"""diffusers' `DiTTransformer2DModel`: its config as ours, and its names; `PixArtTransformer2DModel` and
+`LatteTransformer3DModel` through `foreign/`.
 
 Where it differs from the official program, and how that is kept exact (source: diffusers 0.42, `models/transformers/
 dit_transformer_2d.py`, `models/normalization.py`, `models/embeddings.py`):
@@ -24,9 +24,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from radit.model.dit.foreign import pixart_folder
+from radit.model.dit.foreign import latte_folder, pixart_folder
+from radit.model.dit.foreign.latte_folder import LatteConfig
 from radit.model.dit.foreign.pixart_folder import PixArtConfig
-from radit.model.dit.layers.embedders import position_embedding
+from radit.model.dit.layers.embedders import frame_embedding, position_embedding
 from radit.model.dit.schedule import BETA_END, BETA_START, DIFFUSION_STEPS
 from radit.model.errors import UserError, shown
 from radit.model.limits import check_memory
@@ -83,6 +84,8 @@ def read_model_folder(path: Path, values: bool = True) -> WeightFile:
         UserError: the folder is damaged, holds another model, or one that is computed otherwise than here.
     """
     folder, source = open_folder(path), f"Folder {one_line(path)}"
+    if folder.config.get("_class_name") == latte_folder.CLASS:
+        return _read_latte(folder, source, values)
     if _is_pixart(folder):
         return _read_pixart(folder, source, values)
     config = _config_of(folder, source)
@@ -116,13 +119,30 @@ def _read_pixart(folder: ModelFolder, source: str, values: bool) -> WeightFile:
     """See `read_model_folder`."""
     config = fitting(PixArtConfig, dict(folder.config), folder.folder / CONFIG, "Config", UNDAMAGED)
     config.check(source)
-    pipeline = folder.pipeline.get("_class_name") if folder.pipeline is not None else None
-    told = config.told(pipeline if isinstance(pipeline, str) else None) | _pipeline_facts(folder, source)
+    told = config.told(_pipeline_class(folder)) | _pipeline_facts(folder, source)
     state = pixart_folder.renamed(plain_names(read_folder(folder, values), source))
     state.setdefault(
         "pos_embed", _positions(config.width, config.sample_size // config.patch_size, values, config.position_scale)
     )
     return WeightFile(state, config=told)
+
+
+def _read_latte(folder: ModelFolder, source: str, values: bool) -> WeightFile:
+    """See `read_model_folder`."""
+    config = fitting(LatteConfig, dict(folder.config), folder.folder / CONFIG, "Config", UNDAMAGED)
+    config.check(source)
+    told = config.told(_pipeline_class(folder)) | _pipeline_facts(folder, source)
+    state = latte_folder.renamed(plain_names(read_folder(folder, values), source))
+    side = config.sample_size // config.patch_size
+    state.setdefault("pos_embed", _positions(config.width, side, values, config.position_scale))
+    state.setdefault("temp_embed", _frames(config.width, config.video_length, values))
+    return WeightFile(state, config=told)
+
+
+def _pipeline_class(folder: ModelFolder) -> str | None:
+    """The class of the pipeline around a transformer; None: there is none."""
+    kind = folder.pipeline.get("_class_name") if folder.pipeline is not None else None
+    return kind if isinstance(kind, str) else None
 
 
 def _config_of(folder: ModelFolder, source: str) -> DiffusersConfig:
@@ -205,6 +225,14 @@ def _renamed(state: StateDict, config: DiffusersConfig, shared: bool, values: bo
         hidden, side = config.num_attention_heads * config.attention_head_dim, config.sample_size // config.patch_size
         found["pos_embed"] = _positions(hidden, side, values)
     return found
+
+
+def _frames(hidden: int, frames: int, values: bool) -> Tensor:
+    """Frame embeddings (1, F, D), without values where they are not wanted."""
+    if not values:
+        return torch.empty((1, frames, hidden), device="meta")
+    check_memory("Frame embeddings", {"of the frames": 8 * frames * hidden}, "use a smaller model")
+    return frame_embedding(hidden, frames)
 
 
 def _positions(hidden: int, side: int, values: bool, scale: float = 1.0) -> Tensor:

@@ -6,8 +6,7 @@ Source: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023,
 A model of several frames is a Latte: blocks attend within a frame and over time in turn, and `temp_embed` encodes the
 frame. Source: X. Ma et al., "Latte: Latent Diffusion Transformer for Video Generation", 2024, variant 1; its names and
 shapes as published. `temp_embed` is added to the tokens beside `pos_embed`, by the host, or with `frame_embedding`
-"first-block" after the first spatial block, as published: there the accelerator has no addition, and such a model runs
-in float alone.
+"first-block" to the stream after the first spatial block, as published, by the accelerator.
 
 A model with text is a PixArt: one adaLN of the timestep for all blocks, to which each adds a table of its own, and
 cross-attention between attention and MLP, without norm and gate. Source: J. Chen et al., "PixArt-alpha", 2023, section
@@ -166,11 +165,16 @@ class DiT(nn.Module):
     def run_blocks(self, tokens: Tensor, modulation: Tensor, captions: Captions | None = None) -> Tensor:
         """Return the residual stream (N, T, D) after all blocks: tokens (N, T, D), modulation (N, L, 6, D)."""
         for index, block in enumerate(self.blocks):
-            tokens = block(tokens, modulation[:, index], captions)
-            if index == 0 and self.config.adds_frames_later:
-                frames = tokens.unflatten(1, (self.config.frames, -1))
-                tokens = (frames + self.temp_embed.unsqueeze(2)).flatten(1, 2)
+            behind = self.config.first_sub_block(index + 1)
+            tokens = self.entering(behind, block(tokens, modulation[:, index], captions))
         return tokens
+
+    def entering(self, s: int, x: Tensor) -> Tensor:
+        """Return the stream (N, T, D) that sub-block s takes up, of what those before it leave: with the frame
+        embedding where s is the first that sees it. s is the number of sub-blocks before the last layer."""
+        if s != self.config.frames_before:
+            return x
+        return (x.unflatten(1, (self.config.frames, -1)) + self.temp_embed.unsqueeze(2)).flatten(1, 2)
 
     def final(self, tokens: Tensor, c: Tensor) -> Tensor:
         """Return the prediction (N, [F,] Cout, H, W) of the last residual stream (N, T, D) and c (N, [L,] D)."""

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from radit.model.dit.config import ATTENTION, CROSS, DiTConfig, check_guidance, check_machine
+from radit.model.dit.config import ATTENTION, CROSS, DiTConfig, check_guidance
 from radit.model.dit.layers.block import Block
 from radit.model.dit.sampler import Sampler, make_noise, predict
 from radit.model.dit.sampler_names import DDIM
@@ -168,7 +168,6 @@ def calibrate(
         tail: share of the values that an int8 range may leave out, 0 .. 0.1.
         seed: of the starting noise.
     """
-    check_machine(dit.config)
     check_guidance(dit.config, cfg)
     dit = _calibrated(dit)
     walk = sampler.start(dit.config.has_pixels)
@@ -203,7 +202,6 @@ def load_or_calibrate(
     Else one of the sampler's timesteps on as many images as `MOST_GMACS` allow: from the cache, or a fresh one. A model
     that cannot be guided is calibrated without.
     """
-    check_machine(dit.config)
     cfg = cfg if dit.config.has_null_class else 1.0
     whole = calibration_digest(dit, replace(sampler, first=None), cfg, DEFAULT_IMAGES, DEFAULT_TAIL, DEFAULT_SEED)
     for path in [] if checkpoint is None else stored_calibrations(checkpoint):
@@ -289,7 +287,7 @@ def observe(
         ranges["branch"] = _per_channel(branch, tail)
         for name, value in ranges.items():
             found.setdefault(name, []).append(value)
-        x = block.add(kind, x, branch, vectors)
+        x = dit.entering(s + 1, block.add(kind, x, branch, vectors))
         largest = torch.maximum(largest, x.abs().amax())
     return x, {name: torch.stack(values) for name, values in found.items()} | {"x": largest}
 

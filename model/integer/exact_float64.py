@@ -120,10 +120,12 @@ def _suits_cuda(a: Tensor, weight: Tensor) -> bool:
     return len(a) > 16 and weight.shape[0] % 8 == 0 and weight.shape[1] % 8 == 0
 
 
-def residual_add(x: Tensor, branch: Tensor, gate: Tensor, gate_shift: int, tally: Tally) -> Tensor:
-    """x and branch (.., T, D), gate (.., 1, D) -> the next x."""
+def residual_add(
+    x: Tensor, branch: Tensor, gate: Tensor, gate_shift: int, tally: Tally, offset: Tensor | float = 0.0
+) -> Tensor:
+    """x and branch (.., T, D), gate (.., 1, D), offset (.., T, D) -> the next x."""
     scaled = gate * 2.0**-gate_shift
-    return tally.saturate("residual", torch.addcmul(x, branch, scaled).add_(HALF).floor_(), X_BITS)
+    return tally.saturate("residual", torch.addcmul(x, branch, scaled).add_(HALF + offset).floor_(), X_BITS)
 
 
 def difference(stream: Tensor, label: Tensor, tally: Tally) -> Tensor:

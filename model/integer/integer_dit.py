@@ -119,6 +119,8 @@ class IntegerDiT:
         dit: the float model, which runs on the host (conditioning, embedding, final layer).
         key_scale, value_scale: (X, D) float64, the int8 steps of a prompt's keys and values, in real units, without
             their biases; X = 0 without text.
+        frame_offsets: (F, D) int64, what the pass before sub-block `config.frames_before` adds to the tokens of each
+            frame, with `x_frac` fraction bits; F = 0 where no pass does.
     """
 
     config: DiTConfig
@@ -135,6 +137,7 @@ class IntegerDiT:
     dit: DiT = field(repr=False, compare=False)
     key_scale: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.float64))
     value_scale: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.float64))
+    frame_offsets: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.int64))
 
     @property
     def sampler_steps(self) -> int:
@@ -149,6 +152,18 @@ class IntegerDiT:
     def input_step(self, index: int, s: int) -> Tensor:
         """Return the int8 step (D,) float64 of every channel of the modulated input of s at timestep `index`."""
         return self.act_scale[index, s] * self.act_share[s]
+
+    def token_offsets(self, tokens: int) -> Tensor | None:
+        """Return the frame embedding (T, D) float64 of every token, 0 in those from the model's on; None: no pass adds
+        it.
+
+        Args:
+            tokens: T, at least the model's.
+        """
+        if not len(self.frame_offsets):
+            return None
+        each = self.frame_offsets.double().repeat_interleave(self.config.frame_tokens, 0)
+        return torch.nn.functional.pad(each, (0, 0, 0, tokens - len(each)))
 
     @one_thread()
     @torch.no_grad()
@@ -218,6 +233,7 @@ class IntegerDiT:
         state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         tensors = [self.header[name] for name in header_fields(self.config)]
         tensors += [self.key_scale, self.value_scale] if self.config.has_text else []
+        tensors += [self.frame_offsets] if self.config.adds_frames_later else []
         tensors += [self.act_share, self.act_scale, self.act_rms, self.branch_scale]
         for sub_block in self.sub_blocks:
             tensors += sub_block.weights.values()

@@ -40,7 +40,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from radit.model.dit.config import ATTENTION, CROSS, MLP, DiTConfig, check_machine
+from radit.model.dit.config import ATTENTION, CROSS, MLP, DiTConfig
 from radit.model.dit.config_fields import LAYER_NORM_EPS
 from radit.model.dit.layers.block import Block
 from radit.model.dit.sampler import Sampler
@@ -101,9 +101,8 @@ def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT
     """Return the integer model at the sampler's timesteps.
 
     Raises:
-        UserError: the calibration belongs to other timesteps, or the machine would compute another model.
+        UserError: the calibration belongs to other timesteps, or the model needs a multiplier beyond the machine's.
     """
-    check_machine(dit.config)
     timesteps = tuple(int(t) for t in sampler.timesteps)
     if tuple(calibration.timesteps.tolist()) != timesteps:
         raise UserError(
@@ -121,7 +120,7 @@ def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT
         )
         sub_blocks.append(sub_block)
         columns.append(header)
-    x_frac = math.floor(math.log2((2 ** (X_BITS - 1) - 1) / (HEADROOM * float(calibration.x.max()))))
+    x_frac = _stream_frac(dit, calibration)
     header = _headers(header_fields(dit.config), columns, len(timesteps))
     header |= _conditioning_shifts(dit, timesteps, act, share, branch, x_frac)
     prompts = () if calibration.cross_k is None else (calibration.cross_k, calibration.cross_v)
@@ -139,8 +138,23 @@ def quantize(dit: DiT, calibration: Calibration, sampler: Sampler) -> IntegerDiT
         act_rms=(calibration.act_rms.double() / share).square().mean((0, 2)).sqrt(),
         branch_scale=branch,
         dit=dit,
+        frame_offsets=_frame_offsets(dit, x_frac),
         **scales,
     )
+
+
+def _stream_frac(dit: DiT, calibration: Calibration) -> int:
+    """Fraction bits of the residual stream, and of the frame embedding that is added to it."""
+    largest = float(calibration.x.max())
+    largest = max(largest, float(dit.temp_embed.abs().max())) if dit.config.adds_frames_later else largest
+    return math.floor(math.log2((2 ** (X_BITS - 1) - 1) / (HEADROOM * largest)))
+
+
+def _frame_offsets(dit: DiT, x_frac: int) -> Tensor:
+    """The frame embedding (F, D) int64, rounded half up; (0, D) where the host adds it, or there is none."""
+    if not dit.config.adds_frames_later:
+        return torch.zeros(0, dit.config.hidden_size, dtype=torch.int64)
+    return torch.floor(dit.temp_embed[0].double().cpu() * 2.0**x_frac + 0.5).long()
 
 
 def shares(ranges: Tensor, smallest: float) -> Tensor:

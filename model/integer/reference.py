@@ -2,7 +2,7 @@
 
 Sub-block s (attention, cross-attention or MLP) of x (N images, contexts, T, D), X16 with x_frac fraction bits:
 
-    x = residual_add(x, branch of s - 1, gate of s - 1)        (not for s = 0)
+    x = residual_add(x, branch of s - 1, gate of s - 1, offset)        (not for s = 0)
     y = layernorm(x)        act = modulate(y, scale, shift)        a = quantize(act)
     codes = encode(act, boundaries);  reuse = decide(changed(codes, stored codes), ..)    per image and context
     branch = reuse(latest branch, the one before, slope) where reused, else engine(a)
@@ -10,8 +10,12 @@ Sub-block s (attention, cross-attention or MLP) of x (N images, contexts, T, D),
 A sub-block that follows the one before it decides first and encodes nothing; y, act and a exist only for images in
 which some context computes it. One more residual_add comes after the last sub-block.
 
+offset is the frame embedding where s is the first sub-block of block 1 of a model that adds it there
+(`DiTConfig.frames_before`; with one block, in the add after the last sub-block), else 0. A reused branch gets it as a
+computed one does.
+
 Under **stream scope**, sub-block 0 alone decides, and no branch is cached but x after the last
-sub-block. A context that reuses lets x pass through all sub-blocks and ends with
+sub-block. A context that reuses lets x pass through all sub-blocks, without offset, and ends with
 
     x = reuse(latest x, the one before, slope)
 
@@ -141,6 +145,8 @@ class Reference:
         self._engines = Engines(integer, groups, self.device)
         self._crosses = integer.config.cross_sub_blocks
         self._prompts: PromptWords | None = None
+        self._offset = integer.token_offsets(self.tokens)
+        self._taking_part: Tensor | None = None  # contexts of a timestep under stream scope
         self._codes: dict[tuple[int, int], Tensor] = {}  # look-up tables by timestep and sub-block
         self.start(0)
 
@@ -187,7 +193,7 @@ class Reference:
     ) -> Generator[StageCapture | None, None, tuple[Tensor, StepRecord]]:
         """Yields captures, or None where they are not to be kept."""
         stream_scope, subs = self.policy.stream_scope, len(self.integer.sub_blocks)
-        self._prompts = tables.prompts
+        self._prompts, self._taking_part = tables.prompts, None
         x, tally = x.to(self.device).double(), Tally(self.count_clips)
         decisions: list[Tensor] = []
         counts: list[Tensor] = []
@@ -204,6 +210,7 @@ class Reference:
             branch = self._branch(a, computed, codes, s, index, tally, stages)
             decisions.append(computed)
             counts.append(count)
+            self._taking_part = decisions[0] if stream_scope else None
             decided = self.policy.detect and not settled
             slopes = self._slopes(s, index, computed) if decided else torch.zeros_like(count)
             if stages is None:
@@ -223,9 +230,13 @@ class Reference:
         return x.cpu(), StepRecord(*record)
 
     def _add(self, x: Tensor, branch: Tensor, s: int, index: int, tables: Conditioning, tally: Tally) -> Tensor:
-        """Add the gated branch of sub-block s."""
-        gate = self._vector(tables.gate, index, s)
-        return exact_float64.residual_add(x, branch, gate, int(self.integer.header["gate_shift"][index, s]), tally)
+        """Add the gated branch of sub-block s, and the frame embedding where it has its place."""
+        gate, shift = self._vector(tables.gate, index, s), int(self.integer.header["gate_shift"][index, s])
+        if self._offset is None or s + 1 != self.integer.config.frames_before:
+            return exact_float64.residual_add(x, branch, gate, shift, tally)
+        offset, there = self._offset.to(x.device), self._taking_part
+        offset = offset if there is None else offset * there[..., None, None].to(x.device)
+        return exact_float64.residual_add(x, branch, gate, shift, tally, offset)
 
     def _vector(self, table: Tensor, index: int, s: int) -> Tensor:
         """(N, contexts, 1, D) of a conditioning table."""

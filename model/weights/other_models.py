@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from radit.model.errors import UserError
 
 READ = (
-    "read are DiT, Latte and PixArt in their official names, and folders of diffusers' DiTTransformer2DModel and "
-    "PixArtTransformer2DModel"
+    "read are DiT, Latte and PixArt in their official names, and folders of diffusers' DiTTransformer2DModel, "
+    "PixArtTransformer2DModel and LatteTransformer3DModel"
 )
 NO_TRANSFORMER = "convolutions, being one for transformers"
 
@@ -52,12 +52,6 @@ OTHER_MODELS = (  # in this order: names of a later one may stand in an earlier 
         r"(^|\.)(scaled_fp8|scale_weight|weight_scale)$",
         "a place for scales",
         remedy="save the weights in bf16",
-    ),
-    OtherModel(
-        "Latte, text to video",
-        r"(^|\.)temporal_transformer_blocks\.0\.",
-        "the addition of a frame embedding after the first block",
-        ("LatteTransformer3DModel",),
     ),
     OtherModel(
         "Sana",

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from radit.accel.control.registers import ADDRESS, TEXT_REGISTERS
+from radit.accel.control.registers import ADDRESS, FRAME_REGISTERS, TEXT_REGISTERS
 from radit.accel.export.provenance import ProcessOrigin
-from radit.accel.interfaces.conditioning import HEADER_FIELDS, TEXT_FIELDS
+from radit.accel.interfaces.conditioning import FRAME_FIELDS, HEADER_FIELDS, TEXT_FIELDS
 from radit.accel.residual_pass.front_half import FIRE_TO_READ
 from radit.model.errors import UserError
 
@@ -36,6 +36,7 @@ PARTS = {
     "loaders": MachinePart("conditioning, weight and parameter loaders", "machine"),
     "control": MachinePart("sequencers and registers", "machine"),
     "text": MachinePart("prompt loader and cross-attention", "machine"),
+    "frames": MachinePart("frame embedding", "machine"),
     "ccu": MachinePart("CCU", "detection"),
     "dtsm": MachinePart("DTSM and skip controller", "detection"),
     "history": MachinePart("code history", "detection"),
@@ -44,7 +45,7 @@ PARTS = {
     "observation": MachinePart("event counters, accounts, trace", "observation"),
 }
 
-# Registers and header fields that only skipping, or text, reads.
+# Registers and header fields that only skipping, text or a frame embedding reads.
 SETTINGS = {
     "ccu": "b1 b2 b3 b4 b5 b6 b7",
     "dtsm": "threshold force follow plan policy stream_scope streak_step tight loose max_streak codes_total",
@@ -52,8 +53,9 @@ SETTINGS = {
     "forecast": "slope_gain slope_max difference",
     "cache": "cache_base cache_base_other",
     "text": " ".join((*TEXT_REGISTERS, *TEXT_FIELDS)),  # that only cross-attention reads
+    "frames": " ".join((*FRAME_REGISTERS, *FRAME_FIELDS)),  # that only adding a frame embedding reads
 }
-BUILT = frozenset({"text"})  # parts that some builds do without
+BUILT = frozenset({"text", "frames"})  # parts that some builds do without
 
 DELAY = "gated_delay.gated_chain.gated_register"  # a register of a chain, by its number
 
@@ -70,6 +72,9 @@ OWNERS = {
     "engines.attention_sequencer.score_tile.count_keys": "text",
     "engines.sub_block_sequencer.await_prompt": "text",
     "compute_core.route_writes.share_write": "text",
+    "conditioning.load_frames": "frames",
+    "residual_pass.front_half.frame_words": "frames",
+    "residual_pass.front_half.add_branch.residual_unit.carry_offset": "frames",
     "step_mode": "control",
     "register_file": "control",
     "register_file.counters": "observation",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radit.accel.config import BuildConfig
+from radit.accel.config import FRAME_CHANNELS, BuildConfig
 from radit.accel.control.registers import ACCOUNTS, COUNTERS, SATURATIONS
 from radit.accel.dims import ATTENTION, CROSS, MLP, Dims, check_fit
 from radit.accel.interfaces.conditioning import HEADER_BEATS
@@ -61,6 +61,7 @@ class Work:
         kept: those of them that were computed, so that their codes were kept.
         normalized: (timestep, sub-block, context) whose input was normalized, or, ``bypassed``, modulated as it was:
             those of cross-attention.
+        framed: (timestep, context) to which the frame embedding was added; frame_loads: timesteps that fetched it.
     """
 
     timesteps: int
@@ -85,6 +86,8 @@ class Work:
     kept: int
     normalized: int
     bypassed: int
+    framed: int
+    frame_loads: int
 
     @property
     def computed(self) -> int:
@@ -107,6 +110,9 @@ class Work:
         short = int((~fetched[:, :, 0]).sum()) if stream else 0  # timesteps of two passes
         pairs = timesteps * (contexts // 2) * tables.difference
         joined = int((~fetched[:, :, sorted(tables.joined)]).sum())  # passes of which there are none
+        place = dims.frames_before  # the embedding joins the branch of the sub-block before, if that pass is there
+        unframed = short + (int((~fetched[:, :, place]).sum()) if place in tables.joined and not stream else 0)
+        added = computed[:, :, place - 1] if stream or spans else np.ones_like(computed[:, :, place - 1])
         return cls(
             timesteps=timesteps,
             attention=(int(computed[:, :, even].sum()), int(computed[:, :, odd].sum())),
@@ -130,6 +136,8 @@ class Work:
             kept=int(computed[:, encoding].sum()),
             normalized=int((fetched | ~following).sum()) * contexts,
             bypassed=int((fetched | ~following)[:, :, cross].sum()) * contexts,
+            framed=int(added.sum()) if dims.frames else 0,
+            frame_loads=timesteps - unframed if dims.frames else 0,
         )
 
 
@@ -230,12 +238,12 @@ def parameters(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
 
 
 def conditioning(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
-    """Header and per-channel entries of every pass, the last residual pass of a timestep included.
+    """Header and per-channel entries of every pass, the last residual pass of a timestep included; frame embedding.
 
     Where a timestep is reused as a whole, those of its second pass are fetched in vain.
     """
-    beats = HEADER_BEATS + dims.contexts * dims.hidden
-    return {"mod_writes": work.passes * beats}
+    beats, frames = HEADER_BEATS + dims.contexts * dims.hidden, work.frame_loads * dims.frame_beats
+    return {"mod_writes": work.passes * beats + frames, "frame_writes": frames}
 
 
 def _pass_words(dims: Dims, build: BuildConfig) -> int:
@@ -262,6 +270,7 @@ def residual_pass(dims: Dims, build: BuildConfig, work: Work) -> dict[str, int]:
         "fifo_writes": queued,
         "fifo_reads": queued,
         "gate_reads": work.gated * each,
+        "frame_reads": work.framed * each // FRAME_CHANNELS,
         "a_reads_row": work.computed * each,
     }
 

@@ -164,7 +164,8 @@ class TimestepSequencer:
                 self._bridge(state, self._spans[sub_block], sub_block, _contexts(~decision))
             if self._stream_scope and not decision.any():
                 break
-        start = self._start(state)
+        cut_short = self._stream_scope and not computed.any()  # then the second sub-block's conditioning is there
+        start = self._start(state, 1 if cut_short else len(computed))
         times = self._pass(replace(self._last, cached=state.reused, forecast=state.forecast))
         written = start + times.written
         phases["pass"] += (
@@ -192,7 +193,7 @@ class TimestepSequencer:
             cached, forecast, ahead=led, light=follows and not active, detect=compares,
             with_history=compares and not first_step, first=sub_block == 0, bypass=place.kind == CROSS,
         )  # fmt: skip
-        start, times = self._start(state) + led, self._pass(todo)
+        start, times = self._start(state, sub_block) + led, self._pass(todo)
         load, state.load = state.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD
         state.fetched = start + times.late
         state.reused = reused
@@ -203,17 +204,23 @@ class TimestepSequencer:
             asked = start + (active[0] + 1 - len(decision)) * TURN - LAST_TURN_TO_PASS
         else:
             asked = start + (0.0 if known else times.decided[active[0]] + DECIDED_TO_FETCH)
-        traffic = self._traffic(todo, -1 if known or follows else active[0], len(active))
+        traffic = self._traffic(todo, -1 if known or follows else active[0], len(active), sub_block)
         spans, written = self._engine(place.kind, place.block % 2, active, asked - engine, traffic)
         state.load = engine + sum(spans.values()) + ADVANCE_TO_LOAD
         state.branch, state.history = engine + written, engine + (self._history(len(active)) if compares else 0.0)
         return {"pass": state.load - load - sum(spans.values())} | spans
 
-    def _start(self, state: Progress) -> float:
-        """Start pulse of the pass."""
-        beats = self._beats * self._memory.spacing(BEAT_BYTES)
-        loaded = state.fetched + COMMAND_TO_STREAM + self._memory.latency + self._memory.pause + beats
+    def _start(self, state: Progress, sub_block: int) -> float:
+        """Start pulse of the pass of a sub-block, the last pass's being their number."""
+        command = COMMAND_TO_STREAM + self._memory.latency + self._memory.pause
+        loaded = state.fetched + command + self._beats * self._memory.spacing(BEAT_BYTES)
+        if frames := self._frame_beats(sub_block):
+            loaded += command + frames * self._memory.spacing(BEAT_BYTES)
         return max(state.load + GUARD, loaded, state.history) + LOAD_TO_PASS
+
+    def _frame_beats(self, sub_block: int) -> int:
+        """Beats of the frame embedding that come with the conditioning of a sub-block."""
+        return self._dims.frame_beats if sub_block == self._dims.frames_before else 0
 
     def _history(self, contexts: int) -> float:
         """Cycles from the engine's start until the codes of ``contexts`` are written."""
@@ -221,9 +228,10 @@ class TimestepSequencer:
         pace = max(HISTORY_WORD + pause, self._memory.spacing(self._code_bytes))
         return HISTORY_LOOKS + self._build.max_contexts + contexts * (1 + pause + self._words * pace)
 
-    def _traffic(self, todo: Pass, decided: int, computed: int) -> Traffic:
+    def _traffic(self, todo: Pass, decided: int, computed: int, sub_block: int) -> Traffic:
         """What comes before the weights once they are asked for, with context ``decided`` (-1: before the pass)."""
-        traffic: list[tuple[float, float]] = [(self._beats * BEAT_BYTES, BEAT_BYTES)] if decided < 0 else []
+        beats = self._beats + self._frame_beats(sub_block + 1)
+        traffic: list[tuple[float, float]] = [(beats * BEAT_BYTES, BEAT_BYTES)] if decided < 0 else []
         for ctx in range(decided + 1, self._dims.contexts):
             word = self._code_bytes * todo.with_history + todo.branch_bytes(ctx, self._build.rows)
             traffic.append((self._words * word, word))

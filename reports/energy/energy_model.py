@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import COUNTERS, SATURATIONS, TEXT_COUNTERS
+from radit.accel.control.registers import COUNTERS, SATURATIONS, missing_counters
 from radit.model.errors import UserError
 from radit.reports.energy.energy_table import EnergyTable, Range
 from radit.reports.energy.host_work import HostWork
@@ -116,6 +116,8 @@ def memories(bill: Bill) -> Parts:
     mem, column = on_chip(bill.build), (bill.build.cols, bill.build.rows)
     conditioning = bill.writes(mem["gate"], "mod_writes") + bill.writes(mem["modulation"], "mod_writes")
     conditioning += bill.reads(mem["gate"], "gate_reads") + bill.reads(mem["modulation"], "modulation_reads")
+    if bill.build.max_frames:
+        conditioning += bill.reads(mem["frame"], "frame_reads") + bill.writes(mem["frame"], "frame_writes")
     parts = {
         "memory_a": bill.reads(mem["a"], "a_reads_row") + bill.reads(mem["a"], "a_reads_col", column),
         "memory_k": bill.reads(mem["k"], "k_reads", column),
@@ -214,9 +216,7 @@ def energy(
     Raises:
         UserError: a counter is missing.
     """
-    missing = COUNTERS.keys() - counters.keys() - set(SATURATIONS)  # which cost nothing
-    if not build.max_text:
-        missing -= TEXT_COUNTERS
+    missing = COUNTERS.keys() - counters.keys() - set(SATURATIONS) - missing_counters(build)
     if missing:
         raise UserError(
             f"counter {min(missing)} is missing from the run's counters; read all of accel/control/registers.py."

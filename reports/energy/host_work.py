@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from radit.accel.interfaces.conditioning import BEAT_BITS, HEADER_BEATS
 from radit.model.dit.config import DiTConfig
-from radit.model.formats import INT8_BITS
+from radit.model.formats import INT8_BITS, X_BITS
 
 FREQUENCY_FEATURES = 256  # sinusoids of the timestep embedding, as in the official DiT
 HOST_WEIGHT_BITS = 16
@@ -66,6 +66,7 @@ def host_work(config: DiTConfig, steps: int, images: int, contexts: int = 2, tex
     tokens_read = images * contexts * config.context_tokens if texts is None else texts
     if not config.has_text:
         projection = 0
+    frames = images * config.frames * hidden * X_BITS if config.adds_frames_later else 0
     return HostWork(
         patch_embedding_macs=forwards * tokens * patch_in * hidden,
         final_layer_macs=forwards * tokens * hidden * (patch_out + 2),
@@ -73,6 +74,6 @@ def host_work(config: DiTConfig, steps: int, images: int, contexts: int = 2, tex
         sampler_macs=steps * images * values * SAMPLER_MACS_PER_VALUE,
         weight_bits=(embedding + modulation + projection + words * hidden + hidden * (patch_in + patch_out))
         * HOST_WEIGHT_BITS,
-        table_bits=steps * images * beats * BEAT_BITS + tokens_read * words * INT8_BITS,
+        table_bits=steps * images * beats * BEAT_BITS + frames + tokens_read * words * INT8_BITS,
         prompt_macs=tokens_read * (projection + words * hidden),
     )

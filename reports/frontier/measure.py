@@ -19,7 +19,7 @@ import torch
 from rich.progress import TaskProgressColumn, TimeRemainingColumn
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import COUNTERS, TEXT_COUNTERS
+from radit.accel.control.registers import COUNTERS, SOME_COUNTERS
 from radit.accel.dims import Dims
 from radit.cosim.support.sizes import fitted
 from radit.model.console import progress_bar
@@ -136,7 +136,7 @@ class Measured:
             and all(each.dtype == np.int64 and each.shape == images.shape[:1] for each in counts)
             and (all((each > 0).all() for each in counts) or not any(each.any() for each in counts))
             and self.saturations >= 0
-            and self.counters.keys() >= COUNTERS.keys() - TEXT_COUNTERS
+            and self.counters.keys() >= COUNTERS.keys() - SOME_COUNTERS
             and all(type(count) is int and count >= 0 for count in self.counters.values())
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radit.accel.control.registers import CAUSES, COUNTERS, TEXT_COUNTERS
+from radit.accel.control.registers import CAUSES, COUNTERS, SOME_COUNTERS
 from radit.model.errors import UserError
 from radit.model.plain_text import one_line
 from radit.model.policy.skip_policy import POLICIES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from radit.reports.run.schema import PolicyResult, Summary
 
 # Counters that results of this schema need not have.
-LATER = frozenset(("score_saturations", "gelu_saturations")) | TEXT_COUNTERS
+LATER = frozenset(("score_saturations", "gelu_saturations")) | SOME_COUNTERS
 AGAIN = "run `radit demo` or `radit cosim` again"
 SUM_ROUNDING = 1e-6  # of components of energy, relative
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import CAUSES, PHASES, TEXT_COUNTERS, TEXT_PHASES
+from radit.accel.control.registers import CAUSES, PHASES, TEXT_PHASES, missing_counters
 from radit.model.errors import UserError
 from radit.model.files import write_json
 from radit.model.plain_text import one_line
@@ -65,7 +65,7 @@ def policy_result(
         cycle_model=cycle_model,
         external_bytes=external_bytes(counters, build),
         roofline=roofline,
-        counters={name: count for name, count in counters.items() if build.max_text or name not in TEXT_COUNTERS},
+        counters={name: count for name, count in counters.items() if name not in missing_counters(build)},
         host_saturations=host_saturations,
         **energy.summary(),
     )

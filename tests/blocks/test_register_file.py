@@ -1,11 +1,13 @@
 """accel/control/register_file.py: counters of every width count the same events, as far as they reach."""
 
+from dataclasses import replace
+
 import pytest
 from myhdl import always_comb, block
 
 from radit.accel.config import BuildConfig
 from radit.accel.control.register_file import Events, counters
-from radit.accel.control.registers import COUNTER_ADDRESS, COUNTER_BASE, EVENTS
+from radit.accel.control.registers import COUNTER_ADDRESS, COUNTER_BASE, EVENTS, built_events
 from radit.accel.export.convert import convert
 from radit.accel.interfaces.signals import flag, word
 from radit.cosim.engines import open_engine
@@ -14,6 +16,7 @@ from radit.model.system.processes import in_thread
 from tests.units.bench import Bench, reset, run_everywhere
 
 NAMES = list(EVENTS)
+ALL = {"max_text": 1, "max_frames": 1}
 ACCOUNT, ACCOUNT_BITS = 5, 6
 
 
@@ -44,22 +47,23 @@ def event_bit(happens, bit, index):
 
 
 @block
-def counted(clk, aresetn, clear, running, happens, account, addr, rdata, bits):
+def counted(clk, aresetn, clear, running, happens, account, addr, rdata, bits, build):
     """``counters`` with flat ports."""
     events = Events()
-    taken = [event_bit(happens, getattr(events, name), i) for i, name in enumerate(NAMES)]
+    taken = [event_bit(happens, getattr(events, name), NAMES.index(name)) for name in built_events(build)]
     unit = counters(
         clk=clk, aresetn=aresetn, clear=clear, reg=Port(addr, rdata), host=Host(running), events=events,
-        account=account, config=BuildConfig(counters=bits, max_text=1),
+        account=account, config=replace(build, counters=bits),
     )  # fmt: skip
     return taken, unit
 
 
-@pytest.mark.parametrize("bits", [0, 32, 64])
-def test_events_are_read_as_counted(bits, rng):
-    """Low words; upper words and builds without counters read as 0."""
+@pytest.mark.parametrize("bits, more", [(0, ALL), (32, ALL), (64, ALL), (64, {"max_frames": 1}), (64, {"max_text": 1})])
+def test_events_are_read_as_counted(bits, more, rng):
+    """Low words; upper words and builds without counters read as 0. Those that a build has not are not looked at."""
+    build = BuildConfig(**more)
     ports = dict(aresetn=reset(), clear=flag(), running=flag(), happens=word(len(NAMES)), account=word(ACCOUNT_BITS))
-    bench = Bench(counted, {**ports, "addr": word(16), "rdata": word(32)}, bits=bits)
+    bench = Bench(counted, {**ports, "addr": word(16), "rdata": word(32)}, bits=bits, build=build)
     sent = [int(rng.integers(0, 1 << len(NAMES), dtype="uint64")) for _ in range(60)]
     found = {}
 
@@ -83,7 +87,8 @@ def test_events_are_read_as_counted(bits, rng):
     bench.simulate(drive)
     events = {name: sum(value >> i & 1 for value in sent) for i, name in enumerate(NAMES)}
     assert min(events.values()) > 5 and COUNTER_BASE in COUNTER_ADDRESS.values()
-    assert {name: found[name, 0] for name in NAMES} == (events if bits else dict.fromkeys(NAMES, 0))
+    built = built_events(build)
+    assert {name: found[name, 0] for name in built} == {name: events[name] * bool(bits) for name in built}
     assert not any(found[name, 1] for name in NAMES)
     if bits:  # without counters the ports are not used
         run_everywhere(bench)

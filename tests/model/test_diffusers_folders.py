@@ -15,7 +15,7 @@ from diffusers import (
     DDIMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
-    LatteTransformer3DModel,
+    FluxTransformer2DModel,
 )
 from diffusers.models.embeddings import get_timestep_embedding
 from safetensors.torch import load_file, save_file
@@ -194,18 +194,15 @@ def _with_swapped_embedders(dit: DiT) -> DiT:
     return found.eval()
 
 
-LATTE: dict[str, Any] = {
-    "num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4, "num_layers": 1, "sample_size": 8,
-    "patch_size": 2, "cross_attention_dim": 16, "norm_type": "ada_norm_single", "caption_channels": 8,
-    "activation_fn": "gelu-approximate", "video_length": 2,
+FLUX: dict[str, Any] = {
+    "num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4, "num_layers": 1, "num_single_layers": 1,
+    "joint_attention_dim": 8, "pooled_projection_dim": 8, "axes_dims_rope": (2, 2, 4),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
-    [
-        (lambda: LatteTransformer3DModel(**LATTE), "LatteTransformer3DModel.* lacks the addition of a frame embedding"),
-    ],
+    [(lambda: FluxTransformer2DModel(**FLUX), "FluxTransformer2DModel.* lacks joint streams of text and image, RoPE")],
 )
 def test_other_classes_are_called_by_their_names(make: Callable[[], Any], words: str, tmp_path: Path) -> None:
     make().save_pretrained(tmp_path / "transformer")

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from radit.model.dit.checkpoint import load_config, load_model, read_metadata, save_checkpoint
-from radit.model.dit.config import NAMED_MODELS, DiTConfig, check_machine
+from radit.model.dit.config import NAMED_MODELS, DiTConfig
 from radit.model.dit.facts import Facts, infer_config
 from radit.model.dit.sampler import Sampler, make_noise, sample
 from radit.model.dit.shapes import tensor_shapes, weight_count
@@ -60,16 +60,14 @@ def test_published_sizes_tell_all_but_what_they_predict(name: str) -> None:
         infer_config(shapes(config), Facts(prediction="velocity"), "File")
 
 
-def test_a_published_clip_model_is_refused_where_it_would_be_computed_as_another() -> None:
+def test_a_published_clip_model_says_where_it_adds_frames() -> None:
     config = NAMED_MODELS["latte-xl-2"]
     with pytest.raises(UserError, match="tells prediction, attention, frame_embedding, and"):
         infer_config(shapes(config), Facts(), "File")
     told = Facts(prediction="noise", attention="alternating", frame_embedding="first-block")
-    published = infer_config(shapes(config), told, "File")
-    with pytest.raises(UserError, match="frame_embedding is first-block, but the machine has no addition there"):
-        check_machine(published)
+    assert infer_config(shapes(config), told, "File") == config and config.frames_before == 2
     own = Facts(prediction="noise", attention="alternating", frame_embedding="input")
-    assert infer_config(shapes(config), own, "File") == config
+    assert infer_config(shapes(config), own, "File") == config.model_copy(update={"frame_embedding": "input"})
 
 
 def test_other_sizes_are_asked_for(tmp_path: Path) -> None:

@@ -131,7 +131,6 @@ SIGNS = {
     "Wan": ["blocks.0.cross_attn.norm_q.weight"],
     "CogVideoX": ["patch_embed.text_proj.weight"],
     "Sana": ["transformer_blocks.0.ff.conv_inverted.weight"],
-    "Latte, text to video": ["temporal_transformer_blocks.0.attn1.to_q.weight"],
     "Hunyuan-DiT": ["blocks.0.default_modulation.1.weight"],
     "Open-Sora": ["blocks.0.attn_temp.qkv.weight"],
     "LightningDiT": ["blocks.0.mlp.w12.weight"],

@@ -19,7 +19,7 @@ from radit.reports.area.synthesis import SHIPPED_LIBERTY, Cells, Library, Synthe
 from radit.reports.common.schema_parts import Array
 from tests.reports import made_up
 
-SMALL = BuildConfig(rows=4, cols=4, max_text=70)  # all parts
+SMALL = BuildConfig(rows=4, cols=4, max_text=70, max_frames=2)  # all parts
 # Two lanes that register a word, a cell without a line that only lane 1 reads, and the result on its way out.
 RTLIL = """
 autoidx 9

@@ -70,12 +70,26 @@ BY_HAND = {
     "x_out_words": 48,
     "prompt_words": 0,
     "bypass_words": 0,
+    "frame_reads": 0,
+    "frame_writes": 0,
 }
 
 
 def test_hand_counted_case():
     assert expected_counts(DIMS, BUILD, DENSE, POLICY_OFF) == BY_HAND
     assert BY_HAND.keys() == COUNTERS.keys() - UNCOUNTED
+
+
+def test_frame_embeddings_by_hand():
+    """Of two blocks and two frames."""
+    build = replace(BUILD, max_sub_blocks=4, max_tokens=16, max_frames=2)
+    dims, timesteps = replace(DIMS, sub_blocks=4, tokens=16), 3
+    record = DecisionRecord.dense(1, timesteps, 4, 2)
+    plain = expected_counts(dims, build, record, POLICY_OFF)
+    found = expected_counts(replace(dims, frames=2), build, record, POLICY_OFF)
+    beats, words = 2 * 12 // 4, 2 * 4 * 12  # frames x channels / 4; contexts, row tiles, channels
+    added = {"frame_writes": timesteps * beats, "mod_writes": timesteps * beats, "frame_reads": timesteps * words // 4}
+    assert found == plain | {name: plain[name] + count for name, count in added.items()}
 
 
 def test_cross_attention_by_hand():

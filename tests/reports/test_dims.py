@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from radit.accel.config import MOST_TEXTS, BuildConfig
-from radit.accel.control.registers import REGISTERS, TEXT_REGISTERS
+from radit.accel.control.registers import FRAME_REGISTERS, REGISTERS, TEXT_REGISTERS
 from radit.accel.dims import Dims, Group, registers
 from radit.model.errors import UserError
 
@@ -18,11 +18,12 @@ DRIVER_REGISTERS = frozenset(
 
 
 def test_every_register_is_set_by_shape_or_by_driver():
-    assert registers(Dims(**DIGITS), BuildConfig()).keys() | DRIVER_REGISTERS == REGISTERS.keys() - set(TEXT_REGISTERS)
+    found = registers(Dims(**DIGITS), BuildConfig()).keys()
+    assert found | DRIVER_REGISTERS == REGISTERS.keys() - set(TEXT_REGISTERS) - set(FRAME_REGISTERS)
     text = replace(Dims(**DIGITS), text=5, cross_even=True, cross_odd=True, sub_blocks=18)
-    found = registers(text, BuildConfig(max_text=5, max_sub_blocks=18, max_contexts=8)).keys()
+    found = registers(text, BuildConfig(max_text=5, max_sub_blocks=18, max_contexts=8, max_frames=1)).keys()
     texts = {f"text_keys_{context}" for context in range(MOST_TEXTS)}  # of the image at hand
-    assert found | DRIVER_REGISTERS | {"prompt_base"} | texts == REGISTERS.keys()
+    assert found | DRIVER_REGISTERS | {"prompt_base", "frame_base"} | texts == REGISTERS.keys()
     assert not registers(Dims(**DIGITS), BuildConfig()).keys() & DRIVER_REGISTERS
 
 

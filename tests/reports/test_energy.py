@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from radit.accel.control.registers import COUNTERS, TEXT_EVENTS
+from radit.accel.control.registers import COUNTERS, FRAME_EVENTS, TEXT_EVENTS
 from radit.model.dit.config import DiTConfig
 from radit.model.errors import UserError
 from radit.reports.cost.counts import UNCOUNTED
@@ -37,7 +37,7 @@ def test_energies_add_up_and_are_ordered():
     assert report.basis == "modelled"
 
 
-@pytest.mark.parametrize("name", sorted(COUNTERS.keys() - FREE - set(TEXT_EVENTS)))
+@pytest.mark.parametrize("name", sorted(COUNTERS.keys() - FREE - set(TEXT_EVENTS) - set(FRAME_EVENTS)))
 def test_every_counter_costs(name):
     base = energy(ONES, BUILD, TABLE, PLAN).total_uj
     more = energy(ONES | {name: ONES[name] + 1}, BUILD, TABLE, PLAN).total_uj
@@ -51,6 +51,18 @@ def test_prompts_cost_and_words_that_pass_the_norm_spare():
         for more in ({}, {"prompt_words": 2}, {"bypass_words": 2})
     )
     assert passing < base < prompts
+
+
+def test_frame_embeddings_cost():
+    build = dataclasses.replace(BUILD, max_frames=4)
+    base, reads, writes = (
+        energy(ONES | more, build, TABLE, PLAN).total_uj.nominal
+        for more in ({}, {"frame_reads": 2}, {"frame_writes": 2})
+    )
+    assert base < min(reads, writes)
+    clip = DiTConfig(frames=4, frame_embedding="first-block")
+    there, here = (host_work(each, STEPS, 3) for each in (clip, clip.model_copy(update={"frame_embedding": "input"})))
+    assert there.table_bits - here.table_bits == 3 * 4 * 64 * 16
 
 
 def test_a_host_makes_keys_and_values_of_every_text_token():

@@ -78,6 +78,7 @@ class Shape:
     scales: bool = True  # with the array
     texts: tuple[tuple[int, ...], ...] = ()  # text tokens of every context, by image in turn
     cross: str = "all"  # blocks with a cross-attention, where there is text
+    frames: int = 0  # of the tokens, whose embeddings are added after block 0; 0: none are
 
     def on(self, build: BuildConfig) -> "Shape":
         """As many tiles on a larger array; what did not fill its tiles does not fill them there."""
@@ -136,6 +137,7 @@ def make_task(shape: Shape, images: int = 1) -> Task:
         mlp_ratio=shape.mlp / shape.hidden,
         num_classes=3,
         **(TEXT | {"context_tokens": shape.text, "cross_attention": shape.cross} if shape.texts else {}),
+        **(_clip(shape) if shape.frames else {}),
     )
     integer = _quantized(config, len(shape.motion[0]), shape.seed)
     contexts = len(shape.motion)
@@ -147,6 +149,15 @@ def make_task(shape: Shape, images: int = 1) -> Task:
     rng = np.random.default_rng(shape.seed)
     scale = shape.spread * 2.0**integer.x_frac
     return Task(integer, dims, conditioning, [_moving(shape, scale, rng) for _ in range(images)])
+
+
+def _clip(shape: Shape) -> dict[str, object]:
+    """Fields of a config whose frames have as many tokens as the shape's."""
+    attention = "alternating" if shape.odd.frames > 1 and shape.depth % 2 == 0 else "joint"
+    columns = shape.tokens // shape.frames // 4
+    return {
+        "frames": shape.frames, "frame_embedding": "first-block", "attention": attention, "input_columns": columns,
+    }  # fmt: skip
 
 
 def conditioning_of(integer: IntegerDiT, images: int, contexts: int) -> Conditioning:

@@ -49,7 +49,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILDS = {
     "4x4": BuildConfig(rows=4, cols=4),
     "8x4 with text": BuildConfig(rows=8, cols=4, **SMALL, max_text=12),
-    VIDEO: BuildConfig(rows=4, cols=8, frame_banks=2, **SMALL),
+    VIDEO: BuildConfig(rows=4, cols=8, frame_banks=2, **SMALL, max_frames=2),
     "4x8x2 with text": BuildConfig(rows=4, cols=8, frame_banks=2, products=2, **SMALL, max_text=6),
 }
 BOUNDARY = {"m_cache_wr_tdata", "m_x_tdata", "trace_drain_data", "trace_act_data", "trace_decide_count", "reg_rdata"}

@@ -24,7 +24,7 @@ CASES = [  # x, branch, gate, gate_shift: ties, both limits, the largest product
 ]
 
 
-def make_bench(lanes):
+def make_bench(lanes, with_offset):
     ports = dict(
         src_valid=flag(),
         x=word(lanes * X_BITS),
@@ -37,6 +37,7 @@ def make_bench(lanes):
         dst_valid=flag(),
         dst=word(lanes * X_BITS),
         saturated=flag(),
+        **({"offset": number(X_BITS)} if with_offset else {}),
     )
     return Bench(residual_unit, ports, lanes=lanes)
 
@@ -44,32 +45,38 @@ def make_bench(lanes):
 LIMITS = [-32768, -32767, -1, 0, 1, 32766, 32767]
 PAIRS = [(first, second) for first in LIMITS for second in LIMITS]
 KINDS = ("use_branch", "joins", "subtracts", "gate", "gate_shift")
+OFFSETS = [0, 1, -1, 32767, -32768]
 
 
-def draw(rng, lanes, count):
-    """(x, branch, *KINDS) per word: the cases above and pairs at the limits in turn, then random ones."""
-    words = [([x] * lanes, [b] * lanes, True, False, False, g, s) for x, b, g, s in CASES]
+def draw(rng, lanes, count, with_offset):
+    """(x, branch, *KINDS, offset) per word: the cases above, with an offset each of these, and pairs at the limits in
+    turn, then random ones."""
+    offsets = OFFSETS if with_offset else [0]
+    words = [([x] * lanes, [b] * lanes, True, False, False, g, s, e) for x, b, g, s in CASES for e in offsets]
     for first, second in PAIRS:
         for subtracts in (False, True):
-            words.append(([first] * lanes, [1] * lanes, False, False, subtracts, 1, 1))
-            words.append(([second] * lanes, [1] * lanes, False, True, subtracts, 1, 1))
+            words.append(([first] * lanes, [1] * lanes, False, False, subtracts, 1, 1, offsets[-1]))
+            words.append(([second] * lanes, [1] * lanes, False, True, subtracts, 1, 1, offsets[-1]))
     gates = mixed(rng, GATE_BITS, count)
     for gate in gates:
         shift = int(rng.integers(1, 64)) if rng.random() < 0.3 else int(rng.integers(4, 16))
         branch = [max(-127, value) for value in mixed(rng, INT8_BITS, lanes)]
         kind = rng.choice(["branch", "none", "joins"], p=[0.5, 0.2, 0.3])
         subtracts = bool(rng.random() < 0.5)
-        words.append((mixed(rng, X_BITS, lanes), branch, kind == "branch", kind == "joins", subtracts, gate, shift))
+        kinds = kind == "branch", kind == "joins", subtracts
+        offset = int(mixed(rng, X_BITS, 1)[0]) if with_offset else 0
+        words.append((mixed(rng, X_BITS, lanes), branch, *kinds, gate, shift, offset))
     return words
 
 
 def golden(words):
-    """The new x of every word and whether a lane was clamped; a word may join the one before."""
+    """The new x of every word and whether a lane was clamped; a word may join the one before. Only what is added to a
+    branch has an offset."""
     found, before = [], torch.tensor([0])
-    for x, branch, use_branch, joins, subtracts, gate, gate_shift in words:
+    for x, branch, use_branch, joins, subtracts, gate, gate_shift, offset in words:
         x, branch, gate = (torch.tensor(part) for part in (x, branch, gate))
-        exact = x + round_shift(branch * gate, gate_shift) if use_branch else x
-        result = residual_add(x, branch, gate, gate_shift) if use_branch else x
+        exact = x + round_shift(branch * gate, gate_shift) + offset if use_branch else x
+        result = residual_add(x, branch, gate, gate_shift, offset) if use_branch else x
         if joins:
             exact = before - x if subtracts else before + x
             result = difference(before, x) if subtracts else with_difference(x, before)
@@ -79,12 +86,13 @@ def golden(words):
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.4])
-@pytest.mark.parametrize("lanes", [4, 16])
-def test_matches_golden(lanes, gaps, rng):
-    bench = make_bench(lanes)
-    drawn = draw(rng, lanes, 150)
+@pytest.mark.parametrize("lanes, with_offset", [(4, False), (16, False), (4, True)])
+def test_matches_golden(lanes, with_offset, gaps, rng):
+    bench = make_bench(lanes, with_offset)
+    drawn = draw(rng, lanes, 150, with_offset)
+    kinds = (*KINDS, "offset") if with_offset else KINDS
     words = [
-        dict(x=pack(x, X_BITS), branch=pack(branch, INT8_BITS)) | dict(zip(KINDS, rest, strict=True))
+        dict(x=pack(x, X_BITS), branch=pack(branch, INT8_BITS)) | dict(zip(kinds, rest, strict=False))
         for x, branch, *rest in drawn
     ]
     vectors = Vectors(bench, words, gaps=gaps)
