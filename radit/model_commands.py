@@ -115,7 +115,9 @@ def train(
 
 @app.command()
 def embed(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to draw.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What to draw.", callback=filled("say what is to be drawn"))
+    ],
     pipeline: Annotated[
         Path,
         typer.Option(
@@ -126,7 +128,16 @@ def embed(
         ),
     ],
     out: Annotated[Path, file_to_write("--out", "File to write (.safetensors), for --prompt.")],
-    negative: Annotated[str, typer.Option("--negative", metavar="TEXT", help="What guidance leads away from.")] = "",
+    negative: Annotated[
+        str | None,
+        typer.Option(
+            "--negative",
+            metavar="TEXT",
+            help="What guidance leads away from.",
+            show_default="an empty text",
+            callback=filled("say what is not to be drawn, or leave it out"),
+        ),
+    ] = None,
     tokens: Annotated[
         int, number("--tokens", "Tokens of the file: 120 for PixArt-alpha and Latte, 300 for Sigma.", limits=TOKENS)
     ] = 120,
@@ -136,7 +147,7 @@ def embed(
     """
     from radit.model.text.encoder import TextEncoder, write_prompt
 
-    found = write_prompt(TextEncoder(pipeline), text, out, tokens, negative)
+    found = write_prompt(TextEncoder(pipeline), text, out, tokens, negative or "")
     say(f"wrote {out}: {found} of {tokens} tokens")
     return 0
 

@@ -143,10 +143,10 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="digits, fashion or, of clips, moving-digits (trained); cifar10, dit-s-2, dit-b-2, dit-l-2, dit-xl-2, "
-        "dit-xl-2-512 or, of clips, latte-xl-2 (seeded weights); a checkpoint file in the naming of DiT or Latte "
-        "(.safetensors, .pt, .ckpt); or a folder of diffusers' DiT. What it does not tell stands behind it: "
-        "FILE:prediction=noise (docs/models.md).",
+        help="digits, fashion, prompted-digits or, of clips, moving-digits (trained); cifar10, dit-s-2, dit-b-2, "
+        "dit-l-2, dit-xl-2, dit-xl-2-512, pixart-xl-2-256, -512, -1024 or, of clips, latte-xl-2 (seeded weights); a "
+        "checkpoint in the naming of DiT, PixArt or Latte (.safetensors, .pt, .ckpt); or a folder of diffusers. What "
+        "it does not tell stands behind it: FILE:prediction=noise (docs/models.md).",
         callback=filled("give the name of a model or a checkpoint file"),
     ),
 ]

@@ -32,7 +32,10 @@ TEXTS = [
     and (name, option.opts[0]) not in NUMBERS
     and (name, option.opts[0], option.metavar) not in WORDS
 ]
-REQUIRED = {"calibrate": ["--target", "speedup=2"]}
+REQUIRED = {
+    "calibrate": ["--target", "speedup=2"],
+    "embed": ["a cat", "--pipeline", "none", "--out", "cat.safetensors"],
+}
 HOSTILE = [
     "", " ", "-1", "nan", "-inf", "Infinity", "0x16", "1_0", "+5", "5 ", "\u0665", "1e400", "five", "1,5", "None",
     "True", "1" * 20, "9" * 5000, "-" + "9" * 5000, "1\0", "1\n2", "\x1b[31m1", "[/red]", "\udc80", "1e", "--", "%s",
@@ -110,7 +113,7 @@ EMPTY = [(*one, text) for one in TEXTS for text in ("", " ") if text == "" or on
 def test_a_text_that_is_empty_is_refused(command, option, text, tmp_path, monkeypatch, capsys):
     """By the command itself, before its work."""
     monkeypatch.chdir(tmp_path)
-    required = [] if option == "--target" else REQUIRED.get(command, [])
+    required = [] if option in ("--target", "TEXT") else REQUIRED.get(command, [])
     model = ["moving-digits"] if option in ("--data", "--motion") else []
     said = refused([command, *model, *required, *([text] if option.isupper() else [f"{option}={text}"])], capsys)
     assert option in said and ("''" in said or "' '" in said), said
