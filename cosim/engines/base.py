@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, TEXT_COUNTERS
+from radit.accel.control.registers import ADDRESS, CHECKING_BIT, COUNTER_ADDRESS, TEXT_COUNTERS
 from radit.accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.model.errors import UserError
@@ -205,9 +205,15 @@ class Engine(ABC):
         if x_in.dtype != np.int16 or x_in.size % self.config.rows:
             raise ValueError(f"x must be int16 in words of {self.config.rows} lanes, not {x_in.dtype} {x_in.shape}")
         self._x = x_in, np.zeros_like(x_in)
+        self._await_check()
         self.cycles = 0
         self._start(*self._x)
         self._is_running = True
+
+    def _await_check(self) -> None:
+        """Let the accelerator check the registers first: a START would wait for it, and count as busy."""
+        while self.read_register("status") >> CHECKING_BIT & 1:
+            pass
 
     def run_sub_block(self) -> int | None:
         """Run until a sub-block is over, its last cycle included; its number, or None when the timestep is over."""
