@@ -48,8 +48,7 @@ class RunGuard:
     accepted: RegisterWrites that are allowed. start, new_image, clear, abort: flags, asked for in this cycle; they may
     be. refused: flag, a write is left out. changes: flag, a register that rules name is written. clears_done,
     clears_error: flags, the host clears them. Driven by ``sort_writes``.
-    busy: flag, the accelerator is. waits: flag, START waits for the check. denied: flag, a pulse, START comes to
-    nothing. settles: flag, the cycle after a run. Driven by ``start_runs``.
+    busy: flag, the accelerator is. waits: flag, START waits for the check. denied: flag, START comes to nothing. settles: flag, the cycle after a run. Driven by ``start_runs``.
     expires: flag, the watchdog has run out; driven by ``watch_progress``.
     resets: flag, the core is being reset; driven by ``reset_core``.
     done, error: flags; code: ``CODE_BITS``; place: register address; as in ``status``. Driven by ``keep_status``.
@@ -131,17 +130,21 @@ def start_runs(clk, aresetn, guard, clear, host, busy, run):
         host.start.next = 0
         host.new_image.next = guard.new_image or (renews and not guard.resets)
         clear.next = guard.clear
-        guard.denied.next = 0
         if guard.abort or guard.resets:
             guard.waits.next = 0
         elif guard.start or guard.waits:
             guard.waits.next = verdict.pending
             host.start.next = not verdict.pending and verdict.passes
-            guard.denied.next = not verdict.pending and not verdict.passes
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_last_cycle():
         guard.settles.next = host.running
+
+    @always_comb
+    def deny():
+        guard.denied.next = (
+            (guard.start or guard.waits) and not verdict.pending and not verdict.passes and not guard.abort
+        )
 
     @always_comb
     def be_busy():
@@ -153,7 +156,7 @@ def start_runs(clk, aresetn, guard, clear, host, busy, run):
         run.starts.next = host.start
         run.aborts.next = guard.resets
 
-    return pulse, count_last_cycle, be_busy, report_busy
+    return pulse, count_last_cycle, deny, be_busy, report_busy
 
 
 @block
