@@ -50,11 +50,10 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, run, m, s, trace):
     regs, header, host, control = RegisterValues(config), SubBlockHeader(config), HostControl(), TimestepControl()
     progress, mode, decisions = Progress(), StepMode(), Decisions(config)
     ports = PassPorts(config, s.x, channels.history_read.data)
-    monitor, account = Monitor(), word(ACCOUNT_BITS)
+    monitor, account, core_resetn = Monitor(), word(ACCOUNT_BITS), ResetSignal(0, active=0, isasync=False)
     group, core_control, cmd = AttentionGroup(), CoreControl(), TileCommand()
     inputs, results = ArrayInputs(config), ArrayResults(config)
 
-    core_resetn = ResetSignal(0, active=0, isasync=False)
     host_side = register_file(
         clk=clk, aresetn=aresetn, core_resetn=core_resetn, reg=reg, busy=busy, run=run, host=host, regs=regs,
         events=monitor.events, account=account, config=config,

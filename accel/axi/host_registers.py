@@ -67,8 +67,9 @@ def high_name(memory: str) -> str:
 def host_registers(clk, aresetn, host, reg, run, fails, shape, faults, pages, irq, config, bus):
     """Answer the host.
 
-    host: HostAccess. reg: RegisterPort of the accelerator; fails: flag, it has something to tell. run: RunState. shape: XShape. faults: Fault of the reads
-    and of the writes. pages: by memory, where it begins. irq: flag, an enabled interrupt is pending.
+    host: HostAccess. reg: RegisterPort of the accelerator; fails: flag, it has something to tell. run: RunState.
+    shape: XShape. faults: Fault of the reads and of the writes. pages: by memory, where it begins. irq: flag, an
+    enabled interrupt is pending.
     """
     places = Places(config, bus)
     ours, misplaced = flag(), flag()
@@ -109,9 +110,7 @@ def pass_registers(clk, aresetn, host, reg, run, shape, ours, misplaced, places)
     def locate():
         ours.next = host.addr[OURS]
         is_base.next = host.addr[OURS] and host.addr[ADDRESS_END:] >= FIRST_BASE
-        is_free.next = (
-            host.addr == STATUS or host.addr == WATCHDOG or (host.addr == CONTROL and host.wdata[ABORT])
-        )
+        is_free.next = host.addr == STATUS or host.addr == WATCHDOG or (host.addr == CONTROL and host.wdata[ABORT])
 
     @always_comb
     def judge():

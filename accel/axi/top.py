@@ -50,16 +50,14 @@ def axi_shell(clk, aresetn, core_resetn, inner, s_axil, m_axi, irq, config, bus)
     waking = wake(clk=clk, aresetn=aresetn, core_resetn=core_resetn, awake=awake)
     lite = lite_side(clk=clk, aresetn=aresetn, awake=awake, s_axil=s_axil, host=host)
     registers = host_registers(
-        clk=clk, aresetn=aresetn, host=host, reg=inner.reg, run=run, fails=inner.run.fails, shape=shape, faults=faults, pages=pages, irq=irq,
-        config=config, bus=bus,
+        clk=clk, aresetn=aresetn, host=host, reg=inner.reg, run=run, fails=inner.run.fails, shape=shape, faults=faults,
+        pages=pages, irq=irq, config=config, bus=bus,
     )  # fmt: skip
     memory = memory_side(
         clk=clk, aresetn=aresetn, bridge_resetn=bridge_resetn, m_axi=m_axi, reads=reads, writes=writes,
         read_fault=faults[0], write_fault=faults[1], drain=drain, idle=memory_idle, bus=bus,
     )  # fmt: skip
-    draining = drain_memory(
-        clk=clk, aresetn=aresetn, aborts=inner.run.aborts, bridge_resetn=bridge_resetn, drain=drain
-    )
+    draining = drain_memory(clk=clk, aresetn=aresetn, aborts=inner.run.aborts, bridge_resetn=bridge_resetn, drain=drain)
     running = watch_run(
         clk=clk, aresetn=aresetn, bridge_resetn=bridge_resetn, inner=inner, memory_idle=memory_idle, drain=drain,
         run=run, shape=shape, x_in_cmd=x_in_cmd, x_out_cmd=x_out_cmd,

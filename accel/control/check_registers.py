@@ -9,23 +9,19 @@ Latency: some 300 cycles for registers without fault, fewer where a rule is brok
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from myhdl import ConcatSignal, Signal, always, always_comb, always_seq, block, enum, modbv
+from myhdl import always, always_comb, block
 
-from radit.accel.config import BuildConfig, bits_for
-from radit.accel.control.registers import ADDRESS, CODE_BITS
-from radit.accel.control.register_rules import CONDITIONS, ONE, SUM_BITS, Operand, Rule, register_rules
-from radit.accel.interfaces.signals import DIM_BITS, bit_set, flag, word
-from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS
+from radit.accel.config import BuildConfig
+from radit.accel.control.check_work import FACTOR_BITS, OPERATIONS, StepAtHand, run_check
+from radit.accel.control.register_rules import ONE, SUM_BITS, Operand, Rule, register_rules
+from radit.accel.control.registers import ADDRESS
+from radit.accel.interfaces.signals import flag, word
 from radit.accel.units.lanes import signal_list
 
-OPERATIONS = ("product", "limit", "equal", "most", "divides", "sum")
-OPERATION_BITS = bits_for(len(OPERATIONS))
-FACTOR_BITS = DIM_BITS
 STEP_CYCLES = 4  # but for what a product or a division takes
-CHOICE_BITS = 6  # of the number of an operand, or of a condition
 
 
-class Step(NamedTuple):
+class CheckStep(NamedTuple):
     """A step of the check.
 
     Fields:
@@ -43,13 +39,13 @@ class Step(NamedTuple):
     opens: bool = False
 
 
-def check_steps(config: BuildConfig) -> tuple[Step, ...]:
+def check_steps(config: BuildConfig) -> tuple[CheckStep, ...]:
     """The rules of a build, step by step."""
-    steps: list[Step] = []
+    steps: list[CheckStep] = []
     for rule in register_rules(config):
         for number, (value, factor) in enumerate(rule.products):
-            steps.append(Step(OPERATIONS.index("product"), rule, value, factor, opens=number == 0))
-        steps.append(Step(OPERATIONS.index(rule.kind), rule, rule.operand))
+            steps.append(CheckStep(OPERATIONS.index("product"), rule, value, factor, opens=number == 0))
+        steps.append(CheckStep(OPERATIONS.index(rule.kind), rule, rule.operand))
     return tuple(steps)
 
 
@@ -66,37 +62,6 @@ def checked_registers(config: BuildConfig) -> frozenset[str]:
     named |= {"policy", "stream_scope", "difference"}
     named |= {"cross_even", "cross_odd"} if config.max_text else set()
     return frozenset(named | {part.name for step in steps for part in (step.value, step.factor) if part.name})
-
-
-class Verdict:
-    """What the check says; driven by ``check_registers``.
-
-    pending: flag, it is not over. passes: flag, no rule is broken; code: ``CODE_BITS``, place: register address, of
-    the rule that is. All three hold while it is not pending.
-    """
-
-    def __init__(self) -> None:
-        self.pending = flag()
-        self.passes = flag()
-        self.code = word(CODE_BITS)
-        self.place = word(REGISTER_ADDRESS_BITS)
-
-
-class StepAtHand:
-    """What the check does now.
-
-    number: of the step; driven by ``run_check``. operation, low, high, mask, opens, applies: as the step says, two
-    cycles later; value, factor: its operands, with them. Driven by ``look_up``; value and factor are then worked on.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.number = word(bits_for(count + 1))
-        self.operation = word(OPERATION_BITS)
-        self.low, self.high, self.mask = (word(SUM_BITS) for _ in range(3))
-        self.opens, self.applies = flag(), flag()
-        self.value_choice, self.factor_choice, self.condition = (word(CHOICE_BITS) for _ in range(3))
-        self.code = word(CODE_BITS)
-        self.place = word(REGISTER_ADDRESS_BITS)
 
 
 @block
@@ -261,108 +226,3 @@ def look_up(clk, hand, steps, values, factors, conditions):
 
 def _place(parts: list, part) -> int:
     return parts.index(part) if part in parts else len(parts)
-
-
-@block
-def run_check(clk, aresetn, restart, hand, values, factors, holding, verdict, count):
-    """Step by step until a rule is broken or all hold."""
-    phases = enum("LOOK_UP", "FETCH", "DISPATCH", "MULTIPLY", "DIVIDE", "JUDGE", "OVER")
-    phase = Signal(phases.LOOK_UP)
-    PRODUCT, LIMIT, EQUAL, MOST, DIVIDES, SUM = range(len(OPERATIONS))
-    VALUES, FACTORS, CONDITIONS_BUILT, LAST = len(values), len(factors), len(holding), count - 1
-    value, total = (Signal(modbv(0)[SUM_BITS:]) for _ in range(2))
-    factor, applies, held = word(FACTOR_BITS), flag(), bit_set(len(holding))
-    broken, low, above, beyond, unequal, ragged = (flag() for _ in range(6))
-    joined = ConcatSignal(*reversed(holding))
-
-    @always_comb
-    def show():
-        verdict.pending.next = phase != phases.OVER
-        held.next = joined
-
-    @always_comb
-    def judge():
-        broken.next = 0
-        if hand.operation == LIMIT:
-            broken.next = low or above or ragged
-        elif hand.operation == EQUAL:
-            broken.next = unequal
-        elif hand.operation == MOST:
-            broken.next = beyond
-        elif hand.operation == DIVIDES:
-            broken.next = total != 0
-        elif hand.operation == SUM:
-            broken.next = low or above
-
-    @always_seq(clk.posedge, reset=aresetn)
-    def step():
-        if restart:
-            hand.number.next = 0
-            phase.next = phases.LOOK_UP
-        elif phase == phases.LOOK_UP:
-            phase.next = phases.FETCH
-        elif phase == phases.FETCH:
-            phase.next = phases.DISPATCH
-        elif phase == phases.DISPATCH:
-            phase.next = phases.JUDGE
-            if hand.operation == PRODUCT:
-                phase.next = phases.MULTIPLY
-            elif hand.operation == DIVIDES and applies:
-                phase.next = phases.DIVIDE
-        elif phase == phases.MULTIPLY:
-            if factor == 0:
-                phase.next = phases.LOOK_UP
-                hand.number.next = hand.number + 1
-        elif phase == phases.DIVIDE:
-            if total < value:
-                phase.next = phases.JUDGE
-        elif phase == phases.JUDGE:
-            phase.next = phases.LOOK_UP
-            hand.number.next = hand.number + 1
-            if hand.number == LAST or (applies and broken):
-                phase.next = phases.OVER
-                verdict.passes.next = not (applies and broken)
-                verdict.code.next = hand.code
-                verdict.place.next = hand.place
-
-    @always(clk.posedge)
-    def work():
-        if phase == phases.FETCH:
-            value.next = 1
-            factor.next = 1
-            applies.next = 1
-            for i in range(VALUES):
-                if hand.value_choice == i:
-                    value.next = values[i]
-            for i in range(FACTORS):
-                if hand.factor_choice == i:
-                    factor.next = factors[i]
-            for i in range(CONDITIONS_BUILT):
-                if hand.condition == i:
-                    applies.next = held[i]
-        elif phase == phases.DISPATCH:
-            if hand.opens:
-                total.next = 0
-        elif phase == phases.MULTIPLY:
-            if factor[0]:
-                total.next = total + value
-            value.next = value << 1
-            factor.next = factor >> 1
-        elif phase == phases.DIVIDE:
-            if total >= value:
-                total.next = total - value
-
-    @always(clk.posedge)
-    def compare():
-        if phase == phases.DISPATCH:
-            unequal.next = value != total
-            beyond.next = value > total
-            ragged.next = (value & hand.mask) != 0
-            if hand.operation == SUM:
-                low.next = total < hand.low
-                above.next = total > hand.high
-            else:
-                low.next = value < hand.low
-                above.next = value > hand.high
-
-    return show, judge, step, work, compare

@@ -234,11 +234,12 @@ def read_back(clk, reg, regs, guard, kept, config):
     names = stored_registers(config)
     shown = signal_list(word, REGISTER_DATA_BITS, len(("status", "constants", *names)))
     COUNT, RANGE = len(shown), 1 << REGISTER_DATA_BITS
-    status = show_status(reg=reg, guard=guard, shown=shown[0])
-    constants = show_constants(reg=reg, shown=shown[1], config=config)
+    status_shown, constant_shown, *others = shown
+    status = show_status(reg=reg, guard=guard, shown=status_shown)
+    constants = show_constants(reg=reg, shown=constant_shown, config=config)
     stored = [
         show_register(reg=reg, value=getattr(regs, name), shown=each, number=ADDRESS[name])
-        for name, each in zip(names, shown[2:], strict=True)
+        for name, each in zip(names, others, strict=True)
     ]
 
     @always(clk.posedge)
@@ -257,7 +258,8 @@ def register_file(clk, aresetn, core_resetn, reg, busy, run, host, regs, events,
     """Write registers, read them back, status and counters; start timesteps, and end those that hang.
 
     core_resetn: reset of everything else. reg: RegisterPort. busy: flag, high from the write of START on until the
-    counters are final. run: RunPort. account: where a cycle is booked while ``host.running`` (``accel/control/cycle_accounts.py``).
+    counters are final. run: RunPort. account: where a cycle is booked while ``host.running``
+    (``accel/control/cycle_accounts.py``).
     """
     guard, clear, kept, counted = RunGuard(), flag(), word(REGISTER_DATA_BITS), word(REGISTER_DATA_BITS)
     registers = [

@@ -5,7 +5,7 @@ is broken), for documents and C header, and for Python (``broken_rule``). Where 
 for ever, or compute something else than the host means. Addresses and what lies in external memories cannot be checked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from radit.accel.config import MOST_TEXTS, BuildConfig, log2_exact
@@ -88,17 +88,18 @@ def _crosses(values: Mapping[str, int]) -> bool:
     return bool(values["cross_even"] or values["cross_odd"])
 
 
-CONDITIONS = {
+def _reads(context: int) -> Callable[[Mapping[str, int]], bool]:
+    return lambda values: _crosses(values) and values["contexts"] > context
+
+
+CONDITIONS: dict[str, Callable[[Mapping[str, int]], bool]] = {
     "spatial_even": lambda values: values["log_frames_even"] == 0,
     "temporal_even": lambda values: values["log_frames_even"] != 0,
     "spatial_odd": lambda values: values["log_frames_odd"] == 0,
     "temporal_odd": lambda values: values["log_frames_odd"] != 0,
     "differs": lambda values: bool(values["policy"] and values["stream_scope"] and values["difference"]),
     "crosses": _crosses,
-    **{
-        f"reads_{context}": lambda values, context=context: _crosses(values) and values["contexts"] > context
-        for context in range(MOST_TEXTS)
-    },
+    **{f"reads_{context}": _reads(context) for context in range(MOST_TEXTS)},
 }
 WHERE = {"spatial": "where log_frames is 0", "temporal": "where log_frames is not 0"}
 
@@ -139,8 +140,8 @@ def _limits(config: BuildConfig) -> tuple[Rule, ...]:
     if contexts * sub_blocks > DIM_MAX:
         found.append(_sum("contexts", f"contexts x sub_blocks at most {DIM_MAX}", "contexts", "sub_blocks", DIM_MAX))
     if mlp + hidden > DIM_MAX:
-        products = ((Operand("mlp"), ONE), (Operand("hidden"), ONE))
-        found.append(Rule("mlp", "sum", f"mlp + hidden at most {DIM_MAX}", Operand("mlp"), products, high=DIM_MAX))
+        both = ((Operand("mlp"), ONE), (Operand("hidden"), ONE))
+        found.append(Rule("mlp", "sum", f"mlp + hidden at most {DIM_MAX}", Operand("mlp"), both, high=DIM_MAX))
     if config.padded_tokens * hidden >= MAX_CODES:
         products = ((Operand("row_tiles", log2_exact(config.rows)), Operand("hidden")),)
         text = "tokens x hidden below 2^24"

@@ -130,9 +130,7 @@ REGISTERS = {
     "frame_stride_odd": Register(DIM_BITS, "as above, odd blocks"),
     "policy": Register(1, "bit 0: detect, cache and reuse; 0: dense"),
     "stream_scope": Register(1, "bit 0: sub-block 0 decides for its context's timestep; the residual stream is cached"),
-    "difference": Register(
-        1, "bit 0, with stream_scope: odd contexts cache and forecast the difference to the last"
-    ),
+    "difference": Register(1, "bit 0, with stream_scope: odd contexts cache and forecast the difference to the last"),
     "streak_step": Register(FACTOR_BITS + 1, "DTSM: threshold loss per reuse in a row, Q0.8"),
     "tight": Register(FACTOR_BITS, "DTSM: factor when the features move fast, Q1.7"),
     "loose": Register(FACTOR_BITS, "DTSM: factor when they are calm, Q1.7"),

@@ -9,7 +9,8 @@ image begins.
 from myhdl import ConcatSignal, always, always_comb, always_seq, block
 
 from radit.accel.config import bits_for
-from radit.accel.control.check_registers import Verdict, checked_registers
+from radit.accel.control.check_registers import checked_registers
+from radit.accel.control.check_work import Verdict
 from radit.accel.control.registers import (
     ABORT_BIT,
     ADDRESS,
@@ -48,7 +49,8 @@ class RunGuard:
     accepted: RegisterWrites that are allowed. start, new_image, clear, abort: flags, asked for in this cycle; they may
     be. refused: flag, a write is left out. changes: flag, a register that rules name is written. clears_done,
     clears_error: flags, the host clears them. Driven by ``sort_writes``.
-    busy: flag, the accelerator is. waits: flag, START waits for the check. denied: flag, START comes to nothing. settles: flag, the cycle after a run. Driven by ``start_runs``.
+    busy: flag, the accelerator is. waits: flag, START waits for the check. denied: flag, START comes to nothing.
+    settles: flag, the cycle after a run. Driven by ``start_runs``.
     expires: flag, the watchdog has run out; driven by ``watch_progress``.
     resets: flag, the core is being reset; driven by ``reset_core``.
     done, error: flags; code: ``CODE_BITS``; place: register address; as in ``status``. Driven by ``keep_status``.

@@ -1,4 +1,4 @@
-"""``radit_regs.h``: registers, fields, limits and error codes of one build as C, from the lists that the RTL is made of."""
+"""``radit_regs.h``: registers, fields, limits and codes of one build as C, from the lists that the RTL is made of."""
 
 from collections.abc import Iterator
 

@@ -34,10 +34,10 @@ def export(array: tuple[int, ...], languages: Sequence[str], out: Path, bus: Bus
 
 
 def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
-    """Write a build in every language, the lint's waivers, the map of ports and registers and the C header into ``out``.
+    """Write a build in every language, the lint's waivers, the map of ports and registers, and the C header.
 
-    Everything is made in a folder beside it first: a failure leaves ``out`` as it was. Files of another build that an
-    earlier export left there are removed.
+    Everything is made in a folder beside ``out`` first: a failure leaves ``out`` as it was. Files of another build
+    that an earlier export left there are removed.
 
     Raises:
         UserError: an unknown language, or a folder that cannot be written.

@@ -14,8 +14,6 @@ from radit.accel.axi.bus_ports import STROBE_BITS
 from radit.accel.axi.bus_registers import CODE, ERRORS, bus_addresses, bus_registers, port_numbers
 from radit.accel.config import MOST_TEXTS, BuildConfig
 from radit.accel.control.register_rules import Rule, register_rules
-from radit.accel.control.registers import CODE as INNER_CODE
-from radit.accel.control.registers import ERRORS as INNER
 from radit.accel.control.registers import (
     ADDRESS,
     COUNTER_ADDRESS,
@@ -25,6 +23,8 @@ from radit.accel.control.registers import (
     Register,
     build_constants,
 )
+from radit.accel.control.registers import CODE as INNER_CODE
+from radit.accel.control.registers import ERRORS as INNER
 from radit.accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
 from radit.accel.interfaces.top_ports import TopPorts, memory_ports
 

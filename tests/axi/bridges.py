@@ -64,7 +64,7 @@ class BridgeSet:
         with forgotten_signals():
             top = bridges(
                 flag(), ResetSignal(0, active=0, isasync=False), AxiMaster(self.bus),
-                PortSignals(self.reads, self.writes, self.bus), Fault(), Fault(), Drain(), flag(), self.reads, self.writes,
-                self.bus,
+                PortSignals(self.reads, self.writes, self.bus), Fault(), Fault(), Drain(), flag(), self.reads,
+                self.writes, self.bus,
             )  # fmt: skip
             return write_hdl(top, language, folder, NAME, f"bridges {self.reads} {self.writes}")

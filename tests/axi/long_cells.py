@@ -52,8 +52,8 @@ class Sides:
 def shell(config, bus, clk, aresetn, core_resetn, reg, busy, run, m, s, s_axil, m_axi, irq):
     """The wrapper with the accelerator's ports at its own boundary."""
     return axi_shell(
-        clk=clk, aresetn=aresetn, core_resetn=core_resetn, inner=Sides(reg, busy, run, m, s), s_axil=s_axil, m_axi=m_axi,
-        irq=irq, config=config, bus=bus,
+        clk=clk, aresetn=aresetn, core_resetn=core_resetn, inner=Sides(reg, busy, run, m, s), s_axil=s_axil,
+        m_axi=m_axi, irq=irq, config=config, bus=bus,
     )  # fmt: skip
 
 

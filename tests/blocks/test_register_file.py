@@ -11,7 +11,7 @@ from radit.accel.interfaces.signals import flag, word
 from radit.cosim.engines import open_engine
 from radit.model.errors import UserError
 from radit.model.system.processes import in_thread
-from tests.units.bench import Bench, reset, run_everywhere
+from tests.units.bench import Bench, run_everywhere
 
 NAMES = list(EVENTS)
 ACCOUNT, ACCOUNT_BITS = 5, 6

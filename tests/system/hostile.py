@@ -105,7 +105,7 @@ class HostileHost:
     def _choose_memories(self, rng: np.random.Generator) -> None:
         """Some never answer, some are slow, all may be refused what lies beyond them."""
         dead = rng.choice([*self.memories, *[""] * 20])
-        for position, (name, (number, port)) in enumerate(self.engine._memories.items()):
+        for name, (number, port) in self.engine._memories.items():
             words = self.memories[name]
             count = 0 if name == dead else words.nbytes // port.word_bytes
             stall = float(rng.choice([0.0, 0.0, 0.5]))

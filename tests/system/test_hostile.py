@@ -19,10 +19,10 @@ SEQUENCES = 500
 
 @pytest.fixture(scope="module")
 def hostile():
-    build = narrow_build()
-    with using(quick_library(build, exported_verilog(build, OUT / "rtl"), OUT / "verilated")):
-        with open_engine("verilator", build, Setup(MemoryTiming(3), trace=False, max_cycles=MOST_CYCLES), OUT) as engine:
-            yield HostileHost(engine, make_task(SMALL), SKIPPING)
+    build, setup = narrow_build(), Setup(MemoryTiming(3), trace=False, max_cycles=MOST_CYCLES)
+    library = quick_library(build, exported_verilog(build, OUT / "rtl"), OUT / "verilated")
+    with using(library), open_engine("verilator", build, setup, OUT) as engine:
+        yield HostileHost(engine, make_task(SMALL), SKIPPING)
 
 
 def test_everything_ends_and_what_follows_is_right(hostile, rng):
