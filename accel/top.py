@@ -11,7 +11,7 @@ x memory -> residual add -> LayerNorm -> modulate -> CCU -> skip controller (DTS
 ``timestep_sequencer`` alternates the pass and the engines; ``docs/interface.md`` is the contract with the host.
 """
 
-from myhdl import block
+from myhdl import ResetSignal, block
 
 from radit.accel.array.compute_core import compute_core
 from radit.accel.cache.cache_traffic import cache_traffic
@@ -44,38 +44,38 @@ from radit.accel.trace import trace_taps
 
 
 @block
-def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
+def radit_top(config: BuildConfig, clk, aresetn, reg, busy, run, m, s, trace):
     """All of it; every port is described in docs/interface.md and in ``accel/interfaces/top_ports.py``."""
     channels = MemoryChannels(m, s, config)
     regs, header, host, control = RegisterValues(config), SubBlockHeader(config), HostControl(), TimestepControl()
     progress, mode, decisions = Progress(), StepMode(), Decisions(config)
     ports = PassPorts(config, s.x, channels.history_read.data)
-    monitor, account = Monitor(), word(ACCOUNT_BITS)
+    monitor, account, core_resetn = Monitor(), word(ACCOUNT_BITS), ResetSignal(0, active=0, isasync=False)
     group, core_control, cmd = AttentionGroup(), CoreControl(), TileCommand()
     inputs, results = ArrayInputs(config), ArrayResults(config)
 
     host_side = register_file(
-        clk=clk, aresetn=aresetn, reg=reg, busy=busy, host=host, regs=regs, events=monitor.events, account=account,
-        config=config,
+        clk=clk, aresetn=aresetn, core_resetn=core_resetn, reg=reg, busy=busy, run=run, host=host, regs=regs,
+        events=monitor.events, account=account, config=config,
     )  # fmt: skip
     sequencer = timestep_sequencer(
-        clk=clk, aresetn=aresetn, host=host, mode=mode, control=control, decisions=decisions, header=header,
+        clk=clk, aresetn=core_resetn, host=host, mode=mode, control=control, decisions=decisions, header=header,
         progress=progress, activity=monitor.activity, regs=regs, config=config,
     )  # fmt: skip
     modes = step_mode(
-        clk=clk, aresetn=aresetn, host=host, streaming_pass=control.streaming_pass, progress=progress, mode=mode,
+        clk=clk, aresetn=core_resetn, host=host, streaming_pass=control.streaming_pass, progress=progress, mode=mode,
         regs=regs,
     )  # fmt: skip
     condition = conditioning(
-        clk=clk, aresetn=aresetn, control=control.conditioning, channel=channels.conditioning, header=header,
+        clk=clk, aresetn=core_resetn, control=control.conditioning, channel=channels.conditioning, header=header,
         reads=ports.conditioning, regs=regs, config=config,
     )  # fmt: skip
     streaming = residual_pass(
-        clk=clk, aresetn=aresetn, control=control.streaming_pass, progress=progress, mode=mode, decisions=decisions,
+        clk=clk, aresetn=core_resetn, control=control.streaming_pass, progress=progress, mode=mode, decisions=decisions,
         header=header, ports=ports, activity=monitor.activity, regs=regs, config=config,
     )  # fmt: skip
     skip = skip_controller(
-        clk=clk, aresetn=aresetn, host=host, streaming_pass=control.streaming_pass, follow=control.follow,
+        clk=clk, aresetn=core_resetn, host=host, streaming_pass=control.streaming_pass, follow=control.follow,
         progress=progress, mode=mode, decisions=decisions, header=header, regs=regs, config=config,
     )  # fmt: skip
     x_memory = narrow_memory(clk=clk, write=ports.memories.x_write, read=ports.memories.x_read, depth=config.x_depth)
@@ -87,28 +87,28 @@ def radit_top(config: BuildConfig, clk, aresetn, reg, busy, m, s, trace):
     )  # fmt: skip
     grouping = select_group(progress=progress, group=group, regs=regs, config=config)
     engine = engines(
-        clk=clk, aresetn=aresetn, control=control, core=core_control, progress=progress,
+        clk=clk, aresetn=core_resetn, control=control, core=core_control, progress=progress,
         computes=decisions.computes, group=group, cmd=cmd, activity=monitor.activity, regs=regs, config=config,
     )  # fmt: skip
     core = compute_core(
-        clk=clk, aresetn=aresetn, restart=host.start, control=core_control, cmd=cmd, inputs=inputs,
+        clk=clk, aresetn=core_resetn, restart=host.start, control=core_control, cmd=cmd, inputs=inputs,
         cache_room=control.write_back.cache_room, results=results, header=header, group=group, monitor=monitor,
         config=config,
     )  # fmt: skip
     weights = weight_streamer(
-        clk=clk, aresetn=aresetn, restart=host.start, fetch=control.fetch, ring=inputs.weights,
+        clk=clk, aresetn=core_resetn, restart=host.start, fetch=control.fetch, ring=inputs.weights,
         channel=channels.weight, config=config,
     )  # fmt: skip
     params = param_loader(
-        clk=clk, aresetn=aresetn, fetch=control.fetch, store=inputs.params, channel=channels.params, config=config
+        clk=clk, aresetn=core_resetn, fetch=control.fetch, store=inputs.params, channel=channels.params, config=config
     )
     caching = cache_traffic(
-        clk=clk, aresetn=aresetn, control=control, progress=progress, mode=mode, decisions=decisions, results=results,
-        ports=ports, channels=channels, events=monitor.events, regs=regs, config=config,
+        clk=clk, aresetn=core_resetn, control=control, progress=progress, mode=mode, decisions=decisions,
+        results=results, ports=ports, channels=channels, events=monitor.events, regs=regs, config=config,
     )  # fmt: skip
     prompting = prompt_loader(
-        clk=clk, aresetn=aresetn, fetch=control.prompt, computes=decisions.computes, channels=channels, inputs=inputs,
-        regs=regs, config=config,
+        clk=clk, aresetn=core_resetn, fetch=control.prompt, computes=decisions.computes, channels=channels,
+        inputs=inputs, regs=regs, config=config,
     )  # fmt: skip
     booking = classify_cycle(activity=monitor.activity, account=account, config=config)
     counting = count_events(

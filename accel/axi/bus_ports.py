@@ -106,6 +106,18 @@ class Fault:
         self.decode = flag()
 
 
+class Drain:
+    """What the memory side does when a timestep is ended early.
+
+    holds: flag, no burst is to be asked for any more; driven by the wrapper. quiet: flag, all that were asked for have
+    come, or were answered; driven by the memory side, and of use while it holds.
+    """
+
+    def __init__(self) -> None:
+        self.holds = flag()
+        self.quiet = flag()
+
+
 class XShape:
     """How much x is; the host's registers of the accelerator say so.
 

@@ -13,7 +13,7 @@ from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS, REGISTER_DAT
 
 FIRST_BYTE = STROBE_BITS << REGISTER_ADDRESS_BITS
 IDENTIFICATION = int.from_bytes(b"RADT", "big")
-VERSION = 1, 0  # of the wrapper's registers: major where a driver must change
+VERSION = 1, 1  # of the wrapper's registers: major where a driver must change
 DONE_BIT, FAULT_BIT = range(2)  # of the interrupts
 INTERRUPTS = FAULT_BIT + 1
 PAGE_SHIFT = log2_exact(PAGE_BYTES)
@@ -24,6 +24,7 @@ ERRORS = {
     "DECERR": "the interconnect answered DECERR: nothing is at that address",
     "BUSY": "a register was written while busy; the write was left out",
     "BASE": f"a base address is no multiple of {PAGE_BYTES}; the write was left out",
+    "INSIDE": "the accelerator refused or ended something: its register status says what, and has to be cleared",
 }
 CODE = {name: code for code, name in enumerate(ERRORS, 1)}
 WRITE_PLACE, PORT_PLACE = 3, 4  # in register error
@@ -59,7 +60,7 @@ def _constants() -> dict[str, str]:
 def bus_registers(config: BuildConfig) -> dict[str, BusRegister]:
     """Every register of the wrapper, in order."""
     found = {name: BusRegister(REGISTER_DATA_BITS, "constant", meaning) for name, meaning in _constants().items()}
-    found["run_status"] = BusRegister(1, "read", "bit 0 busy: from START until the last write has been answered")
+    found["run_status"] = BusRegister(1, "read", "bit 0 busy: from START, or an abort, until all is answered")
     found["irq_enable"] = BusRegister(INTERRUPTS, "write", f"bit {DONE_BIT} end of a timestep, bit {FAULT_BIT} error")
     found["irq_status"] = BusRegister(INTERRUPTS, "clear", "the same bits: pending; 1 clears")
     found["error"] = BusRegister(

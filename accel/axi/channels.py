@@ -71,11 +71,11 @@ def answer_burst(ready, burst, number):
 
 
 @block
-def read_channel(clk, aresetn, m_axi, bursts, arrivals, fault, idle, bus):
+def read_channel(clk, aresetn, m_axi, bursts, arrivals, fault, holds, idle, bus):
     """Ask for the bursts, hand each beat to its port.
 
     m_axi: AxiMaster. bursts: list of Burst, arrivals: list of Stream, by port. fault: Fault, one cycle after the beat.
-    idle: flag, all bursts have come.
+    holds: flag, no burst is to be asked for. idle: flag, all bursts have come.
     """
     LOG = bus.log_bytes
     chosen, beat, count, waiting, take = word(PORT_BITS), word(bus.beat_bits), word(COUNT_BITS), flag(), flag()
@@ -87,7 +87,7 @@ def read_channel(clk, aresetn, m_axi, bursts, arrivals, fault, idle, bus):
 
     @always_comb
     def decide():
-        take.next = waiting and (not m_axi.arvalid or m_axi.arready)
+        take.next = waiting and not holds and (not m_axi.arvalid or m_axi.arready)
         idle.next = outstanding == 0
         ends.next = m_axi.rvalid and m_axi.rready and m_axi.rlast
 
@@ -133,15 +133,17 @@ def arrive(m_axi, beats, number):
 
 
 @block
-def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, bus):
+def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, holds, idle, bus):
     """Send the bursts with their beats, hand each answer to its port.
 
     m_axi: AxiMaster. bursts: list of Burst, beats: list of Stream (data and a bit per word), answered: list of pulses,
-    by port. fault: Fault, one cycle after the answer. Latency: a cycle between two bursts.
+    by port. fault: Fault, one cycle after the answer. holds: flag, no burst is to be sent. idle: flag, all that were
+    are answered. Latency: a cycle between two bursts.
     """
     LOG, PORTS = bus.log_bytes, len(bursts)
     chosen, beat, count, waiting, take = word(PORT_BITS), word(bus.beat_bits), word(COUNT_BITS), flag(), flag()
     left, sender, shown, moves = word(COUNT_BITS), word(PORT_BITS), flag(), flag()
+    outstanding, ends = word(OUTSTANDING_BITS), flag()
     choice = choose_burst(bursts=bursts, take=take, chosen=chosen, beat=beat, count=count, waiting=waiting)
     sending = send_beats(m_axi=m_axi, beats=beats, sender=sender, left=left, shown=shown, bus=bus)
     answers = [answer_port(m_axi=m_axi, answered=answered[i], number=i) for i in range(PORTS)]
@@ -149,8 +151,10 @@ def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, bus):
 
     @always_comb
     def decide():
-        take.next = waiting and left == 0 and (not m_axi.awvalid or m_axi.awready)
+        take.next = waiting and not holds and left == 0 and (not m_axi.awvalid or m_axi.awready)
         moves.next = shown and m_axi.wready
+        ends.next = m_axi.bvalid and m_axi.bready
+        idle.next = outstanding == 0
 
     @always_seq(clk.posedge, reset=aresetn)
     def ask():
@@ -177,6 +181,10 @@ def write_channel(clk, aresetn, m_axi, bursts, beats, answered, fault, bus):
         fault.valid.next = m_axi.bvalid and m_axi.bready and m_axi.bresp[ERROR_BIT]
         fault.port.next = m_axi.bid
         fault.decode.next = m_axi.bresp[DECODE_BIT]
+        if take and not ends:
+            outstanding.next = outstanding + 1
+        elif ends and not take:
+            outstanding.next = outstanding - 1
 
     return choice, sending, answers, decide, ask, watch
 

@@ -16,7 +16,7 @@ from radit.accel.axi.bus_registers import (
     constant_values,
 )
 from radit.accel.control.register_file import stored_register
-from radit.accel.control.registers import ADDRESS, START_BIT
+from radit.accel.control.registers import ABORT_BIT, ADDRESS
 from radit.accel.interfaces.signals import bit_set, flag, word
 from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS, REGISTER_DATA_BITS
 from radit.accel.units.lanes import signal_list
@@ -25,12 +25,10 @@ from radit.accel.units.lanes import signal_list
 class RunState:
     """What the registers and the rest of the wrapper tell each other.
 
-    start: pulse, the accelerator starts; driven by the registers. busy: flag, until everything is written; driven by
-    the top. ended: pulse, busy has fallen.
+    busy: flag, until everything is written; ended: pulse, busy has fallen after a timestep. Driven by the top.
     """
 
     def __init__(self) -> None:
-        self.start = flag()
         self.busy = flag()
         self.ended = flag()
 
@@ -66,11 +64,12 @@ def high_name(memory: str) -> str:
 
 
 @block
-def host_registers(clk, aresetn, host, reg, run, shape, faults, pages, irq, config, bus):
+def host_registers(clk, aresetn, host, reg, run, fails, shape, faults, pages, irq, config, bus):
     """Answer the host.
 
-    host: HostAccess. reg: RegisterPort of the accelerator. run: RunState. shape: XShape. faults: Fault of the reads
-    and of the writes. pages: by memory, where it begins. irq: flag, an enabled interrupt is pending.
+    host: HostAccess. reg: RegisterPort of the accelerator; fails: flag, it has something to tell. run: RunState.
+    shape: XShape. faults: Fault of the reads and of the writes. pages: by memory, where it begins. irq: flag, an
+    enabled interrupt is pending.
     """
     places = Places(config, bus)
     ours, misplaced = flag(), flag()
@@ -86,8 +85,8 @@ def host_registers(clk, aresetn, host, reg, run, shape, faults, pages, irq, conf
         for memory, page in pages.items()
     ]  # fmt: skip
     interrupting = interrupts(
-        clk=clk, aresetn=aresetn, host=host, ours=ours, run=run, misplaced=misplaced, faults=faults, irq=irq,
-        places=places,
+        clk=clk, aresetn=aresetn, host=host, ours=ours, run=run, fails=fails, misplaced=misplaced, faults=faults,
+        irq=irq, places=places,
     )  # fmt: skip
     reading = read_back(clk=clk, aresetn=aresetn, host=host, reg=reg, ours=ours, places=places)
     return passing, bases, interrupting, reading
@@ -95,13 +94,15 @@ def host_registers(clk, aresetn, host, reg, run, shape, faults, pages, irq, conf
 
 @block
 def pass_registers(clk, aresetn, host, reg, run, shape, ours, misplaced, places):
-    """The accelerator's registers, which cannot be written while busy, nor can base addresses.
+    """The accelerator's registers, which cannot be written while busy, nor can base addresses; but an abort can, and
+    so can status and watchdog.
 
     ours: flag, the register is the wrapper's. misplaced: flag, a base address would not be a page's.
     """
-    OURS, ADDRESS_END, CONTROL, START = REGISTER_ADDRESS_BITS, REGISTER_ADDRESS_BITS, ADDRESS["control"], START_BIT
+    OURS, ADDRESS_END, ABORT = REGISTER_ADDRESS_BITS, REGISTER_ADDRESS_BITS, ABORT_BIT
+    CONTROL, STATUS, WATCHDOG = (ADDRESS[name] for name in ("control", "status", "watchdog"))
     FIRST_BASE, PAGE = places.first_base, PAGE_SHIFT
-    is_base = flag()
+    is_base, is_free = flag(), flag()
     contexts = stored_register(clk=clk, aresetn=aresetn, reg=reg, value=shape.contexts, number=ADDRESS["contexts"])
     words = stored_register(clk=clk, aresetn=aresetn, reg=reg, value=shape.words, number=ADDRESS["sub_block_words"])
 
@@ -109,18 +110,18 @@ def pass_registers(clk, aresetn, host, reg, run, shape, ours, misplaced, places)
     def locate():
         ours.next = host.addr[OURS]
         is_base.next = host.addr[OURS] and host.addr[ADDRESS_END:] >= FIRST_BASE
+        is_free.next = host.addr == STATUS or host.addr == WATCHDOG or (host.addr == CONTROL and host.wdata[ABORT])
 
     @always_comb
     def judge():
         misplaced.next = is_base and not host.addr[0] and host.wdata[PAGE:] != 0
-        host.refused.next = (run.busy and (is_base or not ours)) or misplaced
+        host.refused.next = (run.busy and (is_base or not ours) and not is_free) or misplaced
 
     @always_comb
     def forward():
         reg.addr.next = host.addr[ADDRESS_END:]
         reg.wdata.next = host.wdata
         reg.write.next = host.write and not ours and not host.refused
-        run.start.next = host.write and not ours and not host.refused and host.addr == CONTROL and host.wdata[START]
 
     return contexts, words, locate, judge, forward
 
@@ -172,18 +173,18 @@ def memory_base(clk, aresetn, host, ours, page, low, high, number):
 
 
 @block
-def interrupts(clk, aresetn, host, ours, run, misplaced, faults, irq, places):
-    """The first error since its interrupt was cleared, and what is pending."""
+def interrupts(clk, aresetn, host, ours, run, fails, misplaced, faults, irq, places):
+    """The first error since its interrupt was cleared, and what is pending. fails: flag, the accelerator has one."""
     ADDRESS_END, WAYS = REGISTER_ADDRESS_BITS, INTERRUPTS
     ENABLE, STATUS = places.number["irq_enable"], places.number["irq_status"]
     DONE, FAULT = DONE_BIT, FAULT_BIT
     enable, pending, clears = word(INTERRUPTS), word(INTERRUPTS), word(INTERRUPTS)
     error, found = word(ERROR_BITS), word(ERROR_BITS)
-    fails, enables = flag(), flag()
+    wrong, enables = flag(), flag()
     busy_value, enable_value = places.value("run_status"), places.value("irq_enable")
     status_value, error_value = places.value("irq_status"), places.value("error")
 
-    finding = find_error(host=host, misplaced=misplaced, faults=faults, fails=fails, found=found)
+    finding = find_error(host=host, misplaced=misplaced, faults=faults, fails=fails, wrong=wrong, found=found)
 
     @always_comb
     def address():
@@ -201,7 +202,7 @@ def interrupts(clk, aresetn, host, ours, run, misplaced, faults, irq, places):
             error.next = 0
         if run.ended:
             pending.next[DONE] = 1
-        if fails:
+        if wrong:
             pending.next[FAULT] = 1
             if clears[FAULT] or not pending[FAULT]:
                 error.next = found
@@ -218,15 +219,15 @@ def interrupts(clk, aresetn, host, ours, run, misplaced, faults, irq, places):
 
 
 @block
-def find_error(host, misplaced, faults, fails, found):
+def find_error(host, misplaced, faults, fails, wrong, found):
     """Whether something goes wrong in this cycle, and its code; of several, one. Combinational."""
     reads, writes = faults
-    SLVERR, DECERR, BUSY, BASE = (CODE[name] for name in ("SLVERR", "DECERR", "BUSY", "BASE"))
+    SLVERR, DECERR, BUSY, BASE, INSIDE = (CODE[name] for name in ("SLVERR", "DECERR", "BUSY", "BASE", "INSIDE"))
     WRITTEN, PORT = 1 << WRITE_PLACE, PORT_PLACE
 
     @always_comb
     def find():
-        fails.next = 1
+        wrong.next = 1
         found.next = 0
         if reads.valid:
             found.next = (reads.port << PORT) | SLVERR
@@ -240,8 +241,10 @@ def find_error(host, misplaced, faults, fails, found):
             found.next = WRITTEN | BASE
         elif host.write and host.refused:
             found.next = WRITTEN | BUSY
+        elif fails:
+            found.next = INSIDE
         else:
-            fails.next = 0
+            wrong.next = 0
 
     return find
 

@@ -33,44 +33,46 @@ class Bridged:
 
 
 @block
-def memory_side(clk, aresetn, m_axi, reads, writes, read_fault, write_fault, idle, bus):
+def memory_side(clk, aresetn, bridge_resetn, m_axi, reads, writes, read_fault, write_fault, drain, idle, bus):
     """Connect ports that read and ports that write (lists of Bridged, by number) to ``m_axi``.
 
-    read_fault, write_fault: Fault. idle: flag, everything has come, is written and answered.
+    bridge_resetn: reset of the bridges, when ``drain`` is quiet. read_fault, write_fault: Fault. drain: Drain. idle:
+    flag, everything has come, is written and answered.
     """
     read_bursts, arrivals = [Burst(bus) for _ in reads], [Stream(bus.data_bits) for _ in reads]
     write_bursts, answered = [Burst(bus) for _ in writes], [flag() for _ in writes]
     beats = [Stream(bus.data_bits + each.strobe_bits(bus)) for each in writes]
     read_idle, write_idle = [flag() for _ in reads], [flag() for _ in writes]
-    come = flag()
+    come, answered_all = flag(), flag()
     all_idle = ConcatSignal(come, *read_idle, *write_idle)
     WORKING = len(reads) + len(writes) + 1
     ALL = (1 << WORKING) - 1
     read_bridges = [
         read_bridge(
-            clk=clk, aresetn=aresetn, channel=each.channel, page=each.page, burst=read_bursts[i],
+            clk=clk, aresetn=bridge_resetn, channel=each.channel, page=each.page, burst=read_bursts[i],
             beats_in=arrivals[i], idle=read_idle[i], word_bytes=each.port.word_bytes, bus=bus,
         )
         for i, each in enumerate(reads)
     ]  # fmt: skip
     write_bridges = [
         write_bridge(
-            clk=clk, aresetn=aresetn, channel=each.channel, page=each.page, burst=write_bursts[i],
+            clk=clk, aresetn=bridge_resetn, channel=each.channel, page=each.page, burst=write_bursts[i],
             beats_out=beats[i], answered=answered[i], idle=write_idle[i], word_bytes=each.port.word_bytes, bus=bus,
         )
         for i, each in enumerate(writes)
     ]  # fmt: skip
     reading = read_channel(
-        clk=clk, aresetn=aresetn, m_axi=m_axi, bursts=read_bursts, arrivals=arrivals, fault=read_fault, idle=come,
-        bus=bus,
+        clk=clk, aresetn=aresetn, m_axi=m_axi, bursts=read_bursts, arrivals=arrivals, fault=read_fault,
+        holds=drain.holds, idle=come, bus=bus,
     )  # fmt: skip
     writing = write_channel(
         clk=clk, aresetn=aresetn, m_axi=m_axi, bursts=write_bursts, beats=beats, answered=answered, fault=write_fault,
-        bus=bus,
+        holds=drain.holds, idle=answered_all, bus=bus,
     )  # fmt: skip
 
     @always_comb
     def report():
         idle.next = all_idle == ALL
+        drain.quiet.next = come and answered_all
 
     return read_bridges, write_bridges, reading, writing, report

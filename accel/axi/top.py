@@ -12,7 +12,7 @@ memories <- m_axi <- channels <- read_bridge, write_bridge <- ports of radit_top
 from myhdl import ResetSignal, always_comb, always_seq, block
 
 from radit.accel.axi.bus_config import X_IN, X_OUT, bridged_ports, memories
-from radit.accel.axi.bus_ports import Fault, HostAccess, XShape
+from radit.accel.axi.bus_ports import Drain, Fault, HostAccess, XShape
 from radit.accel.axi.host_registers import RunState, host_registers
 from radit.accel.axi.lite_side import lite_side
 from radit.accel.axi.memory_side import Bridged, memory_side
@@ -29,8 +29,9 @@ def radit_axi(config, bus, clk, aresetn, s_axil, m_axi, irq, trace):
     """``radit_top`` with AXI4 for its memories and x, AXI4-Lite for its registers; ports: ``AxiTopPorts``."""
     inner, core_resetn = TopPorts(config), ResetSignal(0, active=0, isasync=False)
     core = radit_top(
-        config=config, clk=clk, aresetn=core_resetn, reg=inner.reg, busy=inner.busy, m=inner.m, s=inner.s, trace=trace
-    )
+        config=config, clk=clk, aresetn=core_resetn, reg=inner.reg, busy=inner.busy, run=inner.run, m=inner.m,
+        s=inner.s, trace=trace,
+    )  # fmt: skip
     shell = axi_shell(
         clk=clk, aresetn=aresetn, core_resetn=core_resetn, inner=inner, s_axil=s_axil, m_axi=m_axi, irq=irq,
         config=config, bus=bus,
@@ -42,24 +43,26 @@ def radit_axi(config, bus, clk, aresetn, s_axil, m_axi, irq, trace):
 def axi_shell(clk, aresetn, core_resetn, inner, s_axil, m_axi, irq, config, bus):
     """All but the accelerator. inner: TopPorts, its other side; core_resetn: the accelerator's reset."""
     host, run, shape, faults, awake = HostAccess(), RunState(), XShape(), (Fault(), Fault()), flag()
-    x_in_cmd, x_out_cmd, memory_idle = Command(), Command(), flag()
+    x_in_cmd, x_out_cmd, memory_idle, drain = Command(), Command(), flag(), Drain()
+    bridge_resetn = ResetSignal(0, active=0, isasync=False)
     pages = {memory: word(bus.page_bits) for memory in memories(config)}
     reads, writes = connect_ports(inner, x_in_cmd, x_out_cmd, pages, config)
     waking = wake(clk=clk, aresetn=aresetn, core_resetn=core_resetn, awake=awake)
     lite = lite_side(clk=clk, aresetn=aresetn, awake=awake, s_axil=s_axil, host=host)
     registers = host_registers(
-        clk=clk, aresetn=aresetn, host=host, reg=inner.reg, run=run, shape=shape, faults=faults, pages=pages, irq=irq,
-        config=config, bus=bus,
+        clk=clk, aresetn=aresetn, host=host, reg=inner.reg, run=run, fails=inner.run.fails, shape=shape, faults=faults,
+        pages=pages, irq=irq, config=config, bus=bus,
     )  # fmt: skip
     memory = memory_side(
-        clk=clk, aresetn=aresetn, m_axi=m_axi, reads=reads, writes=writes, read_fault=faults[0], write_fault=faults[1],
-        idle=memory_idle, bus=bus,
+        clk=clk, aresetn=aresetn, bridge_resetn=bridge_resetn, m_axi=m_axi, reads=reads, writes=writes,
+        read_fault=faults[0], write_fault=faults[1], drain=drain, idle=memory_idle, bus=bus,
     )  # fmt: skip
+    draining = drain_memory(clk=clk, aresetn=aresetn, aborts=inner.run.aborts, bridge_resetn=bridge_resetn, drain=drain)
     running = watch_run(
-        clk=clk, aresetn=aresetn, core_busy=inner.busy, memory_idle=memory_idle, run=run, shape=shape,
-        x_in_cmd=x_in_cmd, x_out_cmd=x_out_cmd,
+        clk=clk, aresetn=aresetn, bridge_resetn=bridge_resetn, inner=inner, memory_idle=memory_idle, drain=drain,
+        run=run, shape=shape, x_in_cmd=x_in_cmd, x_out_cmd=x_out_cmd,
     )  # fmt: skip
-    return waking, lite, registers, memory, running
+    return waking, lite, registers, memory, draining, running
 
 
 def connect_ports(inner, x_in_cmd, x_out_cmd, pages, config):
@@ -93,19 +96,38 @@ def wake(clk, aresetn, core_resetn, awake):
 
 
 @block
-def watch_run(clk, aresetn, core_busy, memory_idle, run, shape, x_in_cmd, x_out_cmd):
-    """Move x in and out with every timestep, and say when the last write has been answered."""
-    x_in_idle, x_out_idle, was_busy = flag(), flag(), flag()
-    walk_in = walk_contexts(clk=clk, aresetn=aresetn, start=run.start, shape=shape, cmd=x_in_cmd, idle=x_in_idle)
-    walk_out = walk_contexts(clk=clk, aresetn=aresetn, start=run.start, shape=shape, cmd=x_out_cmd, idle=x_out_idle)
+def drain_memory(clk, aresetn, aborts, bridge_resetn, drain):
+    """When a timestep is ended early, let all bursts that were asked for come to their end, then empty the bridges."""
+
+    @always_seq(clk.posedge, reset=aresetn)
+    def hold():
+        bridge_resetn.next = not (drain.holds and drain.quiet and not aborts)
+        if aborts:
+            drain.holds.next = 1
+        elif not bridge_resetn:
+            drain.holds.next = 0
+
+    return hold
+
+
+@block
+def watch_run(clk, aresetn, bridge_resetn, inner, memory_idle, drain, run, shape, x_in_cmd, x_out_cmd):
+    """Move x in and out with every timestep, and say when the last write has been answered. inner: TopPorts."""
+    x_in_idle, x_out_idle, began = flag(), flag(), flag()
+    core_busy, starts = inner.busy, inner.run.starts
+    walk_in = walk_contexts(clk=clk, aresetn=bridge_resetn, start=starts, shape=shape, cmd=x_in_cmd, idle=x_in_idle)
+    walk_out = walk_contexts(clk=clk, aresetn=bridge_resetn, start=starts, shape=shape, cmd=x_out_cmd, idle=x_out_idle)
 
     @always_comb
     def report():
-        run.busy.next = core_busy or not memory_idle or not x_in_idle or not x_out_idle
+        run.busy.next = core_busy or drain.holds or not memory_idle or not x_in_idle or not x_out_idle
 
     @always_seq(clk.posedge, reset=aresetn)
     def see_end():
-        was_busy.next = run.busy
-        run.ended.next = was_busy and not run.busy
+        run.ended.next = began and not run.busy
+        if starts:
+            began.next = 1
+        elif not run.busy:
+            began.next = 0
 
     return walk_in, walk_out, report, see_end

@@ -1,6 +1,7 @@
-"""Register and counter map: the one list that RTL, driver, documentation and energy model share.
+"""Register and counter map: the one list that RTL, driver, documentation, C header and energy model share.
 
 Registers are 32 bit wide, at the address of their position in ``REGISTERS``; bits above a register's own are ignored.
+What their values must satisfy is ``accel/control/register_rules.py``.
 Counters are 64 bit: low word at ``COUNTER_BASE + 2 * position``, high word one above. ``EVENTS`` come first; the
 accounts of cycles by phase and cause (``accel/control/cycle_accounts.py``) stand at position
 ``ACCOUNT_BASE + (phase << CAUSE_BITS) + cause``.
@@ -11,28 +12,100 @@ from typing import NamedTuple
 from radit.accel.config import MOST_TEXTS, BuildConfig
 from radit.accel.interfaces.signals import ADDRESS_BITS, DIM_BITS, LOG_BITS
 from radit.accel.interfaces.streams import LENGTH_BITS
-from radit.accel.interfaces.top_ports import REGISTER_DATA_BITS
+from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS, REGISTER_DATA_BITS
 from radit.model.formats import COUNT_BITS, FACTOR_BITS, SLOPE_BITS, STREAK_BITS
 
-# Bits of the register ``control``; each reads as a pulse.
-START_BIT, NEW_IMAGE_BIT, CLEAR_BIT = range(3)
-START, NEW_IMAGE, CLEAR_COUNTERS = (1 << bit for bit in (START_BIT, NEW_IMAGE_BIT, CLEAR_BIT))
 
+class BitField(NamedTuple):
+    """Bits ``low`` to ``low + bits - 1`` of a register."""
 
-class Register(NamedTuple):
-    """Width of a register, and what stands in it."""
-
+    name: str
+    low: int
     bits: int
     meaning: str
 
 
+class Register(NamedTuple):
+    """A register.
+
+    Fields:
+        bits: width.
+        meaning: what stands in it.
+        access: "command" (written, reads as 0), "status" (read; 1 clears a bit), "write" (and read back), "constant".
+        while_busy: it may be written while the accelerator is busy.
+        fields: its parts, where it has several.
+        reset: what it reads as after a reset; a constant's follows from the build (``build_constants``).
+    """
+
+    bits: int
+    meaning: str
+    access: str = "write"
+    while_busy: bool = False
+    fields: tuple[BitField, ...] = ()
+    reset: int = 0
+
+
+# Bits of the register ``control``; each reads as a pulse.
+START_BIT, NEW_IMAGE_BIT, CLEAR_BIT, ABORT_BIT = range(4)
+START, NEW_IMAGE, CLEAR_COUNTERS, ABORT = (1 << bit for bit in (START_BIT, NEW_IMAGE_BIT, CLEAR_BIT, ABORT_BIT))
+COMMANDS = (
+    BitField("start", START_BIT, 1, "start a timestep"),
+    BitField("new_image", NEW_IMAGE_BIT, 1, "forget what is cached: an image begins"),
+    BitField("clear_counters", CLEAR_BIT, 1, "set all counters to 0"),
+    BitField("abort", ABORT_BIT, 1, "end the timestep at once and begin anew; the other bits are then ignored"),
+)
+
+# Why a write, a START or a timestep came to nothing.
+ERRORS = {
+    "BUSY": "a register was written, or a timestep or image started, while busy; the write was left out",
+    "RANGE": "START: a register has a value that this build cannot hold; nothing was started",
+    "RELATION": "START: a register does not fit the others; nothing was started",
+    "WATCHDOG": "nothing moved for as many cycles as register watchdog says; the timestep was ended",
+    "ABORTED": "the host ended the timestep",
+}
+CODE = {name: code for code, name in enumerate(ERRORS, 1)}
+CODE_BITS = 4
+BUSY_BIT, DONE_BIT, ERROR_BIT, CHECKING_BIT = range(4)  # of the register ``status``
+CODE_LOW, PLACE_LOW = 4, 8
+STATES = (
+    BitField("busy", BUSY_BIT, 1, "from the write of START to the end of the timestep, and while an abort lasts"),
+    BitField("done", DONE_BIT, 1, "a timestep has ended as it should; 1 or the next START clears"),
+    BitField("error", ERROR_BIT, 1, "something was refused or ended early; 1 clears, code and place as well"),
+    BitField("checking", CHECKING_BIT, 1, "registers are being checked; a START waits for the end"),
+    BitField("code", CODE_LOW, CODE_BITS, "of the first error since it was cleared"),
+    BitField("place", PLACE_LOW, REGISTER_ADDRESS_BITS, "address of the register that the error is about"),
+)
+
+IDENTIFICATION = int.from_bytes(b"RADC", "big")
+VERSION = 1, 0  # of the registers: major where a driver must change
+VERSION_FIELDS = (BitField("minor", 0, 16, "minor version"), BitField("major", 16, 16, "major version"))
+ARRAY_FIELDS = (
+    BitField("rows", 0, 8, "rows of the array"),
+    BitField("cols", 8, 8, "columns of the array"),
+    BitField("products", 16, 8, "products of a cell and cycle"),
+    BitField("frame_banks", 24, 8, "frames that can be addressed apart"),
+)
+LIMITS = {
+    "max_hidden": "largest D",
+    "max_mlp": "largest M",
+    "max_tokens": "most tokens of a context",
+    "max_contexts": "most contexts",
+    "max_sub_blocks": "most sub-blocks",
+    "max_text": "most text tokens of a context; 0: no cross-attention",
+    "max_frames": "most frames whose embeddings are added; 0: none",
+    "counters": "bits of an event counter; 0: none",
+}
+
+
+def _constant(meaning: str, fields: tuple[BitField, ...] = ()) -> Register:
+    return Register(REGISTER_DATA_BITS, meaning, "constant", fields=fields)
+
+
 REGISTERS = {
-    "control": Register(
-        CLEAR_BIT + 1,
-        f"write: bit {START_BIT} starts a timestep, bit {NEW_IMAGE_BIT} a new image, "
-        f"bit {CLEAR_BIT} clears the counters",
+    "control": Register(ABORT_BIT + 1, "write: what is to be done", "command", while_busy=True, fields=COMMANDS),
+    "status": Register(
+        PLACE_LOW + REGISTER_ADDRESS_BITS, "read: what is going on", "status", while_busy=True, fields=STATES
     ),
-    "status": Register(1, "read: bit 0 busy"),
     "hidden": Register(DIM_BITS, "D, channels"),
     "heads": Register(DIM_BITS, "attention heads"),
     "head_dim": Register(DIM_BITS, "channels of a head"),
@@ -58,9 +131,7 @@ REGISTERS = {
     "frame_stride_odd": Register(DIM_BITS, "as above, odd blocks"),
     "policy": Register(1, "bit 0: detect, cache and reuse; 0: dense"),
     "stream_scope": Register(1, "bit 0: sub-block 0 decides for its context's timestep; the residual stream is cached"),
-    "difference": Register(
-        1, "bit 0, with stream_scope: odd contexts cache and forecast their difference to the one before"
-    ),
+    "difference": Register(1, "bit 0, with stream_scope: odd contexts cache and forecast the difference to the last"),
     "streak_step": Register(FACTOR_BITS + 1, "DTSM: threshold loss per reuse in a row, Q0.8"),
     "tight": Register(FACTOR_BITS, "DTSM: factor when the features move fast, Q1.7"),
     "loose": Register(FACTOR_BITS, "DTSM: factor when they are calm, Q1.7"),
@@ -94,21 +165,41 @@ REGISTERS = {
     ),
     "frame_beats": Register(LENGTH_BITS, "beats of the frame embedding: frames x D / 4"),
     "frame_row_tiles": Register(DIM_BITS, "row tiles (R tokens) of a frame"),
+    "watchdog": Register(
+        REGISTER_DATA_BITS,
+        "cycles of a timestep in which nothing moves, until it is ended; 0: never",
+        while_busy=True,
+    ),
+    "identification": _constant(f"{IDENTIFICATION:#010x}, the letters RADC"),
+    "version": _constant("of these registers", VERSION_FIELDS),
+    "array": _constant("the array", ARRAY_FIELDS),
+    **{name: _constant(meaning) for name, meaning in LIMITS.items()},
 }
-READ_ONLY = ("status",)
+CONSTANTS = tuple(name for name, each in REGISTERS.items() if each.access == "constant")
 FRAME_REGISTERS = ("frame_base", "frame_beats", "frame_row_tiles")  # of builds that add a frame embedding
 TEXT_REGISTERS = tuple(name for name in REGISTERS if name.startswith(("cross_", "text_", "prompt_")))  # with text
 
 
 def stored_registers(config: BuildConfig) -> tuple[str, ...]:
     """The registers that a build keeps."""
-    left_out = {"control", *READ_ONLY}
+    left_out = {name for name, each in REGISTERS.items() if each.access != "write"}
     if not config.max_text:
         left_out |= set(TEXT_REGISTERS)
     if not config.max_frames:
         left_out |= set(FRAME_REGISTERS)
     left_out |= {f"text_keys_{context}" for context in range(config.max_contexts, MOST_TEXTS)}
     return tuple(name for name in REGISTERS if name not in left_out)
+
+
+def build_constants(config: BuildConfig) -> dict[str, int]:
+    """What the constant registers of a build read as."""
+    values = {name: getattr(config, name) for name in LIMITS}
+    values |= {
+        "identification": IDENTIFICATION,
+        "version": sum(part << field.low for part, field in zip(reversed(VERSION), VERSION_FIELDS, strict=True)),
+        "array": sum(getattr(config, field.name) << field.low for field in ARRAY_FIELDS),
+    }
+    return {name: int(values[name]) for name in CONSTANTS}
 
 
 COUNTER_BITS = 2 * REGISTER_DATA_BITS
@@ -171,6 +262,12 @@ EVENTS: dict[str, str] = {
 }
 TEXT_EVENTS = ("prompt_words", "bypass_words")  # of builds with text
 FRAME_EVENTS = ("frame_reads", "frame_writes")  # of builds that add a frame embedding
+# Any of these shows that a timestep goes on; ``cycles`` and ``pass_cycles`` only show that it has not ended.
+PROGRESS = (
+    "array_cycles", "requant_words", "exp_words", "residual_words", "norm_words", "dtsm_ops", "weight_writes",
+    "mod_writes", "param_writes", "code_reads", "history_reads", "cache_reads", "slope_reads", "cache_writes",
+    "x_in_words", "x_out_words", "prompt_words",
+)  # fmt: skip
 SATURATIONS = tuple(name for name in EVENTS if name.endswith("_saturations"))
 
 ADDRESS = {name: position for position, name in enumerate(REGISTERS)}

@@ -1,4 +1,4 @@
-"""Write the accelerator into a folder: HDL, the waivers of the lint, the map of its interface."""
+"""Write the accelerator into a folder: HDL, the waivers of the lint, the map of its interface, its C header."""
 
 import logging
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from radit.accel.axi.bus_config import BusConfig
 from radit.accel.config import BuildConfig
+from radit.accel.export.c_header import HEADER_FILE, header_text
 from radit.accel.export.convert import AXI_TOP, LANGUAGES, TOP, convert
 from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
@@ -20,7 +21,7 @@ from radit.model.system.processes import in_thread
 TOPS = (TOP, AXI_TOP)
 # What an export may have.
 HDL = tuple(f"{top}.{ending}" for top in TOPS for ending in ("v", "vhd"))
-EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE)
+EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE)
 
 SIDES = ("rows", "cols", "products")  # of an array
 
@@ -33,10 +34,10 @@ def export(array: tuple[int, ...], languages: Sequence[str], out: Path, bus: Bus
 
 
 def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
-    """Write a build in every language, the lint's waivers and the map of ports and registers into ``out``.
+    """Write a build in every language, the lint's waivers, the map of ports and registers, and the C header.
 
-    Everything is made in a folder beside it first: a failure leaves ``out`` as it was. Files of another build that an
-    earlier export left there are removed.
+    Everything is made in a folder beside ``out`` first: a failure leaves ``out`` as it was. Files of another build
+    that an earlier export left there are removed.
 
     Raises:
         UserError: an unknown language, or a folder that cannot be written.
@@ -79,6 +80,7 @@ def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[s
     if "verilog" in languages:
         (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
     (folder / _map_file(bus)).write_text(map_text(config, bus), encoding="utf-8")
+    (folder / HEADER_FILE).write_text(header_text(config, bus), encoding="utf-8")
 
 
 def describe(path: Path) -> str:
@@ -87,6 +89,8 @@ def describe(path: Path) -> str:
         return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} *.v, each with its reason"
     if path.name in (MAP_FILE, AXI_MAP_FILE):
         return "ports, memories, registers and counters"
+    if path.name == HEADER_FILE:
+        return "registers, fields, limits and error codes as C"
     if path.name.startswith("pck_"):
         return "VHDL package, to be analysed first (--std=08)"
     return f"the accelerator, top {path.stem}"

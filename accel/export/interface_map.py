@@ -12,8 +12,19 @@ from pathlib import Path
 from radit.accel.axi.bus_config import BusConfig, bridged_ports
 from radit.accel.axi.bus_ports import STROBE_BITS
 from radit.accel.axi.bus_registers import CODE, ERRORS, bus_addresses, bus_registers, port_numbers
-from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, COUNTER_BITS, COUNTERS, REGISTERS
+from radit.accel.config import MOST_TEXTS, BuildConfig
+from radit.accel.control.register_rules import Rule, register_rules
+from radit.accel.control.registers import (
+    ADDRESS,
+    COUNTER_ADDRESS,
+    COUNTER_BITS,
+    COUNTERS,
+    REGISTERS,
+    Register,
+    build_constants,
+)
+from radit.accel.control.registers import CODE as INNER_CODE
+from radit.accel.control.registers import ERRORS as INNER
 from radit.accel.interfaces.conditioning import FIELD_BITS, HEADER_BEATS, HEADER_FIELDS
 from radit.accel.interfaces.top_ports import TopPorts, memory_ports
 
@@ -34,14 +45,35 @@ def interface_map(config: BuildConfig) -> dict[str, object]:
             for port in memory_ports(config)
         ],
         "registers": [
-            {"name": name, "address": ADDRESS[name], "bits": register.bits, "meaning": register.meaning}
+            {"name": name, "address": ADDRESS[name], **_described(name, register, config)}
             for name, register in REGISTERS.items()
         ],
+        "errors": [{"name": name, "code": INNER_CODE[name], "meaning": meaning} for name, meaning in INNER.items()],
         "counters": [
             {"name": name, "address": COUNTER_ADDRESS[name], "bits": COUNTER_BITS, "meaning": meaning}
             for name, meaning in COUNTERS.items()
         ],
     }
+
+
+def _described(name: str, register: Register, config: BuildConfig) -> dict[str, object]:
+    """What a register is in a build, but for its address."""
+    constants = build_constants(config)
+    return {
+        "bits": register.bits,
+        "access": register.access,
+        "while_busy": register.while_busy,
+        "reset": constants.get(name, register.reset),
+        "meaning": register.meaning,
+        "fields": [field._asdict() for field in register.fields],
+        "rules": [_rule(rule) for rule in register_rules(config) if rule.register == name],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    """With numbers where it is a limit of the build alone."""
+    limits = {"low": rule.low, "high": rule.high, "step": rule.step} if rule.kind == "limit" and not rule.when else {}
+    return {"text": rule.text, **limits}
 
 
 def axi_map(config: BuildConfig, bus: BusConfig) -> dict[str, object]:
@@ -58,13 +90,15 @@ def axi_map(config: BuildConfig, bus: BusConfig) -> dict[str, object]:
             for port in bridged_ports(config, is_write=way == "write")
         ],
         "registers": [
-            {"name": name, "byte_address": STROBE_BITS * ADDRESS[name], "bits": one.bits, "meaning": one.meaning}
+            {"name": name, "byte_address": STROBE_BITS * ADDRESS[name], **_described(name, one, config)}
             for name, one in REGISTERS.items()
         ]
         + [
             {"name": name, "byte_address": where[name], "bits": one.bits, "access": one.access, "meaning": one.meaning}
             for name, one in bus_registers(config).items()
         ],
+        "errors": inside["errors"],
+        "bus_errors": [{"name": name, "code": CODE[name], "meaning": meaning} for name, meaning in ERRORS.items()],
         "counters": [
             {
                 "name": name,
@@ -82,10 +116,27 @@ def map_text(config: BuildConfig, bus: BusConfig | None = None) -> str:
     return json.dumps(interface_map(config) if bus is None else axi_map(config, bus), indent=2) + "\n"
 
 
+DOCUMENTED = BuildConfig(4, 8, max_contexts=MOST_TEXTS, max_text=1, max_frames=1)  # a build that has every register
+
+
 def register_tables() -> str:
-    """Registers and counters as Markdown."""
-    lines = ["| address | register | bits | meaning |", "|---|---|---|---|"]
-    lines += [f"| {ADDRESS[name]} | {name} | {each.bits} | {each.meaning} |" for name, each in REGISTERS.items()]
+    """Registers, their fields and rules, errors and counters as Markdown."""
+    lines = ["| address | register | bits | access | meaning |", "|---|---|---|---|---|"]
+    for name, each in REGISTERS.items():
+        access = each.access + (", any time" if each.while_busy and each.access == "write" else "")
+        lines.append(f"| {ADDRESS[name]} | {name} | {each.bits} | {access} | {each.meaning} |")
+    lines += ["", "| register | bits | field | meaning |", "|---|---|---|---|"]
+    for name, each in REGISTERS.items():
+        for field in each.fields:
+            bits = f"{field.low + field.bits - 1}:{field.low}" if field.bits > 1 else field.low
+            lines.append(f"| {name} | {bits} | {field.name} | {field.meaning} |")
+    lines += ["", "| code | error | meaning |", "|---|---|---|"]
+    lines += [f"| {INNER_CODE[name]} | {name} | {meaning} |" for name, meaning in INNER.items()]
+    lines += ["", "| register | what its value must be |", "|---|---|"]
+    rules: dict[str, dict[str, None]] = {}
+    for rule in register_rules(DOCUMENTED):
+        rules.setdefault(rule.register, {})[rule.text] = None
+    lines += [f"| {name} | {text} |" for name, texts in rules.items() for text in texts]
     lines += ["", "| address (low, high word) | counter | counts |", "|---|---|---|"]
     lines += [f"| {low}, {low + 1} | {name} | {COUNTERS[name]} |" for name, low in COUNTER_ADDRESS.items()]
     return "\n".join(lines)

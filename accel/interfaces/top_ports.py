@@ -108,6 +108,19 @@ class RegisterPort:
         self.rdata = word(REGISTER_DATA_BITS)
 
 
+class RunPort:
+    """What happens to timesteps, besides ``busy``; driven by the accelerator.
+
+    starts: flag, a pulse, one begins: x is wanted. fails: flag, a pulse, ``status`` has something to tell. aborts:
+    flag, one is being ended: the accelerator is in reset and leaves its ports alone.
+    """
+
+    def __init__(self) -> None:
+        self.starts = word(1)
+        self.fails = word(1)
+        self.aborts = word(1)
+
+
 class MasterPorts:
     """The streams that the accelerator produces: it drives all but ``tready``.
 
@@ -182,7 +195,7 @@ class TopPorts:
 
     clk: flag. aresetn: reset, active low. Driven by the host.
     reg: RegisterPort. busy: flag, from the write of START to the end of the timestep; driven by the accelerator.
-    m: MasterPorts. s: SlavePorts. trace: Taps, observation only, driven by the accelerator.
+    run: RunPort. m: MasterPorts. s: SlavePorts. trace: Taps, observation only, driven by the accelerator.
     The converted HDL joins the names: ``reg_write``, ``m_weight_cmd_taddr``, ``s_weight_tdata``, ``trace_x_valid``.
     """
 
@@ -191,6 +204,7 @@ class TopPorts:
         self.aresetn = ResetSignal(0, active=0, isasync=False)
         self.reg = RegisterPort()
         self.busy = word(1)
+        self.run = RunPort()
         self.m = MasterPorts(config)
         self.s = SlavePorts(config)
         taps = tap_fields(config)

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ADDRESS, COUNTER_ADDRESS, missing_counters
+from radit.accel.control.registers import ABORT, ADDRESS, BUSY_BIT, CHECKING_BIT, COUNTER_ADDRESS, missing_counters
 from radit.accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.model.errors import UserError
@@ -124,6 +124,16 @@ class Engine(ABC):
         self._is_running = False
         self._reset()
 
+    def abort(self) -> None:
+        """End the timestep, and let the memories drop what they still owe, as an integrator has to."""
+        self._is_running = False
+        self._write(ADDRESS["control"], ABORT)
+        self.read_register("status")  # the accelerator leaves its ports alone from here on
+        self.read_register("status")
+        self._forget()
+        while self.read_register("status") >> BUSY_BIT & 1:
+            pass
+
     def record(self, cycles: int) -> None:
         """Reset, and note every port in each cycle from there on, up to so many cycles. For an engine not yet used."""
         self._record(cycles)
@@ -147,6 +157,10 @@ class Engine(ABC):
 
     @abstractmethod
     def _reset(self) -> None: ...
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Drop all that is on its way around the accelerator, and what went wrong."""
 
     @abstractmethod
     def _write(self, address: int, value: int) -> None: ...
@@ -205,9 +219,15 @@ class Engine(ABC):
         if x_in.dtype != np.int16 or x_in.size % self.config.rows:
             raise ValueError(f"x must be int16 in words of {self.config.rows} lanes, not {x_in.dtype} {x_in.shape}")
         self._x = x_in, np.zeros_like(x_in)
+        self._await_check()
         self.cycles = 0
         self._start(*self._x)
         self._is_running = True
+
+    def _await_check(self) -> None:
+        """Let the accelerator check the registers first: a START would wait for it, and count as busy."""
+        while self.read_register("status") >> CHECKING_BIT & 1:
+            pass
 
     def run_sub_block(self) -> int | None:
         """Run until a sub-block is over, its last cycle included; its number, or None when the timestep is over."""

@@ -190,17 +190,20 @@ class MyhdlEngine(Engine):
 
     def _reset(self) -> None:
         ports = self._ports
-        ports.aresetn.next = False
+        ports.aresetn.next = ports.reg.write.next = False
+        self._now = 0
+        self._forget()
+        self._clock(RESET_CYCLES)
+        ports.aresetn.next = True
+
+    def _forget(self) -> None:
         self._shared.clear()
         for bench in self._benches.values():
             bench.clear()
         self._host.clear()
         self._x_monitor = Monitor()
-        ports.s.x.tvalid.next = ports.m.x.tready.next = ports.reg.write.next = False
-        self._now = 0
+        self._ports.s.x.tvalid.next = self._ports.m.x.tready.next = False
         self._failure = None
-        self._clock(RESET_CYCLES)
-        ports.aresetn.next = True
 
     def _clock(self, cycles: int = 1) -> None:
         try:

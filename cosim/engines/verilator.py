@@ -61,6 +61,7 @@ SIGNATURES: dict[str, tuple] = {
     "create": (c_void_p, c_uint64),
     "destroy": (c_int, c_void_p),
     "reset": (None, c_void_p),
+    "forget": (None, c_void_p),
     "write": (None, c_void_p, c_uint32, c_uint32),
     "read": (c_uint32, c_void_p, c_uint32),
     "host_timing": (None, c_void_p, POINTER(CTiming)),
@@ -167,6 +168,9 @@ class VerilatorEngine(Engine):
 
     def _reset(self) -> None:
         self._c.reset(self._handle)
+
+    def _forget(self) -> None:
+        self._c.forget(self._handle)
 
     def _write(self, address: int, value: int) -> None:
         self._c.write(self._handle, address, value)

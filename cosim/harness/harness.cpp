@@ -34,6 +34,7 @@ int radit_destroy(Harness* h) {
     return error;
 }
 void radit_reset(Harness* h) { h->reset(); }
+void radit_forget(Harness* h) { h->forget(); }
 void radit_write(Harness* h, uint32_t address, uint32_t value) { h->write_register(address, value); }
 uint32_t radit_read(Harness* h, uint32_t address) { return h->read_register(address); }
 void radit_host_timing(Harness* h, const radit::Timing* timing) { h->host_timing = *timing; }

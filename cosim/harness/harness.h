@@ -89,9 +89,9 @@ struct Harness {
 #endif
     }
 
-    void reset() {
+    // What surrounds the accelerator forgets all that is on its way: transfers, x, failures.
+    void forget() {
         failure = {};
-        now = 0;
         bandwidth.clear();
 #define CLEAR(NAME, INDEX, BYTES) \
     NAME.clear(INDEX);            \
@@ -113,6 +113,12 @@ struct Harness {
         x_words = x_sent = x_received = 0;
         x_offered = x_ready = false;
         top.s_x_tvalid = top.m_x_tready = 0;
+        eval();
+    }
+
+    void reset() {
+        now = 0;
+        forget();
         top.reg_write = 0;
         top.reg_addr = top.reg_wdata = 0;
         top.aresetn = 0;

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from radit.accel.config import BuildConfig
+from radit.accel.control.check_registers import most_check_cycles
 from radit.accel.control.registers import REGISTERS
 from radit.accel.dims import Dims, check_fit
 from radit.accel.interfaces.top_ports import RESET_CYCLES
@@ -148,7 +149,7 @@ def record(work: Work, engine: str, window: int = WINDOW) -> tuple[Vectors, int 
     most = words + 4 * work.dims.hidden + MARGIN + window
     setup = Setup(trace=False, max_cycles=most) if engine == "myhdl" else Setup(trace=False)
     with open_engine(engine, work.build, setup) as simulator:
-        simulator.record(RESET_CYCLES + 2 * len(REGISTERS) + most)
+        simulator.record(RESET_CYCLES + 2 * len(REGISTERS) + most_check_cycles(work.build) + most)
         cycles = None
         try:
             work.step(work.load(simulator))

@@ -103,6 +103,7 @@ async def start(dut) -> tuple[dict, Ports, BusWatch]:
             getattr(dut, f"p_{kind}{number}_data_{'tready' if kind == 'r' else 'tvalid'}").value = 0
     for name in ("arready", "awready", "wready", "rvalid", "bvalid"):
         getattr(dut, f"m_axi_{name}").value = 0
+    dut.drain_holds.value = 0
     dut.aresetn.value = 0
     await ClockCycles(dut.clk, 4)
     dut.aresetn.value = 1

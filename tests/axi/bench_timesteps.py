@@ -10,13 +10,23 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRamRead, AxiRamWrite, AxiResp
 
 from radit.accel.axi.bus_registers import CODE, IDENTIFICATION
-from radit.accel.control.registers import ADDRESS, CLEAR_COUNTERS, COUNTER_ADDRESS
+from radit.accel.control.registers import (
+    ABORT,
+    ADDRESS,
+    CLEAR_COUNTERS,
+    CODE_LOW,
+    COUNTER_ADDRESS,
+    ERROR_BIT,
+    PLACE_LOW,
+)
+from radit.accel.control.registers import CODE as INNER_CODE
 from tests.axi.bench_bridges import pause
 from tests.axi.bus_checks import BusWatch, SplitMemory
 from tests.axi.simulate import settings
 
 TIMEOUT_US = 4000
 DONE, FAULT = 1, 2
+ERROR = 1 << ERROR_BIT  # of the accelerator's status
 
 
 class Reads(AxiRamRead):
@@ -187,3 +197,82 @@ async def settle(system: System, code: int = 0, port: int = 0, of_write: int = 0
         assert await system.read("error") == port << 4 | of_write << 3 | code
     await system.write(system.where["irq_status"], DONE | FAULT)
     assert await system.read("error") == 0
+
+
+@cocotb.test()
+async def endings(dut) -> None:
+    """Timesteps that do not start, or end early; a right one follows each."""
+    system = await reset(dut)
+    if not isinstance(system.reads, Reads):
+        return
+    await system.write(system.where["irq_enable"], DONE | FAULT)
+    run = system.runs[0]
+    await system.load(run)
+    for end in (refused_start, aborted_run, silent_memory):
+        await end(system, run, run["steps"][0])
+        await right_after(system, run, end.__name__)
+
+
+async def right_after(system: System, run: dict, what: str) -> None:
+    """What the accelerator told is cleared; the first timestep of the image is right."""
+    status = 4 * ADDRESS["status"]
+    await system.write(status, await system.host.read_dword(status))
+    assert await system.host.read_dword(status) & ERROR == 0
+    await system.load(run)
+    await system.start(run, run["steps"][0])
+    assert await system.wait() == DONE
+    assert not system.x_differs(run, run["steps"][0]), f"x differs after {what}"
+
+
+async def told(system: System, code: str, name: str) -> None:
+    """The interrupt of the error, the wrapper's code, and the accelerator's own."""
+    if not system.dut.irq.value:
+        await with_timeout(RisingEdge(system.dut.irq), TIMEOUT_US, "us")
+    assert await system.read("error") == CODE["INSIDE"]
+    status = await system.host.read_dword(4 * ADDRESS["status"])
+    assert status >> CODE_LOW == INNER_CODE[code] | ADDRESS[name] << PLACE_LOW - CODE_LOW
+    assert await system.read("irq_status") & FAULT
+    await system.write(system.where["irq_status"], FAULT)
+
+
+async def moving(system: System, bursts: int) -> None:
+    """Wait until so many more bursts have been read."""
+    begun = system.watch.reads
+    while system.watch.reads < begun + bursts:
+        await RisingEdge(system.dut.clk)
+
+
+async def refused_start(system: System, run: dict, step: dict) -> None:
+    """A register that does not fit: nothing is moved, and no end is told."""
+    moved = system.watch.reads, system.watch.writes
+    await system.start(run, {**step, "registers": [*step["registers"], (4 * ADDRESS["heads"], 3)]})
+    await told(system, "RELATION", "hidden")
+    await ClockCycles(system.dut.clk, 100)
+    assert await system.read("irq_status") == await system.read("run_status") == 0
+    assert (system.watch.reads, system.watch.writes) == moved
+
+
+async def aborted_run(system: System, run: dict, step: dict) -> None:
+    """Registers that may be written while busy; what is on its way over the bus comes to its end."""
+    await system.start(run, step)
+    await moving(system, 4)
+    assert await system.write(4 * ADDRESS["watchdog"], 0) == AxiResp.OKAY
+    assert await system.write(4 * ADDRESS["control"], ABORT) == AxiResp.OKAY
+    await told(system, "ABORTED", "control")
+    assert await system.wait() == DONE
+
+
+async def silent_memory(system: System, run: dict, step: dict) -> None:
+    """A memory that does not answer: the watchdog ends the timestep, the wrapper waits for the answers."""
+    await system.write(4 * ADDRESS["watchdog"], 500)
+    await system.start(run, step)
+    await moving(system, 4)
+    channel = system.reads.r_channel
+    channel.clear_pause_generator()
+    channel.pause = True
+    await told(system, "WATCHDOG", "watchdog")
+    await ClockCycles(system.dut.clk, 200)
+    assert await system.read("run_status") == 1
+    channel.pause = False
+    assert await system.wait() == DONE
+    await system.write(4 * ADDRESS["watchdog"], 0)

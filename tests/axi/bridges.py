@@ -6,7 +6,7 @@ from pathlib import Path
 from myhdl import ResetSignal, block
 
 from radit.accel.axi.bus_config import BridgedPort, BusConfig
-from radit.accel.axi.bus_ports import AxiMaster, Fault
+from radit.accel.axi.bus_ports import AxiMaster, Drain, Fault
 from radit.accel.axi.memory_side import Bridged, memory_side
 from radit.accel.export.convert import forgotten_signals, start_numbering, write_hdl
 from radit.accel.interfaces.signals import flag, word
@@ -28,7 +28,7 @@ class PortSignals:
 
 
 @block
-def bridges(clk, aresetn, m_axi, p, read_fault, write_fault, idle, reads, writes, bus):
+def bridges(clk, aresetn, m_axi, p, read_fault, write_fault, drain, idle, reads, writes, bus):
     """Ports whose words have the bytes in ``reads`` and ``writes``."""
 
     def bridged(kind, sizes, channel):
@@ -42,8 +42,9 @@ def bridges(clk, aresetn, m_axi, p, read_fault, write_fault, idle, reads, writes
         ]
 
     return memory_side(
-        clk=clk, aresetn=aresetn, m_axi=m_axi, reads=bridged("r", reads, ReadChannel),
-        writes=bridged("w", writes, WriteChannel), read_fault=read_fault, write_fault=write_fault, idle=idle, bus=bus,
+        clk=clk, aresetn=aresetn, bridge_resetn=aresetn, m_axi=m_axi, reads=bridged("r", reads, ReadChannel),
+        writes=bridged("w", writes, WriteChannel), read_fault=read_fault, write_fault=write_fault, drain=drain,
+        idle=idle, bus=bus,
     )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ class BridgeSet:
         with forgotten_signals():
             top = bridges(
                 flag(), ResetSignal(0, active=0, isasync=False), AxiMaster(self.bus),
-                PortSignals(self.reads, self.writes, self.bus), Fault(), Fault(), flag(), self.reads, self.writes,
-                self.bus,
+                PortSignals(self.reads, self.writes, self.bus), Fault(), Fault(), Drain(), flag(), self.reads,
+                self.writes, self.bus,
             )  # fmt: skip
             return write_hdl(top, language, folder, NAME, f"bridges {self.reads} {self.writes}")

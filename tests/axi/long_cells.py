@@ -44,16 +44,16 @@ def accelerator_cells() -> int:
 class Sides:
     """The accelerator's ports, without the taps."""
 
-    def __init__(self, reg, busy, m, s) -> None:
-        self.reg, self.busy, self.m, self.s = reg, busy, m, s
+    def __init__(self, reg, busy, run, m, s) -> None:
+        self.reg, self.busy, self.run, self.m, self.s = reg, busy, run, m, s
 
 
 @block
-def shell(config, bus, clk, aresetn, core_resetn, reg, busy, m, s, s_axil, m_axi, irq):
+def shell(config, bus, clk, aresetn, core_resetn, reg, busy, run, m, s, s_axil, m_axi, irq):
     """The wrapper with the accelerator's ports at its own boundary."""
     return axi_shell(
-        clk=clk, aresetn=aresetn, core_resetn=core_resetn, inner=Sides(reg, busy, m, s), s_axil=s_axil, m_axi=m_axi,
-        irq=irq, config=config, bus=bus,
+        clk=clk, aresetn=aresetn, core_resetn=core_resetn, inner=Sides(reg, busy, run, m, s), s_axil=s_axil,
+        m_axi=m_axi, irq=irq, config=config, bus=bus,
     )  # fmt: skip
 
 
@@ -62,8 +62,8 @@ def convert_shell(config: BuildConfig, bus: BusConfig, folder: Path) -> Path:
     with forgotten_signals():
         inner, outer = TopPorts(config), AxiTopPorts(config, bus)
         top = shell(
-            config, bus, outer.clk, outer.aresetn, inner.aresetn, inner.reg, inner.busy, inner.m, inner.s,
-            outer.s_axil, outer.m_axi, outer.irq,
+            config, bus, outer.clk, outer.aresetn, inner.aresetn, inner.reg, inner.busy, inner.run, inner.m,
+            inner.s, outer.s_axil, outer.m_axi, outer.irq,
         )  # fmt: skip
         return write_hdl(top, "verilog", folder, "shell", "shell")
 

@@ -275,7 +275,7 @@ def observe(weight, conditioning, decide, drain_tap):
 
 
 @block
-def dummy_top(build, clk, aresetn, reg, busy, m, s, trace):
+def dummy_top(build, clk, aresetn, reg, busy, run, m, s, trace):
     """Wiring only; see the head of the file."""
     start = word(1)
     r = {name: word(bits) for name, bits in REGISTER_BITS.items()}
@@ -315,6 +315,9 @@ def dummy_top(build, clk, aresetn, reg, busy, m, s, trace):
     @always_comb
     def be_busy():
         busy.next = w0 or w1 or w2 or w3 or w4 or w5 or w6 or w7 or w8
+        run.starts.next = start
+        run.fails.next = False
+        run.aborts.next = False
 
     taps = (drain_param, drain_cache, sum_previous, look)
     x_path = (x_count, echo, sub_blocks)

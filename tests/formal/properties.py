@@ -114,6 +114,8 @@ def writes() -> str:
     return (
         held("assert", "w", "m_axi_wvalid", "m_axi_wready", {"m_axi_wdata": 64, "m_axi_wstrb": 8, "m_axi_wlast": 1})
         + """
+reg f_held = 0;
+always @(posedge clk) f_held <= f_run && drain_holds;
 reg [8:0] f_need = 0; reg f_open = 0; reg f_sent = 0; reg [3:0] f_id; reg [8:0] f_done0 = 0, f_done1 = 0;
 wire f_new = f_run && m_axi_awvalid && !f_aw_waits;
 wire [8:0] f_needs = f_new ? m_axi_awlen + 9'd1 : f_need;
@@ -135,6 +137,11 @@ always @* if (f_run) begin
     if (m_axi_bvalid) assume (m_axi_bid == 0 ? f_done0 != 0 : m_axi_bid == 1 && f_done1 != 0);
     if (f_cycle > 1) assert (m_axi_bready);
     if (idle) assert (!f_open && f_done0 == 0 && f_done1 == 0 && f_out0 == 0 && f_out1 == 0 && !m_axi_arvalid);
+    if (drain_quiet) begin
+        assert (!f_open && f_done0 == 0 && f_done1 == 0 && !m_axi_awvalid);
+        assert (f_out0 == 0 && f_out1 == 0 && !m_axi_arvalid);
+    end
+    if (f_held) assert (!(m_axi_arvalid && !f_ar_waits) && !f_new);
 end
 always @* if (!f_run) assume (!m_axi_bvalid);
 """

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ACCOUNTS, READ_ONLY, REGISTERS
+from radit.accel.control.registers import ACCOUNTS, DONE_BIT, REGISTERS, build_constants, stored_registers
 from radit.accel.dims import Group
 from radit.cosim.driver import Driver
 from radit.cosim.engines import MemoryTiming, Setup, open_engine
@@ -179,23 +179,33 @@ def ask(build: BuildConfig) -> list[str]:
             problems.append(f"{what} is {found} instead of {expected}.")
 
     with open_engine("verilator", build, Setup(MemoryTiming(0), max_cycles=MOST_CYCLES), OUT) as engine:
-        write = engine.write_register
-        engine.write_register = lambda name, value: write(name, value) if value else None  # reset has made it 0
+        write, written = engine.write_register, {}
+
+        def write_nonzero(name: str, value: int) -> None:
+            """Reset has made the others 0."""
+            if value:
+                write(name, value)
+                written[name] = value
+
+        engine.write_register = write_nonzero
         driver = Driver(engine, task.integer, tables, task.dims)
         driver.clear_counters()
         engine.read_register("status")  # the counters are clear after it
         for name, count in engine.counters().items():
             expect(f"counter {name} after it was cleared", count, 0)
-        for name in REGISTERS:
-            if name not in READ_ONLY:
-                expect(f"register {name}, which is only written,", engine.read_register(name), 0)
+        kept = set(stored_registers(build))
+        for name, register in REGISTERS.items():
+            if register.access == "write":
+                expect(f"register {name}", engine.read_register(name), written.get(name, 0) if name in kept else 0)
+        for name, value in build_constants(build).items():
+            expect(f"register {name}", engine.read_register(name), value)
         for image in range(2):
             driver.start_image(task.conditioning, 0)
             driver.start(np.zeros((task.dims.contexts, task.dims.padded_tokens(build), task.dims.hidden), np.int64), 0)
             engine.read_register("status")
             expect("status in a timestep", engine.read_register("status"), 1)
             driver.finish()
-            expect("status after a timestep", engine.read_register("status"), 0)
+            expect("status after a timestep", engine.read_register("status"), 1 << DONE_BIT)
             expect("sub-blocks decided", engine.counters()["dtsm_ops"], (image + 1) * 2 * task.dims.contexts)
     return problems
 
