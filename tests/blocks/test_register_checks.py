@@ -32,13 +32,13 @@ from tests.units.bench import Bench, reset, run_everywhere
 
 SIZES = {"max_hidden": 24, "max_mlp": 48, "max_tokens": 32, "max_sub_blocks": 6, "counters": 32}
 BUILDS = {
-    "4x8 in frame banks": BuildConfig(4, 8, **SIZES, frame_banks=2),
+    "4x8 in frame banks": BuildConfig(4, 8, **SIZES, frame_banks=2, max_frames=2),
     "8x4x2 with text": BuildConfig(8, 4, **SIZES, products=2, max_text=20, max_contexts=3),
 }
 DIMS = {
     "4x8 in frame banks": [
         Dims(16, 2, 8, 24, 13, 4, 2),
-        Dims(24, 4, 6, 36, 16, 4, 2, even=Group(keys=8), odd=Group(frames=2)),
+        Dims(24, 4, 6, 36, 16, 4, 2, even=Group(keys=8), odd=Group(frames=2), frames=2),
         Dims(12, 1, 12, 36, 16, 4, 2, even=Group(frames=2), odd=Group(keys=8)),
         Dims(4, 1, 4, 4, 1, 2, 1),
     ],
