@@ -32,9 +32,9 @@ class Line:
         return self.fixed + self.per_row * build.rows + self.per_multiplier * build.multipliers
 
 
-GATES = Line(137_813, 39_893, 1_290)  # NAND2 equivalents
-FLIP_FLOPS = Line(8_661, 1_852)  # outside the MAC array
-CONTROL_GATES = Line(67_715, 936)  # of the parts CONTROL
+GATES = Line(139_674, 39_844, 1_290)  # NAND2 equivalents
+FLIP_FLOPS = Line(8_441, 1_871)  # outside the MAC array
+CONTROL_GATES = Line(65_646, 929)  # of the parts CONTROL
 
 
 def memory_bits(build: BuildConfig, plan: MemoryPlan, counters: Mapping[str, int]) -> int:
