@@ -41,7 +41,7 @@ PAGE, STORED = "results.md", "results"  # in the documents' folder
 BEFORE = "timing-before.json"  # kept by hand
 # Beside the first, by model and guidance.
 FRONTIERS = (("digits", 4.0), ("digits", 7.5), ("fashion", 1.5), ("fashion", 4.0), ("fashion", 7.5))
-PROMPTS = "2026,7,40,123,9999,58,0604,1"  # of the texts that are kept
+TEXTS = "2026,7,40,123,9999,58,0604,1"  # that are kept
 KINDS = ("csv", "svg")  # kept beside a result
 HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
 
@@ -123,7 +123,7 @@ class Section:
     def text(self, stored: Path) -> str:
         """The section in Markdown."""
         made = f", made by `{self.command}`" if self.command else ""
-        origin = f"Kept in [{self.file}]({STORED}/{self.file}){made}."
+        origin = paragraph(f"Kept in [{self.file}]({STORED}/{self.file}){made}.")
         parts = [f"## {self.title}", origin, self.shown(stored / self.file)]
         if self.picture:
             parts.insert(2, f"![{self.title}]({STORED}/{self.picture})")
@@ -133,7 +133,7 @@ class Section:
 SECTIONS = (
     Section("Images", "summary.json", _run, "radit demo"),
     Section("Clips", "clips.json", _run, "radit demo --model moving-digits"),
-    Section("Texts", "texts.json", _run, f"radit demo --model prompted-digits --prompt {PROMPTS}"),
+    Section("Texts", "texts.json", _run, f"radit demo --model prompted-digits --prompt {TEXTS}"),
     Section("Full size", "full-size.json", _full_size),
     Section("Solvers, published caches and ours", "frontier.json", _frontier, "radit frontier", "frontier.svg"),
     *(

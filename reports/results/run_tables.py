@@ -56,6 +56,9 @@ def costs(result: PolicyResult) -> list[str]:
     ]
 
 
+WHOLE = " Accuracy is that of the digits at their places; in brackets, of prompts spelled as a whole."
+
+
 def quality_parts(q: Quality, noun: str) -> list[str]:
     """A table of everything that was compared, and of clips one of their motion."""
     parts = [
@@ -65,6 +68,7 @@ def quality_parts(q: Quality, noun: str) -> list[str]:
             "squared difference to the converged samples of the same noise, the model's own solution, or to the dense "
             "ones, with its standard error; a sample that tips over becomes another picture. Dense runs of fewer steps "
             "are what skipping has to beat."
+            + (WHOLE if any(found.complete is not None for found in q.by_policy.values()) else "")
         ),
         table(QUALITY, quality_rows(q)),
     ]
@@ -120,13 +124,13 @@ def _quality_row(name: str, found: PolicyQuality) -> list[str]:
 
 def _accuracy(found: PolicyQuality) -> str:
     """The share of labels, or of a prompt's digits, and of prompts as a whole."""
-    whole = "" if found.complete is None else f", whole {found.complete:.1%}"
+    whole = "" if found.complete is None else f" ({found.complete:.1%})"
     return "" if found.accuracy is None else f"{found.accuracy:.1%}{whole}"
 
 
 def _samples_of(name: str, found: PolicyQuality) -> str:
     if name == FEWER:
-        return f"dense, {found.steps} steps: the MACs of {kind_of(found.same_macs_as or '').label}"
+        return f"dense, {found.steps} steps: MACs of {kind_of(found.same_macs_as or '').label}"
     kinds = {BAR: f"dense, {found.steps} steps", RECORD: f"dense, {found.steps} steps of DDIM"}
     return kinds.get(name) or _label(name)
 
