@@ -9,6 +9,7 @@ from typing import NamedTuple
 from radit.accel.axi.bus_config import PAGE_BYTES, BusConfig, bridged_ports, memories
 from radit.accel.axi.bus_ports import STROBE_BITS
 from radit.accel.config import BuildConfig, log2_exact
+from radit.accel.control.registers import build_constants
 from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS, REGISTER_DATA_BITS
 
 FIRST_BYTE = STROBE_BITS << REGISTER_ADDRESS_BITS
@@ -84,15 +85,9 @@ def bus_addresses(config: BuildConfig) -> dict[str, int]:
 def constant_values(config: BuildConfig, bus: BusConfig) -> tuple[int, ...]:
     """Of the constant registers, in order."""
     major, minor = VERSION
-    values = {
+    values = build_constants(config) | {
         "identification": IDENTIFICATION,
         "wrapper_version": major << 16 | minor,
-        "array": config.rows | config.cols << 8 | config.products << 16 | config.frame_banks << 24,
-        "max_hidden": config.max_hidden,
-        "max_mlp": config.max_mlp,
-        "max_tokens": config.max_tokens,
-        "max_contexts": config.max_contexts,
-        "max_sub_blocks": config.max_sub_blocks,
         "bus": bus.data_bits | bus.address_bits << 16,
         "burst": bus.burst_beats,
     }

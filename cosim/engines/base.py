@@ -14,7 +14,18 @@ from typing import Self
 import numpy as np
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import ABORT, ADDRESS, BUSY_BIT, CHECKING_BIT, COUNTER_ADDRESS, missing_counters
+from radit.accel.control.registers import (
+    ABORT,
+    ADDRESS,
+    BUSY_BIT,
+    CHECKING_BIT,
+    COUNTER_ADDRESS,
+    ERROR_BIT,
+    ERRORS,
+    REGISTERS,
+    STATES,
+    missing_counters,
+)
 from radit.accel.interfaces.top_ports import MemoryPort, memory_ports, tap_fields
 from radit.cosim.engines.setup import MemoryTiming, Setup
 from radit.model.errors import UserError
@@ -278,17 +289,28 @@ class Engine(ABC):
     def _stream_name(self, position: int) -> str:
         return [*self._memories, "s_x", "m_x"][position]
 
+    def _refusal(self) -> str:
+        """What the accelerator says of a START that came to nothing."""
+        status = self.read_register("status")
+        if not status >> ERROR_BIT & 1:
+            return ""
+        code, place = (
+            status >> field.low & (1 << field.bits) - 1 for field in STATES if field.name in ("code", "place")
+        )
+        return f": {list(ERRORS.values())[code - 1]} ({list(REGISTERS)[place]})"
+
     def _error(self, code: Failure, position: int, address: int, length: int, limit: int, cycle: int) -> EngineError:
         """The failure as a sentence."""
         port = self._stream_name(position)
         part = "payload or valid" if address else "command"
+        why = self._refusal() if code is Failure.NOT_BUSY else ""
         sentences = {
             Failure.TIMEOUT: f"the accelerator was still busy after {limit} cycles",
             Failure.OUT_OF_RANGE: f"port {port} asked for words {address} to {address + length - 1}"
             f" of a memory that holds {limit}",
             Failure.EMPTY_COMMAND: f"port {port} asked for 0 words from address {address}",
             Failure.UNSTABLE: f"port {port} changed its {part} while it was waiting for ready",
-            Failure.NOT_BUSY: "busy did not rise with START",
+            Failure.NOT_BUSY: f"busy did not rise with START{why}",
             Failure.SURPLUS: f"port {port} delivered more than the expected {limit} words",
             Failure.LEFT_OVER: f"the accelerator finished while {length} words of port {port} were to come,"
             f" the next from position {address}",
