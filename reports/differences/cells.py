@@ -16,8 +16,8 @@ from radit.model.formats import ACC_BITS, INT8_BITS
 from radit.reports.differences.tally import Base
 
 # [C] docs/results/area.json, Yosys 0.23, osu018: everything but what only observes, at 16x16 and 64x64.
-MACHINE_FIXED, MACHINE_LANE, MACHINE_CELL = 137_806.0, 39_894.0, 1287.3
-CCU_LANE, CACHE_LANE, OPERAND_LANE = 282.2, 354.8, 477.8
+MACHINE_FIXED, MACHINE_LANE, MACHINE_CELL = 136_909.0, 40_060.2, 1287.3
+CCU_LANE, CACHE_LANE, OPERAND_LANE = 392.3, 354.3, 481.4
 # [C] Yosys 0.23, osu018, of one cell with one or two whole products of int8; and of as many pairs of digits of b bits,
 # the second of 5 bits for b = 4, the first one of a wide word shifted by its column's weight, or behind its
 # multiplier, whichever is smaller; in the offset row two products of 9 bits x int8.
