@@ -93,7 +93,6 @@ def load_frames(clk, aresetn, control, loaded, own, channel, loading, reads, reg
 
     @always_comb
     def share_words():
-        own.data.tdata.next = channel.data.tdata
         own.data.tvalid.next = channel.data.tvalid and not load.loads
         channel.data.tready.next = own.data.tready or load.loads
         channel.moves.next = own.moves or (load.loads and channel.data.tvalid)

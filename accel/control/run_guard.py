@@ -166,10 +166,15 @@ def reset_core(clk, aresetn, core_resetn, guard):
     """Keep the core in reset with ``aresetn``, and as long as its pipelines need after an abort or an expiry."""
     CYCLES = RESET_CYCLES + 1
     left = word(bits_for(CYCLES + 1))
+    released = flag()
+
+    @always_comb
+    def join_resets():
+        core_resetn.next = aresetn and released
 
     @always_seq(clk.posedge, reset=aresetn)
     def count():
-        core_resetn.next = not guard.resets or left == 1
+        released.next = not guard.resets or left == 1
         if guard.resets:
             left.next = left - 1
             if left == 1:
@@ -178,7 +183,7 @@ def reset_core(clk, aresetn, core_resetn, guard):
             left.next = CYCLES
             guard.resets.next = 1
 
-    return count
+    return join_resets, count
 
 
 @block

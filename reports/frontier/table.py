@@ -66,11 +66,10 @@ def _gain(one: Gain) -> list[str]:
     others = {name: cost for name, cost in one.by_policy.items() if name not in (*OURS, DENSE)}
     ours = [f"{one.by_policy[name]:.1f}" if name in one.by_policy else "" for name in OURS]
     best = min(others.items(), key=lambda item: item[1], default=None)
-    least = min(one.by_policy.items(), key=lambda item: item[1])
-    factor = one.evaluations / least[1]
+    least = min(one.by_policy.items(), key=lambda item: item[1], default=None)
     return [
         f"{one.evaluations:g}, {one.statistic}", power_text(one.error), *ours,
-        "" if best is None else f"{best[1]:.1f} ({best[0]})", f"`{least[0]}`, {factor:.2f}x",
+        "" if best is None else f"{best[1]:.1f} ({best[0]})", "" if least is None else f"`{least[0]}`, {one.evaluations / least[1]:.2f}x",
     ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ CASES = [  # x, branch, gate, gate_shift: ties, both limits, the largest product
 ]
 
 
-def make_bench(lanes, with_offset):
+def make_bench(lanes, with_offset=False):
     ports = dict(
         src_valid=flag(),
         x=word(lanes * X_BITS),
