@@ -69,7 +69,8 @@ def _gain(one: Gain) -> list[str]:
     least = min(one.by_policy.items(), key=lambda item: item[1], default=None)
     return [
         f"{one.evaluations:g}, {one.statistic}", power_text(one.error), *ours,
-        "" if best is None else f"{best[1]:.1f} ({best[0]})", "" if least is None else f"`{least[0]}`, {one.evaluations / least[1]:.2f}x",
+        "" if best is None else f"{best[1]:.1f} ({best[0]})",
+        "" if least is None else f"`{least[0]}`, {one.evaluations / least[1]:.2f}x",
     ]  # fmt: skip
 
 
