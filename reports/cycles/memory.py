@@ -17,7 +17,7 @@ SEEN = 1  # a taken word counts in the next cycle
 LOOK, LOOK_TO_ASK = 1, 3  # of the prompt loader: cycles per context, and until it asks for a computing one's words
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
-EXACT, PAUSES, LIMITED, NARROW = 0.0, 0.02, 0.05, 0.10  # tolerances of the cycle model, share of the cycles measured
+EXACT, PAUSES, LIMITED, NARROW = 0.0, 0.03, 0.05, 0.10  # tolerances of the cycle model, share of the cycles measured
 
 Traffic = tuple[tuple[float, float], ...]  # bytes and bytes per cycle, one after the other
 

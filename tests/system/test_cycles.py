@@ -151,7 +151,7 @@ def test_the_pauses_of_a_prediction_are_the_same_every_time():
     "memory, tolerance, regime",
     [
         (MemoryModel(400), 0.0, "a word in every cycle"),
-        (MemoryModel(0, None, 0.3), 0.02, "random pauses"),
+        (MemoryModel(0, None, 0.3), 0.03, "random pauses"),
         (MemoryModel(0, 9.9), 0.05, "limited bandwidth"),
         (MemoryModel(0, 7.9, 0.1), 0.1, "limited bandwidth and random pauses"),
     ],
