@@ -17,6 +17,7 @@ from radit.model.errors import UserError
 from radit.model.system.processes import Call, over_processes
 
 MOST_STARTS = 3  # of processes for the same calls
+NOWHERE = -1  # place of a call that only keeps another one company
 
 log = logging.getLogger("radit")
 
@@ -61,20 +62,23 @@ class LocalWorkers:
         left = dict(enumerate(calls))
         for start in range(1, MOST_STARTS + 1):
             try:
-                yield from self._rest(left, in_order)
+                yield from self._rest(left, in_order, again=start > 1)
                 return
             except UserError as error:
                 killed = isinstance(error.__context__, BrokenProcessPool)
-                if not killed or start == MOST_STARTS or len(left) == 1:  # one alone would be done in this process
+                if not killed or start == MOST_STARTS:
                     raise
                 log.info("a process was killed (no memory left?), what it was at is done again")
 
-    def _rest(self, left: dict[int, Call], in_order: bool) -> Iterator[Any]:
-        """The results of the calls that are left, each of which then is not any more."""
-        calls = [(_placed, place, *call) for place, call in left.items()]
+    def _rest(self, left: dict[int, Call], in_order: bool, *, again: bool) -> Iterator[Any]:
+        """The results of the calls that are left, each of which then is not any more. again: a process was killed."""
+        calls: list[Call] = [(_placed, place, *call) for place, call in left.items()]
+        if len(calls) == 1 and again:  # alone it would be done, and kill, in this process
+            calls.append((_placed, NOWHERE, int))
         for place, result in over_processes(calls, self.count, in_order=in_order):
-            del left[place]
-            yield result
+            if place != NOWHERE:
+                del left[place]
+                yield result
 
 
 def _placed(place: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:

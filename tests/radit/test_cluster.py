@@ -119,6 +119,14 @@ def test_a_killed_worker_costs_its_own_call(mortal: str, tmp_path: Path) -> None
             Path(mark).unlink()
 
 
+def test_the_last_call_is_done_again_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """Never in this one, which a second death would end."""
+    calls = [(doubled, 1, 0.0), (killed_once, 3, str(tmp_path / "killed"))]
+    assert sorted(local_workers(2).over(calls, in_order=False)) == [2, 6]
+    with pytest.raises(UserError, match="one of 2 processes was killed"):
+        list(local_workers(2).over([(doubled, 1, 0.0), (os._exit, 1)]))
+
+
 def test_a_call_that_kills_every_worker_is_one_sentence() -> None:
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}), local_cluster(1) as cluster:
         with (
