@@ -137,8 +137,8 @@ def test_cycles_that_are_not_accounted_for_are_refused(summary, change, words):
     [
         (None, 0, 0, [], []),
         (None, 0, 1, ["cycle model"], []),
-        (None, 0.1, 199, [], []),
-        (None, 0.1, -201, [], ["2.0% off (tolerance 2%) in this regime: random pauses."]),
+        (None, 0.1, 299, [], []),
+        (None, 0.1, -301, [], ["3.0% off (tolerance 3%) in this regime: random pauses."]),
         (32, 0, 499, [], []),
         (32, 0, -710, [], ["7.1% off (tolerance 5%) in this regime: limited bandwidth."]),
         (4, 0.3, 999, [], []),
