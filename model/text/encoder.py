@@ -6,6 +6,7 @@ behind, filled up to a number of tokens. The library is `transformers`; nothing 
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,11 @@ def _loaded(pipeline: Path) -> tuple[Any, Any]:
     """Tokenizer and encoder, from files alone."""
     try:
         from transformers import AutoTokenizer, T5EncoderModel
-        from transformers.utils.logging import disable_progress_bar
+        from transformers.utils.logging import disable_progress_bar, set_verbosity
     except ImportError:
         raise UserError(MISSING) from None
     disable_progress_bar()
+    set_verbosity(logging.CRITICAL)
     try:
         tokenizer = AutoTokenizer.from_pretrained(pipeline / TOKENIZER, local_files_only=True)
         model: Any = T5EncoderModel.from_pretrained(pipeline / ENCODER, local_files_only=True, dtype="auto")

@@ -81,7 +81,7 @@ ROLE_OF = {
     "frontier.steps": "steps-list",
     "area.array": "arrays", "timing.array": "arrays", "differences.array": "arrays", "differences.steps": "steps-list",
     "differences.bandwidth": "bandwidths", "sampler": "sampler", "spacing": "spacing", "labels": "labels",
-    "machine": "machine", "space": "space", "pipeline": "read", "text": "text", "negative": "text",
+    "machine": "machine", "space": "space", "pipeline": "read", "text": "text", "negative": "text", "prompt": "text",
 }  # fmt: skip
 TYPES = {int: "int", float: "float"}
 BESIDE = ("policy.json", "quality.json", "calibration.safetensors")  # what is read beside a checkpoint
