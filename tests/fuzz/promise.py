@@ -166,6 +166,7 @@ def unreadable(arguments: Sequence[str], ended: Ended) -> str:
 def _result_of(command: str, given: dict[str, Any], ended: Ended) -> str | None:
     from radit.model.dit.checkpoint import load_checkpoint
     from radit.model.policy.policy_file import policy_path, read_policy
+    from radit.model.text.prompt_files import read_prompts
     from radit.reports.run.arrays import load_arrays
     from radit.reports.run.summary import load_summary
 
@@ -180,6 +181,8 @@ def _result_of(command: str, given: dict[str, Any], ended: Ended) -> str | None:
         return None if page.rstrip().endswith("</html>") else "the page is cut off"
     if command == "train":
         load_checkpoint(given["out"] or Path("build") / f"{given['model']}.safetensors")
+    elif command == "embed":
+        read_prompts(str(given["out"]), tokens=300, channels=16)
     elif command == "calibrate":
         read_policy(Path(given["out"] or policy_path(given["model"])))
     elif command == "quality":
