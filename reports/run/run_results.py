@@ -44,9 +44,8 @@ def summary_of(
     """What summary.json is to hold of the policies' runs; ``command`` is what they were asked for with."""
     request, build, config = prepared.request, prepared.build, prepared.dit.config
     finished = {one.policy.name: one for one in runs}
-    results = {
-        name: _policy_result(prepared, finished[name], table, clock_mhz) for name in POLICIES if name in finished
-    }
+    known = [finished[name] for name in POLICIES if name in finished]
+    results = {one.policy.name: _policy_result(prepared, one, table, clock_mhz) for one in known}
     rtl = exported_verilog(build, Path("build") / "rtl")
     checkpoint = find_checkpoint(request.model)
     hashes = {

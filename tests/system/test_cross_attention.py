@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from radit.accel.config import BuildConfig
-from radit.accel.control.registers import CAUSES, PHASES
 from radit.accel.dims import CROSS, Dims, Group, check_fit, registers, text_registers
 from radit.accel.interfaces.conditioning import HEADER_BEATS, HEADER_FIELDS
 from radit.cosim.driver import Driver
@@ -21,7 +20,7 @@ from radit.reports.cycles.cycle_model import MemoryModel
 from tests.system.cosimulate import SKIPPING, Outcome, Shape, Task, cosimulate, make_task
 from tests.system.gauntlet import TEXT_BUILDS
 from tests.system.quick_build import using
-from tests.system.test_cycles import LATENCIES, random_policy
+from tests.system.test_cycles import LATENCIES, measured, random_policy
 from tests.system.test_gauntlet import library
 
 pytestmark = pytest.mark.needs("verilator")
@@ -39,11 +38,6 @@ def run(name: str, task: Task, policy=SKIPPING, setup: Setup | None = None, **mo
     build, setup = TEXT_BUILDS[name], replace(setup or Setup(MemoryTiming(0)), max_cycles=MOST_CYCLES)
     with using(library(build)):
         return cosimulate("verilator", build, task, policy, setup, **more)
-
-
-def measured(outcome: Outcome) -> dict[str, int]:
-    """Cycles by phase."""
-    return {phase: sum(outcome.counters[f"{phase}_{cause}"] for cause in CAUSES) for phase in PHASES}
 
 
 def random_reader(rng: np.random.Generator, build: BuildConfig) -> Task:

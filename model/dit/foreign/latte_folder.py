@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from radit.model.dit.foreign import pixart_folder
-from radit.model.dit.foreign.pixart_folder import BASE, EPS, MOST, NORM
-from radit.model.errors import UserError, shown
+from radit.model.dit.foreign.pixart_folder import BASE, MOST
+from radit.model.errors import UserError
 from radit.model.weights.weight_files import StateDict
 
 CLASS = "LatteTransformer3DModel"
@@ -58,20 +58,7 @@ class LatteConfig(BaseModel):
         Raises:
             UserError: names the setting.
         """
-        outputs = (None, self.in_channels, 2 * self.in_channels)
-        for name, known in (
-            ("norm_type", (NORM,)),
-            ("activation_fn", ("gelu-approximate",)),
-            ("norm_elementwise_affine", (False,)),
-            ("norm_eps", (EPS,)),
-            ("out_channels", outputs),
-            ("cross_attention_dim", (self.width,)),
-        ):
-            if (value := getattr(self, name)) not in known:
-                wanted = " or ".join(str(each) for each in known if each is not None)
-                raise UserError(f"{source} has {name} {shown(value)}, and {wanted} is computed here: use such a model.")
-        if self.caption_channels is None:
-            raise UserError(f"{source} has no caption_channels, a projection of captions: use a model with one.")
+        pixart_folder.check_settings(self, source)
         if self.video_length == 1:
             raise UserError(f"{source} has video_length 1, and clips have two frames or more: use a model of clips.")
 

@@ -94,21 +94,7 @@ class PixArtConfig(BaseModel):
         Raises:
             UserError: names the setting.
         """
-        outputs = (None, self.in_channels, 2 * self.in_channels)
-        for name, known in (
-            ("norm_type", (NORM,)),
-            ("activation_fn", ("gelu-approximate",)),
-            ("norm_elementwise_affine", (False,)),
-            ("norm_eps", (EPS,)),
-            ("out_channels", outputs),
-            ("cross_attention_dim", (self.width,)),
-            ("attention_type", (None, "default")),
-        ):
-            if (value := getattr(self, name)) not in known:
-                wanted = " or ".join(str(each) for each in known if each is not None)
-                raise UserError(f"{source} has {name} {shown(value)}, and {wanted} is computed here: use such a model.")
-        if self.caption_channels is None:
-            raise UserError(f"{source} has no caption_channels, a projection of captions: use a model with one.")
+        check_settings(self, source, attention_type=(None, "default"))
 
     def told(self, pipeline: str | None) -> dict[str, Any]:
         """Return the fields of `DiTConfig` that it tells.
@@ -131,6 +117,32 @@ class PixArtConfig(BaseModel):
             "size_conditioning": self.has_size,
             "position_scale": self.position_scale,
         }
+
+
+def check_settings(config: Any, source: str, **more: tuple[Any, ...]) -> None:
+    """Refuse what blocks with captions compute otherwise here.
+
+    Args:
+        config: of a transformer of diffusers with captions; it tells its `width`.
+        more: further settings, with what is computed.
+
+    Raises:
+        UserError: names the setting.
+    """
+    computed = {
+        "norm_type": (NORM,),
+        "activation_fn": ("gelu-approximate",),
+        "norm_elementwise_affine": (False,),
+        "norm_eps": (EPS,),
+        "out_channels": (None, config.in_channels, 2 * config.in_channels),
+        "cross_attention_dim": (config.width,),
+    }
+    for name, known in (computed | more).items():
+        if (value := getattr(config, name)) not in known:
+            wanted = " or ".join(str(each) for each in known if each is not None)
+            raise UserError(f"{source} has {name} {shown(value)}, and {wanted} is computed here: use such a model.")
+    if config.caption_channels is None:
+        raise UserError(f"{source} has no caption_channels, a projection of captions: use a model with one.")
 
 
 def renamed(state: StateDict) -> StateDict:
