@@ -69,10 +69,9 @@ def score_mask(key, part, group, mask, config):
         is_valid.next = key < group.keys
         first_lane.next = part << LOG_ROWS
         interleave.next = 0
-        if group.log_frames != 0:
-            for i in range(LANE_BITS):
-                if group.log_interleave > i:
-                    interleave.next[i] = 1
+        for i in range(LANE_BITS):
+            if group.log_frames != 0 and group.log_interleave > i:
+                interleave.next[i] = 1
 
     lanes = [
         visible_lane(

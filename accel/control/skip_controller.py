@@ -43,10 +43,9 @@ def look_back(progress, reuses, header, turn, config):
                 turn.leads.next = not header.plan[1]
             else:
                 turn.leads.next = not header.plan[0]
-        else:
-            for i in range(CONTEXTS):
-                if turn.context == i and reuses.contexts[i]:
-                    turn.leads.next = 1
+        for i in range(CONTEXTS):
+            if not progress.first_pass and turn.context == i and reuses.contexts[i]:
+                turn.leads.next = 1
 
     return find_lead
 
