@@ -48,6 +48,8 @@ class Generator:
             return self.is_static(node.left) and self.is_static(node.right)
         if isinstance(node, ast.UnaryOp):
             return self.is_static(node.operand)
+        if isinstance(node, ast.Compare):
+            return all(map(self.is_static, [node.left, *node.comparators]))
         if isinstance(node, ast.Call):
             return bool(node.args) and name_of(node.func) in ("int", "len") and all(map(self.is_static, node.args))
         return False
@@ -156,6 +158,21 @@ def reset_memory(generator: Generator) -> Iterator[Finding]:
                 word = node.value
                 if isinstance(word, ast.Subscript) and not generator.is_static(word.slice):
                     yield node.lineno, "memory written under @always_seq: its reset clears every word, use @always"
+
+
+def latched_loop(generator: Generator) -> Iterator[Finding]:
+    """A `for` inside an `if` of combinational code: where the condition is false, the loop's variable keeps its value.
+    Yosys 0.70 infers a latch from that, and the families of FPGAs refuse it."""
+    if "always_comb" not in decorators(generator.function):
+        return
+    for node in generator.nodes():
+        if isinstance(node, ast.If) and not generator.is_static(node.test):
+            for inner in [each for branch in (node.body, node.orelse) for each in branch]:
+                yield from (
+                    (loop.lineno, "loop inside an if: its variable becomes a latch, put the if inside the loop")
+                    for loop in ast.walk(inner)
+                    if isinstance(loop, ast.For)
+                )
 
 
 # -- rules on blocks -----------------------------------------------------------------------------------------------
@@ -275,6 +292,7 @@ GENERATOR_RULES: dict[str, Callable[[Generator], Iterator[Finding]]] = {
     "moving-slice": moving_slice,
     "rom-arithmetic": rom_arithmetic,
     "reset-memory": reset_memory,
+    "latched-loop": latched_loop,
 }
 BLOCK_RULES: dict[str, Callable[[ast.FunctionDef, Set[str]], Iterator[Finding]]] = {
     "unreturned": unreturned,

@@ -79,6 +79,19 @@ def test_reset_of_a_memory():
     assert in_generator(registers, "@always_seq(clk.posedge, reset=reset)") == set()
 
 
+def test_loop_inside_an_if():
+    loop, inside = (
+        "for j in range(2):\n                    q.next[j] = b",
+        "for j in range(2):\n                q.next[j] = b",
+    )
+    wrong = f"if a:\n                {loop}"
+    other = f"if a:\n                q.next = 0\n            else:\n                {loop}"
+    assert in_generator(wrong) == in_generator(other) == {"latched-loop"}
+    assert in_generator(wrong, "@always_seq(clk.posedge, reset=reset)") == set()  # a register that nobody reads
+    assert in_generator(f"if W > 4:\n                {loop}") == set()
+    assert in_generator(inside) == set()
+
+
 RETURNED = [
     "one = lane(clk, a, q)\n    return act, one",
     "return act, lane(clk, a, q)",
@@ -191,7 +204,7 @@ def test_python_outside_generators_is_free():
 
 def test_every_rule_is_tested():
     tested = {rule for rule, _, _ in STATEMENTS} | {"reset-memory", "unreturned", "reserved-name", "rom-ints"}
-    tested.add("width-literal")
+    tested |= {"width-literal", "latched-loop"}
     assert tested == set(GENERATOR_RULES) | set(BLOCK_RULES) | set(MODULE_RULES)
 
 
