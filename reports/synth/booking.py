@@ -1,0 +1,87 @@
+"""Whose the cells of a mapped netlist are: resources by part of the machine.
+
+Flip-flops, carries and multipliers carry the line of the Verilog that they come from; memories have the name of their
+block. Tables carry nothing: each belongs to the part of the cell that it leads to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from radit.accel.export.convert import TOP
+from radit.accel.export.provenance import MarkedTop
+from radit.model.errors import UserError
+from radit.reports.area.parts import part_of
+from radit.reports.synth.schema import SHARED
+from radit.reports.synth.targets import SOURCE
+
+LINE = re.compile(rf"{re.escape(SOURCE)}:(\d+)\.")
+MEMORY = re.compile(r"(\w+)_memory\b")
+Cells = dict[str, dict[str, Any]]
+
+
+def cells_by_part(netlist: str, top: MarkedTop) -> dict[str, Counter[str]]:
+    """Cells by type of every part.
+
+    Args:
+        netlist: ``write_json`` of Yosys.
+        top: whose lines it was made of.
+
+    Raises:
+        UserError: the netlist is not as expected.
+    """
+    try:
+        cells: Cells = json.loads(netlist)["modules"][TOP]["cells"]
+        owners = {name: owner for name, owner in _own_parts(cells, top) if owner}
+        _spread(cells, owners)
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for name, cell in cells.items():
+            found[owners.get(name, SHARED)][cell["type"]] += 1
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError("Yosys's `write_json` is not as expected: use Yosys 0.23 or newer.") from None
+    return dict(found)
+
+
+def _own_parts(cells: Cells, top: MarkedTop) -> Iterator[tuple[str, str]]:
+    lines = top.of_lines()
+    parts = {origin: part_of(origin, top.top) for origin in top.origins}
+    memories = {"_".join(origin.names): parts[origin] for origin in top.memories()}
+    for name, cell in cells.items():
+        memory = MEMORY.match(name)
+        if memory and memory[1] in memories and not LINE.search(cell["attributes"].get("src", "")):
+            if "." in name and not re.search(r"_(LUT4|PFUMX|L6MUX21|TRELLIS_FF|CCU2C|LUT\d|MUXF\d)", name):
+                yield name, memories[memory[1]]
+                continue
+        for number in LINE.findall(cell["attributes"].get("src", "")):
+            origin = lines[int(number)] if int(number) < len(lines) else None
+            if origin is not None:
+                yield name, parts[origin]
+                break
+
+
+def _spread(cells: Cells, owners: dict[str, str]) -> None:
+    """Give every other cell the part that most of those have that it leads to, from the registers backwards."""
+    readers: dict[Any, list[str]] = defaultdict(list)
+    outputs: dict[str, list[Any]] = {}
+    for name, cell in cells.items():
+        ways = cell["port_directions"]
+        outputs[name] = [net for pin, nets in cell["connections"].items() if ways[pin] == "output" for net in nets]
+        for pin, nets in cell["connections"].items():
+            if ways[pin] != "output":
+                for net in nets:
+                    readers[net].append(name)
+    left = [name for name in cells if name not in owners]
+    while left:
+        fresh = {}
+        for name in left:
+            votes = Counter(owners[one] for net in outputs[name] for one in readers[net] if one in owners)
+            if votes:
+                fresh[name] = min(votes.items(), key=lambda vote: (-vote[1], vote[0]))[0]
+        if not fresh:
+            return
+        owners.update(fresh)
+        left = [name for name in left if name not in fresh]

@@ -1,0 +1,177 @@
+"""One build through Yosys, and through nextpnr where the family has one: every step in a folder of its own, kept."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from radit.accel.config import BuildConfig
+from radit.accel.export.constraints import lpf_text, sdc_text, xdc_text
+from radit.accel.export.convert import TOP
+from radit.accel.export.provenance import MarkedTop
+from radit.cosim.engines.open import export_key
+from radit.model.errors import UserError
+from radit.model.system.caches import made_once
+from radit.reports.area.area import elaborate
+from radit.reports.area.parts import part_of
+from radit.reports.area.synthesis import Yosys
+from radit.reports.common.schema_parts import Array
+from radit.reports.synth.booking import cells_by_part
+from radit.reports.synth.harness import HARNESS, harness_text, ports_of
+from radit.reports.synth.nextpnr import LOG, REPORT, Nextpnr, Routed, read_report, source_name
+from radit.reports.synth.schema import BuildSynthesis, LongestPath
+from radit.reports.synth.targets import FAMILIES, NETLIST, SOURCE, Family, script_of
+from radit.reports.timing.paths import Sources
+
+MINUTES = 240
+PINS = f"{HARNESS}.json"
+SECONDS = "seconds.txt"
+JOIN = f"read_json {NETLIST}\nread_verilog {HARNESS}.v\nhierarchy -top {HARNESS}\nflatten\nclean\nwrite_json {PINS}\n"
+
+log = logging.getLogger("radit")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What placement is asked for: the clock in MHz, the speed grade and the seed."""
+
+    mhz: float
+    speed: int
+    seed: int
+
+
+class Elaborated:
+    """A build's Verilog with marks, and its netlist with names, made where they are first asked for."""
+
+    def __init__(self, build: BuildConfig, yosys: Yosys) -> None:
+        self.build, self._yosys = build, yosys
+
+    @cached_property
+    def _made(self) -> tuple[MarkedTop, Sources]:
+        netlist, top = elaborate(self.build, self._yosys)
+        lines = top.of_lines()
+        owners = {origin: f"{part_of(origin, top.top)} {'.'.join(origin.path)}" for origin in top.origins}
+        netlist.book(lambda line: owners[origin] if (origin := lines[line]) else None)
+        return top, Sources(netlist)
+
+    @property
+    def top(self) -> MarkedTop:
+        return self._made[0]
+
+    @property
+    def sources(self) -> Sources:
+        return self._made[1]
+
+
+def synthesize(
+    build: BuildConfig, target: str, yosys: Yosys, nextpnr: Nextpnr | None, asked: Asked, folder: Path
+) -> BuildSynthesis:
+    """Resources of a build, and its clock where ``nextpnr`` is given.
+
+    Raises:
+        UserError: a tool fails, or the build does not fit the device.
+    """
+    family, design = FAMILIES[target], Elaborated(build, yosys)
+    mapped = _mapped(design, target, family, yosys, folder)
+    by_part = cells_by_part((mapped / NETLIST).read_text(encoding="utf-8"), design.top)
+    parts = {name: family.count(cells) for name, cells in sorted(by_part.items())}
+    totals = {name: sum(part[name] for part in parts.values()) for name in family.cells}
+    found = BuildSynthesis(
+        target=target,
+        array=Array.of(build),
+        counter_bits=build.counters,
+        tools=[yosys.version],
+        totals=totals,
+        parts=parts,
+        device=family.device,
+        room=dict(family.room),
+        seconds=[_seconds(mapped)],
+    )
+    if nextpnr is None:
+        return found
+    for name, room in family.room.items():
+        if totals[name] > room:
+            raise UserError(
+                f"--array is {build.shape}, which takes {totals[name]:,.0f} {name} where {family.device} has {room:,}: "
+                "take a smaller array, or give --no-place."
+            )
+    routed = _routed(mapped, f"{target}-{build.shape}", yosys, nextpnr, asked, folder)
+    report = read_report((routed / REPORT).read_text(encoding="utf-8"))
+    return found.model_copy(
+        update={
+            "tools": [yosys.version, nextpnr.version],
+            "placed": {name: used for name, used in report.used.items() if used},
+            "target_mhz": asked.mhz,
+            "speed": asked.speed,
+            "seed": asked.seed,
+            "mhz": round(report.mhz, 2),
+            "path": longest_path(report, design.sources),
+            "seconds": [*found.seconds, _seconds(routed)],
+        }
+    )
+
+
+def longest_path(report: Routed, sources: Sources) -> LongestPath:
+    """The longest path of a report in terms of the source."""
+    nets = list(dict.fromkeys(source_name(hop.net) for hop in report.hops if hop.net))
+    known = [net for net in nets if sources.driver(net) is not None]
+    start, end = (nets[0], nets[-1]) if nets else ("", "")
+    return LongestPath(
+        delay_ns=round(report.delay_ns(), 3),
+        routing_ns=round(report.delay_ns("routing"), 3),
+        cells=sum(hop.kind != "routing" for hop in report.hops),
+        start=start,
+        end=end,
+        nets=known,
+        blocks=sources.blocks(start, end),
+    )
+
+
+def _mapped(design: Elaborated, target: str, family: Family, yosys: Yosys, folder: Path) -> Path:
+    script = script_of(family)
+    name = f"{target}-{design.build.shape}-{_digest(yosys.version, script, export_key(design.build))}"
+
+    def make(work: Path) -> None:
+        (work / SOURCE).write_text(design.top.verilog, encoding="utf-8")
+        log.info("synthesizing %s for %s (minutes, the first time) ...", design.build.shape, family.title)
+        _timed(work, lambda: yosys.run_script(script, work, MINUTES))
+
+    return made_once(folder / name, make)
+
+
+def _routed(mapped: Path, title: str, yosys: Yosys, nextpnr: Nextpnr, asked: Asked, folder: Path) -> Path:
+    name = f"{title}-routed-{_digest(mapped.name, JOIN, nextpnr.version, repr(asked))}"
+
+    def make(work: Path) -> None:
+        verilog = (mapped / SOURCE).read_text(encoding="utf-8")
+        (work / f"{HARNESS}.v").write_text(harness_text(ports_of(verilog), TOP), encoding="utf-8")
+        (work / NETLIST).write_bytes((mapped / NETLIST).read_bytes())
+        (work / f"{TOP}.lpf").write_text(lpf_text(asked.mhz), encoding="utf-8")
+        (work / f"{TOP}.sdc").write_text(sdc_text(asked.mhz), encoding="utf-8")
+        (work / f"{TOP}.xdc").write_text(xdc_text(asked.mhz), encoding="utf-8")
+        yosys.run_script(JOIN, work, MINUTES)
+        (work / NETLIST).unlink()
+        log.info("placing and routing %s (many minutes, the first time) ...", title)
+        _timed(work, lambda: nextpnr.route(work, PINS, f"{TOP}.lpf", asked.speed, asked.seed))
+        assert (work / LOG).exists()
+
+    return made_once(folder / name, make)
+
+
+def _timed(work: Path, act: Callable[[], object]) -> None:
+    started = time.monotonic()
+    act()
+    (work / SECONDS).write_text(f"{time.monotonic() - started:.1f}\n", encoding="utf-8")
+
+
+def _seconds(folder: Path) -> float:
+    return float((folder / SECONDS).read_text(encoding="utf-8"))
+
+
+def _digest(*facts: str) -> str:
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
