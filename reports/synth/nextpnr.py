@@ -82,7 +82,7 @@ class Nextpnr:
         """
         options = [
             "--85k", "--package", PACKAGE, "--speed", str(speed), "--json", netlist, "--lpf", constraints,
-            "--lpf-allow-unconstrained", "--timing-allow-fail", "--seed", str(seed), "--report", REPORT, 
+            "--lpf-allow-unconstrained", "--timing-allow-fail", "--seed", str(seed), "--report", REPORT,
             "--detailed-timing-report", "--log", LOG,
         ]  # fmt: skip
         try:
