@@ -13,7 +13,7 @@ from radit.accel.config import FRAME_CHANNELS, BuildConfig, is_power_of_two, log
 from radit.model.errors import UserError
 from radit.model.formats import ACC_BITS, COUNT_BITS, INT8_BITS, INT8_MAX, PROB_SUM_BITS, SUM_BITS, X_BITS
 
-DIMENSION_STEP = 4  # D and M are multiples of it
+HIDDEN_STEP = 4  # D is a multiple of it: a quarter for each of the position embedding's sines and cosines
 MAX_REDUCTION = (1 << (ACC_BITS - 1)) // (INT8_MAX * INT8_MAX)  # longest K the accumulator holds
 MAX_SUM_CHANNELS = (1 << (SUM_BITS - X_BITS)) - 1  # longest D the LayerNorm's sum holds
 MAX_KEYS = 1 << (PROB_SUM_BITS - INT8_BITS)  # longest group the softmax's sum holds
@@ -58,7 +58,7 @@ class Dims:
     Fields:
         hidden: channels, D; a multiple of 4 and heads x head_dim.
         heads, head_dim: attention heads and the channels of each.
-        mlp: channels between FC1 and FC2, M; a multiple of 4.
+        mlp: channels between FC1 and FC2, M; a multiple of the products of a build's cells.
         tokens: tokens of one context, T, without padding.
         sub_blocks: of all blocks; a block is attention, cross-attention where its parity has one, and MLP.
         contexts: contexts in lockstep (images x 2 under classifier-free guidance).
@@ -88,11 +88,8 @@ class Dims:
         for name in ("hidden", "heads", "head_dim", "mlp", "tokens", "sub_blocks", "contexts"):
             if getattr(self, name) < 1:
                 raise UserError(f"model dimension {name} is {getattr(self, name)}; give a positive number.")
-        for name in ("hidden", "mlp"):
-            if getattr(self, name) % DIMENSION_STEP:
-                raise UserError(
-                    f"model dimension {name} is {getattr(self, name)}; give a multiple of {DIMENSION_STEP}."
-                )
+        if self.hidden % HIDDEN_STEP:
+            raise UserError(f"model dimension hidden is {self.hidden}; give a multiple of {HIDDEN_STEP}.")
         if self.heads * self.head_dim != self.hidden:
             raise UserError(
                 f"model dimension hidden is {self.hidden}, but {self.heads} heads of {self.head_dim} channels make "
@@ -232,6 +229,11 @@ def check_fit(dims: Dims, build: BuildConfig) -> None:
                 f"model dimension {name} is {value}, above this build's limit of {limit}; "
                 f"build with max_{name} of at least {value}."
             )
+    if dims.mlp % build.products:
+        raise UserError(
+            f"model dimension mlp is {dims.mlp}, but cells of {build.products} products take channels in pairs; give an "
+            "even number, or build with products of 1."
+        )
     if dims.text > build.max_text:
         raise UserError(
             f"model dimension text is {dims.text}, above this build's limit of {build.max_text} text tokens of a "

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from radit.accel.config import FRAME_CHANNELS, MOST_TEXTS, BuildConfig, log2_exact
 from radit.accel.control.registers import CODE
-from radit.accel.dims import DIMENSION_STEP, MAX_CODES, MAX_KEYS, MAX_REDUCTION, MAX_SUM_CHANNELS
+from radit.accel.dims import HIDDEN_STEP, MAX_CODES, MAX_KEYS, MAX_REDUCTION, MAX_SUM_CHANNELS
 from radit.accel.interfaces.signals import DIM_BITS
 from radit.accel.units.residual import LATENCY as RESIDUAL_LATENCY
 
@@ -129,8 +129,8 @@ def _limits(config: BuildConfig) -> tuple[Rule, ...]:
     contexts, sub_blocks = min(config.max_contexts, DIM_MAX), min(config.max_sub_blocks, DIM_MAX)
     rows = config.padded_tokens // config.rows
     found = [
-        _limit("hidden", f"1 to max_hidden, a multiple of {DIMENSION_STEP}", hidden, step=DIMENSION_STEP),
-        _limit("mlp", f"1 to max_mlp, a multiple of {DIMENSION_STEP}", mlp, step=DIMENSION_STEP),
+        _limit("hidden", f"1 to max_hidden, a multiple of {HIDDEN_STEP}", hidden, step=HIDDEN_STEP),
+        _limit("mlp", "1 to max_mlp, even in builds of two products", mlp, step=config.products),
         _limit("heads", "1 to max_hidden", hidden),
         _limit("head_dim", "1 to max_hidden", hidden),
         _limit("contexts", "1 to max_contexts", contexts),

@@ -5,7 +5,7 @@ pass only adds. With ``stream_scope`` the decisions of the first hold for the ti
 pass comes next.
 """
 
-from myhdl import Signal, always_comb, always_seq, block, enum
+from myhdl import Signal, always, always_comb, always_seq, block, enum
 
 from radit.accel.interfaces.conditioning import HEADER_BEATS
 from radit.accel.interfaces.control import OperandFetch
@@ -45,6 +45,9 @@ def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs
     @always_comb
     def look_ahead():
         next_block.next = progress.sub_block + 1
+
+    @always(clk.posedge)
+    def size_parts():  # of registers that have stood still since before START
         vector_beats.next = regs.contexts * regs.hidden
         results.next = regs.contexts * regs.sub_block_words
 
@@ -71,7 +74,7 @@ def locate_operands(clk, aresetn, steps, mode, control, computes, progress, regs
             progress.offset_before.next = progress.offset
             progress.offset.next = progress.offset + results
 
-    return choice, look_ahead, advance
+    return choice, look_ahead, size_parts, advance
 
 
 @block

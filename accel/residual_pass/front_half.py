@@ -1,7 +1,8 @@
 """Front half of the streaming pass: read x and branch, add, write x back, feed the FIFO.
 
 A word of a reused branch, or stream, comes through the forecast (``accel/units/reuse.py``); x, gate and a branch of
-this timestep are read so much later that they meet it.
+this timestep are read so much later that they meet it. Gate and branch wait for it in a register, so that no memory
+answers into a multiplier.
 
 With ``mode.differs`` the last pass keeps the streams of even contexts, the label's, in x memory, and takes every word
 of an odd context, the null class's, in a pair: first the word as ever, a new one of x or a forecast difference, then
@@ -10,13 +11,13 @@ go on: x to the host, the difference to the cache. Of a reused one the sum does.
 it is read: contexts take ``FEWEST_WORDS`` words or more.
 """
 
-from myhdl import always_comb, always_seq, block
+from myhdl import always, always_comb, always_seq, block
 
 from radit.accel.config import bits_for
 from radit.accel.interfaces.signals import address, dim, flag, signed, word
 from radit.accel.residual_pass.frame_words import frame_words
 from radit.accel.residual_pass.walker import Position, walker
-from radit.accel.units.delay_lines import delay, delay_chain, gated_delay
+from radit.accel.units.delay_lines import delay, delay_chain, gated_delay, gated_register
 from radit.accel.units.lanes import part_mux
 from radit.accel.units.residual import LATENCY as RESIDUAL_LATENCY
 from radit.accel.units.residual import residual_unit
@@ -24,7 +25,8 @@ from radit.accel.units.reuse import LATENCY as REUSE_LATENCY
 from radit.accel.units.reuse import reuse_unit
 from radit.model.formats import GATE_BITS, INT8_BITS, X_BITS
 
-FIRE_TO_READ = REUSE_LATENCY - 1  # a memory answers in the cycle after
+FIRE_TO_READ = REUSE_LATENCY - 1  # of x; a memory answers in the cycle after
+FIRE_TO_FACTORS = FIRE_TO_READ - 1  # of branch and gate: a register between their memories and the multiplier
 FIRE_TO_SUM = REUSE_LATENCY + RESIDUAL_LATENCY
 TILES_AHEAD = 2  # whose statistics form or wait
 # Of a context under ``mode.differs``: its first word is read again, in a pair, in the cycle after it is written.
@@ -57,8 +59,8 @@ class TakenWord:
 class Operands:
     """What meets at the residual add, each beside its word.
 
-    valid: flag; the other flags hold until the next word. x_host: R x 16 bit, x from the host. part: dim, of the word
-    of A memory that has the branch. tile_ends: flag, the row tile's last word. Driven by ``read_operands``.
+    valid: flag; the other flags hold until the next word. x_host: R x 16 bit, x from the host. tile_ends: flag, the row
+    tile's last word. branch: R x 8 bit, of this timestep; gate: 16 bit. Driven by ``read_operands``.
     cached: flag, the branch comes from the cache. x_cached: flag, x does. x_kept: flag, x comes from x memory.
     uses_branch: flag, there is one to add. joins: flag, x joins the word before it, a pair's first; subtracts: flag, it
     is subtracted. paired, goes_on: as in ``TakenWord``. Driven by ``read_operands``.
@@ -68,7 +70,8 @@ class Operands:
     def __init__(self, config) -> None:
         self.valid = flag()
         self.x_host = word(config.rows * X_BITS)
-        self.part = dim()
+        self.branch = word(config.rows * INT8_BITS)
+        self.gate = signed(GATE_BITS)
         self.tile_ends = flag()
         self.cached = flag()
         self.x_cached = flag()
@@ -172,23 +175,22 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
 
 
 @block
-def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
+def read_operands(clk, aresetn, progress, mode, taken, ports, operands, config):
     """Read x, branch and gate so long after ``taken`` that they meet the forecast of the same word."""
     position, memories, gate, x_in = taken.position, ports.memories, ports.conditioning.gate, ports.streams.x_in
     fires = [taken.fire, *(flag() for _ in range(FIRE_TO_READ))]
     ahead = fires[:FIRE_TO_READ]
-    read, cached, unchanged, x_cached, second = fires[FIRE_TO_READ], flag(), flag(), flag(), flag()
+    read, cached, x_cached, second = fires[FIRE_TO_READ], flag(), flag(), flag()
+    factors = read_factors(
+        clk=clk, progress=progress, mode=mode, fires=fires, taken=taken, ports=ports, operands=operands, config=config
+    )
     delayed = (
         delay_chain(clk=clk, chain=fires),
         gated_delay(clk=clk, valids=ahead, src=taken.cached, dst=cached),
-        gated_delay(clk=clk, valids=ahead, src=taken.unchanged, dst=unchanged),
         gated_delay(clk=clk, valids=ahead, src=taken.second, dst=second),
         gated_delay(clk=clk, valids=ahead, src=taken.x_addr, dst=memories.x_read.addr),
-        gated_delay(clk=clk, valids=ahead, src=position.super_addr, dst=memories.a_read.addr),
-        gated_delay(clk=clk, valids=ahead, src=position.cond_addr, dst=gate.addr),
     )
     met = (
-        gated_delay(clk=clk, valids=fires, src=position.part, dst=operands.part),
         gated_delay(clk=clk, valids=fires, src=position.last_channel, dst=operands.tile_ends),
         gated_delay(clk=clk, valids=fires, src=taken.paired, dst=operands.paired),
         gated_delay(clk=clk, valids=fires, src=taken.goes_on, dst=operands.goes_on),
@@ -200,10 +202,8 @@ def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
         x_cached.next = mode.stream_scope and cached
 
     @always_comb
-    def enable_reads():
+    def enable_read():
         memories.x_read.enable.next = read and not progress.first_pass and not x_cached
-        memories.a_read.enable.next = read and not progress.first_pass and not cached and not unchanged
-        gate.enable.next = read and not progress.first_pass and not x_cached and not unchanged
 
     @always_seq(clk.posedge, reset=aresetn)
     def keep_sources():
@@ -212,25 +212,62 @@ def read_operands(clk, aresetn, progress, mode, taken, ports, operands):
             operands.cached.next = cached
             operands.x_cached.next = x_cached
             operands.x_kept.next = not progress.first_pass
-            operands.uses_branch.next = not progress.first_pass and not x_cached and not unchanged
             operands.joins.next = second
             operands.subtracts.next = second and not operands.x_cached  # that of the pair's first
 
-    return delayed, met, find_cached_x, enable_reads, keep_sources
+    return factors, delayed, met, find_cached_x, enable_read, keep_sources
+
+
+@block
+def read_factors(clk, progress, mode, fires, taken, ports, operands, config):
+    """Read branch and gate a cycle before x, and keep them beside it. fires: ``taken.fire``, later and later."""
+    PARTS, BITS = config.wide // config.rows, config.rows * INT8_BITS
+    position, a_read, gate = taken.position, ports.memories.a_read, ports.conditioning.gate
+    soon, read, keep = fires[:FIRE_TO_FACTORS], fires[FIRE_TO_FACTORS], fires[FIRE_TO_READ]
+    cached, unchanged, uses, has_gate, has_branch, own = (flag() for _ in range(6))
+    part, found = dim(), word(BITS)
+    delayed = (
+        gated_delay(clk=clk, valids=soon, src=taken.cached, dst=cached),
+        gated_delay(clk=clk, valids=soon, src=taken.unchanged, dst=unchanged),
+        gated_delay(clk=clk, valids=soon, src=position.super_addr, dst=a_read.addr),
+        gated_delay(clk=clk, valids=soon, src=position.cond_addr, dst=gate.addr),
+        gated_delay(clk=clk, valids=fires[:FIRE_TO_READ], src=position.part, dst=part),
+        gated_register(clk=clk, enable=read, src=uses, dst=has_gate),
+        gated_register(clk=clk, enable=read, src=own, dst=has_branch),
+    )
+    pick = part_mux(joined=a_read.data, part=part, dst=found, parts=PARTS, bits=BITS)
+
+    @always_comb
+    def find_uses():
+        uses.next = not progress.first_pass and not unchanged and not (mode.stream_scope and cached)
+        own.next = not progress.first_pass and not unchanged and not cached
+
+    @always_comb
+    def enable_reads():
+        a_read.enable.next = read and own
+        gate.enable.next = read and uses
+
+    @always(clk.posedge)
+    def keep_factors():
+        if keep:
+            operands.uses_branch.next = has_gate
+            if has_gate:
+                operands.gate.next = gate.data.signed()
+            if has_branch:
+                operands.branch.next = found
+
+    return delayed, pick, find_uses, enable_reads, keep_factors
 
 
 @block
 def add_branch(clk, progress, mode, header, operands, ports, handover, offset, config):
     """``x + gate * branch`` of the operands that meet, or what two contexts make; into x memory, and on to the FIFO.
     offset: what is added beside a branch, 16 bit; None: nothing."""
-    ROWS, PARTS = config.rows, config.wide // config.rows
+    ROWS = config.rows
     memories = ports.memories
-    x_old, x_new = word(ROWS * X_BITS), word(ROWS * X_BITS)
-    own, branch = word(ROWS * INT8_BITS), word(ROWS * INT8_BITS)
-    gate = signed(GATE_BITS)
+    x_old, x_new, branch = word(ROWS * X_BITS), word(ROWS * X_BITS), word(ROWS * INT8_BITS)
     valid, saturated, goes_on, is_x, kept = (flag() for _ in range(5))
     to_keep, of_x = flag(), flag()
-    pick = part_mux(joined=memories.a_read.data, part=operands.part, dst=own, parts=PARTS, bits=ROWS * INT8_BITS)
 
     @always_comb
     def pick_operands():
@@ -243,12 +280,11 @@ def add_branch(clk, progress, mode, header, operands, ports, handover, offset, c
         if operands.cached:
             branch.next = operands.forecast_branch
         else:
-            branch.next = own
-        gate.next = ports.conditioning.gate.data.signed()
+            branch.next = operands.branch
 
     add = residual_unit(
         clk=clk, src_valid=operands.valid, x=x_old, branch=branch, use_branch=operands.uses_branch,
-        joins=operands.joins, subtracts=operands.subtracts, gate=gate, gate_shift=header.gate_shift, dst_valid=valid,
+        joins=operands.joins, subtracts=operands.subtracts, gate=operands.gate, gate_shift=header.gate_shift, dst_valid=valid,
         dst=x_new, saturated=saturated, lanes=ROWS, offset=offset,
     )  # fmt: skip
 
@@ -275,7 +311,7 @@ def add_branch(clk, progress, mode, header, operands, ports, handover, offset, c
         ports.events.added.next = valid
         ports.events.add_saturated.next = valid and saturated
 
-    return pick, pick_operands, add, name_word, beside, hand_on
+    return pick_operands, add, name_word, beside, hand_on
 
 
 @block
@@ -290,8 +326,9 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
     )  # fmt: skip
     pair = pair_words(clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, regs=regs)
     read = read_operands(
-        clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, ports=ports, operands=operands
-    )
+        clk=clk, aresetn=aresetn, progress=progress, mode=mode, taken=taken, ports=ports, operands=operands,
+        config=config,
+    )  # fmt: skip
 
     @always_comb
     def accept_streams():

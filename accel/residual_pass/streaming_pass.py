@@ -5,7 +5,7 @@ modulate -> int8 into A memory, Q9.6 into the CCU``. The front half reads and ad
 statistics form; the back half normalizes, one tile behind. Between contexts the back half waits for the decision.
 """
 
-from myhdl import always_comb, always_seq, block
+from myhdl import always, always_comb, always_seq, block
 
 from radit.accel.interfaces.pass_ports import Handover, NormStream
 from radit.accel.interfaces.signals import address, dim, flag
@@ -60,14 +60,18 @@ def finish_pass(clk, aresetn, control, back, handover, aside, regs):
     """A normalizing pass is over with its back half; one that only adds, when every word is added; the last one, when
     the host has taken every word. control: PassControl. back: BackControl. aside: flag, the word is not for the host.
     """
-    words_left = address()
+    words_all, words_left = address(), address()
     words_out = flag()
+
+    @always(clk.posedge)
+    def size_pass():  # of registers that have stood still since before START
+        words_all.next = regs.sub_block_words * regs.contexts
 
     @always_seq(clk.posedge, reset=aresetn)
     def count_words():
         words_out.next = 0
         if control.start and not handover.normalizes:
-            words_left.next = regs.sub_block_words * regs.contexts
+            words_left.next = words_all
         elif not handover.normalizes and handover.popped and not aside:
             words_left.next = words_left - 1
             words_out.next = words_left == 1
@@ -76,7 +80,7 @@ def finish_pass(clk, aresetn, control, back, handover, aside, regs):
     def finish():
         control.done.next = back.done or words_out
 
-    return count_words, finish
+    return size_pass, count_words, finish
 
 
 @block

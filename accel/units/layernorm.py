@@ -241,12 +241,13 @@ def root_lane(clk, root_valid, slot, mant, q, lane_mant, lane_down, index):
 def normalize_lanes(
     clk, hidden, src_valid, src, move_1, held_sums, mants, downs, dst_valid, dst, saturated, lanes, bypass
 ):  # fmt: skip
-    """Six stages; each takes over a new tile's values one cycle after the stage before it."""
+    """Six stages; each takes over a new tile's values one cycle after the stage before it. x waits in a register before
+    it is multiplied: it comes straight from a memory."""
     factor, scaling = hidden, ()
     if bypass is not None:
         factor = word(len(hidden))
         scaling = choose_factor(hidden, bypass, factor)
-    moves = [move_1, flag(), flag()]
+    moves = [move_1, flag(), flag(), flag()]
     valids = [src_valid, *(flag() for _ in range(LATENCY - 1)), dst_valid]
     results = signal_list(signed, LN_BITS, lanes)
     clamped = [flag() for _ in range(lanes)]
@@ -276,16 +277,19 @@ def choose_factor(hidden, bypass, factor):
 @block
 def tile_values(clk, moves, held_sum, mant, down, current_sum, current_mant, current_down, bypass):
     """Take over the values of a new tile; with ``bypass`` those with which a word leaves as it comes: 2 (x - 0) / 2."""
-    move_1, move_2, move_3 = moves
+    move_1, move_2, move_3, move_4 = moves
+    next_sum = signed(SUM_BITS)  # the held one makes way for that of another tile
     if bypass is None:
 
         @always(clk.posedge)
         def take_over():
             if move_1:
-                current_sum.next = held_sum
+                next_sum.next = held_sum
             if move_2:
-                current_mant.next = mant
+                current_sum.next = next_sum
             if move_3:
+                current_mant.next = mant
+            if move_4:
                 current_down.next = down
 
         return take_over
@@ -293,14 +297,16 @@ def tile_values(clk, moves, held_sum, mant, down, current_sum, current_mant, cur
     @always(clk.posedge)
     def choose_values():
         if move_1:
-            current_sum.next = held_sum
+            next_sum.next = held_sum
             if bypass:
-                current_sum.next = 0
+                next_sum.next = 0
         if move_2:
+            current_sum.next = next_sum
+        if move_3:
             current_mant.next = mant
             if bypass:
                 current_mant.next = 2
-        if move_3:
+        if move_4:
             current_down.next = down
             if bypass:
                 current_down.next = 0
@@ -313,19 +319,20 @@ def normalize_lane(clk, factor, valids, moves, src, held_sum, mant, down, result
     """Lane ``index``; stage k works when ``valids[k]`` is high."""
     HIGHEST = (1 << (LN_BITS - 1)) - 1
     LOWEST = -(1 << (LN_BITS - 1))
-    # Limits of half = 2 * result + its rounding bit.
-    HIGH_HALF = 2 * HIGHEST + 1
-    LOW_HALF = 2 * LOWEST
+    # Limits of a value that is twice the result before rounding.
+    HIGH_HALF = 2 * HIGHEST
+    LOW_HALF = 2 * LOWEST - 1
     LOW, HIGH = index * X_BITS, (index + 1) * X_BITS
     valid_0, valid_1, valid_2, valid_3, valid_4, valid_5, _ = valids
-    x = signed(X_BITS)
+    x, x_1 = signed(X_BITS), signed(X_BITS)
     current_sum = signed(SUM_BITS)
     # Signed, with a sign bit of its own, for the product with a signed value.
     current_mant = signed(RSQRT_BITS + 1)
     current_down = word(Q_BITS)
     raised = signed(X_BITS + len(factor))
     centered = signed(CENTERED_BITS)
-    scaled, shifted, half = [signed(SCALED_BITS) for _ in range(3)]
+    scaled, shifted = signed(SCALED_BITS), signed(SCALED_BITS)
+    rounded = signed(SCALED_BITS + 1)
 
     @always_comb
     def read():
@@ -336,28 +343,32 @@ def normalize_lane(clk, factor, valids, moves, src, held_sum, mant, down, result
     @always(clk.posedge)
     def center():
         if valid_0:
-            raised.next = factor * x
+            x_1.next = x
         if valid_1:
+            raised.next = factor * x_1
+        if valid_2:
             centered.next = raised - current_sum
 
     @always(clk.posedge)
     def shrink():
-        if valid_2:
-            scaled.next = centered * current_mant
         if valid_3:
-            shifted.next = scaled >> current_down
+            scaled.next = centered * current_mant
         if valid_4:
-            half.next = shifted + 1
+            shifted.next = scaled >> current_down
+
+    @always_comb
+    def round_up():
+        rounded.next = shifted + 1
 
     @always(clk.posedge)
     def saturate():
         if valid_5:
-            clamped.next = half > HIGH_HALF or half < LOW_HALF
-            if half > HIGH_HALF:
+            clamped.next = shifted > HIGH_HALF or shifted < LOW_HALF
+            if shifted > HIGH_HALF:
                 result.next = HIGHEST
-            elif half < LOW_HALF:
+            elif shifted < LOW_HALF:
                 result.next = LOWEST
             else:
-                result.next = half >> 1
+                result.next = rounded >> 1
 
-    return read, values, center, shrink, saturate
+    return read, values, center, shrink, round_up, saturate

@@ -54,7 +54,7 @@ def test_temporal_groups():
         ({"tokens": 65}, ("tokens is 65", "limit of 64", "max_tokens")),
         ({"contexts": 3}, ("contexts is 3", "limit of 2", "max_contexts")),
         ({"sub_blocks": 14}, ("sub_blocks is 14", "limit of 12", "max_sub_blocks")),
-        ({"mlp": 30}, ("mlp is 30", "multiple of 4")),
+        ({"hidden": 30, "head_dim": 15}, ("hidden is 30", "multiple of 4")),
         ({"heads": 3}, ("hidden is 64", "3 heads of 32")),
         ({"tokens": 0}, ("tokens is 0", "positive")),
         ({"even": Group(keys=24)}, ("group keys of the even blocks is 24", "multiple of 16")),
