@@ -8,6 +8,7 @@ import pytest
 from radit.accel.dims import Group
 from radit.cosim.driver import Driver
 from radit.cosim.engines import MemoryTiming, Setup
+from radit.model.errors import UserError
 from radit.model.policy.skip_policy import Policy, dense
 from radit.reports.cost.counts import SATURATED
 from radit.reports.cost.forecasts import slopes
@@ -51,6 +52,18 @@ def test_every_word_of_a_dense_run(array, name):
     outcome = cosimulate("verilator", build, make_task(SHAPES[name].on(build)), dense())
     outcome.assert_exact()
     assert outcome.computed.all() and outcome.check.decisions_compared == 0
+
+
+@pytest.mark.parametrize("mlp", [33, 42, 90])
+@pytest.mark.parametrize("array", [(8, 8), (16, 32), TWO_PRODUCTS])
+def test_an_mlp_of_any_number_of_channels(array, mlp):
+    """Cells of two products take them in pairs."""
+    build, task = small_build(*array), make_task(Shape(13, 20, 1, mlp, seed=1, motion=("jssd", "jjsd"), scales=False))
+    if mlp % build.products:
+        with pytest.raises(UserError, match=f"mlp is {mlp}, but cells of 2 products"):
+            cosimulate("verilator", build, task, FORECASTING)
+        return
+    cosimulate("verilator", build, task, FORECASTING).assert_exact()
 
 
 @pytest.mark.parametrize("rows, cols", ARRAYS)
