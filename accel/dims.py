@@ -231,8 +231,8 @@ def check_fit(dims: Dims, build: BuildConfig) -> None:
             )
     if dims.mlp % build.products:
         raise UserError(
-            f"model dimension mlp is {dims.mlp}, but cells of {build.products} products take channels in pairs; give an "
-            "even number, or build with products of 1."
+            f"model dimension mlp is {dims.mlp}, but cells of {build.products} products take channels in pairs; "
+            "give an even number, or build with products of 1."
         )
     if dims.text > build.max_text:
         raise UserError(

@@ -37,6 +37,16 @@ def missing_program(tool: str) -> str | None:
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, help="seed of every random test (without it each test has its own, fixed)")
+    parser.addoption(
+        "--power-up", type=int, help="seed, from 1, of what registers and memories of simulators hold at first (else 0)"
+    )
+
+
+def pytest_configure(config):
+    if (seed := config.getoption("--power-up")) is not None:
+        from tests.system.quick_build import power_up  # here: a run without the option needs no simulator
+
+        power_up(seed)
 
 
 def pytest_collection_modifyitems(items):

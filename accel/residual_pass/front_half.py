@@ -177,7 +177,7 @@ def take_words(clk, aresetn, start, progress, mode, reuses, ports, handover, tak
 @block
 def read_operands(clk, aresetn, progress, mode, taken, ports, operands, config):
     """Read x, branch and gate so long after ``taken`` that they meet the forecast of the same word."""
-    position, memories, gate, x_in = taken.position, ports.memories, ports.conditioning.gate, ports.streams.x_in
+    position, memories, x_in = taken.position, ports.memories, ports.streams.x_in
     fires = [taken.fire, *(flag() for _ in range(FIRE_TO_READ))]
     ahead = fires[:FIRE_TO_READ]
     read, cached, x_cached, second = fires[FIRE_TO_READ], flag(), flag(), flag()
@@ -284,8 +284,8 @@ def add_branch(clk, progress, mode, header, operands, ports, handover, offset, c
 
     add = residual_unit(
         clk=clk, src_valid=operands.valid, x=x_old, branch=branch, use_branch=operands.uses_branch,
-        joins=operands.joins, subtracts=operands.subtracts, gate=operands.gate, gate_shift=header.gate_shift, dst_valid=valid,
-        dst=x_new, saturated=saturated, lanes=ROWS, offset=offset,
+        joins=operands.joins, subtracts=operands.subtracts, gate=operands.gate, gate_shift=header.gate_shift,
+        dst_valid=valid, dst=x_new, saturated=saturated, lanes=ROWS, offset=offset,
     )  # fmt: skip
 
     @always_comb

@@ -35,11 +35,14 @@ constexpr int RESET_CYCLES = 32;
 #ifndef RADIT_POWER_UP
 #define RADIT_POWER_UP 0  // registers and memories at first, as Verilator's option --x-initial unique has them; 2: random
 #endif
+constexpr const char* POWER_UP_SEED = "RADIT_POWER_UP_SEED";  // environment variable: of what they hold at first, from 1
 
 struct Context : VerilatedContext {
     Context() {
         threads(RADIT_THREADS);
         randReset(RADIT_POWER_UP);
+        const char* seed = std::getenv(POWER_UP_SEED);
+        randSeed(seed ? std::atoi(seed) : 1);
     }
 };
 

@@ -1,8 +1,9 @@
 """The accelerator compiled in seconds: slow to run, with registers and memories that hold anything at power-up."""
 
 import hashlib
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -10,17 +11,29 @@ from unittest.mock import patch
 from radit.accel.config import BuildConfig
 from radit.accel.export.convert import TOP
 from radit.cosim.engines import open as engines
-from radit.cosim.engines import verilator
+from radit.cosim.engines import verilate, verilator
 from radit.cosim.engines.harness_config import harness_config
 from radit.cosim.engines.toolchain import find_compiler, find_verilator
 from radit.cosim.engines.verilate import HARNESS, LIBRARY, SECONDS, WAVES, Build
 from radit.model.system.caches import made_once
 
 KNOWN, RANDOM = ("--x-initial", "fast"), ("--x-initial", "unique")
-POWER_UP = "-DRADIT_POWER_UP=2"
+POWER_UP, SEED = "-DRADIT_POWER_UP=2", "RADIT_POWER_UP_SEED"
 OPTIMIZATION = "-O0"
 HEADERS = ("verilated.h", "verilated_save.h", "algorithm", "cstdlib", "cstring", "new")
 MODEL = "Vradit*"  # what Verilator writes
+
+
+def random_at_first(options: Iterable[str]) -> list[str]:
+    """Verilator's options, for registers and memories that hold anything at power-up."""
+    return " ".join(options).replace(" ".join(KNOWN), " ".join(RANDOM)).split()
+
+
+def power_up(seed: int) -> None:
+    """Let every simulator of this program start so, as ``seed`` has it."""
+    os.environ[SEED] = str(seed)
+    verilate.VERILATE = random_at_first(verilate.VERILATE)
+    verilate.COMPILE = [*verilate.COMPILE, POWER_UP]
 
 
 class QuickBuild(Build):
@@ -28,7 +41,7 @@ class QuickBuild(Build):
 
     @property
     def verilate(self) -> tuple[str, ...]:
-        return tuple(" ".join(super().verilate).replace(" ".join(KNOWN), " ".join(RANDOM)).split())
+        return tuple(random_at_first(super().verilate))
 
     @property
     def compile(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from radit.accel.config import BuildConfig
 from radit.cosim.engines.open import exported_verilog
 from tests.system.cosimulate import OUT
 from tests.system.gauntlet import BUILDS, COURSE, OBSTACLES, TEXT_BUILDS, TEXT_OBSTACLES, meet
-from tests.system.quick_build import quick_library, using
+from tests.system.quick_build import SEED, quick_library, using
 
 pytestmark = pytest.mark.needs("verilator")
 
@@ -26,6 +26,16 @@ def library(build: BuildConfig) -> Path:
 def test_it_is_passed(build, obstacle):
     with using(library(BUILDS[build])):
         assert meet(obstacle, BUILDS[build]) == []
+
+
+@pytest.mark.parametrize("power_up", range(2, 6))
+@pytest.mark.parametrize("obstacle", ["forecasts", "a clip", "a stream", "planned, by differences"])
+def test_what_it_held_at_power_up_reaches_nothing(obstacle, power_up, monkeypatch):
+    """`--power-up` has all tests of this folder start so."""
+    monkeypatch.setenv(SEED, str(power_up))
+    name = next(iter(BUILDS))
+    with using(library(BUILDS[name])):
+        assert meet(obstacle, BUILDS[name]) == []
 
 
 @pytest.mark.parametrize("obstacle", TEXT_OBSTACLES)
