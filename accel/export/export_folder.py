@@ -10,8 +10,11 @@ from pathlib import Path
 from radit.accel.axi.bus_config import BusConfig
 from radit.accel.config import BuildConfig
 from radit.accel.export.c_header import HEADER_FILE, header_text
+from radit.accel.export.constraints import CLOCK_MHZ, constraint_texts
 from radit.accel.export.convert import AXI_TOP, LANGUAGES, TOP, convert
+from radit.accel.export.fusesoc import CORE_FILE, FILE_TYPES, write_core
 from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
+from radit.accel.export.register_bench import BENCH_ENDING, bench_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
 from radit.model.outputs import output_folder
@@ -21,7 +24,11 @@ from radit.model.system.processes import in_thread
 TOPS = (TOP, AXI_TOP)
 # What an export may have.
 HDL = tuple(f"{top}.{ending}" for top in TOPS for ending in ("v", "vhd"))
-EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE)
+CONSTRAINTS = tuple(f"{top}.{ending}" for top in TOPS for ending in FILE_TYPES)
+BENCHES = tuple(f"{top}{BENCH_ENDING}" for top in TOPS)
+EXPORTED = (
+    *HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE, *CONSTRAINTS, *BENCHES, CORE_FILE,
+)  # fmt: skip
 
 SIDES = ("rows", "cols", "products")  # of an array
 
@@ -78,19 +85,32 @@ def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[s
             in_thread(convert, config, language, folder, top, bus)
         log.info("written in %.0f s", time.monotonic() - started)
     if "verilog" in languages:
-        (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
+        _write_around(config, bus, top, folder)
     (folder / _map_file(bus)).write_text(map_text(config, bus), encoding="utf-8")
     (folder / HEADER_FILE).write_text(header_text(config, bus), encoding="utf-8")
 
 
+def _write_around(config: BuildConfig, bus: BusConfig | None, top: str, folder: Path) -> None:
+    """What goes with the Verilog: waivers, constraints, the bench of the registers, the core file."""
+    verilog = (folder / f"{top}.v").read_text(encoding="utf-8")
+    (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
+    for ending, text in constraint_texts(top, CLOCK_MHZ).items():
+        (folder / f"{top}.{ending}").write_text(text, encoding="utf-8")
+    (folder / f"{top}{BENCH_ENDING}").write_text(bench_text(verilog, config, bus), encoding="utf-8")
+    write_core(folder, top)
+
+
 def describe(path: Path) -> str:
     """What an exported file is."""
-    if path.name == WAIVERS_FILE:
-        return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} *.v, each with its reason"
-    if path.name in (MAP_FILE, AXI_MAP_FILE):
-        return "ports, memories, registers and counters"
-    if path.name == HEADER_FILE:
-        return "registers, fields, limits and error codes as C"
+    known = {
+        WAIVERS_FILE: f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} *.v, each with its reason",
+        MAP_FILE: "ports, memories, registers and counters",
+        AXI_MAP_FILE: "ports, memories, registers and counters",
+        HEADER_FILE: "registers, fields, limits and error codes as C",
+        CORE_FILE: "FuseSoC core with targets lint, sim and synth",
+        **dict.fromkeys(CONSTRAINTS, f"timing constraints at {CLOCK_MHZ:g} MHz"),
+        **dict.fromkeys(BENCHES, "self-checking bench of the registers"),
+    }
     if path.name.startswith("pck_"):
         return "VHDL package, to be analysed first (--std=08)"
-    return f"the accelerator, top {path.stem}"
+    return known.get(path.name, f"the accelerator, top {path.stem}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from radit.accel.config import BuildConfig
-from radit.accel.export.constraints import lpf_text, sdc_text, xdc_text
+from radit.accel.export.constraints import constraint_texts
 from radit.accel.export.convert import TOP
 from radit.accel.export.provenance import MarkedTop
+from radit.accel.export.verilog_ports import ports_of
 from radit.cosim.engines.open import export_key
 from radit.model.errors import UserError
 from radit.model.system.caches import made_once
@@ -22,15 +25,16 @@ from radit.reports.area.parts import part_of
 from radit.reports.area.synthesis import Yosys
 from radit.reports.common.schema_parts import Array
 from radit.reports.synth.booking import cells_by_part
-from radit.reports.synth.harness import HARNESS, harness_text, ports_of
+from radit.reports.synth.harness import HARNESS, harness_text
 from radit.reports.synth.nextpnr import LOG, REPORT, Nextpnr, Routed, read_report, source_name
 from radit.reports.synth.schema import BuildSynthesis, LongestPath
-from radit.reports.synth.targets import FAMILIES, NETLIST, SOURCE, Family, script_of
+from radit.reports.synth.targets import FAMILIES, MULTIPLIERS, NETLIST, SOURCE, script_of
 from radit.reports.timing.paths import Sources
 
 MINUTES = 240
 PINS = f"{HARNESS}.json"
 SECONDS = "seconds.txt"
+ROW, PRODUCTS = "mac_row", "accumulate"  # of the array: its block, and the process with the products
 JOIN = f"read_json {NETLIST}\nread_verilog {HARNESS}.v\nhierarchy -top {HARNESS}\nflatten\nclean\nwrite_json {PINS}\n"
 
 log = logging.getLogger("radit")
@@ -76,31 +80,48 @@ def synthesize(
     Raises:
         UserError: a tool fails, or the build does not fit the device.
     """
-    family, design = FAMILIES[target], Elaborated(build, yosys)
-    mapped = _mapped(design, target, family, yosys, folder)
+    design = Elaborated(build, yosys)
+    mapped, found = _counted(design, target, yosys, folder, soft_rows=0)
+    excess = found.totals[MULTIPLIERS] - found.room.get(MULTIPLIERS, math.inf)
+    if excess > 0:  # whole rows of the array, as many as bring them below
+        rows = min(build.rows, math.ceil(excess / (build.cols * build.products)))
+        mapped, found = _counted(design, target, yosys, folder, rows)
+    return found if nextpnr is None else _placed(design, mapped, found, yosys, nextpnr, asked, folder)
+
+
+def _counted(
+    design: Elaborated, target: str, yosys: Yosys, folder: Path, soft_rows: int
+) -> tuple[Path, BuildSynthesis]:
+    """The folder of a netlist, and its resources; products of ``soft_rows`` rows of the array are made of tables."""
+    family, build = FAMILIES[target], design.build
+    mapped = _mapped(design, target, soft_rows, yosys, folder)
     by_part = cells_by_part((mapped / NETLIST).read_text(encoding="utf-8"), design.top)
     parts = {name: family.count(cells) for name, cells in sorted(by_part.items())}
     totals = {name: sum(part[name] for part in parts.values()) for name in family.cells}
-    found = BuildSynthesis(
+    return mapped, BuildSynthesis(
         target=target,
         array=Array.of(build),
         counter_bits=build.counters,
         tools=[yosys.version],
+        soft=soft_rows * build.cols * build.products,
         totals=totals,
         parts=parts,
         device=family.device,
         room=dict(family.room),
         seconds=[_seconds(mapped)],
     )
-    if nextpnr is None:
-        return found
-    for name, room in family.room.items():
-        if totals[name] > room:
+
+
+def _placed(
+    design: Elaborated, mapped: Path, found: BuildSynthesis, yosys: Yosys, nextpnr: Nextpnr, asked: Asked, folder: Path
+) -> BuildSynthesis:
+    for name, room in found.room.items():
+        if found.totals[name] > room:
             raise UserError(
-                f"--array is {build.shape}, which takes {totals[name]:,.0f} {name} where {family.device} has {room:,}: "
-                "take a smaller array, or give --no-place."
+                f"--array is {design.build.shape}, which takes {found.totals[name]:,.0f} {name} where {found.device} "
+                f"has {room:,.0f}: take a smaller array, or give --no-place."
             )
-    routed = _routed(mapped, f"{target}-{build.shape}", yosys, nextpnr, asked, folder)
+    routed = _routed(mapped, f"{found.target}-{design.build.shape}", yosys, nextpnr, asked, folder)
     report = read_report((routed / REPORT).read_text(encoding="utf-8"))
     return found.model_copy(
         update={
@@ -132,8 +153,19 @@ def longest_path(report: Routed, sources: Sources) -> LongestPath:
     )
 
 
-def _mapped(design: Elaborated, target: str, family: Family, yosys: Yosys, folder: Path) -> Path:
-    script = script_of(family)
+def soft_lines(top: MarkedTop, rows: int) -> list[int]:
+    """Lines of the products of the first rows of the array."""
+    found = defaultdict(list)
+    text = top.verilog.splitlines()
+    for number, origin in enumerate(top.of_lines()):
+        if origin and ROW in origin.path and origin.process == PRODUCTS and " * " in text[number - 1]:
+            found[origin.names[origin.path.index(ROW)]].append(number)
+    return [number for row in list(found)[:rows] for number in found[row]]
+
+
+def _mapped(design: Elaborated, target: str, soft_rows: int, yosys: Yosys, folder: Path) -> Path:
+    family = FAMILIES[target]
+    script = script_of(family, soft_lines(design.top, soft_rows))
     name = f"{target}-{design.build.shape}-{_digest(yosys.version, script, export_key(design.build))}"
 
     def make(work: Path) -> None:
@@ -151,9 +183,8 @@ def _routed(mapped: Path, title: str, yosys: Yosys, nextpnr: Nextpnr, asked: Ask
         verilog = (mapped / SOURCE).read_text(encoding="utf-8")
         (work / f"{HARNESS}.v").write_text(harness_text(ports_of(verilog), TOP), encoding="utf-8")
         (work / NETLIST).write_bytes((mapped / NETLIST).read_bytes())
-        (work / f"{TOP}.lpf").write_text(lpf_text(asked.mhz), encoding="utf-8")
-        (work / f"{TOP}.sdc").write_text(sdc_text(asked.mhz), encoding="utf-8")
-        (work / f"{TOP}.xdc").write_text(xdc_text(asked.mhz), encoding="utf-8")
+        for ending, text in constraint_texts(TOP, asked.mhz).items():
+            (work / f"{TOP}.{ending}").write_text(text, encoding="utf-8")
         yosys.run_script(JOIN, work, MINUTES)
         (work / NETLIST).unlink()
         log.info("placing and routing %s (many minutes, the first time) ...", title)

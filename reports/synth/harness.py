@@ -7,11 +7,10 @@ The module is written in the cells of the family: flip-flops and tables of four 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-PORT = re.compile(r"(?m)^(input|output) (?:signed )?(?:\[(\d+):0\] )?(\w+);$")
+from radit.accel.export.verilog_ports import VerilogPort
+
 HARNESS, INSTANCE = "radit_pins", "core"
 CLOCK = "clk"
 XOR = "16'b0110011001100110"  # of the two lowest inputs
@@ -21,20 +20,7 @@ FLIP_FLOP = (
 )
 
 
-class Port(NamedTuple):
-    """A port of the converted top."""
-
-    name: str
-    is_input: bool
-    bits: int
-
-
-def ports_of(verilog: str) -> list[Port]:
-    """The ports of the text that the converter writes."""
-    return [Port(name, way == "input", int(high or 0) + 1) for way, high, name in PORT.findall(verilog)]
-
-
-def harness_text(ports: list[Port], top: str) -> str:
+def harness_text(ports: list[VerilogPort], top: str) -> str:
     """Verilog of ``radit_pins``: clk, shift_in, shift_out, and the core inside as instance ``core``."""
     lines = [
         f"module {HARNESS} (input {CLOCK}, input shift_in, output shift_out);",
@@ -47,7 +33,7 @@ def harness_text(ports: list[Port], top: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def _body(ports: list[Port]) -> Iterator[str]:
+def _body(ports: list[VerilogPort]) -> Iterator[str]:
     inputs = [f"p_{port.name}[{bit}]" for port in ports if port.is_input for bit in range(port.bits)]
     outputs = [f"p_{port.name}[{bit}]" for port in ports if not port.is_input for bit in range(port.bits)]
     yield from (f"  wire [{port.bits - 1}:0] p_{port.name};" for port in ports)

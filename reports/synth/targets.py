@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from radit.accel.export.convert import TOP
@@ -69,11 +69,16 @@ FAMILIES = {
 TARGETS = (*FAMILIES, OSU018)
 
 
-def script_of(family: Family, soft: str = "") -> str:
-    """Yosys's script: from the converted Verilog to a netlist. soft: commands that keep products out of DSP cells."""
-    return "\n".join(
-        [
-            f"read_verilog {SOURCE}", f"hierarchy -top {TOP}", "proc", "select -assert-none t:$dlatch", soft,
-            family.command, f"write_json {NETLIST}", f"write_verilog -noattr {PLACED}", "",
-        ]
-    )  # fmt: skip
+def script_of(family: Family, soft: Sequence[int] = ()) -> str:
+    """Yosys's script: from the converted Verilog to a netlist.
+
+    Args:
+        soft: lines of the Verilog whose products are made of tables, not of the device's multipliers.
+    """
+    steps = [f"read_verilog {SOURCE}", f"hierarchy -top {TOP}", "proc", "select -assert-none t:$dlatch"]
+    if soft:
+        lines = " ".join(f"a:src=*{SOURCE}:{line}.*" for line in soft)
+        unions = " ".join(["%u"] * (len(soft) - 1))
+        steps += ["opt -nodffe -nosdff", "wreduce", "opt_clean", f"select -set soft {lines} {unions} t:$mul %i"]
+        steps += ["select -assert-any @soft", "booth @soft", "select -clear"]
+    return "\n".join([*steps, family.command, f"write_json {NETLIST}", f"write_verilog -noattr {PLACED}", ""])
