@@ -10,7 +10,7 @@ from pathlib import Path
 from radit.accel.axi.bus_config import BusConfig
 from radit.accel.config import BuildConfig
 from radit.accel.export.c_header import HEADER_FILE, header_text
-from radit.accel.export.convert import AXI_TOP, LANGUAGES, TOP, convert
+from radit.accel.export.convert import AXI_TOP, LANGUAGES, SUFFIX, TOP, convert
 from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
@@ -46,7 +46,7 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
-            _write_all(config, bus, languages, Path(made))
+            write_files(config, languages, Path(made), bus)
             out.mkdir(exist_ok=True)
             files = [out / path.name for path in sorted(Path(made).iterdir())]
             with open_results(out, EXPORTED, to_write=True) as folder:
@@ -66,9 +66,12 @@ def _map_file(bus: BusConfig | None) -> str:
     return MAP_FILE if bus is None else AXI_MAP_FILE
 
 
-def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[str], folder: Path) -> None:
+def write_files(config: BuildConfig, languages: Sequence[str], folder: Path, bus: BusConfig | None = None) -> None:
+    """Everything that is exported of a build, into a folder; HDL that is there already stays as it is."""
     top = TOP if bus is None else AXI_TOP
     for language in languages:
+        if (folder / f"{top}.{SUFFIX.get(language)}").is_file():
+            continue
         started = time.monotonic()
         where = f"{config.shape} accelerator as {LANGUAGES.get(language, language)}"
         log.info("writing the %s (seconds to a minute) ...", where)
