@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from radit.accel.axi.bus_config import BusConfig
@@ -21,23 +21,25 @@ from radit.model.system.processes import in_thread
 TOPS = (TOP, AXI_TOP)
 # What an export may have.
 HDL = tuple(f"{top}.{ending}" for top in TOPS for ending in ("v", "vhd"))
-EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE)
+BENCH_FILES = ("radit_top_tb.v", "radit_top_tb.json", "images/*.hex")  # of a model's run (cosim/testbench)
+EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE, *BENCH_FILES)
 
 SIDES = ("rows", "cols", "products")  # of an array
 
 log = logging.getLogger("radit")
 
 
-def export(array: tuple[int, ...], languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
-    """Write the accelerator with an array of rows x columns (x products), with ``bus`` behind AXI; the files."""
-    return export_build(BuildConfig(**dict(zip(SIDES, array, strict=False))), languages, out, bus)
-
-
-def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
+def export_build(
+    config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None,
+    more: Callable[[Path], None] | None = None,
+) -> list[Path]:  # fmt: skip
     """Write a build in every language, the lint's waivers, the map of ports and registers, and the C header.
 
     Everything is made in a folder beside ``out`` first: a failure leaves ``out`` as it was. Files of another build
     that an earlier export left there are removed.
+
+    Args:
+        more: writes further files, of ``EXPORTED``, into the folder that it is given.
 
     Raises:
         UserError: an unknown language, or a folder that cannot be written.
@@ -45,21 +47,25 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: 
     out = output_folder(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
-            write_files(config, languages, Path(made), bus)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+            made = Path(folder)
+            write_files(config, languages, made, bus)
+            if more is not None:
+                more(made)
+            files = [path.relative_to(made) for path in sorted(made.rglob("*")) if path.is_file()]
             out.mkdir(exist_ok=True)
-            files = [out / path.name for path in sorted(Path(made).iterdir())]
-            with open_results(out, EXPORTED, to_write=True) as folder:
+            with open_results(out, EXPORTED, to_write=True) as results:
                 known = out / _map_file(bus)
                 same = known.is_file() and known.read_bytes() == map_text(config, bus).encode()
-                with folder.replaced(keep=same) as part:
+                with results.replaced(keep=same) as part:
                     for path in files:
-                        os.replace(Path(made) / path.name, part / path.name)
+                        (part / path).parent.mkdir(exist_ok=True)
+                        os.replace(made / path, part / path)
     except OSError as error:
         raise UserError(
             f"--out is '{out}', where nothing can be written ({error.strerror}): give another folder."
         ) from None
-    return files
+    return [out / path for path in files]
 
 
 def _map_file(bus: BusConfig | None) -> str:
@@ -94,6 +100,12 @@ def describe(path: Path) -> str:
         return "ports, memories, registers and counters"
     if path.name == HEADER_FILE:
         return "registers, fields, limits and error codes as C"
+    if path.suffix == ".hex":
+        return "words of a memory, of x or of decisions, for $readmemh"
+    if path.name == BENCH_FILES[0]:
+        return "a self-checking bench of the model's run, Verilog-2005"
+    if path.name == BENCH_FILES[1]:
+        return "what that run is of: memories, register values, decisions"
     if path.name.startswith("pck_"):
         return "VHDL package, to be analysed first (--std=08)"
     return f"the accelerator, top {path.stem}"
