@@ -12,6 +12,7 @@ from radit.accel.config import BuildConfig
 from radit.accel.export.c_header import HEADER_FILE, header_text
 from radit.accel.export.convert import AXI_TOP, LANGUAGES, SUFFIX, TOP, convert
 from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
+from radit.accel.export.ip_xact import COMPONENT_FILE, component_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
 from radit.model.outputs import output_folder
@@ -22,7 +23,16 @@ TOPS = (TOP, AXI_TOP)
 # What an export may have.
 HDL = tuple(f"{top}.{ending}" for top in TOPS for ending in ("v", "vhd"))
 BENCH_FILES = ("radit_top_tb.v", "radit_top_tb.json", "images/*.hex")  # of a model's run (cosim/testbench)
-EXPORTED = (*HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE, *BENCH_FILES)
+EXPORTED = (
+    *HDL,
+    "pck_*.vhd",
+    WAIVERS_FILE,
+    MAP_FILE,
+    AXI_MAP_FILE,
+    HEADER_FILE,
+    *COMPONENT_FILE.values(),
+    *BENCH_FILES,
+)
 
 SIDES = ("rows", "cols", "products")  # of an array
 
@@ -89,6 +99,7 @@ def write_files(config: BuildConfig, languages: Sequence[str], folder: Path, bus
     if "verilog" in languages:
         (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
     (folder / _map_file(bus)).write_text(map_text(config, bus), encoding="utf-8")
+    (folder / COMPONENT_FILE[top]).write_text(component_text(config, languages, bus), encoding="utf-8")
     (folder / HEADER_FILE).write_text(header_text(config, bus), encoding="utf-8")
 
 
@@ -98,6 +109,8 @@ def describe(path: Path) -> str:
         return f"waivers for verilator --lint-only -Wall {WAIVERS_FILE} *.v, each with its reason"
     if path.name in (MAP_FILE, AXI_MAP_FILE):
         return "ports, memories, registers and counters"
+    if path.suffix == ".xml":
+        return "the same with bus interfaces and fields, as an IP-XACT component (IEEE 1685-2014)"
     if path.name == HEADER_FILE:
         return "registers, fields, limits and error codes as C"
     if path.suffix == ".hex":

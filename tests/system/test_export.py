@@ -22,6 +22,7 @@ from radit.accel.export.c_header import HEADER_FILE
 from radit.accel.export.convert import SUFFIX, TOP, convert
 from radit.accel.export.export_folder import export_build
 from radit.accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
+from radit.accel.export.ip_xact import COMPONENT_FILE
 from radit.accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from radit.accel.top import radit_top
 from radit.cosim.driver import Driver
@@ -211,7 +212,7 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
 
 def test_export_writes_all_and_says_so(exported):
     out, said = exported
-    names = {"pck_myhdl_011.vhd", MAP_FILE, HEADER_FILE, f"{TOP}.v", f"{TOP}.vhd", WAIVERS_FILE}
+    names = {"pck_myhdl_011.vhd", MAP_FILE, COMPONENT_FILE[TOP], HEADER_FILE, f"{TOP}.v", f"{TOP}.vhd", WAIVERS_FILE}
     assert {path.name for path in out.iterdir()} == names and list(out.parent.iterdir()) == [out]
     assert all(str(out / name) in said for name in names) and "writing the 4x4" in said
     written = json.loads((out / MAP_FILE).read_text())
