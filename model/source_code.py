@@ -29,6 +29,12 @@ def definitions_digest(*modules: str) -> str:
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
+def text_digest(*modules: str) -> str:
+    """SHA-256 (hex) of places and texts, comments included, of the named modules and of those that they import."""
+    texts = [(module, _path(module).read_bytes()) for module in sorted(import_closure(*modules))]
+    return hashlib.sha256(repr(texts).encode()).hexdigest()
+
+
 def import_closure(*modules: str) -> set[str]:
     """The named modules and all of the project that they import, wherever in a file they do."""
     seen: set[str] = set()

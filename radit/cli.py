@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radit import comparison_commands, model_commands, prediction_commands, synthesis_commands
+from radit import comparison_commands, export_commands, model_commands, prediction_commands, synthesis_commands
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
@@ -20,7 +20,6 @@ from radit.options import (
     ArrayOption,
     ArraysOption,
     BandwidthOption,
-    BusWidth,
     CfgOption,
     CheckOption,
     ClockOption,
@@ -29,7 +28,6 @@ from radit.options import (
     GuidedOption,
     ImagesOption,
     LabelsOption,
-    Language,
     LatencyOption,
     LibertyOption,
     MachineOption,
@@ -45,7 +43,6 @@ from radit.options import (
     SpacingOption,
     StallOption,
     StepsOption,
-    choice,
     file_to_write,
     filled,
     folder_to_write,
@@ -75,6 +72,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model_commands.app)
+app.add_typer(export_commands.app)
 app.add_typer(comparison_commands.app)
 app.add_typer(prediction_commands.app)
 app.add_typer(synthesis_commands.app)
@@ -202,33 +200,6 @@ def cosim(
         prompt=prompt, engine=engine.value, out=out, with_waves=waves, resume=resume, scheduler=scheduler, **around,
     )  # fmt: skip
     return 0 if equal else 1
-
-
-@app.command()
-def export(
-    array: ArrayOption = "16x16",
-    language: Annotated[
-        Language, choice("--language", Language, "Hardware description language to write.")
-    ] = Language.both,
-    axi: Annotated[
-        BusWidth,
-        choice("--axi", BusWidth, "Put AXI4 and AXI4-Lite around it: data bits of the memory bus; none: bare streams."),
-    ] = BusWidth.none,
-    out: Annotated[Path, folder_to_write("Folder for the files.")] = BUILD / "rtl",
-) -> int:
-    """Write the whole accelerator as Verilog and VHDL."""
-    shape = parse_array(array)
-    from radit.accel.axi.bus_config import BusConfig
-    from radit.accel.export.export_folder import describe
-    from radit.accel.export.export_folder import export as export_rtl
-
-    languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
-    bus = None if axi is BusWidth.none else BusConfig(data_bits=int(axi.value))
-    with at_work(out):
-        files = export_rtl(array=shape, languages=languages, out=out, bus=bus)
-    for path in files:
-        say(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
-    return 0
 
 
 @app.command()

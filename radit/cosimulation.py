@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from radit.arguments import as_arguments
-from radit.cosim.engines.open import exported_verilog
+from radit.cosim.engines.open import exported_files
 from radit.cosim.prepare import Prepared, Request, prepare
 from radit.cosim.run import PolicyRun
 from radit.decisions import Decisions
@@ -111,15 +111,15 @@ class Cosimulation:
 
         Args:
             folder: made where it is not there.
-            verilog: also write the Verilog that was simulated, into rtl/.
+            verilog: also write the Verilog that was simulated, and all that `radit export` writes beside it, into rtl/.
             waves: file of this run's waveform, which is moved there.
 
         Raises:
             UserError: nothing can be written to the folder.
         """
         folder = output_folder(folder, "folder")
-        rtl = exported_verilog(self.prepared.build, Path("build") / "rtl") if verilog else None
-        write_run(folder, self.outcome, verilog=rtl, waves=waves)
+        hdl = exported_files(self.prepared.build, Path("build") / "rtl") if verilog else []
+        write_run(folder, self.outcome, hdl=hdl, waves=waves)
 
 
 def cosimulate(

@@ -304,6 +304,11 @@ def machine_of(context: typer.Context, machine: str | None, **values: Any) -> "M
     return described(machine, partial(_given, context), **values)
 
 
+def given_options(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Those of a command's options that were given."""
+    return [name for name in names if _given(context, name)]
+
+
 def _given(context: typer.Context, name: str) -> bool:
     """Whether an option was given, rather than left at its default."""
     source = context.get_parameter_source(name)

@@ -183,7 +183,7 @@ ROOMS = {
     "settings_text formats roms threads ops differences weights text dit training integer policy baselines detectors "
     "comparison quality tuning",
     "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top axi export",
-    "cosim": "support pack engines scoreboard driver run_state prepare image run speed",
+    "cosim": "support pack engines scoreboard driver run_state prepare image run testbench speed",
     "reports": "common cost cycles energy machine run project bench area timing frontier ablation differences explore "
     "crosscheck results",
 }

@@ -6,7 +6,7 @@ from radit.accel.axi.bus_config import BYTE_BITS, MOST_BEATS, BusConfig
 from radit.accel.config import BuildConfig
 from radit.accel.interfaces.signals import dim, flag, word
 from radit.accel.interfaces.streams import LENGTH_BITS
-from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS, REGISTER_DATA_BITS, TopPorts
+from radit.accel.interfaces.top_ports import REGISTER_ADDRESS_BITS, REGISTER_DATA_BITS, Port, TopPorts, flattened
 
 LENGTH_FIELD, SIZE_FIELD, KIND_FIELD, CACHE_FIELD, PROTECT_FIELD, RESPONSE_FIELD = 8, 3, 2, 4, 3, 2  # bits, AXI4
 INCREMENT = 1  # arburst, awburst
@@ -17,6 +17,13 @@ PORT_BITS = 4  # AXI ID
 HOST_BITS = REGISTER_ADDRESS_BITS + 1  # register address with the wrapper's own
 BYTE_ADDRESS_BITS = HOST_BITS + 2
 STROBE_BITS = REGISTER_DATA_BITS // BYTE_BITS
+
+
+# Signals that the wrapper does not drive.
+INPUTS = {
+    "m_axi": "awready wready bid bresp bvalid arready rid rdata rresp rlast rvalid".split(),
+    "s_axil": "awaddr awvalid wdata wstrb wvalid bready araddr arvalid rready".split(),
+}
 
 
 class AxiMaster:
@@ -147,3 +154,12 @@ class AxiTopPorts:
     def arguments(self) -> dict[str, object]:
         """The top's arguments by name, without the configurations."""
         return vars(self)
+
+    def table(self) -> tuple[Port, ...]:
+        """Name, direction and width of every signal of the converted top."""
+        found = []
+        for name, signal in flattened(self.arguments()):
+            side, _, part = name.rpartition("_")
+            is_input = name in ("clk", "aresetn") or part in INPUTS.get(side, ())
+            found.append(Port(name, "in" if is_input else "out", len(signal) or 1))
+        return tuple(found)

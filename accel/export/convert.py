@@ -22,6 +22,7 @@ from radit.accel.axi.bus_config import BusConfig
 from radit.accel.axi.bus_ports import AxiTopPorts
 from radit.accel.axi.top import radit_axi
 from radit.accel.config import BuildConfig
+from radit.accel.export.hierarchy import COMMENT, Notes, noted, section_notes, with_overview
 from radit.accel.interfaces.top_ports import TopPorts
 from radit.accel.top import radit_top
 from radit.model.errors import UserError
@@ -29,14 +30,16 @@ from radit.model.errors import UserError
 TOP, AXI_TOP = "radit_top", "radit_axi"
 LANGUAGES = {"verilog": "Verilog", "vhdl": "VHDL"}
 SUFFIX = {"verilog": "v", "vhdl": "vhd"}
-COMMENT = {"verilog": "//", "vhdl": "--"}
 OPTIONS: dict[str, dict[str, bool]] = {"verilog": {"testbench": False}, "vhdl": {"std_logic_ports": True}}
 
 
-def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP, bus: BusConfig | None = None) -> Path:
+def convert(
+    config: BuildConfig, language: str, folder: Path, name: str = TOP, bus: BusConfig | None = None,
+    notes: Notes | None = None,
+) -> Path:  # fmt: skip
     """Convert one build into ``folder``; returns the file of the top. VHDL also needs the package pck_myhdl_*.vhd.
 
-    With ``bus`` it is the accelerator behind AXI, ``AXI_TOP``.
+    With ``bus`` it is the accelerator behind AXI, ``AXI_TOP``. ``notes`` take the place of the headlines of instances.
 
     MyHDL inspects the call stack for every block. Call it by `in_thread` (`model/system/processes.py`), whose stack is
     short: deep inside a program it takes ten times as long.
@@ -49,23 +52,27 @@ def convert(config: BuildConfig, language: str, folder: Path, name: str = TOP, b
     folder.mkdir(parents=True, exist_ok=True)
     start_numbering()
     with forgotten_signals():
-        return _write(config, language, folder, name, bus)
+        return _write(config, language, folder, name, bus, notes)
 
 
-def _write(config: BuildConfig, language: str, folder: Path, name: str, bus: BusConfig | None) -> Path:
+def _write(
+    config: BuildConfig, language: str, folder: Path, name: str, bus: BusConfig | None, notes: Notes | None
+) -> Path:
     if bus is None:
-        return write_hdl(
-            radit_top(config=config, **TopPorts(config).arguments()), language, folder, name, f"RADiT, {config}"
-        )
+        top = radit_top(config=config, **TopPorts(config).arguments())
+        return write_hdl(top, language, folder, name, f"RADiT, {config}", notes)
     top = radit_axi(config=config, bus=bus, **AxiTopPorts(config, bus).arguments())
-    return write_hdl(top, language, folder, name, f"RADiT, {config}, {bus}")
+    return write_hdl(top, language, folder, name, f"RADiT, {config}, {bus}", notes)
 
 
-def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> Path:
-    """Convert an elaborated block into ``folder``; warnings of the converter are errors."""
+def write_hdl(top: Any, language: str, folder: Path, name: str, title: str, notes: Notes | None = None) -> Path:
+    """Convert an elaborated block into ``folder``; warnings of the converter are errors.
+
+    notes: lines ahead of processes; None: headlines of the instances, and their list at the top of the file.
+    """
     order_signals(top)
     header = f"{COMMENT[language]} {title}, converted by MyHDL {myhdl.__version__}"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), noted(language, notes or section_notes(language)):
         warnings.simplefilter("error", ToVerilogWarning)
         warnings.simplefilter("error", ToVHDLWarning)
         # Outputs that a wiring block does not use are no error.
@@ -79,7 +86,10 @@ def write_hdl(top: Any, language: str, folder: Path, name: str, title: str) -> P
             header=header,
             **OPTIONS[language],
         )
-    return folder / f"{name}.{SUFFIX[language]}"
+    path = folder / f"{name}.{SUFFIX[language]}"
+    if notes is None:
+        path.write_text(with_overview(path.read_text(encoding="utf-8"), language, top), encoding="utf-8")
+    return path
 
 
 def order_signals(top: Any) -> None:

@@ -216,7 +216,7 @@ class TopPorts:
 
     def signals(self) -> dict[str, Signal]:
         """Every signal by the name it has in the converted HDL."""
-        return dict(_flatten("", self.arguments()))
+        return dict(flattened(self.arguments()))
 
     def table(self) -> tuple[Port, ...]:
         """Name, direction and width of every signal of the converted top."""
@@ -230,9 +230,10 @@ def _direction(name: str) -> str:
     return "in" if is_input else "out"
 
 
-def _flatten(prefix, members):
+def flattened(members, prefix=""):
+    """Every signal in the ports of a top, with the name that it has in the converted HDL."""
     for name, member in members.items():
         if hasattr(member, "val"):  # a signal; an interface has no value of its own
             yield prefix + name, member
         else:
-            yield from _flatten(f"{prefix}{name}_", vars(member))
+            yield from flattened(vars(member), f"{prefix}{name}_")

@@ -14,7 +14,7 @@ from radit.cosim.engines.myhdl import MyhdlEngine
 from radit.cosim.engines.toolchain import find_compiler, find_verilator
 from radit.cosim.engines.verilator import VerilatorEngine
 from radit.model.errors import UserError
-from radit.model.source_code import code_digest
+from radit.model.source_code import code_digest, text_digest
 from radit.model.system.caches import made_once
 from radit.model.system.processes import in_thread
 
@@ -66,8 +66,24 @@ def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None 
         log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
         in_thread(convert or _exporter(), config, "verilog", folder)
 
-    folder = made_once(cache.resolve() / export_key(config), make)
+    folder = made_once(cache.resolve() / file_key(config), make)
     return next(folder.glob("*.v"))
+
+
+def exported_files(config: BuildConfig, cache: Path) -> list[Path]:
+    """The Verilog of ``exported_verilog`` with all that ``radit export`` writes beside it, the VHDL among it."""
+    from radit.accel.export.convert import LANGUAGES
+    from radit.accel.export.export_folder import EXPORTED, write_files
+
+    verilog = exported_verilog(config, cache)
+
+    def make(folder: Path) -> None:
+        log.info("writing the %dx%d accelerator as VHDL (once) ...", config.rows, config.cols)
+        (folder / verilog.name).write_bytes(verilog.read_bytes())
+        write_files(config, tuple(LANGUAGES), folder)
+
+    folder = made_once(cache.resolve() / file_key(config, "radit.accel.export.export_folder"), make)
+    return sorted(path for name in EXPORTED for path in folder.glob(name))
 
 
 def _exporter() -> Callable:
@@ -77,6 +93,12 @@ def _exporter() -> Callable:
 
 
 def export_key(config: BuildConfig) -> str:
-    """Of the build, and of the code that the exported Verilog depends on."""
+    """Of the build, and of the code that the exported Verilog depends on, but for its comments."""
     facts = (astuple(config), version("myhdl"), code_digest(*SOURCES))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def file_key(config: BuildConfig, *sources: str) -> str:
+    """The same with the comments, which name files and repeat docstrings; also of further modules."""
+    facts = (export_key(config), text_digest(*SOURCES, *sources))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from radit.accel.control.registers import ADDRESS, FRAME_REGISTERS, TEXT_REGISTERS
-from radit.accel.export.provenance import ProcessOrigin
+from radit.accel.export.hierarchy import ProcessOrigin
 from radit.accel.interfaces.conditioning import FRAME_FIELDS, HEADER_FIELDS, TEXT_FIELDS
 from radit.accel.residual_pass.front_half import FIRE_TO_READ
 from radit.model.errors import UserError

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from radit.accel.export.export_folder import EXPORTED
 from radit.model.errors import UserError
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.plain_text import quoted
@@ -28,7 +29,7 @@ RUN_FILES = (
     *FILES,
     *(f"{IMAGES}/{name}_[0-9][0-9]*.{kind}" for name in POLICIES for kind in ("png", "gif")),
     f"{IMAGES}/{SHEET_FILE}",
-    f"{RTL}/radit_top.v",
+    *(f"{RTL}/{name}" for name in EXPORTED),
 )
 
 

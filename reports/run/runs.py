@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,12 +118,12 @@ def run_policies(
     return Outcome(runs, summary, arrays, problems)
 
 
-def write_run(out: Path, outcome: Outcome, *, verilog: Path | None = None, waves: Path | None = None) -> None:
+def write_run(out: Path, outcome: Outcome, *, hdl: Sequence[Path] = (), waves: Path | None = None) -> None:
     """summary.json, and where the run was not stopped arrays.npz, images/, report.html; they replace all files of an
     earlier run in the folder.
 
     Args:
-        verilog: what was simulated, to be copied into rtl/.
+        hdl: what was simulated, with all that is exported beside it, to be copied into rtl/.
         waves: a waveform of this run, to be moved there.
 
     Raises:
@@ -139,8 +140,8 @@ def write_run(out: Path, outcome: Outcome, *, verilog: Path | None = None, waves
         if arrays is not None and summary.ratios:
             write_pictures(part / IMAGES, arrays)
             write_report(part, summary, arrays)
-        if verilog is not None:
-            write_file(part / RTL / verilog.name, verilog.read_bytes())
+        for path in hdl:
+            write_file(part / RTL / path.name, path.read_bytes())
         if waves is not None:
             os.replace(waves, part / WAVES_FILE)
 

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from radit.accel.config import BuildConfig
-from radit.cosim.engines.open import SOURCES, export_key
+from radit.cosim.engines.open import SOURCES, export_key, file_key
 from radit.model import source_code
 from radit.model.source_code import code_digest, import_closure
 
 ROOT = source_code.ROOT
+EXPORT = {f"radit.accel.export.{name}" for name in ("convert", "hierarchy")}
 SHARED = {"radit.model.errors", "radit.model.formats", "radit.model.roms"}
 
 
 def test_the_export_depends_on_the_hardware_and_its_formats_alone():
     closure = import_closure(*SOURCES)
     assert {module for module in closure if not module.startswith("radit.accel.")} == SHARED
-    assert {module for module in closure if module.startswith("radit.accel.export")} == {"radit.accel.export.convert"}
+    assert {module for module in closure if module.startswith("radit.accel.export")} == EXPORT
     assert {"radit.accel.units.ccu", "radit.accel.control.skip_controller", "radit.accel.interfaces.streams"} < closure
 
 
@@ -85,6 +86,13 @@ def test_the_export_is_made_again(change, checkout):
     before = key()
     change(checkout)
     assert key() != before
+
+
+@pytest.mark.parametrize("change", ["docstring of a module", "moved", "comment"])
+def test_comments_of_the_export_are_of_today(change, checkout):
+    before = key(), file_key(BuildConfig())
+    SAME[change](checkout)
+    assert key() == before[0] and file_key(BuildConfig()) != before[1]
 
 
 def test_builds_have_exports_of_their_own():

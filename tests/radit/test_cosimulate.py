@@ -1,12 +1,14 @@
 """`radit.cosimulate`: the hardware gives what `generate`, `predict_cycles` and `account_energy` say of the same run."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import radit
 from radit.cosim import driver
+from radit.cosim.engines.open import exported_verilog
 from tests.radit.conftest import STEPS
 
 pytestmark = pytest.mark.needs("verilator")
@@ -42,6 +44,18 @@ def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd,
     assert json.loads((tmp_path / "summary.json").read_text())["clock_mhz"] == 50
     names = {path.name for path in tmp_path.iterdir()}
     assert {"summary.json", "arrays.npz", "report.html", "images", "rtl"} <= names
+    rtl = {path.name for path in (tmp_path / "rtl").iterdir()}
+    assert rtl == {
+        "radit_top.v",
+        "radit_top.vhd",
+        "pck_myhdl_011.vhd",
+        "waivers.vlt",
+        "radit_top.json",
+        "radit_top.xml",
+        "radit_regs.h",
+    }
+    simulated = exported_verilog(found.prepared.build, Path("build") / "rtl")
+    assert (tmp_path / "rtl" / "radit_top.v").read_bytes() == simulated.read_bytes()
     assert json.loads((tmp_path / "summary.json").read_text())["provenance"]["command"] == ""
     assert capfd.readouterr().out == ""
 

@@ -58,7 +58,7 @@ def test_a_run_writes_all_its_files_and_removes_the_earlier_ones(tmp_path, rng):
     verilog, waves = tmp_path / "radit_top.v", tmp_path / "w.vcd"
     verilog.write_text("module")
     waves.write_text("$end")
-    run = written(tmp_path / "run", rng, forecast=True, verilog=verilog, waves=waves)
+    run = written(tmp_path / "run", rng, forecast=True, hdl=[verilog], waves=waves)
     always = {"summary.json", "arrays.npz", "report.html", "notes.txt"}
     three = {f"images/{name}_{number:02d}.png" for name in ("dense", "radit", "forecast") for number in range(3)}
     assert names(run) == always | three | {RTL, "waves.vcd"} and verilog.exists() and not waves.exists()

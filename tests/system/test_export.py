@@ -23,6 +23,7 @@ from radit.accel.export.convert import SUFFIX, TOP, convert
 from radit.accel.export.export_folder import export_build
 from radit.accel.export.fusesoc import CORE_FILE
 from radit.accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
+from radit.accel.export.ip_xact import COMPONENT_FILE
 from radit.accel.export.register_bench import BENCH_ENDING
 from radit.accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
 from radit.accel.top import radit_top
@@ -224,7 +225,16 @@ def record(build: BuildConfig) -> dict[str, list[int]]:
 
 def test_export_writes_all_and_says_so(exported):
     out, said = exported
-    names = {"pck_myhdl_011.vhd", MAP_FILE, HEADER_FILE, f"{TOP}.v", f"{TOP}.vhd", WAIVERS_FILE, CORE_FILE}
+    names = {
+        "pck_myhdl_011.vhd",
+        MAP_FILE,
+        COMPONENT_FILE[TOP],
+        HEADER_FILE,
+        f"{TOP}.v",
+        f"{TOP}.vhd",
+        WAIVERS_FILE,
+        CORE_FILE,
+    }
     names |= {f"{TOP}{ending}" for ending in (".sdc", ".xdc", ".lpf", BENCH_ENDING)}
     assert {path.name for path in out.iterdir()} == names and list(out.parent.iterdir()) == [out]
     assert all(str(out / name) in said for name in names) and "writing the 4x4" in said
