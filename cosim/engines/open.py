@@ -7,6 +7,7 @@ from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 
+from radit.accel.axi.bus_config import BusConfig
 from radit.accel.config import BuildConfig
 from radit.accel.control.registers import COUNTER_BITS
 from radit.cosim.engines.base import Engine, Setup
@@ -19,6 +20,7 @@ from radit.model.system.caches import made_once
 from radit.model.system.processes import in_thread
 
 ENGINES = ("verilator", "myhdl")
+AXI_TOP = "radit_axi"  # behind AXI
 SOURCES = ("radit.accel.top", "radit.accel.export.convert")  # what the exported Verilog depends on
 
 log = logging.getLogger("radit")
@@ -56,17 +58,20 @@ def check_tools(name: str) -> None:
         find_compiler()
 
 
-def exported_verilog(config: BuildConfig, cache: Path, convert: Callable | None = None) -> Path:
-    """The top as Verilog, converted again only when the build or a source file changed.
+def exported_verilog(
+    config: BuildConfig, cache: Path, convert: Callable | None = None, bus: BusConfig | None = None
+) -> Path:
+    """The top as Verilog, with ``bus`` behind AXI, converted again only when the build or a source file changed.
 
     ``convert(config, "verilog", folder)`` writes the file; ``radit.accel.export.convert.convert`` unless given.
     """
+    behind = () if bus is None else (AXI_TOP, bus)
 
     def make(folder: Path) -> None:
-        log.info("exporting the %dx%d accelerator (once) ...", config.rows, config.cols)
-        in_thread(convert or _exporter(), config, "verilog", folder)
+        log.info("exporting the %dx%d accelerator%s (once) ...", config.rows, config.cols, " with AXI" if bus else "")
+        in_thread(convert or _exporter(), config, "verilog", folder, *behind)
 
-    folder = made_once(cache.resolve() / file_key(config), make)
+    folder = made_once(cache.resolve() / file_key(config, bus=bus), make)
     return next(folder.glob("*.v"))
 
 
@@ -92,13 +97,14 @@ def _exporter() -> Callable:
     return convert
 
 
-def export_key(config: BuildConfig) -> str:
+def export_key(config: BuildConfig, bus: BusConfig | None = None) -> str:
     """Of the build, and of the code that the exported Verilog depends on, but for its comments."""
-    facts = (astuple(config), version("myhdl"), code_digest(*SOURCES))
+    behind = () if bus is None else (astuple(bus),)
+    facts = (astuple(config), version("myhdl"), code_digest(*SOURCES), *behind)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def file_key(config: BuildConfig, *sources: str) -> str:
+def file_key(config: BuildConfig, *sources: str, bus: BusConfig | None = None) -> str:
     """The same with the comments, which name files and repeat docstrings; also of further modules."""
-    facts = (export_key(config), text_digest(*SOURCES, *sources))
+    facts = (export_key(config, bus), text_digest(*SOURCES, *sources))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
