@@ -93,7 +93,7 @@ def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[s
 def _write_around(config: BuildConfig, bus: BusConfig | None, top: str, folder: Path) -> None:
     """What goes with the Verilog: waivers, constraints, the bench of the registers, the core file."""
     verilog = (folder / f"{top}.v").read_text(encoding="utf-8")
-    (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
+    (folder / WAIVERS_FILE).write_text(waiver_text(verilog, top), encoding="utf-8")
     for ending, text in constraint_texts(top, CLOCK_MHZ).items():
         (folder / f"{top}.{ending}").write_text(text, encoding="utf-8")
     (folder / f"{top}{BENCH_ENDING}").write_text(bench_text(verilog, config, bus), encoding="utf-8")
