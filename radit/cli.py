@@ -33,6 +33,7 @@ from radit.options import (
     LatencyOption,
     LibertyOption,
     MachineOption,
+    Memories,
     MemorySeedOption,
     ModelOption,
     OwnSamplerOption,
@@ -214,6 +215,10 @@ def export(
         BusWidth,
         choice("--axi", BusWidth, "Put AXI4 and AXI4-Lite around it: data bits of the memory bus; none: bare streams."),
     ] = BusWidth.none,
+    memories: Annotated[
+        Memories,
+        choice("--memories", Memories, "Memories of the Verilog: inside the one module, or instances of radit_ram."),
+    ] = Memories.inside,
     out: Annotated[Path, folder_to_write("Folder for the files.")] = BUILD / "rtl",
 ) -> int:
     """Write the whole accelerator as Verilog and VHDL."""
@@ -225,7 +230,7 @@ def export(
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
     bus = None if axi is BusWidth.none else BusConfig(data_bits=int(axi.value))
     with at_work(out):
-        files = export_rtl(array=shape, languages=languages, out=out, bus=bus)
+        files = export_rtl(shape, languages, out, bus, apart=memories is Memories.apart)
     for path in files:
         say(f"{path}  {path.stat().st_size / 1024:,.0f} KiB  {describe(path)}")
     return 0

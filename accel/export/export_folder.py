@@ -14,6 +14,7 @@ from radit.accel.export.constraints import CLOCK_MHZ, constraint_texts
 from radit.accel.export.convert import AXI_TOP, LANGUAGES, TOP, convert
 from radit.accel.export.fusesoc import CORE_FILE, FILE_TYPES, write_core
 from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
+from radit.accel.export.memories import MODULE, RAM_FILE, memories_apart
 from radit.accel.export.register_bench import BENCH_ENDING, bench_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
@@ -27,7 +28,7 @@ HDL = tuple(f"{top}.{ending}" for top in TOPS for ending in ("v", "vhd"))
 CONSTRAINTS = tuple(f"{top}.{ending}" for top in TOPS for ending in FILE_TYPES)
 BENCHES = tuple(f"{top}{BENCH_ENDING}" for top in TOPS)
 EXPORTED = (
-    *HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE, *CONSTRAINTS, *BENCHES, CORE_FILE,
+    *HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE, *CONSTRAINTS, *BENCHES, CORE_FILE, RAM_FILE,
 )  # fmt: skip
 
 SIDES = ("rows", "cols", "products")  # of an array
@@ -35,16 +36,23 @@ SIDES = ("rows", "cols", "products")  # of an array
 log = logging.getLogger("radit")
 
 
-def export(array: tuple[int, ...], languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
+def export(
+    array: tuple[int, ...], languages: Sequence[str], out: Path, bus: BusConfig | None = None, apart: bool = False
+) -> list[Path]:
     """Write the accelerator with an array of rows x columns (x products), with ``bus`` behind AXI; the files."""
-    return export_build(BuildConfig(**dict(zip(SIDES, array, strict=False))), languages, out, bus)
+    return export_build(BuildConfig(**dict(zip(SIDES, array, strict=False))), languages, out, bus, apart)
 
 
-def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None) -> list[Path]:
-    """Write a build in every language, the lint's waivers, the map of ports and registers, and the C header.
+def export_build(
+    config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None, apart: bool = False
+) -> list[Path]:
+    """Write a build in every language, what goes with the Verilog, the map of ports and registers, and the C header.
 
     Everything is made in a folder beside ``out`` first: a failure leaves ``out`` as it was. Files of another build
     that an earlier export left there are removed.
+
+    Args:
+        apart: memories of the Verilog as instances of ``radit_ram``.
 
     Raises:
         UserError: an unknown language, or a folder that cannot be written.
@@ -53,7 +61,7 @@ def export_build(config: BuildConfig, languages: Sequence[str], out: Path, bus: 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as made:
-            _write_all(config, bus, languages, Path(made))
+            _write_all(config, bus, languages, Path(made), apart)
             out.mkdir(exist_ok=True)
             files = [out / path.name for path in sorted(Path(made).iterdir())]
             with open_results(out, EXPORTED, to_write=True) as folder:
@@ -73,7 +81,7 @@ def _map_file(bus: BusConfig | None) -> str:
     return MAP_FILE if bus is None else AXI_MAP_FILE
 
 
-def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[str], folder: Path) -> None:
+def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[str], folder: Path, apart: bool) -> None:
     top = TOP if bus is None else AXI_TOP
     for language in languages:
         started = time.monotonic()
@@ -85,6 +93,10 @@ def _write_all(config: BuildConfig, bus: BusConfig | None, languages: Sequence[s
             in_thread(convert, config, language, folder, top, bus)
         log.info("written in %.0f s", time.monotonic() - started)
     if "verilog" in languages:
+        if apart:
+            verilog = folder / f"{top}.v"
+            verilog.write_text(memories_apart(verilog.read_text(encoding="utf-8")), encoding="utf-8")
+            (folder / RAM_FILE).write_text(MODULE, encoding="utf-8")
         _write_around(config, bus, top, folder)
     (folder / _map_file(bus)).write_text(map_text(config, bus), encoding="utf-8")
     (folder / HEADER_FILE).write_text(header_text(config, bus), encoding="utf-8")
@@ -107,6 +119,7 @@ def describe(path: Path) -> str:
         MAP_FILE: "ports, memories, registers and counters",
         AXI_MAP_FILE: "ports, memories, registers and counters",
         HEADER_FILE: "registers, fields, limits and error codes as C",
+        RAM_FILE: "one memory, in whose place a macro can stand",
         CORE_FILE: "FuseSoC core with targets lint, sim and synth",
         **dict.fromkeys(CONSTRAINTS, f"timing constraints at {CLOCK_MHZ:g} MHz"),
         **dict.fromkeys(BENCHES, "self-checking bench of the registers"),

@@ -15,6 +15,7 @@ from radit.reports.common.schema_parts import Array
 from radit.reports.synth import booking
 from radit.reports.synth.fpga import JOIN, PINS
 from radit.reports.synth.harness import HARNESS, harness_text
+from radit.reports.synth.lint import DOCUMENT, with_table
 from radit.reports.synth.nextpnr import REPORT, Nextpnr, read_report, source_name
 from radit.reports.synth.schema import SHARED, BuildSynthesis, LongestPath, Synthesis, load_synthesis, write_synthesis
 from radit.reports.synth.synth import NEWEST_FIRST
@@ -219,3 +220,8 @@ def test_tables_say_what_is_placed_and_what_is_not(tmp_path):
 def test_a_wrong_account_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         build(**changes)
+
+
+def test_the_lint_table_is_current():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert text == with_table(text), "run python -m radit.reports.synth.lint"
