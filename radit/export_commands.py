@@ -22,6 +22,7 @@ from radit.options import (
     LabelsOption,
     Language,
     MachineOption,
+    Memories,
     PromptOption,
     SamplerOption,
     SeedOption,
@@ -61,6 +62,10 @@ def export(
         BusWidth,
         choice("--axi", BusWidth, "Put AXI4 and AXI4-Lite around it: data bits of the memory bus; none: bare streams."),
     ] = BusWidth.none,
+    memories: Annotated[
+        Memories,
+        choice("--memories", Memories, "Memories of the Verilog: inside the one module, or instances of radit_ram."),
+    ] = Memories.inside,
     model: Annotated[
         str | None,
         typer.Option(
@@ -101,16 +106,17 @@ def export(
         raise UserError(f"--policy is {shown(policy)}: give one policy, whose run is exported.")
     if model is None:
         refuse_run_options(context)
+    form = {"language": language, "axi": axi, "memories": memories, "out": out}
     with at_work(out):
         if model is None:
-            files = export_alone(shape, built, language, axi, out)
+            files = export_alone(shape, built, form)
         else:
             run = {
                 "steps": steps, "images": 1, "seed": seed, "cfg": cfg, "timesteps": timesteps, "blocks": blocks,
                 "solver": sampler, "spacing": spacing, "guided_channels": guided_channels, "labels": drawn,
                 "prompt": prompt, "engine": "verilator", "array": shape, "built": tuple(built.items()),
             }  # fmt: skip
-            files = export_model(model, wanted[0], run, language, axi, out)
+            files = export_model(model, wanted[0], run, form)
     tell(files)
     return 0
 
@@ -136,31 +142,32 @@ def refuse_run_options(context: typer.Context) -> None:
         raise UserError(f"--{option} is {value}, but there is no --model: add the model whose run it is of.")
 
 
-def export_alone(
-    shape: tuple[int, ...], built: dict[str, int], language: Language, axi: BusWidth, out: Path
-) -> list[Path]:
-    """The usual build, with what the machine changes in it."""
+def export_alone(shape: tuple[int, ...], built: dict[str, int], form: dict[str, Any]) -> list[Path]:
+    """The usual build, with what the machine changes in it. form: options of ``write``."""
     from radit.accel.config import BuildConfig
     from radit.accel.export.export_folder import SIDES
 
-    return write(BuildConfig(**dict(zip(SIDES, shape, strict=False)), **built), language, axi, out)
+    return write(BuildConfig(**dict(zip(SIDES, shape, strict=False)), **built), **form)
 
 
-def export_model(
-    model: str, policy: str, run: dict[str, Any], language: Language, axi: BusWidth, out: Path
-) -> list[Path]:
-    """The build of a model; of bare streams also a bench of its run."""
+def export_model(model: str, policy: str, run: dict[str, Any], form: dict[str, Any]) -> list[Path]:
+    """The build of a model; of bare streams also a bench of its run. form: options of ``write``."""
     from radit.cosim.prepare import Request, prepare
     from radit.cosim.testbench.write import write_testbench
 
     prepared = prepare(Request(model, **run))
     chosen = prepared.policy(policy)
-    bench = (lambda folder: write_testbench(folder, prepared, chosen)) if axi is BusWidth.none else None
-    return write(prepared.build, language, axi, out, bench)
+    bench = (lambda folder: write_testbench(folder, prepared, chosen)) if form["axi"] is BusWidth.none else None
+    return write(prepared.build, **form, more=bench)
 
 
 def write(
-    build: BuildConfig, language: Language, axi: BusWidth, out: Path, more: Callable[[Path], None] | None = None
+    build: BuildConfig,
+    language: Language,
+    axi: BusWidth,
+    memories: Memories,
+    out: Path,
+    more: Callable[[Path], None] | None = None,
 ) -> list[Path]:
     """The files of a build; ``more`` writes others beside them."""
     from radit.accel.axi.bus_config import BusConfig
@@ -168,7 +175,7 @@ def write(
 
     languages = ("verilog", "vhdl") if language is Language.both else (language.value,)
     bus = None if axi is BusWidth.none else BusConfig(data_bits=int(axi.value))
-    return export_build(build, languages, out, bus, more)
+    return export_build(build, languages, out, bus, more, memories is Memories.apart)
 
 
 def tell(files: list[Path]) -> None:

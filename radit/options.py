@@ -47,6 +47,11 @@ class Language(StrEnum):
     both = "both"
 
 
+class Memories(StrEnum):
+    inside = "inside"
+    apart = "apart"
+
+
 class BusWidth(StrEnum):
     none = "none"
     narrow = "64"

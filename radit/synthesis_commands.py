@@ -3,7 +3,6 @@
 Each imports what it needs when it runs.
 """
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,31 +12,29 @@ from radit.model.ranges import Range
 from radit.options import (
     BUILD,
     ArraysOption,
+    LibertyOption,
     ModelOption,
     SeedOption,
-    choice,
+    filled,
     folder_to_write,
     number,
     parse_array,
+    parse_words,
     split_list,
 )
 from radit.terminal.console import console, say
 from radit.terminal.interruption import at_work
 from radit.terminal.messages import asked_for
 
-
-class Target(StrEnum):
-    ecp5 = "ecp5"
-    xilinx = "xilinx"
-    osu018 = "osu018"
-
-
+TARGETS = ("ecp5", "xilinx", "osu018")
 TargetOption = Annotated[
-    Target,
-    choice(
+    str,
+    typer.Option(
         "--target",
-        Target,
-        "ecp5: LFE5U-85F, placed and routed; xilinx: 7 series, resources alone; osu018: standard cells, without wires.",
+        metavar="NAME,..",
+        help="ecp5: LFE5U-85F, placed and routed; xilinx: 7 series, resources alone; osu018: standard cells, without "
+        "wires. Several with commas between.",
+        callback=filled(f"choose from {', '.join(TARGETS)}, with commas between"),
     ),
 ]
 CountersOption = Annotated[
@@ -50,13 +47,15 @@ app = typer.Typer()
 
 @app.command()
 def synth(
-    target: TargetOption = Target.ecp5,
+    target: TargetOption = "ecp5",
     array: ArraysOption = "4x4",
     model: ModelOption = "digits",
     counters: CountersOption = None,
     place: Annotated[
         bool,
-        typer.Option("--place/--no-place", help="Also place and route, where the target can: minutes to an hour."),
+        typer.Option(
+            "--place/--no-place", help="Also place and route, or time, where the target can: minutes to an hour."
+        ),
     ] = True,
     target_mhz: Annotated[
         float,
@@ -64,12 +63,14 @@ def synth(
     ] = 80.0,
     speed: Annotated[int, number("--speed", "Speed grade of the device: 6, 7 or 8.", limits=Range(6, 8))] = 8,
     seed: SeedOption = 0,
+    liberty: LibertyOption = None,
     out: Annotated[
         Path, folder_to_write("Folder for synth.json; netlists, constraints and reports stay in its runs/.")
     ] = BUILD / "synth",
 ) -> int:
     """Synthesize builds for a target (Yosys, nextpnr): resources of every part of the machine, and the clock with its
     longest path in source terms."""
+    names = parse_words([target], "--target", TARGETS)
     from radit.reports.synth.fpga import Asked
     from radit.reports.synth.schema import FILE
     from radit.reports.synth.synth import run_synth
@@ -79,9 +80,15 @@ def synth(
     builds = builds_of([parse_array(text) for text in split_list([array])], None, model, counters)
     with at_work(out, kept="runs"):
         result = run_synth(
-            targets=[target.value], builds=builds, model=model, place=place, asked=Asked(target_mhz, speed, seed),
-            out=out, command=asked_for(),
-        )  # fmt: skip
+            targets=names,
+            builds=builds,
+            model=model,
+            place=place,
+            asked=Asked(target_mhz, speed, seed),
+            liberty=liberty,
+            out=out,
+            command=asked_for(),
+        )
     show_synthesis(result, console())
     say(f"wrote {out / FILE}")
     return 0

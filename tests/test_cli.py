@@ -27,6 +27,7 @@ COMMANDS = [
     "crosscheck",
     "area",
     "timing",
+    "synth",
     "report",
 ]
 
@@ -63,6 +64,10 @@ def test_help_lists_all_commands(capsys):
         (["timing", "--units", "ccu,spam"], ["--units", "'spam'", "array, operands"]),
         (["timing", "--counters", "16"], ["counters", "16", "64 or 32 bits, or 0"]),
         (["timing", "--machine", "none"], ["--machine", "'none'", "edge, large, paper"]),
+        (["synth", "--target", "asic"], ["--target", "'asic'", "ecp5 or xilinx or osu018"]),
+        (["synth", "--counters", "16"], ["counters", "16", "64 or 32 bits, or 0"]),
+        (["synth", "--speed", "5"], ["--speed", "5", "6 to 8"]),
+        (["synth", "--target-mhz", "0"], ["--target-mhz", "0", "1 to 1000"]),
         (["timing", "--activity", ""], ["--activity", "''", ".vcd"]),
         (["calibrate", "--target", "fast"], ["--target", "'fast'", "speedup=FACTOR", "error=2.5e-4"]),
         (["calibrate", "--target", "speedup=3", "--seed", "5"], ["--seed", "'5'", "1000 to 4294967295"]),

@@ -184,8 +184,8 @@ ROOMS = {
     "comparison quality tuning",
     "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top axi export",
     "cosim": "support pack engines scoreboard driver run_state prepare image run testbench speed",
-    "reports": "common cost cycles energy machine run project bench area timing frontier ablation differences explore "
-    "crosscheck results",
+    "reports": "common cost cycles energy machine run project bench area timing synth frontier ablation differences "
+    "explore crosscheck results",
 }
 ANY_SIZE = {"units", "ops"}
 MAX_FILES = 15

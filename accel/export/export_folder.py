@@ -15,6 +15,7 @@ from radit.accel.export.convert import AXI_TOP, LANGUAGES, SUFFIX, TOP, convert
 from radit.accel.export.fusesoc import CORE_FILE, FILE_TYPES, write_core
 from radit.accel.export.interface_map import AXI_MAP_FILE, MAP_FILE, map_text
 from radit.accel.export.ip_xact import COMPONENT_FILE, component_text
+from radit.accel.export.memories import MODULE, RAM_FILE, memories_apart
 from radit.accel.export.register_bench import BENCH_ENDING, bench_text
 from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
 from radit.model.errors import UserError
@@ -30,7 +31,7 @@ BENCHES = tuple(f"{top}{BENCH_ENDING}" for top in TOPS)
 BENCH_FILES = ("radit_top_tb.v", "radit_top_tb.json", "images/*.hex")  # of a model's run (cosim/testbench)
 EXPORTED = (
     *HDL, "pck_*.vhd", WAIVERS_FILE, MAP_FILE, AXI_MAP_FILE, HEADER_FILE, *COMPONENT_FILE.values(), *CONSTRAINTS,
-    *BENCHES, CORE_FILE, *BENCH_FILES,
+    *BENCHES, CORE_FILE, RAM_FILE, *BENCH_FILES,
 )  # fmt: skip
 
 SIDES = ("rows", "cols", "products")  # of an array
@@ -40,15 +41,16 @@ log = logging.getLogger("radit")
 
 def export_build(
     config: BuildConfig, languages: Sequence[str], out: Path, bus: BusConfig | None = None,
-    more: Callable[[Path], None] | None = None,
+    more: Callable[[Path], None] | None = None, apart: bool = False,
 ) -> list[Path]:  # fmt: skip
-    """Write a build in every language, the lint's waivers, the map of ports and registers, and the C header.
+    """Write a build in every language, what goes with the Verilog, the map of ports and registers, and the C header.
 
     Everything is made in a folder beside ``out`` first: a failure leaves ``out`` as it was. Files of another build
     that an earlier export left there are removed.
 
     Args:
         more: writes further files, of ``EXPORTED``, into the folder that it is given.
+        apart: memories of the Verilog as instances of ``radit_ram``.
 
     Raises:
         UserError: an unknown language, or a folder that cannot be written.
@@ -58,7 +60,7 @@ def export_build(
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
             made = Path(folder)
-            write_files(config, languages, made, bus)
+            write_files(config, languages, made, bus, apart)
             if more is not None:
                 more(made)
             files = [path.relative_to(made) for path in sorted(made.rglob("*")) if path.is_file()]
@@ -81,7 +83,9 @@ def _map_file(bus: BusConfig | None) -> str:
     return MAP_FILE if bus is None else AXI_MAP_FILE
 
 
-def write_files(config: BuildConfig, languages: Sequence[str], folder: Path, bus: BusConfig | None = None) -> None:
+def write_files(
+    config: BuildConfig, languages: Sequence[str], folder: Path, bus: BusConfig | None = None, apart: bool = False
+) -> None:
     """Everything that is exported of a build, into a folder; HDL that is there already stays as it is."""
     top = TOP if bus is None else AXI_TOP
     for language in languages:
@@ -96,6 +100,10 @@ def write_files(config: BuildConfig, languages: Sequence[str], folder: Path, bus
             in_thread(convert, config, language, folder, top, bus)
         log.info("written in %.0f s", time.monotonic() - started)
     if "verilog" in languages:
+        if apart:
+            verilog = folder / f"{top}.v"
+            verilog.write_text(memories_apart(verilog.read_text(encoding="utf-8")), encoding="utf-8")
+            (folder / RAM_FILE).write_text(MODULE, encoding="utf-8")
         _write_around(config, bus, top, folder)
     (folder / _map_file(bus)).write_text(map_text(config, bus), encoding="utf-8")
     (folder / COMPONENT_FILE[top]).write_text(component_text(config, languages, bus), encoding="utf-8")
@@ -105,7 +113,7 @@ def write_files(config: BuildConfig, languages: Sequence[str], folder: Path, bus
 def _write_around(config: BuildConfig, bus: BusConfig | None, top: str, folder: Path) -> None:
     """What goes with the Verilog: waivers, constraints, the bench of the registers, the core file."""
     verilog = (folder / f"{top}.v").read_text(encoding="utf-8")
-    (folder / WAIVERS_FILE).write_text(waiver_text(top), encoding="utf-8")
+    (folder / WAIVERS_FILE).write_text(waiver_text(verilog, top), encoding="utf-8")
     for ending, text in constraint_texts(top, CLOCK_MHZ).items():
         (folder / f"{top}.{ending}").write_text(text, encoding="utf-8")
     (folder / f"{top}{BENCH_ENDING}").write_text(bench_text(verilog, config, bus), encoding="utf-8")
@@ -119,6 +127,7 @@ def describe(path: Path) -> str:
         MAP_FILE: "ports, memories, registers and counters",
         AXI_MAP_FILE: "ports, memories, registers and counters",
         HEADER_FILE: "registers, fields, limits and error codes as C",
+        RAM_FILE: "one memory, in whose place a macro can stand",
         CORE_FILE: "FuseSoC core with targets lint, sim and synth",
         BENCH_FILES[0]: "a self-checking bench of the model's run, Verilog-2005",
         BENCH_FILES[1]: "what that run is of: memories, register values, decisions",

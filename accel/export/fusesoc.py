@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from radit.accel.export.convert import TOP
+from radit.accel.export.memories import RAM_FILE
 from radit.accel.export.register_bench import BENCH_ENDING
 from radit.accel.export.waivers import WAIVERS_FILE
 
@@ -22,6 +23,7 @@ def core_text(names: Iterable[str], top: str = TOP) -> str:
     benches = [name for name in (f"{top}{MODEL_BENCH}", f"{top}{BENCH_ENDING}") if name in known]
     images = [name for name in known if name.endswith((".hex", ".json")) and name.startswith((f"{top}_tb", "images/"))]
     constraints = [name for name in known if name.partition(".")[0] == top and name.rpartition(".")[2] in FILE_TYPES]
+    rtl = [*(name for name in known if name == RAM_FILE), f"{top}.v"]
     lines = [
         "CAPI=2:",
         "",
@@ -30,7 +32,7 @@ def core_text(names: Iterable[str], top: str = TOP) -> str:
         "",
         "filesets:",
         "  rtl:",
-        f"    files: [{top}.v]",
+        f"    files: [{', '.join(rtl)}]",
         "    file_type: verilogSource",
         "  waivers:",
         f"    files: [{WAIVERS_FILE}]",

@@ -100,9 +100,11 @@ class AcceleratorDevice:
                 raise DriverError(otherwise, f"register {name} is {found:#x}, not {wanted:#x}")
         array = self.read("array")
         build = {name: array >> 8 * place & 0xFF for place, name in enumerate((*SAME, "frame_banks"))}
-        return build | {name: self.read(f"max_{name}") for name in LEAST[1:]} | {
-            "address_bits": self.read("bus_bus") >> 16 & 0xFF
-        }
+        return (
+            build
+            | {name: self.read(f"max_{name}") for name in LEAST[1:]}
+            | {"address_bits": self.read("bus_bus") >> 16 & 0xFF}
+        )
 
     def read(self, name: str) -> int:
         """A register by its name; those of the wrapper begin with "bus_"."""

@@ -121,13 +121,9 @@ class PackedModel:
         data = bytes(data)
         values = _checked_header(data)
         place = size(HEADER)
-        registers = [
-            RegisterValue(**each) for each in _entries(REGISTER, data, place, values["registers"])
-        ]
+        registers = [RegisterValue(**each) for each in _entries(REGISTER, data, place, values["registers"])]
         place += values["registers"] * size(REGISTER)
-        sections = [
-            _section(each, data, values) for each in _entries(SECTION, data, place, values["sections"])
-        ]
+        sections = [_section(each, data, values) for each in _entries(SECTION, data, place, values["sections"])]
         for one in registers:
             if one.address % 4 or not _is_image(one.image, values):
                 raise DriverError("FILE_WRONG", f"register list: address {one.address:#x}, image {one.image}")

@@ -31,6 +31,8 @@ from radit.reports.results.run_tables import run_tables
 from radit.reports.run.readme_table import updated
 from radit.reports.run.schema import Summary
 from radit.reports.run.summary import load_summary
+from radit.reports.synth.schema import load_synthesis
+from radit.reports.synth.table import synth_tables
 from radit.reports.timing.schema import load_timing
 from radit.reports.timing.table import timing_tables
 
@@ -41,6 +43,7 @@ PAGE, STORED = "results.md", "results"  # in the documents' folder
 BEFORE = "timing-before.json"  # kept by hand
 # Beside the first, by model and guidance.
 FRONTIERS = (("digits", 4.0), ("digits", 7.5), ("fashion", 1.5), ("fashion", 4.0), ("fashion", 7.5))
+SYNTHESIS = "radit synth --target ecp5,xilinx,osu018 --array 4x4,8x8 --counters 0"
 TEXTS = "2026,7,40,123,9999,58,0604,1"  # that are kept
 KINDS = ("csv", "svg")  # kept beside a result
 HEAD = """<!-- Written by `python -m radit.reports.results.page`, from the files in docs/results: change those. -->
@@ -98,6 +101,10 @@ def _timing(path: Path) -> str:
     return "\n\n".join([link, timing_tables(load_timing(path), load_timing(before))])
 
 
+def _synthesis(path: Path) -> str:
+    return synth_tables(load_synthesis(path))
+
+
 def _run_file(summary: Summary) -> str:
     """Where a run is kept: by what it generates."""
     if summary.config is not None and summary.config.has_text:
@@ -147,6 +154,7 @@ SECTIONS = (
     Section("What detection costs", "area.json", _area, "radit area"),
     Section("Our numbers and others'", "crosscheck.json", _crosscheck, "radit crosscheck"),
     Section("Critical paths", "timing.json", _timing, "radit timing"),
+    Section("Synthesis", "synth.json", _synthesis, SYNTHESIS),
 )
 
 

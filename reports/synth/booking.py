@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from radit.accel.export.convert import TOP
@@ -20,12 +21,27 @@ from radit.reports.synth.schema import SHARED
 from radit.reports.synth.targets import SOURCE
 
 LINE = re.compile(rf"{re.escape(SOURCE)}:(\d+)\.")
-MEMORY = re.compile(r"(\w+)_memory\b")
+MEMORY = re.compile(r"(\w+)_memory\.\d+\.\d+")  # of a block, and the place of the cell in it
 Cells = dict[str, dict[str, Any]]
 
 
-def cells_by_part(netlist: str, top: MarkedTop) -> dict[str, Counter[str]]:
-    """Cells by type of every part.
+@dataclass(frozen=True)
+class Booking:
+    """Part of the machine by cell, and type by cell."""
+
+    parts: dict[str, str]
+    kinds: dict[str, str]
+
+    def by_part(self) -> dict[str, Counter[str]]:
+        """Cells by type of every part."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for name, kind in self.kinds.items():
+            found[self.parts.get(name, SHARED)][kind] += 1
+        return dict(found)
+
+
+def book_cells(netlist: str, top: MarkedTop) -> Booking:
+    """Give the cells of a netlist their parts.
 
     Args:
         netlist: ``write_json`` of Yosys.
@@ -36,14 +52,11 @@ def cells_by_part(netlist: str, top: MarkedTop) -> dict[str, Counter[str]]:
     """
     try:
         cells: Cells = json.loads(netlist)["modules"][TOP]["cells"]
-        owners = {name: owner for name, owner in _own_parts(cells, top) if owner}
+        owners = dict(_own_parts(cells, top))
         _spread(cells, owners)
-        found: dict[str, Counter[str]] = defaultdict(Counter)
-        for name, cell in cells.items():
-            found[owners.get(name, SHARED)][cell["type"]] += 1
+        return Booking(owners, {name: cell["type"] for name, cell in cells.items()})
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError("Yosys's `write_json` is not as expected: use Yosys 0.23 or newer.") from None
-    return dict(found)
 
 
 def _own_parts(cells: Cells, top: MarkedTop) -> Iterator[tuple[str, str]]:
@@ -51,16 +64,13 @@ def _own_parts(cells: Cells, top: MarkedTop) -> Iterator[tuple[str, str]]:
     parts = {origin: part_of(origin, top.top) for origin in top.origins}
     memories = {"_".join(origin.names): parts[origin] for origin in top.memories()}
     for name, cell in cells.items():
-        memory = MEMORY.match(name)
-        if memory and memory[1] in memories and not LINE.search(cell["attributes"].get("src", "")):
-            if "." in name and not re.search(r"_(LUT4|PFUMX|L6MUX21|TRELLIS_FF|CCU2C|LUT\d|MUXF\d)", name):
-                yield name, memories[memory[1]]
-                continue
-        for number in LINE.findall(cell["attributes"].get("src", "")):
-            origin = lines[int(number)] if int(number) < len(lines) else None
-            if origin is not None:
-                yield name, parts[origin]
-                break
+        memory = MEMORY.fullmatch(name)
+        numbers = [int(number) for number in LINE.findall(cell["attributes"].get("src", ""))]
+        origin = next((lines[number] for number in numbers if number < len(lines) and lines[number]), None)
+        if memory and memory[1] in memories:
+            yield name, memories[memory[1]]
+        elif origin is not None:
+            yield name, parts[origin]
 
 
 def _spread(cells: Cells, owners: dict[str, str]) -> None:

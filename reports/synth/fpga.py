@@ -17,14 +17,13 @@ from radit.accel.export.constraints import constraint_texts
 from radit.accel.export.convert import TOP
 from radit.accel.export.provenance import MarkedTop
 from radit.accel.export.verilog_ports import ports_of
-from radit.cosim.engines.open import export_key
 from radit.model.errors import UserError
 from radit.model.system.caches import made_once
 from radit.reports.area.area import elaborate
 from radit.reports.area.parts import part_of
 from radit.reports.area.synthesis import Yosys
 from radit.reports.common.schema_parts import Array
-from radit.reports.synth.booking import cells_by_part
+from radit.reports.synth.booking import MEMORY, Booking, book_cells
 from radit.reports.synth.harness import HARNESS, harness_text
 from radit.reports.synth.nextpnr import LOG, REPORT, Nextpnr, Routed, read_report, source_name
 from radit.reports.synth.schema import BuildSynthesis, LongestPath
@@ -95,7 +94,7 @@ def _counted(
     """The folder of a netlist, and its resources; products of ``soft_rows`` rows of the array are made of tables."""
     family, build = FAMILIES[target], design.build
     mapped = _mapped(design, target, soft_rows, yosys, folder)
-    by_part = cells_by_part((mapped / NETLIST).read_text(encoding="utf-8"), design.top)
+    by_part = _booked(mapped, design).by_part()
     parts = {name: family.count(cells) for name, cells in sorted(by_part.items())}
     totals = {name: sum(part[name] for part in parts.values()) for name in family.cells}
     return mapped, BuildSynthesis(
@@ -132,6 +131,7 @@ def _placed(
             "seed": asked.seed,
             "mhz": round(report.mhz, 2),
             "path": longest_path(report, design.sources),
+            "delays_ns": delays_by_part(report, _booked(mapped, design)),
             "seconds": [*found.seconds, _seconds(routed)],
         }
     )
@@ -139,18 +139,40 @@ def _placed(
 
 def longest_path(report: Routed, sources: Sources) -> LongestPath:
     """The longest path of a report in terms of the source."""
-    nets = list(dict.fromkeys(source_name(hop.net) for hop in report.hops if hop.net))
-    known = [net for net in nets if sources.driver(net) is not None]
-    start, end = (nets[0], nets[-1]) if nets else ("", "")
+    names = dict.fromkeys(signal_of(source_name(hop.net), sources) for hop in report.hops if hop.net)
+    start, end = (signal_of(source_name(cell), sources) for cell in (report.start, report.end))
     return LongestPath(
         delay_ns=round(report.delay_ns(), 3),
         routing_ns=round(report.delay_ns("routing"), 3),
-        cells=sum(hop.kind != "routing" for hop in report.hops),
-        start=start,
-        end=end,
-        nets=known,
-        blocks=sources.blocks(start, end),
+        cells=sum(hop.kind not in ("routing", "setup") for hop in report.hops),
+        start=start or source_name(report.start),
+        end=end or source_name(report.end),
+        nets=[name for name in names if name],
+        blocks=sources.blocks(start, end) if start and end else [],
     )
+
+
+def delays_by_part(report: Routed, booking: Booking) -> dict[str, float]:
+    """The longest delay to a cell of each part, ns, without setup."""
+    found: dict[str, float] = {}
+    for cell, delay in report.ends.items():
+        part = booking.parts.get(source_name(cell))
+        if part is not None:
+            found[part] = max(found.get(part, 0.0), round(delay, 3))
+    return found
+
+
+def signal_of(name: str, sources: Sources) -> str:
+    """The signal of the Verilog that a cell or net of a netlist is named after: Yosys appends what it made of it.
+
+    Of a cell of a memory it is the register of the word that is read. '' where there is none.
+    """
+    if memory := MEMORY.match(name):
+        return sources.memory_word(f"{memory[1]}_memory")
+    name = name.partition("[")[0]
+    while name and sources.driver(name) is None:
+        name = name.rpartition("_")[0]
+    return name
 
 
 def soft_lines(top: MarkedTop, rows: int) -> list[int]:
@@ -163,10 +185,14 @@ def soft_lines(top: MarkedTop, rows: int) -> list[int]:
     return [number for row in list(found)[:rows] for number in found[row]]
 
 
+def _booked(mapped: Path, design: Elaborated) -> Booking:
+    return book_cells((mapped / NETLIST).read_text(encoding="utf-8"), design.top)
+
+
 def _mapped(design: Elaborated, target: str, soft_rows: int, yosys: Yosys, folder: Path) -> Path:
     family = FAMILIES[target]
     script = script_of(family, soft_lines(design.top, soft_rows))
-    name = f"{target}-{design.build.shape}-{_digest(yosys.version, script, export_key(design.build))}"
+    name = f"{target}-{design.build.shape}-{_digest(yosys.version, script, design.top.verilog)}"
 
     def make(work: Path) -> None:
         (work / SOURCE).write_text(design.top.verilog, encoding="utf-8")

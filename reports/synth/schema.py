@@ -53,6 +53,7 @@ class BuildSynthesis(Part):
         target_mhz, speed, seed: what placement was asked for.
         mhz: None: not placed.
         path: None where the clock is.
+        delays_ns: of the longest path that ends in each part, without setup; empty: not placed.
         seconds: of synthesis, of placement and routing.
     """
 
@@ -71,6 +72,7 @@ class BuildSynthesis(Part):
     seed: Count = 0
     mhz: Positive | None = None
     path: LongestPath | None = None
+    delays_ns: dict[str, Amount] = {}
     seconds: list[Amount] = []
 
     @model_validator(mode="after")

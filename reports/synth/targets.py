@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from radit.accel.export.convert import TOP
 
 ECP5, XILINX, OSU018 = "ecp5", "xilinx", "osu018"
-SOURCE, NETLIST, PLACED = f"{TOP}.v", f"{TOP}_netlist.json", f"{TOP}_netlist.v"
+SOURCE, NETLIST, NETLIST_VERILOG = f"{TOP}.v", f"{TOP}_netlist.json", f"{TOP}_netlist.v"
 LUTS, FLIP_FLOPS, BLOCK_RAMS, MULTIPLIERS = "LUTs", "flip-flops", "block RAMs", "multipliers"
 COUNTED = (LUTS, FLIP_FLOPS, BLOCK_RAMS, MULTIPLIERS)
 
@@ -81,4 +81,4 @@ def script_of(family: Family, soft: Sequence[int] = ()) -> str:
         unions = " ".join(["%u"] * (len(soft) - 1))
         steps += ["opt -nodffe -nosdff", "wreduce", "opt_clean", f"select -set soft {lines} {unions} t:$mul %i"]
         steps += ["select -assert-any @soft", "booth @soft", "select -clear"]
-    return "\n".join([*steps, family.command, f"write_json {NETLIST}", f"write_verilog -noattr {PLACED}", ""])
+    return "\n".join([*steps, family.command, f"write_json {NETLIST}", f"write_verilog -noattr {NETLIST_VERILOG}", ""])

@@ -31,6 +31,21 @@ class Sources:
             name = head
         return None
 
+    def memory_word(self, name: str) -> str:
+        """The register that holds what is read from a memory; '' where there is no such memory."""
+        memid = f'"\\\\{name}"'
+        cell = next((one for one in self._netlist.cells if one.in_memory and any(memid in t for t in one.text)), None)
+        if cell is None:
+            return ""
+        wires = set(cell.drives)
+        for _ in range(2):  # the register may hold its word by a multiplexer
+            for one in self._netlist.cells:
+                if one.reads & wires and is_register(one):
+                    return next((wire[1:] for wire in sorted(one.drives) if wire.startswith("\\")), "")
+                if one.reads & wires and one.kind == "$mux":
+                    wires |= one.drives
+        return ""
+
     def part(self, name: str) -> str:
         """Part of the machine that drives a signal; '' of a memory or an input."""
         cell = self.driver(name)

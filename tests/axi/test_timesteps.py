@@ -1,5 +1,6 @@
 """Whole timesteps through the exported wrapper in Icarus, cocotbext-axi's host and memory around it."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,14 @@ import pytest
 from radit.accel.axi.bus_config import BusConfig, bridged_ports
 from radit.accel.config import BuildConfig
 from radit.accel.export.convert import AXI_TOP, convert
-from radit.accel.export.waivers import WAIVERS_FILE, waiver_text
+from radit.accel.export.waivers import (
+    AXI_NARROWINGS,
+    AXI_WAIVERS,
+    NARROWED,
+    WAIVERS_FILE,
+    narrowed_lines,
+    waiver_text,
+)
 from radit.model.policy.skip_policy import dense
 from radit.model.system.processes import in_thread
 from tests.axi.simulate import simulate
@@ -28,8 +36,13 @@ def verilog(tmp_path_factory):
 
 def test_lint_is_silent(verilog, tmp_path):
     waivers = tmp_path / WAIVERS_FILE
-    waivers.write_text(waiver_text(AXI_TOP))
+    waivers.write_text(waiver_text(verilog.read_text(), AXI_TOP))
     assert lint(waivers, verilog, top=AXI_TOP) == ""
+    bare = lint(verilog, top=AXI_TOP)
+    cut = {int(line) for line in re.findall(rf"%Warning-{NARROWED}: \S+?:(\d+):", bare)}
+    waived = narrowed_lines(verilog.read_text())
+    assert waived.keys() == cut and set(AXI_NARROWINGS) <= set(waived.values())
+    assert all(re.search(f"WIDTHEXPAND.*{each.match.rstrip(' *')}", bare) for each in AXI_WAIVERS)
 
 
 @pytest.mark.needs("iverilog")

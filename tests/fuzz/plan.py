@@ -22,7 +22,7 @@ from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
          "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2, "crosscheck": 2,
-         "timing": 1, "embed": 2}  # fmt: skip
+         "timing": 1, "synth": 1, "embed": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
@@ -33,6 +33,8 @@ CHEAP: Mapping[str, Mapping[str, str]] = {
     "crosscheck": {"model": "tiny.safetensors", "array": "4x4", "out": "out"},
     "area": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "check": "", "out": "out"},
     "timing": {"array": "4x4", "model": "tiny.safetensors", "liberty": "cells.lib", "out": "out"},
+    "synth": {"array": "4x4", "model": "tiny.safetensors", "target": "osu018", "liberty": "cells.lib", "place": "",
+              "out": "out"},
     "report": {"run": "run"},
     "train": {"model": "digits", "steps": "2", "batch_size": "2", "out": "out.safetensors"},
     "embed": {"text": "a cat", "pipeline": "pipeline", "tokens": "4", "out": "out.safetensors"},
@@ -53,6 +55,7 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "skip_rate": ("0", "0.5", "1"), "clock_mhz": ("0.001", "1e5"), "trace": ("run", "used"), "run": ("used",),
     "table": ("default", "table.toml"), "readme": ("README.md",), "data": ("clips",), "out": ("used", "sp ace/x"),
     "counters": ("0", "32"), "units": ("ccu", "ccu,dtsm"), "activity": ("cells.lib",),
+    "synth.target": ("osu018",), "target_mhz": ("1", "62.5"), "speed": ("6", "8"),
     "liberty": ("cells.lib",), "jobs": ("1",), "policies": ("radit", "taylorseer"), "variants": ("codes:order=2",),
     "target": ("speedup=1.01", "error=10"), "start": ("forecast:threshold=0.9",), "radit": ("radit:threshold=0.5",),
     "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),

@@ -34,6 +34,7 @@ COMMANDS = [
     ["crosscheck"],
     ["area"],
     ["timing"],
+    ["synth"],
     ["bench"],
 ]
 
@@ -81,7 +82,7 @@ def test_every_command_refuses_a_bad_model(
     make(tmp_path / name)
     before = sorted(tmp_path.rglob("*"))
     for command in COMMANDS:
-        if name == "unguided.safetensors" and command[0] in ("area", "bench", "crosscheck", "timing"):
+        if name == "unguided.safetensors" and command[0] in ("area", "bench", "crosscheck", "synth", "timing"):
             continue  # these have no guidance to refuse
         assert main([*command, "--model", name]) == 2, command
         said = capsys.readouterr()

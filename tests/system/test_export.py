@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -25,7 +26,7 @@ from radit.accel.export.fusesoc import CORE_FILE
 from radit.accel.export.interface_map import DOCUMENT, MAP_FILE, interface_map, updated
 from radit.accel.export.ip_xact import COMPONENT_FILE
 from radit.accel.export.register_bench import BENCH_ENDING
-from radit.accel.export.waivers import WAIVERS, WAIVERS_FILE, waiver_text
+from radit.accel.export.waivers import NARROWED, NARROWINGS, WAIVERS, WAIVERS_FILE, narrowed_lines, waiver_text
 from radit.accel.top import radit_top
 from radit.cosim.driver import Driver
 from radit.cosim.engines.base import Setup
@@ -113,9 +114,10 @@ def lint(*files: Path, top: str = TOP) -> str:
 
 @each_build
 def test_lint_is_silent(build, converted, tmp_path):
+    verilog = converted(build, "verilog")
     waivers = tmp_path / WAIVERS_FILE
-    waivers.write_text(waiver_text())
-    assert lint(waivers, converted(build, "verilog")) == ""
+    waivers.write_text(waiver_text(verilog.read_text()))
+    assert lint(waivers, verilog) == ""
 
 
 @pytest.mark.needs("iverilog")
@@ -132,6 +134,17 @@ def test_every_waiver_is_needed_and_reasoned(converted):
         found = [text for rule, text in warnings if rule == waiver.rule and fnmatchcase(text, f"*: {waiver.match}")]
         assert found, f"nothing needs the waiver {waiver.rule} {waiver.match}"
         assert len(waiver.reason) > 40
+
+
+def test_exactly_the_lines_that_cut_a_value_are_waived(converted):
+    needed = set()
+    for build in BUILDS:
+        verilog = converted(build, "verilog")
+        cut = {int(line) for line in re.findall(rf"%Warning-{NARROWED}: \S+?:(\d+):", lint(verilog))}
+        waived = narrowed_lines(verilog.read_text())
+        assert waived.keys() == cut and len(cut) > 50
+        needed |= set(waived.values())
+    assert needed == set(NARROWINGS) and all(len(each.reason) > 40 for each in NARROWINGS)
 
 
 @each_build
@@ -174,7 +187,7 @@ def elaborate(folder: Path, work: Path) -> None:
 def test_tools_read_the_default_build(tmp_path):
     verilog = exported_verilog(BuildConfig(), Path("build") / "rtl")
     waivers = tmp_path / WAIVERS_FILE
-    waivers.write_text(waiver_text())
+    waivers.write_text(waiver_text(verilog.read_text()))
     assert lint(waivers, verilog) == ""
     assert run("iverilog", "-g2005", "-Wall", "-o", tmp_path / "out", verilog) == ""
     in_thread(convert, BuildConfig(), "vhdl", tmp_path)
