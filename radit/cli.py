@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from radit import comparison_commands, model_commands, prediction_commands
+from radit import comparison_commands, host_commands, model_commands, prediction_commands
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
@@ -77,6 +77,7 @@ app = typer.Typer(
 app.add_typer(model_commands.app)
 app.add_typer(comparison_commands.app)
 app.add_typer(prediction_commands.app)
+app.add_typer(host_commands.app)
 
 
 def asked_machine(

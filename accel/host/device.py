@@ -100,9 +100,11 @@ class AcceleratorDevice:
                 raise DriverError(otherwise, f"register {name} is {found:#x}, not {wanted:#x}")
         array = self.read("array")
         build = {name: array >> 8 * place & 0xFF for place, name in enumerate((*SAME, "frame_banks"))}
-        return build | {name: self.read(f"max_{name}") for name in LEAST[1:]} | {
-            "address_bits": self.read("bus_bus") >> 16 & 0xFF
-        }
+        return (
+            build
+            | {name: self.read(f"max_{name}") for name in LEAST[1:]}
+            | {"address_bits": self.read("bus_bus") >> 16 & 0xFF}
+        )
 
     def read(self, name: str) -> int:
         """A register by its name; those of the wrapper begin with "bus_"."""
@@ -182,7 +184,7 @@ class AcceleratorDevice:
         for one in model.sections:
             if one.kind == KIND["memory"] and one.image == image:
                 place = self._places[one.base]
-                memory.bytes[place : place + one.bytes] = np.frombuffer(one.content, np.uint8)
+                memory.bytes[place : place + one.size] = np.frombuffer(one.content, np.uint8)
         memory.flush()
         for each in model.registers:
             if each.image == image:
@@ -281,13 +283,12 @@ class AcceleratorDevice:
             self._backend.pause()
 
     def abort(self, seconds: float = WAIT_SECONDS) -> None:
-        """End a timestep early; the image begins anew."""
+        """End a timestep early, if one runs; the image has to be begun anew."""
         if self.model is None:
             raise DriverError("ORDER")
         self._has_image = False
         if not self._is_running:
-            self.pending = self.bus_error = self.status = 0
-            self._is_running = True
+            return
         self.write("control", ABORT)
         try:
             self.wait(seconds)
