@@ -108,7 +108,7 @@ class PackedModel:
         }  # fmt: skip
         directory = bytearray(_packed(HEADER, **(self.needs | values)) + listed + table)
         begun, where = offsets(HEADER)["file_bytes"], offsets(HEADER)["directory_crc"]
-        directory[where : where + SIZES["u32"]] = struct.pack("<I", zlib.crc32(directory[begun:]))
+        directory[where : where + SIZES["u32"]] = zlib.crc32(directory[begun:]).to_bytes(SIZES["u32"], "little")
         return bytes(directory) + b"".join(content)
 
     @classmethod
@@ -197,7 +197,7 @@ def _format(fields: dict[str, FileField]) -> str:
 
 
 def _packed(fields: dict[str, FileField], **values: int) -> bytes:
-    return struct.pack(_format(fields), *(values[name] for name in fields))
+    return b"".join(values[name].to_bytes(SIZES[field.kind], "little") for name, field in fields.items())
 
 
 def _rows_of(fields: dict[str, FileField], data: bytes, place: int, count: int) -> Iterable[dict[str, int]]:
@@ -207,7 +207,7 @@ def _rows_of(fields: dict[str, FileField], data: bytes, place: int, count: int) 
 
 def _checked_header(data: bytes) -> dict[str, int]:
     """The fields of the header, whose directory is whole."""
-    is_model = data[:4] == struct.pack("<I", MAGIC)
+    is_model = data[:4] == MAGIC.to_bytes(4, "little")
     if len(data) < size(HEADER) or not is_model:
         raise DriverError("FILE_SIZE" if is_model else "NOT_A_MODEL")
     values = next(iter(_rows_of(HEADER, data, 0, 1)))
