@@ -23,6 +23,7 @@ PROGRAMS = {
     "ghdl": ("ghdl",),
     "yosys": ("yosys",),
     "opensta": ("sta",),
+    "riscv": ("g++", "riscv64-unknown-elf-gcc"),
 }
 
 
