@@ -11,7 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from radit import comparison_commands, export_commands, model_commands, prediction_commands, synthesis_commands
+from radit import (
+    comparison_commands,
+    export_commands,
+    host_commands,
+    model_commands,
+    prediction_commands,
+    synthesis_commands,
+)
 from radit.machine import Memory
 from radit.model.dit.sampler_names import DDIM, UNIFORM
 from radit.model.errors import UserError, shown
@@ -76,6 +83,7 @@ app.add_typer(export_commands.app)
 app.add_typer(comparison_commands.app)
 app.add_typer(prediction_commands.app)
 app.add_typer(synthesis_commands.app)
+app.add_typer(host_commands.app)
 
 
 def asked_machine(

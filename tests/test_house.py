@@ -182,8 +182,9 @@ ROOMS = {
     "model": "errors plain_text console ranges reading files source_code system outputs result_folder limits schema "
     "settings_text formats roms threads ops differences weights text dit training integer policy baselines detectors "
     "comparison quality tuning",
-    "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top axi export",
-    "cosim": "support pack engines scoreboard driver run_state prepare image run testbench speed",
+    "accel": "config dims interfaces units memory control sequencers array cache residual_pass trace top axi "
+    "export host",
+    "cosim": "support pack engines scoreboard driver run_state prepare image run testbench speed drive",
     "reports": "common cost cycles energy machine run project bench area timing synth frontier ablation differences "
     "explore crosscheck results",
 }

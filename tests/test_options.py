@@ -105,7 +105,7 @@ def test_a_word_that_is_none_is_refused(command, option, words, idle, capsys):
         assert cli.main([command, option, word]) == 0 and idle.pop()[option.removeprefix("--")] == word
 
 
-TO_WRITE = ("--out", "--readme")  # a blank is a name
+TO_WRITE = ("--out", "--readme", "OUT")  # a blank is a name
 EMPTY = [(*one, text) for one in TEXTS for text in ("", " ") if text == "" or one[1] not in TO_WRITE]
 
 
@@ -114,7 +114,7 @@ def test_a_text_that_is_empty_is_refused(command, option, text, tmp_path, monkey
     """By the command itself, before its work."""
     monkeypatch.chdir(tmp_path)
     required = [] if option in ("--target", "TEXT") else REQUIRED.get(command, [])
-    model = ["moving-digits"] if option in ("--data", "--motion") else []
+    model = ["moving-digits"] if option in ("--data", "--motion") else ["digits"] if option == "OUT" else []
     said = refused([command, *model, *required, *([text] if option.isupper() else [f"{option}={text}"])], capsys)
     assert option in said and ("''" in said or "' '" in said), said
     assert list(tmp_path.iterdir()) == []

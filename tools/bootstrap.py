@@ -30,6 +30,8 @@ LOG = ROOT / "build" / "setup.log"
 SHOWN_LINES = 8  # of the log, where something fails
 PINNED = ("constraints.txt", "setup.cfg", "pyproject.toml")
 
+PICOLIBC = "/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs"  # a file, not a program
+
 # Debian package, the programs it must bring, and what lies idle without it.
 NEEDED = {
     "g++": (["g++"], "the Verilog engine cannot be compiled"),
@@ -39,6 +41,8 @@ OPTIONAL = {
     "ghdl": (["ghdl"], "tests of the converted VHDL are skipped"),
     "yosys": (["yosys"], "tests that read or synthesize the export with Yosys are skipped"),
     "opensta": (["sta"], "tests of static timing are skipped"),
+    "gcc-riscv64-unknown-elf": (["riscv64-unknown-elf-gcc"], "tests on the soft core are skipped"),
+    "picolibc-riscv64-unknown-elf": ([PICOLIBC], "tests on the soft core are skipped"),
 }
 
 
@@ -54,7 +58,7 @@ def say(text):
 
 
 def is_there(programs):
-    return all(shutil.which(program) for program in programs)
+    return all(shutil.which(program) or os.path.isabs(program) and os.path.isfile(program) for program in programs)
 
 
 def apt_prefix():

@@ -2,7 +2,7 @@
 
 Per timestep: embed the image (x in), and of x out the last norm, the last layer, guidance, the predicted clean image,
 the next image. Every product, sum, quotient and root is rounded once to float32; sums go from the first term to the
-last, from 0 on; nothing is fused. The last norm's sums are integers, and exact. Here the loops over outputs are numpy's.
+last, from 0 on; nothing is fused. The last norm's sums are integers, and exact. Numpy has the loops over outputs.
 
 Sources: W. Peebles, S. Xie, "Scalable Diffusion Models with Transformers", 2023 (embedding, last layer); the sampler's
 numbers are of `radit.cosim.drive.sampler_table`.
@@ -42,7 +42,8 @@ class HostArithmetic:
         self._modulation = model.floats("last_modulation", s["steps"], s["contexts"], 2, s["hidden"], image=number)
         shape = s["frames"], s["channels"], s["rows"], s["columns"]
         self._noise = model.floats("noise", *shape, image=number)
-        self.image, self._clean = self._noise.copy(), []
+        self.image = self._noise.copy()
+        self._clean: list[np.ndarray] = []
         self._guidance = np.array([s["guidance"]], "<u4").view("<f4")[0]
 
     def enter(self) -> np.ndarray:

@@ -184,7 +184,7 @@ class AcceleratorDevice:
         for one in model.sections:
             if one.kind == KIND["memory"] and one.image == image:
                 place = self._places[one.base]
-                memory.bytes[place : place + one.bytes] = np.frombuffer(one.content, np.uint8)
+                memory.bytes[place : place + one.size] = np.frombuffer(one.content, np.uint8)
         memory.flush()
         for each in model.registers:
             if each.image == image:
@@ -283,13 +283,12 @@ class AcceleratorDevice:
             self._backend.pause()
 
     def abort(self, seconds: float = WAIT_SECONDS) -> None:
-        """End a timestep early; the image begins anew."""
+        """End a timestep early, if one runs; the image has to be begun anew."""
         if self.model is None:
             raise DriverError("ORDER")
         self._has_image = False
         if not self._is_running:
-            self.pending = self.bus_error = self.status = 0
-            self._is_running = True
+            return
         self.write("control", ABORT)
         try:
             self.wait(seconds)

@@ -59,12 +59,12 @@ class RegisterValue(NamedTuple):
 
 
 class Section(NamedTuple):
-    """An entry of the section table. ``content`` is empty where there is room alone."""
+    """An entry of the section table, of ``size`` bytes; ``content`` is empty where there is room alone."""
 
     kind: int
     base: int
     image: int
-    bytes: int
+    size: int
     content: bytes = b""
 
     @property
@@ -96,10 +96,10 @@ class PackedModel:
             if one.kind not in ROOM_KINDS:
                 start = -(-place // SECTION_BYTES) * SECTION_BYTES
                 content += [bytes(start - place), one.content]
-                place = start + one.bytes
+                place = start + one.size
             crc = zlib.crc32(one.content) if one.kind not in ROOM_KINDS else 0
             table += _packed(SECTION, kind=one.kind, base=one.base, image=one.image, crc=crc, offset=start,
-                             bytes=one.bytes)  # fmt: skip
+                             bytes=one.size)  # fmt: skip
         listed = b"".join(_packed(REGISTER, **each._asdict()) for each in self.registers)
         values = {
             "magic": MAGIC, "version": VERSION[0] << 16 | VERSION[1], "directory_bytes": directory_bytes,
@@ -108,7 +108,7 @@ class PackedModel:
         }  # fmt: skip
         directory = bytearray(_packed(HEADER, **(self.needs | values)) + listed + table)
         begun, where = offsets(HEADER)["file_bytes"], offsets(HEADER)["directory_crc"]
-        directory[where : where + SIZES["u32"]] = struct.pack("<I", zlib.crc32(directory[begun:]))
+        directory[where : where + SIZES["u32"]] = zlib.crc32(directory[begun:]).to_bytes(SIZES["u32"], "little")
         return bytes(directory) + b"".join(content)
 
     @classmethod
@@ -121,15 +121,20 @@ class PackedModel:
         data = bytes(data)
         values = _checked_header(data)
         place = size(HEADER)
-        registers = [RegisterValue(**each) for each in _entries(REGISTER, data, place, values["registers"])]
-        place += values["registers"] * size(REGISTER)
-        sections = [_section(each, data, values) for each in _entries(SECTION, data, place, values["sections"])]
+        registers = [RegisterValue(**each) for each in _rows_of(REGISTER, data, place, values["registers"])]
         for one in registers:
             if one.address % 4 or not _is_image(one.image, values):
                 raise DriverError("FILE_WRONG", f"register list: address {one.address:#x}, image {one.image}")
-        found = cls(values, registers, sections)
-        if {one.kind for one in sections} & set(X_KINDS) != set(X_KINDS) or len(found.memories()) > MOST_MEMORIES:
-            raise DriverError("FILE_WRONG", "x in and x out, or more memories than there are")
+        place += values["registers"] * size(REGISTER)
+        found = cls(values, registers, [])
+        bases: set[int] = set()
+        for entry in _rows_of(SECTION, data, place, values["sections"]):
+            bases |= {entry["base"]} - {0}
+            if len(bases) > MOST_MEMORIES:
+                raise DriverError("FILE_WRONG", f"more than {MOST_MEMORIES} memories")
+            found.sections.append(_section(entry, data, values))
+        if not set(X_KINDS) <= {one.kind for one in found.sections}:
+            raise DriverError("FILE_WRONG", "no room for x in or x out")
         return found
 
     def memories(self) -> dict[int, int]:
@@ -137,7 +142,7 @@ class PackedModel:
         found: dict[int, int] = {}
         for one in self.sections:
             if one.base:
-                found[one.base] = max(found.get(one.base, 0), one.bytes)
+                found[one.base] = max(found.get(one.base, 0), one.size)
         return found
 
     @property
@@ -179,7 +184,7 @@ class PackedModel:
         content = self.content("sizes")
         if len(content) != size(HOST_SIZES):
             raise DriverError("FILE_WRONG", "section sizes has another size")
-        return next(iter(_entries(HOST_SIZES, content, 0, 1)))
+        return next(iter(_rows_of(HOST_SIZES, content, 0, 1)))
 
 
 def host_sizes(**values: int) -> bytes:
@@ -192,20 +197,20 @@ def _format(fields: dict[str, FileField]) -> str:
 
 
 def _packed(fields: dict[str, FileField], **values: int) -> bytes:
-    return struct.pack(_format(fields), *(values[name] for name in fields))
+    return b"".join(values[name].to_bytes(SIZES[field.kind], "little") for name, field in fields.items())
 
 
-def _entries(fields: dict[str, FileField], data: bytes, place: int, count: int) -> Iterable[dict[str, int]]:
+def _rows_of(fields: dict[str, FileField], data: bytes, place: int, count: int) -> Iterable[dict[str, int]]:
     chosen = data[place : place + count * size(fields)]
     return [dict(zip(fields, each, strict=True)) for each in struct.iter_unpack(_format(fields), chosen)]
 
 
 def _checked_header(data: bytes) -> dict[str, int]:
     """The fields of the header, whose directory is whole."""
-    is_model = data[:4] == struct.pack("<I", MAGIC)
+    is_model = data[:4] == MAGIC.to_bytes(4, "little")
     if len(data) < size(HEADER) or not is_model:
         raise DriverError("FILE_SIZE" if is_model else "NOT_A_MODEL")
-    values = next(iter(_entries(HEADER, data, 0, 1)))
+    values = next(iter(_rows_of(HEADER, data, 0, 1)))
     if values["version"] >> 16 != VERSION[0]:
         raise DriverError("FILE_VERSION_DIFFERS", f"{values['version'] >> 16}, not {VERSION[0]}")
     if values["file_bytes"] != len(data):

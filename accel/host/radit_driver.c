@@ -490,10 +490,7 @@ radit_result radit_abort(radit_device *device, uint32_t looks) {
     radit_result result;
     if (!device->is_loaded) return fail(&device->failure, RADIT_ORDER, 0, 0, 0);
     device->has_image = 0;
-    if (!device->is_running) {
-        device->pending = device->bus_error = device->status = 0;
-        device->is_running = 1;
-    }
+    if (!device->is_running) return RADIT_OK;
     TRY(write_register(device, RADIT_REG_CONTROL, RADIT_CONTROL_ABORT));
     result = radit_wait(device, looks);
     return result == RADIT_ENDED || result == RADIT_MEMORY ? RADIT_OK : result;

@@ -339,7 +339,7 @@ radit_result radit_poll(radit_device *device, int *is_over);
 /* Polls up to `looks` times, with the platform's pause between. RADIT_TIMEOUT: it still runs. */
 radit_result radit_wait(radit_device *device, uint32_t looks);
 
-/* Ends a timestep early, and waits like radit_wait; what the accelerator holds is forgotten. */
+/* Ends a timestep early, if one runs, and waits like radit_wait; the image has to be begun anew. */
 radit_result radit_abort(radit_device *device, uint32_t looks);
 
 /* To be called when the interrupt comes: reads and clears it. With `by_interrupt` polls look at memory alone. */

@@ -1,4 +1,4 @@
-"""The C driver on a simulated accelerator, with the calls of the Python driver: compiled for this machine, by ctypes."""
+"""The C driver, compiled for this machine, on a simulated accelerator, with the calls of the Python driver."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ import ctypes
 import hashlib
 import shlex
 from collections.abc import Sequence
-from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_char_p, c_int, c_int16, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    byref,
+    c_char_p,
+    c_int,
+    c_int16,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from pathlib import Path
 
 import numpy as np

@@ -73,7 +73,7 @@ def pack_model(prepared: Prepared, policy: Policy) -> PackedModel:
     request, dims, build = prepared.request, prepared.dims, prepared.build
     table = sampler_table(prepared.integer.sampler)
     recorder = Recorder(build)
-    driver = Driver(recorder, prepared.integer, policy.tables(prepared.integer), dims)
+    driver = Driver(recorder, prepared.integer, policy.tables(prepared.integer), dims)  # type: ignore[arg-type]
     base = {name: address for name, address in bus_addresses(build).items() if name.endswith("_base_low")}
     where = {name.removesuffix("_base_low"): address for name, address in base.items()}
     registers = recorder.taken(ALL_IMAGES)

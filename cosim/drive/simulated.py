@@ -9,7 +9,7 @@ import ctypes
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -119,9 +119,7 @@ class SimulatedBackend:
         origin: its first address.
     """
 
-    def __init__(
-        self, library: Path, size: int, timing: BusTiming | None = None, origin: int = ORIGIN
-    ) -> None:
+    def __init__(self, library: Path, size: int, timing: BusTiming | None = None, origin: int = ORIGIN) -> None:
         timing = timing or BusTiming()
         self._c = loaded(library, SIGNATURES)
         self.memory = np.zeros(max(size, PAGE_BYTES), np.uint8)
@@ -199,7 +197,7 @@ class SimulatedBackend:
         self.close()
 
 
-def loaded(path: Path, signatures: dict[str, tuple], prefix: str = "radit_axi_") -> dict[str, ctypes._CFuncPtr]:
+def loaded(path: Path, signatures: dict[str, tuple], prefix: str = "radit_axi_") -> dict[str, Any]:
     """The functions of a library by their names without the prefix."""
     try:
         library = ctypes.CDLL(str(path))
@@ -213,5 +211,3 @@ def loaded(path: Path, signatures: dict[str, tuple], prefix: str = "radit_axi_")
         function.restype, function.argtypes = result, arguments
         found[name] = function
     return found
-
-

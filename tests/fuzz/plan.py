@@ -22,11 +22,13 @@ from tests.fuzz.pools import SUFFIXES, hostile
 
 SHARE = {"cosim": 3, "demo": 2, "export": 2, "bench": 1, "project": 4, "area": 2, "report": 4, "train": 4, "quality": 2,
          "calibrate": 2, "frontier": 2, "ablate": 2, "differences": 2, "explore": 2, "crosscheck": 2,
-         "timing": 1, "synth": 1, "embed": 2}  # fmt: skip
+         "timing": 1, "synth": 1, "embed": 2, "pack": 2, "drive": 2}  # fmt: skip
 CHEAP: Mapping[str, Mapping[str, str]] = {
     "demo": {"model": "tiny.safetensors", "images": "1", "steps": "3", "array": "4x4", "out": "out"},
     "cosim": {"model": "tiny.safetensors", "array": "4x4", "steps": "2", "policy": "radit", "out": "out"},
     "export": {"array": "4x4", "out": "out"},
+    "pack": {"model": "tiny.safetensors", "out": "out.radit", "array": "4x4", "steps": "2"},
+    "drive": {"model": "tiny.safetensors", "array": "4x4", "axi": "64", "steps": "2", "policy": "radit"},
     "bench": {"array": "4x4", "model": "tiny.safetensors", "engines": "verilator", "seconds": "0.01", "out": "out"},
     "project": {"model": "tiny.safetensors", "array": "4x4", "steps": "3", "out": "out"},
     "explore": {"space": "space.toml", "jobs": "1", "out": "explored"},
@@ -60,7 +62,8 @@ OTHER = {  # good values that cost little, by option; of all commands, or of one
     "target": ("speedup=1.01", "error=10"), "start": ("forecast:threshold=0.9",), "radit": ("radit:threshold=0.5",),
     "seconds": ("0.02",), "motion": ("digits=2:bounce=False",), "batch_size": ("1", "8"),
     "calibrate.seed": ("1000",), "train.model": ("moving-digits",), "train.out": ("new/out.safetensors",),
-    "embed.out": ("new/x.safetensors",), "text": ("a small cat", "[/red]"), "negative": ("blurred",), "tokens": ("1",),
+    "embed.out": ("new/x.safetensors",), "pack.out": ("new/x.radit",),
+    "pack.policy": ("dense", "forecast"), "text": ("a small cat", "[/red]"), "negative": ("blurred",), "tokens": ("1",),
     "calibrate.out": ("new/x.json",), "ablate.steps": ("4",), "project.array": ("16x16", "64x64", "4x128"),
     "sampler": SOLVERS, "spacing": SPACINGS, "labels": ("0", "1,0"), "guided_channels": ("1",),
     "project.machine": ("edge", "own.toml"), "machine": ("own.toml",),

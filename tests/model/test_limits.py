@@ -123,6 +123,8 @@ def test_the_estimate_of_what_is_kept_is_what_is_there(policy: Policy, kept: int
 
 COMMANDS = [
     ["cosim", "--model", "dit-xl-2"],
+    ["drive", "--model", "dit-xl-2"],
+    ["pack", "dit-xl-2"],
     ["cosim", "--model", "dit-s-2", "--blocks", "1", "--images", "1000000"],
     ["demo"],
     ["quality"],
@@ -154,6 +156,8 @@ def test_every_command_refuses_what_does_not_fit(
 
 MANY = [
     ["cosim", "--images", "1000000"],
+    ["drive", "--images", "1000000"],
+    ["pack", "--images", "1000000"],
     ["quality", "--samples", "1000000"],
     ["calibrate", "--target", "speedup=3", "--images", "1000000"],
     ["frontier", "--samples", "1000000"],

@@ -24,6 +24,7 @@ SMALL = DiTConfig(input_size=8, hidden_size=8, depth=2, num_heads=2)
 COMMANDS = [
     ["demo"],
     ["cosim"],
+    ["drive"],
     ["quality", "--samples", "2"],
     ["calibrate", "--target", "speedup=3", "--images", "1"],
     ["frontier", "--samples", "2"],

@@ -27,6 +27,7 @@ FILES = {
     "calibrate --target speedup=2": "--out",
     "report run": "--readme",
     "embed cat --pipeline none": "--out",
+    "pack digits": "OUT",
 }
 CASES = [
     *((command, "--out", path) for command in FOLDERS for path in (*BOTH.values(), *AS_FOLDER.values())),
@@ -53,7 +54,8 @@ def said(arguments: list[str], capsys) -> str:
 @pytest.mark.parametrize("command, option, path", CASES)
 def test_nothing_is_written_where_nothing_can_be(command, option, path, here, capsys):
     before = everything(here)
-    assert said([*command.split(), option, path], capsys).startswith(f"radit: {option} is {quoted(path)}, ")
+    named = [option] if option.startswith("--") else []
+    assert said([*command.split(), *named, path], capsys).startswith(f"radit: {option} is {quoted(path)}, ")
     assert everything(here) == before
 
 
