@@ -16,12 +16,13 @@ PORTS = range(len(WORDS))
 PAGE_BEATS = PAGE_BYTES // BEAT
 SIDE = {"r": "memory_side0_read_bridge{i}", "w": "memory_side0_write_bridge{i}"}
 
-FRAME = """
+CLOCKED = """
 reg [7:0] f_cycle = 0;
 wire f_run = f_cycle != 0;
 always @(posedge clk) if (f_cycle != 255) f_cycle <= f_cycle + 1;
 always @* assume (aresetn == f_run);
-wire f_ar = f_run && m_axi_arvalid && m_axi_arready;
+"""
+FRAME = f"""{CLOCKED}wire f_ar = f_run && m_axi_arvalid && m_axi_arready;
 wire f_r = f_run && m_axi_rvalid && m_axi_rready;
 wire f_w = f_run && m_axi_wvalid && m_axi_wready;
 wire f_b = f_run && m_axi_bvalid && m_axi_bready;

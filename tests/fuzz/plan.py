@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -174,7 +175,13 @@ def _plain(hint: Any) -> Any:
 def invocations(count: int, seed: int) -> list[Invocation]:
     """The first so many; the number and the seed determine each."""
     turns = [command for command in COMMANDS for _ in range(SHARE.get(command, 1))]
-    return [invocation(number, turns[number % len(turns)], number // len(turns), seed) for number in range(count)]
+    seen: Counter[str] = Counter()
+    found = []
+    for number in range(count):
+        command = turns[number % len(turns)]
+        found.append(invocation(number, command, seen[command], seed))
+        seen[command] += 1
+    return found
 
 
 def invocation(number: int, command: str, turn: int, seed: int) -> Invocation:

