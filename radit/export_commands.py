@@ -47,6 +47,15 @@ if TYPE_CHECKING:
 OF_RUN = ("blocks", "policy", "steps", "sampler", "spacing", "timesteps", "labels", "prompt", "seed", "cfg",
           "guided_channels")  # fmt: skip
 
+AxiOption = Annotated[
+    BusWidth,
+    choice("--axi", BusWidth, "Put AXI4 and AXI4-Lite around it: data bits of the memory bus; none: bare streams."),
+]
+MemoriesOption = Annotated[
+    Memories,
+    choice("--memories", Memories, "Memories of the Verilog: inside the one module, or instances of radit_ram."),
+]
+
 app = typer.Typer()
 
 
@@ -58,14 +67,8 @@ def export(
     language: Annotated[
         Language, choice("--language", Language, "Hardware description language to write.")
     ] = Language.both,
-    axi: Annotated[
-        BusWidth,
-        choice("--axi", BusWidth, "Put AXI4 and AXI4-Lite around it: data bits of the memory bus; none: bare streams."),
-    ] = BusWidth.none,
-    memories: Annotated[
-        Memories,
-        choice("--memories", Memories, "Memories of the Verilog: inside the one module, or instances of radit_ram."),
-    ] = Memories.inside,
+    axi: AxiOption = BusWidth.none,
+    memories: MemoriesOption = Memories.inside,
     model: Annotated[
         str | None,
         typer.Option(

@@ -102,6 +102,7 @@ WAIVERS = (
         "*_group_frame_stride", "A build without frame banks has no frames to step between; the host's register stays."
     ),
     _unused("*_operand_registers0_???_part", _SQUARE),
+    _unused("*_read_factors0_part", _SQUARE),
     _unused("*_read_operands0_gated_delay?_dst", _SQUARE),
 )
 
@@ -141,7 +142,7 @@ NARROWINGS = (
     Narrowing("*_hold_and_root*_mant", "*_newton0_result[[]*", "Where the top bit is set, the next line saturates."),
     Narrowing("*_hold_and_root*_spread", "*_square_2 - *", _FITS),
     Narrowing("*_normalize_lane*_centered", "*_raised - *", _FITS),
-    Narrowing("*_normalize_lane*_result", "*_half >>> 1*", _ROUNDED),
+    Narrowing("*_normalize_lane*_result", "*_rounded >>> 1*", _ROUNDED),
     Narrowing("*_state_memory*_next_gap", "*_since", _FITS),
 )
 # Of the AXI wrapper alone.

