@@ -87,7 +87,7 @@ WAIVERS = (
     _unused_bits("*addr", _WIDE_ADDRESS),
     _unused_bits("*_bank_address*_total", _WIDE_ADDRESS),
     _unused_bits("*_delay0_dst", _WIDE_ADDRESS),
-    _unused_bits("*_read_operands0_gated_delay?_dst", _WIDE_ADDRESS),
+    _unused_bits("*_read_factors0_gated_delay?_dst", _WIDE_ADDRESS),
     _unused_bits("*_rsqrt_unit0_*", _FRACTION),
     _unused_bits("*_recip_unit0_*", _FRACTION),
     _unused("*_walker?_position_*", _OUTPUT),
@@ -103,7 +103,7 @@ WAIVERS = (
     ),
     _unused("*_operand_registers0_???_part", _SQUARE),
     _unused("*_read_factors0_part", _SQUARE),
-    _unused("*_read_operands0_gated_delay?_dst", _SQUARE),
+    _unused("*_read_factors0_gated_delay?_dst", _SQUARE),
 )
 
 

