@@ -103,7 +103,6 @@ WAIVERS = (
     ),
     _unused("*_operand_registers0_???_part", _SQUARE),
     _unused("*_read_factors0_part", _SQUARE),
-    _unused("*_read_factors0_gated_delay?_dst", _SQUARE),
 )
 
 
