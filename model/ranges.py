@@ -142,6 +142,7 @@ RANGES: Mapping[str, Range] = {
     "training_steps": Range(1, 100_000_000),  # of the optimizer: months
     "seconds": Range(0.01, 86_400, whole=False),  # a day
     "clock_mhz": Range(0.001, 100_000, whole=False),
+    "target_mhz": Range(1, 1000, whole=False),  # beyond any FPGA
     "latency": Range(0, 100_000),  # cycles; slower than any memory
     "bandwidth": Range(0.01, 2**20 - 1, whole=False, endless=True),  # bytes per cycle; in 1/256 it is a word of 28 bits
     "stall": Range(0, 0.99, whole=False),  # at 1 no word would ever come

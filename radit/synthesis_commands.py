@@ -59,7 +59,7 @@ def synth(
     ] = True,
     target_mhz: Annotated[
         float,
-        number("--target-mhz", "Clock that placement aims at (MHz).", limits=Range(1, 1000, whole=False)),
+        number("--target-mhz", "Clock that placement aims at (MHz)."),
     ] = 80.0,
     speed: Annotated[int, number("--speed", "Speed grade of the device: 6, 7 or 8.", limits=Range(6, 8))] = 8,
     seed: SeedOption = 0,

@@ -82,7 +82,7 @@ def test_a_number_that_is_none_is_refused(command, option, idle, capsys):
     assert idle == []
 
 
-FRACTIONS = {f"--{name.replace('_', '-')}" for name, known in RANGES.items() if not known.whole} | {"--target-mhz"}
+FRACTIONS = {f"--{name.replace('_', '-')}" for name, known in RANGES.items() if not known.whole}
 
 
 @pytest.mark.parametrize("command, option", NUMBERS)
