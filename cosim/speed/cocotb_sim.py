@@ -5,6 +5,7 @@ optimizing and makes a large array several times slower.
 """
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -50,9 +51,12 @@ class CocotbBuild(Build):
 
     @property
     def files(self) -> dict[str, str]:
-        names = [port.name for port in TopPorts(self.config).table()]
-        shown = "".join(f'public_flat_rw -module "{self.top}" -var "{name}"\n' for name in names)
-        return {"ports.vlt": f"`verilator_config\n{shown}"}
+        return {"ports.vlt": self.shown(port.name for port in TopPorts(self.config).table())}
+
+    def shown(self, names: Iterable[str]) -> str:
+        """What makes signals of the top visible."""
+        lines = (f'public_flat_rw -module "{self.top}" -var "{name}"\n' for name in names)
+        return "`verilator_config\n" + "".join(lines)
 
 
 def find_cocotb() -> str:
@@ -79,23 +83,30 @@ def build_cocotb(vectors: Vectors, verilog: Path, top: str, folder: Path, cache:
     Raises:
         UserError: Verilator, a compiler or Python's shared library is missing.
     """
-    python = _python_library()
+    environment = cocotb_environment(TESTBENCH, top, folder / "results.xml")
     build = CocotbBuild(vectors.config, verilog, top, WAVES[""], 1, find_verilator(), find_compiler())
     simulation = built(build, cache)
     path = folder / "vectors"
     vectors.save(path)
-    environment = {
-        "COCOTB_TEST_MODULES": TESTBENCH,
+    environment |= {"PYTHONPATH": ":".join([str(Path(__file__).parents[3]), *sys.path]), "RADIT_VECTORS": str(path)}
+    return Command((str(simulation),), folder, environment), build_seconds(simulation)
+
+
+def cocotb_environment(bench: str, top: str, results: Path) -> dict[str, str]:
+    """Environment variables for a simulation that runs the tests of module ``bench``.
+
+    Raises:
+        UserError: Python's shared library is missing.
+    """
+    return {
+        "COCOTB_TEST_MODULES": bench,
         "COCOTB_TOPLEVEL": top,
         "TOPLEVEL_LANG": "verilog",
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
-        "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
-        "GPI_USERS": f"{python};{_cocotb().pygpi_entry_point()}",
+        "COCOTB_RESULTS_FILE": str(results),
+        "GPI_USERS": f"{_python_library()};{_cocotb().pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": ":".join([str(Path(__file__).parents[3]), *sys.path]),
-        "RADIT_VECTORS": str(path),
     }
-    return Command((str(simulation),), folder, environment), build_seconds(simulation)
 
 
 def _python_library() -> str:
