@@ -4,7 +4,7 @@ A word's tokens are of one frame, since frames are whole supertiles. A word of t
 ``FRAME_CHANNELS`` channels of a frame: it is read with the first of them, and stands for the others.
 """
 
-from myhdl import always_comb, always_seq, block
+from myhdl import always, always_comb, always_seq, block
 
 from radit.accel.config import FRAME_CHANNELS, log2_exact
 from radit.accel.interfaces.signals import address, flag, word
@@ -43,8 +43,8 @@ def walk_frames(clk, aresetn, restart, step, position, place, regs):
 
 @block
 def frame_words(clk, aresetn, start, taken, header, ports, offset, regs, cycles):
-    """``offset``: 16 bit, signed, beside the gate of the word that was taken ``cycles`` + 1 cycles ago; 0 in passes
-    that do not add the embedding.
+    """``offset``: 16 bit, signed, beside the gate, kept, of the word that was taken ``cycles`` + 2 cycles ago; 0 in
+    passes that do not add the embedding.
 
     start: flag, the pass starts. taken: TakenWord. ports: PassPorts, of which the gate's read comes ``cycles`` after
     the word is taken.
@@ -77,8 +77,8 @@ def frame_words(clk, aresetn, start, taken, header, ports, offset, regs, cycles)
         if gate.enable:
             part.next = first_part
 
-    @always_comb
-    def pick_channel():
+    @always(clk.posedge)
+    def keep_channel():
         offset.next = 0
         if header.frames:
             if part == 0:
@@ -90,4 +90,4 @@ def frame_words(clk, aresetn, start, taken, header, ports, offset, regs, cycles)
             else:
                 offset.next = frame.data[4 * W : 3 * W].signed()
 
-    return walk, delayed, split_place, read_frame, keep_part, pick_channel
+    return walk, delayed, split_place, read_frame, keep_part, keep_channel

@@ -352,7 +352,7 @@ def front_half(clk, aresetn, start, progress, mode, reuses, header, ports, hando
         offset = signed(X_BITS)
         frames = frame_words(
             clk=clk, aresetn=aresetn, start=start, taken=taken, header=header, ports=ports, offset=offset, regs=regs,
-            cycles=FIRE_TO_READ,
+            cycles=FIRE_TO_FACTORS,
         )  # fmt: skip
     add = add_branch(
         clk=clk, progress=progress, mode=mode, header=header, operands=operands, ports=ports, handover=handover,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from radit.accel.control.registers import ADDRESS, FRAME_REGISTERS, TEXT_REGISTERS
 from radit.accel.export.hierarchy import ProcessOrigin
 from radit.accel.interfaces.conditioning import FRAME_FIELDS, HEADER_FIELDS, TEXT_FIELDS
-from radit.accel.residual_pass.front_half import FIRE_TO_READ
+from radit.accel.residual_pass.front_half import FIRE_TO_FACTORS, FIRE_TO_READ
 from radit.model.errors import UserError
 
 Group = Literal["machine", "detection", "reuse", "observation"]
@@ -104,6 +104,9 @@ OWNERS = {
     "residual_pass.front_half.take_cached": "forecast",
     "residual_pass.front_half.read_operands.delay_chain": "forecast",  # what meets its words is delayed as much
     **{f"residual_pass.front_half.read_operands.{DELAY}.{k}": "forecast" for k in range(FIRE_TO_READ)},
+    **{
+        f"residual_pass.front_half.read_operands.read_factors.{DELAY}.{k}": "forecast" for k in range(FIRE_TO_FACTORS)
+    },
     "skip_controller": "dtsm",
     "skip_controller.dtsm_unit.extrapolate": "forecast",
     "skip_controller.keep_decisions.choose_slope": "forecast",

@@ -53,6 +53,11 @@ def test_a_co_simulation_is_what_the_reference_and_the_models_say(digits, capfd,
         "radit_top.json",
         "radit_top.xml",
         "radit_regs.h",
+        "radit_top.sdc",
+        "radit_top.xdc",
+        "radit_top.lpf",
+        "radit_top_registers_tb.v",
+        "radit.core",
     }
     simulated = exported_verilog(found.prepared.build, Path("build") / "rtl")
     assert (tmp_path / "rtl" / "radit_top.v").read_bytes() == simulated.read_bytes()

@@ -283,9 +283,15 @@ def test_an_inverted_slope(monkeypatch):
 
 
 def test_a_forecast_too_early(monkeypatch):
-    """x, gate and branch meet the forecast of the word after theirs."""
+    """x meets the forecast, the gate and the branch of the word after its own."""
     outcome = broken(monkeypatch, pass_front, "FIRE_TO_READ", pass_front.FIRE_TO_READ + 1)
-    assert "timestep 2, block 0 (MLP), stage x, word 0, " in outcome.problems[0]
+    assert "timestep 0, block 0 (MLP), stage x, word 0, " in outcome.problems[0]
+
+
+def test_factors_too_late(monkeypatch):
+    """Gate and branch are those of the word before."""
+    outcome = broken(monkeypatch, pass_front, "FIRE_TO_FACTORS", pass_front.FIRE_TO_FACTORS + 1)
+    assert "block 0 (MLP), stage x, word 0, " in outcome.problems[0]
 
 
 def test_an_inverted_decision():
