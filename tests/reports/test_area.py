@@ -91,7 +91,7 @@ def test_every_process_has_a_part(marked):
     )
     settings = [part for name, part in found.items() if name.startswith("conditioning0.header_field")]
     assert settings.count("ccu") == 7 and settings.count("loaders") == 10
-    host_words = [part for name, part in found.items() if "read_operands0.gated_delay6." in name]
+    host_words = [part for name, part in found.items() if "read_operands0.gated_delay11." in name]
     assert host_words == ["forecast"] * 3 + ["residual"]
     units = {unit_of(origin) for origin, part in parts.items() if part == "ccu"} - {""}
     assert len(units) == SMALL.rows
