@@ -78,13 +78,13 @@ class HostArithmetic:
             guided = slice(None), slice(s["guided"])
             cond, free = noise[0][guided], noise[1][guided]
             found[guided] = free + self._guidance * (cond - free)
-        row = self._sampler[step]
-        clean = row[0] * self.image - row[1] * found
+        of_image, of_found, of_noise, *of_clean = self._sampler[step]
+        clean = of_image * self.image - of_found * found
         if s["clips"]:
             clean = np.clip(clean, np.float32(-1.0), np.float32(1.0))
         self._clean.append(clean)
-        moved = row[2] * self._noise
-        for factor, one in zip(row[3:], self._clean, strict=False):
+        moved = of_noise * self._noise
+        for factor, one in zip(of_clean, self._clean, strict=False):
             moved = moved + factor * one
         self.image = moved
         return self.image

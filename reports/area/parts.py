@@ -104,9 +104,7 @@ OWNERS = {
     "residual_pass.front_half.take_cached": "forecast",
     "residual_pass.front_half.read_operands.delay_chain": "forecast",  # what meets its words is delayed as much
     **{f"residual_pass.front_half.read_operands.{DELAY}.{k}": "forecast" for k in range(FIRE_TO_READ)},
-    **{
-        f"residual_pass.front_half.read_operands.read_factors.{DELAY}.{k}": "forecast" for k in range(FIRE_TO_FACTORS)
-    },
+    **{f"residual_pass.front_half.read_operands.read_factors.{DELAY}.{k}": "forecast" for k in range(FIRE_TO_FACTORS)},
     "skip_controller": "dtsm",
     "skip_controller.dtsm_unit.extrapolate": "forecast",
     "skip_controller.keep_decisions.choose_slope": "forecast",
