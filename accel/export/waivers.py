@@ -139,7 +139,7 @@ NARROWINGS = (
     Narrowing("*_residual_lane*_limited", "*_total", "The branch that keeps a value within the target's limits."),
     Narrowing("*_reuse_lane*_result", "*_total >>> *", _ROUNDED),
     Narrowing("*_hold_and_root*_mant", "*_newton0_result[[]*", "Where the top bit is set, the next line saturates."),
-    Narrowing("*_hold_and_root*_spread", "*_square_2 - *", _FITS),
+    Narrowing("*_form_variance*_w", "*_product_3 - *", _FITS),
     Narrowing("*_normalize_lane*_centered", "*_raised - *", _FITS),
     Narrowing("*_normalize_lane*_result", "*_rounded >>> 1*", _ROUNDED),
     Narrowing("*_state_memory*_next_gap", "*_since", _FITS),

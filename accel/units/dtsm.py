@@ -11,7 +11,8 @@ most the register slope_max). It is 0 where nothing is reused, gain is 0, or one
 says in which of its two slots of the cache the latest branch lies, or is to be written when it is computed now: the
 first one of an image in slot 0, every other in the slot that the one before did not take.
 
-One multiplier makes every product in turn.
+One multiplier makes every product in turn; the upper bits of ``total`` have a small one beside it, so that neither
+needs an adder before its register.
 
 Per entry (sub-block and context) a memory keeps streak, last count, average, gap and slot; ``new_image`` forgets all
 entries in one cycle. Shapes: scalars; index below ``entries``. index, count, total, threshold, forced, follows,
@@ -47,9 +48,11 @@ FACTORED_BITS = SCALED_BITS  # 8 bits cut, 8 bits of factor
 STEPS_BITS = STREAK_BITS + 1  # timesteps since the last computation, this one included
 GAINED_BITS = STEPS_BITS + GAIN_BITS
 SLOPED_BITS = GAINED_BITS + INVERSE_BITS
-WIDE_BITS = max(COUNT_BITS, SCALED_BITS - FACTOR_BITS, GAINED_BITS)  # factors of the multiplier
+# Factors of the multiplier. Of a count the upper bits have a product of their own, which joins it afterwards.
+WIDE_BITS = max(THRESHOLD_BITS, SCALED_BITS - FACTOR_BITS, GAINED_BITS)
 NARROW_BITS = max(THRESHOLD_BITS, STREAK_STEP_BITS, GAIN_BITS, INVERSE_BITS)
 PRODUCT_BITS = WIDE_BITS + NARROW_BITS
+UPPER_BITS = COUNT_BITS - WIDE_BITS + THRESHOLD_BITS
 STATE_BITS = 1 + 2 * STREAK_BITS + 2 * COUNT_BITS
 
 
@@ -69,7 +72,8 @@ def dtsm_unit(
     average, delta, base, following = [signed(COUNT_BITS + 1) for _ in range(4)]
     growing = flag()
     left, theta = word(STREAK_STEP_BITS), word(THRESHOLD_BITS)
-    gained, inverse, made = word(GAINED_BITS), word(INVERSE_BITS), word(PRODUCT_BITS)
+    gained, inverse = word(GAINED_BITS), word(INVERSE_BITS)
+    made, upper = word(PRODUCT_BITS), word(UPPER_BITS)
     sequence = [follow(clk, aresetn, steps[i], steps[i + 1]) for i in range(LATENCY)]
     memory = state_memory(
         clk, aresetn, new_image, start, written, index, count, reused, following, since, at_slot,
@@ -80,15 +84,15 @@ def dtsm_unit(
     )
     multiplication = multiply(
         clk, steps[3], steps[4], steps[5], steps[6], steps[7], streak, streak_step, since, gain, threshold, left,
-        growing, tight, loose, gained, inverse, total, theta, made,
+        growing, tight, loose, gained, inverse, total, theta, made, upper,
     )  # fmt: skip
     scaling = scale_threshold(clk, steps[3], steps[6], made, left, theta)
     extrapolation = extrapolate(
         clk, steps[2], steps[4], steps[7], streak, gap, slope_max, made, since, gained, inverse, forecast
     )
     decision = compare(
-        clk, steps[7], steps[8], made, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
-        reused, chosen, at_slot,
+        clk, steps[7], steps[8], made, upper, count, known, streak, max_streak, forced, follows, lead, forecast,
+        last_slot, reused, chosen, at_slot,
     )  # fmt: skip
 
     @always_comb
@@ -181,11 +185,15 @@ def state_memory(
 @block
 def multiply(
     clk, step_3, step_4, step_5, step_6, step_7, streak, streak_step, since, gain, threshold, left, growing, tight,
-    loose, gained, inverse, total, theta, product,
+    loose, gained, inverse, total, theta, product, upper,
 ):  # fmt: skip
-    """``product`` of two factors, in the step after: those of steps 3 to 7, else those of step 2, the streak's."""
+    """``product`` of two factors, in the step after: those of steps 3 to 7, else those of step 2, the streak's.
+
+    upper: theta times the bits of total above the factor's, in the step after step 7.
+    """
     wide, narrow = word(WIDE_BITS), word(NARROW_BITS)
     SCALED_TOP, CUT = SCALED_BITS, FACTOR_BITS
+    WIDE, COUNT = WIDE_BITS, COUNT_BITS
 
     @always_comb
     def choose():
@@ -206,12 +214,13 @@ def multiply(
             wide.next = gained
             narrow.next = inverse
         elif step_7:
-            wide.next = total
+            wide.next = total[WIDE:]
             narrow.next = theta
 
     @always(clk.posedge)
     def work():
         product.next = wide * narrow
+        upper.next = total[COUNT:WIDE] * theta
 
     return choose, work
 
@@ -296,24 +305,25 @@ def scale_threshold(clk, step_3, step_6, product, left, theta):
 
 @block
 def compare(
-    clk, step_7, step_8, product, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
+    clk, step_7, step_8, product, upper, count, known, streak, max_streak, forced, follows, lead, forecast, last_slot,
     reused, chosen, at_slot,
 ):  # fmt: skip
     """The share of changed codes against theta, the conditions on a reuse, and what follows from it for the branch."""
-    share = word(COUNT_BITS + THRESHOLD_BITS)
+    share, limit = word(COUNT_BITS + THRESHOLD_BITS), word(COUNT_BITS + THRESHOLD_BITS)
     allowed, alike = flag(), flag()
-    SHIFT = THRESHOLD_BITS
+    SHIFT, WIDE = THRESHOLD_BITS, WIDE_BITS
 
     @always_comb
     def weigh():
         share.next = concat(count, intbv(0)[SHIFT:])
+        limit.next = product + concat(upper, intbv(0)[WIDE:])
 
     @always_comb
     def agree():
         if follows:
             alike.next = lead
         else:
-            alike.next = share < product
+            alike.next = share < limit
 
     @always(clk.posedge)
     def decide():
