@@ -132,14 +132,14 @@ NARROWINGS = (
     Narrowing(
         "*_check_registers*_factor_list[[]*]", "*_rounded >>> *", "A register of 16 bits, rounded up and divided."
     ),
-    Narrowing("*_modulate_lane*_act_?", "*_total", _FITS),
+    Narrowing("*_modulate_lane*_act_?", "*_total >>> 1*", _FITS),
     Narrowing("*_modulate_lane*_act_half", "*_act_? >>> *", _ROUNDED),
     Narrowing("*_modulate_lane*_result", "*_half >>> 1*", _ROUNDED),
     Narrowing("*_residual_lane*_addend", "*_half >>> 1*", _ROUNDED),
     Narrowing("*_residual_lane*_limited", "*_total", "The branch that keeps a value within the target's limits."),
     Narrowing("*_reuse_lane*_result", "*_total >>> *", _ROUNDED),
     Narrowing("*_hold_and_root*_mant", "*_newton0_result[[]*", "Where the top bit is set, the next line saturates."),
-    Narrowing("*_form_variance*_w", "*_product_3 - *", _FITS),
+    Narrowing("*_hold_and_root*_w", "*_product_3*", _FITS),
     Narrowing("*_normalize_lane*_centered", "*_raised - *", _FITS),
     Narrowing("*_normalize_lane*_result", "*_rounded >>> 1*", _ROUNDED),
     Narrowing("*_state_memory*_next_gap", "*_since", _FITS),

@@ -197,7 +197,8 @@ def form_variance(clk, hidden, eps, scan, scan_1, scan_2, scan_3, index, held_su
     chosen, size_1, square_1 = signed(SUM_BITS), word(SUM_BITS), word(SQUARE_BITS)
     low_2, middle_2 = [word(len(hidden) + SQUARE_PART) for _ in range(2)]
     high_2 = word(PRODUCT_BITS - 2 * SQUARE_PART)
-    low_square_2, cross_2, high_square_2 = [word(SUM_BITS) for _ in range(3)]
+    low_square_2, cross_2 = word(SUM_BITS), word(SUM_BITS)
+    high_square_2 = word(PRODUCT_BITS - SUM_BITS)
     product_3, square_3 = [word(PRODUCT_BITS) for _ in range(2)]
 
     @always_comb
