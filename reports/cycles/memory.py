@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from radit.reports.cost.traffic import BEAT_BYTES, PARAM_BYTES
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
+LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
 LOOK, LOOK_TO_ASK = 1, 3  # of the prompt loader: cycles per context, and until it asks for a computing one's words
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
@@ -75,6 +77,42 @@ class MemoryModel:
         lost = self.pause - self.stall / 2
         return max(self.spacing(word_bytes), word_bytes / self.bandwidth + lost if self.bandwidth else 0.0)
 
+    @property
+    def writes_apart(self) -> bool:
+        """Whether what is written takes no bandwidth from what is read."""
+        return False
+
+    def write_spacing(self, word_bytes: float) -> float:
+        """Mean cycles from one word to the next on a port that writes."""
+        return self.spacing(word_bytes)
+
+    @property
+    def write_turn(self) -> float:
+        """Cycles that a port which writes loses between the words of two commands."""
+        return 0.0
+
+    def outlet(self, build: BuildConfig, words: int, pauses: Pauses) -> Outlet:
+        """Where a last pass with ``words`` per context puts them."""
+        return Outlet(self, build, pauses)
+
+    def held_up(self, build: BuildConfig, words: int, beats: int) -> float:
+        """Cycles by which ``words`` of x in all hold up the first ``beats`` of conditioning of a timestep."""
+        return 0.0
+
+    def inlet(self, build: BuildConfig, words: int, beats: int, others: Sequence[tuple[float, float]]) -> list[float]:
+        """First cycles of a timestep's first pass in which its words of x are there; empty: always.
+
+        Args:
+            words: of x, all contexts.
+            beats: of conditioning, that come before the pass.
+            others: what other ports ask for, cycle and bytes.
+        """
+        return []
+
+    def ahead(self, word_bytes: float) -> float:
+        """Words that a port which reads has room for, before they are taken."""
+        return 0.0
+
     def beside(self, rate: float) -> MemoryModel:
         """What is left for a port while others, which come first, move ``rate`` bytes per cycle."""
         return self if self.bandwidth is None else replace(self, bandwidth=max(self.bandwidth - rate, NEARLY_NONE))
@@ -99,6 +137,29 @@ class Pauses:
         if self._flow == 1.0 or not ports:
             return 0.0
         return float(self._random.geometric(self._flow, (ports, STREAM_WORDS)).sum(1).max())
+
+
+class Outlet:
+    """Where the last pass puts its words: to the host, and where streams are cached, there as well."""
+
+    def __init__(self, memory: MemoryModel, build: BuildConfig, pauses: Pauses) -> None:
+        self._pauses, self._half = pauses, replace(memory, stall=0.0).spacing(build.rows)
+
+    def take(self, earliest: float) -> float:
+        """The cycle in which the host takes a word that is there from cycle ``earliest`` on."""
+        return earliest + self._pauses.words(1) - 1
+
+    def run(self, cycle: float, words: int) -> float:
+        """The cycle in which the host has taken a context's ``words``, a word in every cycle from the next one on."""
+        return cycle + self._pauses.words(words)
+
+    def asks(self, cycle: float) -> float:
+        """The cycle in which the command for a context's stream is taken, that comes in cycle ``cycle``."""
+        return cycle
+
+    def store(self, gone: float) -> float:
+        """The cycle in which a word that left in cycle ``gone`` is in the cache, and another one may leave."""
+        return gone + max(STREAM_WORDS * self._half, self._pauses.halves(1))
 
 
 class WeightStreamer:
