@@ -69,10 +69,14 @@ class BusModel(MemoryModel):
         """See `MemoryModel`."""
         return MET if self.answers <= self.bus.latency else TURNED
 
-    def spacing(self, word_bytes: float) -> float:
-        """See `MemoryModel`; a latency that the buffer does not bridge keeps words waiting as well."""
-        round_trip = self.answers + SPLIT + ASKED + FIFO_LATENCY
-        return max(super().spacing(word_bytes), self._beats(word_bytes) * round_trip / self._room(word_bytes))
+    @property
+    def round_trip(self) -> float:
+        """See `MemoryModel`."""
+        return self.answers + SPLIT + ASKED + FIFO_LATENCY
+
+    def taken(self, rate: float) -> float:
+        """See `MemoryModel`; who waits gets every other beat."""
+        return min(rate, self.bandwidth / 2) if self.bandwidth else rate
 
     def write_spacing(self, word_bytes: float) -> float:
         """See `MemoryModel`; of the write channel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -109,13 +110,24 @@ class MemoryModel:
         """
         return []
 
-    def ahead(self, word_bytes: float) -> float:
-        """Words that a port which reads has room for, before they are taken."""
+    @property
+    def round_trip(self) -> float:
+        """Cycles from room in a port's buffer to the words that fill it."""
         return 0.0
 
+    def ahead(self, word_bytes: float) -> float:
+        """Words that a port which reads can ask for before it has taken any: what its buffer has room for."""
+        return math.inf
+
+    def taken(self, rate: float) -> float:
+        """Bytes per cycle that others which want ``rate`` take from a port that waits: they come first."""
+        return rate if self.bandwidth is None else min(rate, self.bandwidth)
+
     def beside(self, rate: float) -> MemoryModel:
-        """What is left for a port while others, which come first, move ``rate`` bytes per cycle."""
-        return self if self.bandwidth is None else replace(self, bandwidth=max(self.bandwidth - rate, NEARLY_NONE))
+        """What is left for a port while others want ``rate`` bytes per cycle."""
+        if self.bandwidth is None:
+            return self
+        return replace(self, bandwidth=max(self.bandwidth - self.taken(rate), NEARLY_NONE))
 
 
 class Pauses:
@@ -174,8 +186,11 @@ class WeightStreamer:
     def __init__(self, build: BuildConfig, memory: MemoryModel, start: float) -> None:
         self._memory, self._start = memory, start
         self._depth, self._word = build.weight_depth // build.products, build.wide * build.products
-        self._next = start + COMMAND_TO_STREAM + memory.first_word  # cycle in which the next word can be taken
-        self._taken = self._tail = 0
+        self._room = memory.ahead(self._word)
+        self._first = start + COMMAND_TO_STREAM + memory.first_word
+        self._next = self._first  # cycle in which the next word can be taken
+        self._taken: float = 0
+        self._tail = 0
         self._releases: deque[tuple[int, float]] = deque()
         self._before: deque[tuple[float, float]] = deque()  # traffic that comes first: bytes, bytes per cycle
 
@@ -187,7 +202,9 @@ class WeightStreamer:
                 self._tail, released = self._releases.popleft()
                 self._next = max(self._next, released + SEEN)
                 continue
-            count = min(words, self._tail + self._depth) - self._taken
+            fills = self._taken // self._room
+            self._next = max(self._next, self._first + fills * self._memory.round_trip)
+            count = min(words, self._tail + self._depth, (fills + 1) * self._room) - self._taken
             self._next += self._time(count)
             self._taken += count
         return self._next - pace + SEEN
@@ -206,7 +223,7 @@ class WeightStreamer:
     def yield_to(self, traffic: float, rate: float) -> None:
         """Ports that come first move ``traffic`` bytes, at most ``rate`` per cycle, while the stream goes on."""
         if self._memory.bandwidth is not None and traffic:
-            self._before.append((traffic, min(rate, self._memory.bandwidth)))
+            self._before.append((traffic, self._memory.taken(rate)))
 
     def _time(self, words: float) -> float:
         """Cycles for the next ``words``."""
