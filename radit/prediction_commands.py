@@ -14,6 +14,7 @@ from radit.options import (
     ArrayOption,
     ArraysOption,
     BandwidthOption,
+    BusWidth,
     CfgOption,
     ClockOption,
     JobsOption,
@@ -26,6 +27,7 @@ from radit.options import (
     SeedOption,
     StallOption,
     StepsOption,
+    choice,
     filled,
     folder_to_write,
     machine_of,
@@ -89,6 +91,10 @@ def project(
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     reuse_sram: ReuseSramOption = None,
+    axi: Annotated[
+        BusWidth,
+        choice("--axi", BusWidth, "Behind the AXI wrapper: data bits of the memory bus; none: bare streams."),
+    ] = BusWidth.none,
     out: Annotated[Path, folder_to_write("Folder for project.json.")] = BUILD / "project",
 ) -> int:
     """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
@@ -108,6 +114,7 @@ def project(
         skip_rate=skip_rate,
         trace=trace,
         forecast=forecast,
+        axi=None if axi is BusWidth.none else int(axi.value),
         out=out,
         command=asked_for(),
     )

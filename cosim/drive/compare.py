@@ -23,7 +23,7 @@ from radit.accel.host.packed import PackedModel
 from radit.cosim.drive.c_driver import CDevice, driver_library
 from radit.cosim.drive.model_file import host_of, pack_model
 from radit.cosim.drive.simulated import BusTiming, SimulatedBackend, axi_library
-from radit.cosim.pack import from_words, to_words, token_order
+from radit.cosim.pack import from_words, to_words, token_order, with_prompts
 from radit.cosim.prepare import Prepared
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.reference import Reference
@@ -44,6 +44,7 @@ class Expected:
         image: float32, flat.
         usual: the same with the host's arithmetic of `radit cosim`.
         decisions: what was computed.
+        texts: text tokens of every context; empty without text.
     """
 
     x_in: list[np.ndarray]
@@ -51,6 +52,7 @@ class Expected:
     image: np.ndarray
     usual: np.ndarray
     decisions: DecisionRecord
+    texts: tuple[int, ...]
 
 
 @dataclass
@@ -64,13 +66,14 @@ class DrivenImage:
         cycles: of the clock, from the image's first register on; busy: of them, in timesteps.
         counts: of the bus, see `COUNTS`.
         problem: a rule of the bus that was broken, or empty.
-        decisions: of the reference.
+        decisions, texts: see `Expected`.
     """
 
     policy: str
     image: int
     steps: int
     decisions: DecisionRecord
+    texts: tuple[int, ...]
     words: int = 0
     wrong_words: int = 0
     wrong_values: int = 0
@@ -114,8 +117,9 @@ def expected_image(prepared: Prepared, policy: Policy, model: PackedModel, image
     for step in range(prepared.request.count):
         after, _ = other.step(usual.enter(), step, usual.tables)
         usual.leave(after, step)
-    decisions = DecisionRecord.of_timesteps(computed)
-    return Expected(x_in, x_out, ordered.image.reshape(-1), usual.image[0].numpy().reshape(-1), decisions)
+    texts = with_prompts(dims, usual.tables, 0).texts
+    images = ordered.image.reshape(-1), usual.image[0].numpy().reshape(-1)
+    return Expected(x_in, x_out, *images, DecisionRecord.of_timesteps(computed), texts)
 
 
 def drive(
@@ -152,7 +156,7 @@ def _drive_image(
     image: int,
 ) -> DrivenImage:
     expected = expected_image(prepared, policy, model, image)
-    found = DrivenImage(policy.name, image, prepared.request.count, expected.decisions)
+    found = DrivenImage(policy.name, image, prepared.request.count, expected.decisions, expected.texts)
     before, started = backend.counts, time.perf_counter()
     backend.set_pause(PAUSE, before["cycles"] + MOST_STEP_CYCLES)
     backend.write32(STROBE_BITS * ADDRESS["control"], CLEAR_COUNTERS)

@@ -8,13 +8,12 @@ read channel and one write channel that ports share beat by beat, and x through 
 | two bursts on W | 2 between their beats | `write_channel` 1, from AW to the memory's first W 1 |
 | all ports' reads | a beat per cycle | `read_channel` |
 
-Where it is exact: what the engines take, as long as a read buffer bridges the latency and the beats suffice. In passes
-ports meet, and the memory answers their IDs in any order.
+The engines are exact where a read buffer bridges the latency and beats are not short. In passes ports meet, and the
+memory answers their IDs in any order: they are taken to get as many beats each.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +38,8 @@ COMMAND_TO_TAKE = 1  # a bridge that writes takes a command -> the first word
 WRITE_TURN = BUFFERED + FULL_TO_BURST + TAKEN_TO_IDLE + COMMAND_TO_TAKE  # last word of a command -> next one's first
 TAKEN_TO_BEAT = 2  # a burst is taken -> its first beat on W: it is on AW, and then the memory takes beats
 LEAD = 1  # x is asked for so much before the first conditioning
-MET, TURNED = 0.01, 0.05  # tolerances: a latency that the read buffers bridge, and one that they do not
+WIDE = 32  # bytes of a beat from which on ports seldom wait for each other
+MET, CROWDED, TURNED = 0.01, 0.03, 0.05  # tolerances: a wide bus; a narrower one; a latency that no buffer bridges
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,20 @@ class BusModel(MemoryModel):
     @property
     def regime(self) -> str:
         """What keeps words waiting beside the latency, in words."""
-        return "the AXI wrapper" + (" and random pauses" if self.flow < 1 else "")
+        limit = " and a memory slower than its bus" if self.is_slow else ""
+        return f"AXI of {self.bus.data_bytes * BYTE_BITS} bits{limit}" + (" and random pauses" if self.flow < 1 else "")
 
     @property
     def tolerance(self) -> float:
         """See `MemoryModel`."""
-        return MET if self.answers <= self.bus.latency else TURNED
+        if self.is_slow:
+            return super().tolerance
+        return TURNED if self.answers > self.bus.latency else MET if self.bus.data_bytes >= WIDE else CROWDED
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the memory brings less than the bus could take."""
+        return self.bandwidth is not None and self.bandwidth < self.bus.data_bytes * self.flow
 
     @property
     def round_trip(self) -> float:
@@ -101,7 +109,9 @@ class BusModel(MemoryModel):
         """See `MemoryModel`: every port that has beats to come gets as many as any other."""
         per_word, room = self._beats(_x_bytes(build)), self._room(_x_bytes(build))
         ports = [[asked + self.answers + READ_WAY, self._beats(size)] for asked, size in others]
-        before = self.flow * (beats + self.held_up(build, words, beats) + LOAD_TO_PASS) - self._beats(beats * BEAT_BYTES)
+        before = self.flow * (beats + self.held_up(build, words, beats) + LOAD_TO_PASS) - self._beats(
+            beats * BEAT_BYTES
+        )
         total = min(self._x_ahead(build, words), max(0.0, before))
         came, cycle = [0.0] * int(total / per_word), 0.0
         while len(came) < words:
@@ -129,17 +139,19 @@ class BusModel(MemoryModel):
         return min(self._beats(words * _x_bytes(build)), float(self._room(_x_bytes(build))))
 
 
-def behind_axi(latency: int, stall: float, bus: BusConfig) -> BusModel:
+def behind_axi(latency: int, stall: float, bus: BusConfig, bandwidth: float | None = None) -> BusModel:
     """A memory behind the wrapper.
 
     Args:
         latency: from a burst's address to its first beat (cycles).
         stall: probability that a channel pauses in a cycle.
         bus: build parameters of the wrapper.
+        bandwidth: of the memory, bytes read per cycle; None: as much as the bus takes.
     """
     flow = 1.0 - stall
     answers = max(latency, LEAST_LATENCY) + 2 * stall / flow  # AR and R pause
-    return BusModel(answers + READ_WAY, bus.data_bytes * flow, 0.0, bus, flow, answers)
+    beats = bus.data_bytes if bandwidth is None else min(bus.data_bytes, bandwidth)
+    return BusModel(answers + READ_WAY, beats * flow, 0.0, bus, flow, answers)
 
 
 def _x_bytes(build: BuildConfig) -> int:

@@ -30,12 +30,12 @@ class MemoryModel:
     """External memory.
 
     Fields:
-        latency: cycles from a command to its first word.
+        latency: cycles from a command to its first word, their mean where they vary.
         bandwidth: bytes per cycle shared by all ports; None: a word per port and cycle.
         stall: probability that a channel pauses in a cycle: commands, words, and the host's streams.
     """
 
-    latency: int = 100
+    latency: float = 100
     bandwidth: float | None = None
     stall: float = 0.0
 
