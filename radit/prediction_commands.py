@@ -50,6 +50,16 @@ CheckedOption = Annotated[
         limits=CHECKED,
     ),
 ]
+ForecastOption = Annotated[
+    bool,
+    typer.Option(
+        "--forecast/--no-forecast",
+        help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
+    ),
+]
+AxiOption = Annotated[
+    BusWidth, choice("--axi", BusWidth, "Behind the AXI wrapper: data bits of the memory bus; none: bare streams.")
+]
 
 app = typer.Typer()
 
@@ -80,21 +90,12 @@ def project(
             **path_to_read("give the folder of a run"),
         ),
     ] = None,
-    forecast: Annotated[
-        bool,
-        typer.Option(
-            "--forecast/--no-forecast",
-            help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
-        ),
-    ] = False,
+    forecast: ForecastOption = False,
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     reuse_sram: ReuseSramOption = None,
-    axi: Annotated[
-        BusWidth,
-        choice("--axi", BusWidth, "Behind the AXI wrapper: data bits of the memory bus; none: bare streams."),
-    ] = BusWidth.none,
+    axi: AxiOption = BusWidth.none,
     out: Annotated[Path, folder_to_write("Folder for project.json.")] = BUILD / "project",
 ) -> int:
     """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""

@@ -16,8 +16,8 @@ from radit.terminal.tables import show_table, table_of
 
 KIB = 1024
 COLUMNS = (
-    "image", "timesteps", "computed", "16-bit words", "wrong", "wrong values", "cycles", "in timesteps", "predicted", "off",
-    "interrupts", "accesses", "seconds",
+    "image", "timesteps", "computed", "16-bit words", "wrong", "wrong values", "cycles", "in timesteps", "predicted",
+    "off", "interrupts", "accesses", "seconds",
 )  # fmt: skip
 
 
