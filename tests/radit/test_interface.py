@@ -166,6 +166,7 @@ def test_cycles_follow_from_decisions_array_and_memory(digits):
     slow = radit.predict_cycles(digits.model, dense, memory=radit.Memory(bandwidth=1))
     behind = radit.predict_cycles(digits.model, dense, memory=radit.Memory(bandwidth=None, axi=64))
     assert small.cycles > 3 * usual.cycles and slow.cycles > 1.5 * usual.cycles
+    assert usual.cycles < behind.cycles < 1.2 * usual.cycles
     assert usual.macs == small.macs == slow.macs
     one, three = (radit.generate(digits, POLICY, images=n).decisions for n in (1, 3))
     assert radit.predict_cycles(digits, three).cycles == 3 * radit.predict_cycles(digits, one).cycles
