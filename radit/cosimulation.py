@@ -193,6 +193,8 @@ def cosimulate(
     waves = None if waves is None else output_file(waves, "waves")
     state = None if state is None else output_folder(state, "state")
     shape, charge, clock = machine_around(machine, array, memory, clock_mhz)
+    if charge.axi is not None:
+        raise UserError(f"memory has axi {charge.axi}, but co-simulation has no bus: leave it out, or use radit drive.")
     images, steps, seed, cfg = checked(images=images, steps=steps, seed=seed, cfg=cfg)
     blocks, timesteps, guided_channels = checked_or_none(
         blocks=blocks, timesteps=timesteps, guided_channels=guided_channels

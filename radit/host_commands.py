@@ -150,7 +150,7 @@ def drive(
     memory_seed: MemorySeedOption = 1,
 ) -> int:
     """Generate whole images through the simulated accelerator behind AXI, as a host with the C driver does; compare
-    every x and every image with the reference, bit for bit.
+    every x and every image with the reference, bit for bit, and the cycles of the timesteps with the cycle model.
     """
     policies, drawn = parse_policies(policy or ["dense,radit"]), parse_labels(labels)
     shape = parse_array(array)
@@ -163,16 +163,21 @@ def drive(
     from radit.cosim.drive.simulated import BusTiming
     from radit.cosim.engines.open import check_tools
     from radit.cosim.prepare import prepare
+    from radit.reports.cycles.bus import behind_axi
+    from radit.reports.run.driven import predicted_on_bus
     from radit.terminal.host import show_driven
 
     check_tools("verilator")
     prepared = prepare(request)
     bus = BusConfig(data_bits=64 if axi is BusWidth.none else int(axi.value))
     timing = BusTiming(latency, stall, memory_seed)
-    found = [
-        one
-        for text in policies
-        for one in drive_images(prepared, prepared.policy(text), bus, timing, driver)  # type: ignore[arg-type]
-    ]
-    show_driven(found, console())
-    return 0 if all(one.is_equal for one in found) else 1
+    model_of_bus = behind_axi(latency, stall, bus)
+    found, predicted = [], []
+    for text in policies:
+        chosen = prepared.policy(text)
+        for one in drive_images(prepared, chosen, bus, timing, driver):  # type: ignore[arg-type]
+            found.append(one)
+            predicted.append(predicted_on_bus(prepared, chosen, one, model_of_bus))
+    show_driven(found, predicted, model_of_bus, console())
+    precise = not any(one.imprecise(model_of_bus) for one in predicted)
+    return 0 if precise and all(one.is_equal for one in found) else 1

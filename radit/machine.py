@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "Memory", "given_memory", "machine_around", "parse_array"]
 
+BUS_WIDTHS = (64, 128, 256, 512)  # of the AXI wrapper, data bits
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -26,6 +28,8 @@ class Memory:
         bandwidth: what all ports share, bytes per cycle; None or infinity: a word in every cycle at every port.
         stall: random pauses of each port, probability per cycle, 0 to below 1.
         seed: of those pauses, in a co-simulation.
+        axi: of predictions: data bits of the AXI wrapper (docs/axi.md) between accelerator and memory, 64 to 512; None:
+            no wrapper. Co-simulation has none; `radit drive` simulates it.
 
     Raises:
         UserError: a value is out of range.
@@ -35,6 +39,7 @@ class Memory:
     bandwidth: float | None = 32.0
     stall: float = 0.0
     seed: int = 1
+    axi: int | None = None
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in ("latency", "stall", "seed")}
@@ -42,11 +47,17 @@ class Memory:
         found = {name: RANGES[name].check(name, value) for name, value in given.items()}
         for name, value in {**found, "bandwidth": None if limit == math.inf else limit}.items():
             object.__setattr__(self, name, value)
+        if self.axi is not None and (isinstance(self.axi, bool) or self.axi not in BUS_WIDTHS):
+            raise UserError(f"axi is {shown(self.axi)}: give 64, 128, 256 or 512 data bits, or None.")
 
     def model(self) -> MemoryModel:
         """The same as the cycle model takes it; pauses are met on average."""
+        from radit.accel.axi.bus_config import BusConfig
+        from radit.reports.cycles.bus import behind_axi
         from radit.reports.cycles.memory import MemoryModel
 
+        if self.axi is not None:
+            return behind_axi(self.latency, self.stall, BusConfig(data_bits=self.axi), self.bandwidth)
         return MemoryModel(self.latency, self.bandwidth, self.stall)
 
 

@@ -14,6 +14,7 @@ from radit.options import (
     ArrayOption,
     ArraysOption,
     BandwidthOption,
+    BusWidth,
     CfgOption,
     ClockOption,
     JobsOption,
@@ -26,6 +27,7 @@ from radit.options import (
     SeedOption,
     StallOption,
     StepsOption,
+    choice,
     filled,
     folder_to_write,
     machine_of,
@@ -47,6 +49,16 @@ CheckedOption = Annotated[
         "compare cycles and counters (count; 0: none).",
         limits=CHECKED,
     ),
+]
+ForecastOption = Annotated[
+    bool,
+    typer.Option(
+        "--forecast/--no-forecast",
+        help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
+    ),
+]
+AxiOption = Annotated[
+    BusWidth, choice("--axi", BusWidth, "Behind the AXI wrapper: data bits of the memory bus; none: bare streams.")
 ]
 
 app = typer.Typer()
@@ -78,17 +90,12 @@ def project(
             **path_to_read("give the folder of a run"),
         ),
     ] = None,
-    forecast: Annotated[
-        bool,
-        typer.Option(
-            "--forecast/--no-forecast",
-            help="Whether reused branches are forecast from the last two computed ones, or taken as they are.",
-        ),
-    ] = False,
+    forecast: ForecastOption = False,
     latency: LatencyOption = 100,
     bandwidth: BandwidthOption = 32.0,
     stall: StallOption = 0.0,
     reuse_sram: ReuseSramOption = None,
+    axi: AxiOption = BusWidth.none,
     out: Annotated[Path, folder_to_write("Folder for project.json.")] = BUILD / "project",
 ) -> int:
     """Predict cycles, time, traffic and energy of an image on paper, dense and skipping; nothing is simulated."""
@@ -108,6 +115,7 @@ def project(
         skip_rate=skip_rate,
         trace=trace,
         forecast=forecast,
+        axi=None if axi is BusWidth.none else int(axi.value),
         out=out,
         command=asked_for(),
     )

@@ -23,8 +23,9 @@ from radit.accel.host.packed import PackedModel
 from radit.cosim.drive.c_driver import CDevice, driver_library
 from radit.cosim.drive.model_file import host_of, pack_model
 from radit.cosim.drive.simulated import BusTiming, SimulatedBackend, axi_library
-from radit.cosim.pack import from_words, to_words, token_order
+from radit.cosim.pack import from_words, to_words, token_order, with_prompts
 from radit.cosim.prepare import Prepared
+from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.reference import Reference
 from radit.model.policy.skip_policy import Policy
 
@@ -42,14 +43,16 @@ class Expected:
         x_in, x_out: of every timestep, int16 in the order of words.
         image: float32, flat.
         usual: the same with the host's arithmetic of `radit cosim`.
-        computed: sub-blocks that contexts computed, and all of them.
+        decisions: what was computed.
+        texts: text tokens of every context; empty without text.
     """
 
     x_in: list[np.ndarray]
     x_out: list[np.ndarray]
     image: np.ndarray
     usual: np.ndarray
-    computed: tuple[int, int]
+    decisions: DecisionRecord
+    texts: tuple[int, ...]
 
 
 @dataclass
@@ -63,12 +66,14 @@ class DrivenImage:
         cycles: of the clock, from the image's first register on; busy: of them, in timesteps.
         counts: of the bus, see `COUNTS`.
         problem: a rule of the bus that was broken, or empty.
-        computed: see `Expected`.
+        decisions, texts: see `Expected`.
     """
 
     policy: str
     image: int
     steps: int
+    decisions: DecisionRecord
+    texts: tuple[int, ...]
     words: int = 0
     wrong_words: int = 0
     wrong_values: int = 0
@@ -79,7 +84,6 @@ class DrivenImage:
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     problem: str = ""
-    computed: tuple[int, int] = (0, 0)
     first_wrong: int | None = None
 
     @property
@@ -96,7 +100,7 @@ def expected_image(prepared: Prepared, policy: Policy, model: PackedModel, image
     ordered, usual = HostArithmetic(model, image), host_of(prepared, image)
     reference = Reference(prepared.integer, tables, dims.padded_tokens(build))
     reference.start(1, dims.contexts)
-    x_in, x_out, computed = [], [], np.zeros(2, np.int64)
+    x_in, x_out, computed = [], [], []
     for step in range(prepared.request.count):
         words = ordered.enter()
         placed = from_words(words.reshape(-1, build.rows), dims.contexts, dims.hidden)
@@ -107,15 +111,15 @@ def expected_image(prepared: Prepared, policy: Policy, model: PackedModel, image
         ordered.leave(found, step)
         x_in.append(words)
         x_out.append(found)
-        computed += int(record.computed.sum()), record.computed.size
+        computed.append(record.computed)
     other = Reference(prepared.integer, tables, dims.padded_tokens(build))
     other.start(1, dims.contexts)
     for step in range(prepared.request.count):
         after, _ = other.step(usual.enter(), step, usual.tables)
         usual.leave(after, step)
-    return Expected(
-        x_in, x_out, ordered.image.reshape(-1), usual.image[0].numpy().reshape(-1), (int(computed[0]), int(computed[1]))
-    )
+    texts = with_prompts(dims, usual.tables, 0).texts
+    images = ordered.image.reshape(-1), usual.image[0].numpy().reshape(-1)
+    return Expected(x_in, x_out, *images, DecisionRecord.of_timesteps(computed), texts)
 
 
 def drive(
@@ -152,7 +156,7 @@ def _drive_image(
     image: int,
 ) -> DrivenImage:
     expected = expected_image(prepared, policy, model, image)
-    found = DrivenImage(policy.name, image, prepared.request.count, computed=expected.computed)
+    found = DrivenImage(policy.name, image, prepared.request.count, expected.decisions, expected.texts)
     before, started = backend.counts, time.perf_counter()
     backend.set_pause(PAUSE, before["cycles"] + MOST_STEP_CYCLES)
     backend.write32(STROBE_BITS * ADDRESS["control"], CLEAR_COUNTERS)

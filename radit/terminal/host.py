@@ -10,12 +10,14 @@ from rich.console import Console
 from radit.accel.host.layout import ALL_IMAGES, KIND
 from radit.accel.host.packed import PackedModel
 from radit.cosim.drive.compare import DrivenImage
+from radit.reports.cycles.memory import MemoryModel
+from radit.reports.run.schema import CycleModel
 from radit.terminal.tables import show_table, table_of
 
 KIB = 1024
 COLUMNS = (
-    "image", "timesteps", "computed", "16-bit words", "wrong", "wrong values", "cycles", "in timesteps", "interrupts",
-    "accesses", "seconds",
+    "image", "timesteps", "computed", "16-bit words", "wrong", "wrong values", "cycles", "in timesteps", "predicted",
+    "off", "interrupts", "accesses", "seconds",
 )  # fmt: skip
 
 
@@ -41,18 +43,22 @@ def show_packed(packed: PackedModel, console: Console) -> None:
     )
 
 
-def show_driven(found: Sequence[DrivenImage], console: Console) -> None:
-    """Every image: what was compared, what differs, and what it took."""
+def show_driven(
+    found: Sequence[DrivenImage], predicted: Sequence[CycleModel], memory: MemoryModel, console: Console
+) -> None:
+    """Every image: what was compared, what differs, and what it took; what the cycle model says with ``memory``."""
     table = table_of("policy", COLUMNS)
-    for one in found:
-        computed, every = one.computed
+    for one, model in zip(found, predicted, strict=True):
         table.add_row(
-            one.policy, str(one.image), str(one.steps), f"{computed / every:.1%}", f"{one.words:,}",
+            one.policy, str(one.image), str(one.steps), f"{one.decisions.computed.mean():.1%}", f"{one.words:,}",
             f"{one.wrong_words:,}", f"{one.wrong_values:,}", f"{one.cycles:,}", f"{one.busy:,}",
-            str(one.counts["interrupts"]), f"{one.counts['accesses']:,}", f"{one.seconds:.1f}",
+            f"{model.predicted:,}", model.found, str(one.counts["interrupts"]), f"{one.counts['accesses']:,}",
+            f"{one.seconds:.1f}",
         )  # fmt: skip
     show_table(console, table)
-    for one in found:
+    for one, model in zip(found, predicted, strict=True):
+        if sentence := model.imprecise(memory):
+            console.print(f"{one.policy}, image {one.image}: {sentence}", highlight=False)
         if one.problem:
             console.print(f"{one.policy}, image {one.image}: {one.problem}.", highlight=False, markup=False)
         if one.first_wrong is not None:

@@ -51,7 +51,8 @@ def show(result: Projection, console: Console) -> None:
     console.print(
         f"{result.model}, {result.tokens} tokens, {result.contexts} contexts, {result.steps} timesteps, on a "
         f"{array.shape} array at {result.clock_mhz:g} MHz; memory: latency {memory.latency} cycles, {limit}"
-        + (f", pauses {memory.stall:g}" if memory.stall else ""),
+        + (f", pauses {memory.stall:g}" if memory.stall else "")
+        + (f", behind AXI of {result.axi} bits" if result.axi else ""),
         highlight=False,
     )
     if result.decisions:

@@ -24,7 +24,7 @@ class BranchWriter:
 
     def __init__(self, build: BuildConfig, memory: MemoryModel) -> None:
         self._full = build.branch_room
-        self._spacing, self._pause = memory.spacing(build.rows), memory.pause
+        self._spacing, self._pause, self._turn = memory.write_spacing(build.rows), memory.pause, memory.write_turn
         self._bursts: deque[tuple[float, int, float]] = deque()  # finish, words, cycle in which the first one leaves
         self.idle = float("-inf")  # first cycle in which all is written
 
@@ -38,7 +38,7 @@ class BranchWriter:
 
     def finish(self, finish: float, words: int) -> None:
         """A branch tile of ``words`` finishes."""
-        first = max(finish + FINISH_TO_WORD + FIFO_LATENCY + self._pause, self.idle - 1 + self._spacing)
+        first = max(finish + FINISH_TO_WORD + FIFO_LATENCY + self._pause, self.idle - 1 + self._spacing + self._turn)
         self._bursts.append((finish, words, first))
         self.idle = first + (words - 1) * self._spacing + 1
 

@@ -26,14 +26,13 @@ from radit.reports.cost.forecasts import results_read
 from radit.reports.cost.run_tables import RunTables
 from radit.reports.cost.traffic import BEAT_BYTES
 from radit.reports.cycles.engines import Engines
-from radit.reports.cycles.memory import COMMAND_TO_STREAM, HISTORY_WORD, MemoryModel, Traffic
+from radit.reports.cycles.memory import COMMAND_TO_STREAM, HISTORY_WORD, LOAD_TO_PASS, MemoryModel, Traffic
 from radit.reports.cycles.residual_pass import Pass, residual_pass
 
 __all__ = ["MemoryModel", "Prediction", "predict"]
 
 IDEAL = MemoryModel()
 GUARD = 1  # LOAD looks for the conditioning from its second cycle on
-LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
 FOLLOW = 3  # more of it where the sub-block is decided before, beside the turns
 TURN = DTSM_LATENCY + 1  # cycles of a decision before the pass
 LAST_TURN_TO_PASS = 2  # the last turn's request for weights -> start pulse of the pass
@@ -192,6 +191,7 @@ class TimestepSequencer:
         todo = Pass(
             cached, forecast, ahead=led, light=follows and not active, detect=compares,
             with_history=compares and not first_step, first=sub_block == 0, bypass=place.kind == CROSS,
+            fetches=(0 if known or follows else active[0] + 1) if active and sub_block == 0 else None,
         )  # fmt: skip
         start, times = self._start(state, sub_block) + led, self._pass(todo)
         load, state.load = state.load, start + times.done + DONE_TO_ADVANCE + ADVANCE_TO_LOAD
@@ -214,6 +214,8 @@ class TimestepSequencer:
         """Start pulse of the pass of a sub-block, the last pass's being their number."""
         command = COMMAND_TO_STREAM + self._memory.latency + self._memory.pause
         loaded = state.fetched + command + self._beats * self._memory.spacing(BEAT_BYTES)
+        if sub_block == 0:
+            loaded += self._memory.held_up(self._build, self._dims.contexts * self._words, self._beats)
         if frames := self._frame_beats(sub_block):
             loaded += command + frames * self._memory.spacing(BEAT_BYTES)
         return max(state.load + GUARD, loaded, state.history) + LOAD_TO_PASS
@@ -225,7 +227,7 @@ class TimestepSequencer:
     def _history(self, contexts: int) -> float:
         """Cycles from the engine's start until the codes of ``contexts`` are written."""
         pause = self._memory.pause
-        pace = max(HISTORY_WORD + pause, self._memory.spacing(self._code_bytes))
+        pace = max(HISTORY_WORD + pause, self._memory.write_spacing(self._code_bytes))
         return HISTORY_LOOKS + self._build.max_contexts + contexts * (1 + pause + self._words * pace)
 
     def _traffic(self, todo: Pass, decided: int, computed: int, sub_block: int) -> Traffic:
@@ -235,6 +237,6 @@ class TimestepSequencer:
         for ctx in range(decided + 1, self._dims.contexts):
             word = self._code_bytes * todo.with_history + todo.branch_bytes(ctx, self._build.rows)
             traffic.append((self._words * word, word))
-        if todo.detect:
+        if todo.detect and not self._memory.writes_apart:
             traffic.append((computed * self._words * self._code_bytes, self._code_bytes / HISTORY_WORD))
         return tuple(traffic)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +16,7 @@ from radit.reports.cost.traffic import BEAT_BYTES, PARAM_BYTES
 
 COMMAND_TO_STREAM = 2  # from the pulse that starts a loader to its first word, latency 0
 SEEN = 1  # a taken word counts in the next cycle
+LOAD_TO_PASS = 3  # the conditioning is taken -> start pulse of the pass
 LOOK, LOOK_TO_ASK = 1, 3  # of the prompt loader: cycles per context, and until it asks for a computing one's words
 HISTORY_WORD = 2  # cycles of the history writer per word
 NEARLY_NONE = 1e-6  # bytes per cycle
@@ -27,12 +30,12 @@ class MemoryModel:
     """External memory.
 
     Fields:
-        latency: cycles from a command to its first word.
+        latency: cycles from a command to its first word, their mean where they vary.
         bandwidth: bytes per cycle shared by all ports; None: a word per port and cycle.
         stall: probability that a channel pauses in a cycle: commands, words, and the host's streams.
     """
 
-    latency: int = 100
+    latency: float = 100
     bandwidth: float | None = None
     stall: float = 0.0
 
@@ -75,9 +78,56 @@ class MemoryModel:
         lost = self.pause - self.stall / 2
         return max(self.spacing(word_bytes), word_bytes / self.bandwidth + lost if self.bandwidth else 0.0)
 
+    @property
+    def writes_apart(self) -> bool:
+        """Whether what is written takes no bandwidth from what is read."""
+        return False
+
+    def write_spacing(self, word_bytes: float) -> float:
+        """Mean cycles from one word to the next on a port that writes."""
+        return self.spacing(word_bytes)
+
+    @property
+    def write_turn(self) -> float:
+        """Cycles that a port which writes loses between the words of two commands."""
+        return 0.0
+
+    def outlet(self, build: BuildConfig, words: int, pauses: Pauses) -> Outlet:
+        """Where a last pass with ``words`` per context puts them."""
+        return Outlet(self, build, pauses)
+
+    def held_up(self, build: BuildConfig, words: int, beats: int) -> float:
+        """Cycles by which ``words`` of x in all hold up the first ``beats`` of conditioning of a timestep."""
+        return 0.0
+
+    def inlet(self, build: BuildConfig, words: int, beats: int, others: Sequence[tuple[float, float]]) -> list[float]:
+        """First cycles of a timestep's first pass in which its words of x are there; empty: always.
+
+        Args:
+            words: of x, all contexts.
+            beats: of conditioning, that come before the pass.
+            others: what other ports ask for, cycle and bytes.
+        """
+        return []
+
+    @property
+    def round_trip(self) -> float:
+        """Cycles from room in a port's buffer to the words that fill it."""
+        return 0.0
+
+    def ahead(self, word_bytes: float) -> float:
+        """Words that a port which reads can ask for before it has taken any: what its buffer has room for."""
+        return math.inf
+
+    def taken(self, rate: float) -> float:
+        """Bytes per cycle that others which want ``rate`` take from a port that waits: they come first."""
+        return rate if self.bandwidth is None else min(rate, self.bandwidth)
+
     def beside(self, rate: float) -> MemoryModel:
-        """What is left for a port while others, which come first, move ``rate`` bytes per cycle."""
-        return self if self.bandwidth is None else replace(self, bandwidth=max(self.bandwidth - rate, NEARLY_NONE))
+        """What is left for a port while others want ``rate`` bytes per cycle."""
+        if self.bandwidth is None:
+            return self
+        return replace(self, bandwidth=max(self.bandwidth - self.taken(rate), NEARLY_NONE))
 
 
 class Pauses:
@@ -101,6 +151,29 @@ class Pauses:
         return float(self._random.geometric(self._flow, (ports, STREAM_WORDS)).sum(1).max())
 
 
+class Outlet:
+    """Where the last pass puts its words: to the host, and where streams are cached, there as well."""
+
+    def __init__(self, memory: MemoryModel, build: BuildConfig, pauses: Pauses) -> None:
+        self._pauses, self._half = pauses, replace(memory, stall=0.0).spacing(build.rows)
+
+    def take(self, earliest: float) -> float:
+        """The cycle in which the host takes a word that is there from cycle ``earliest`` on."""
+        return earliest + self._pauses.words(1) - 1
+
+    def run(self, cycle: float, words: int) -> float:
+        """The cycle in which the host has taken a context's ``words``, a word in every cycle from the next one on."""
+        return cycle + self._pauses.words(words)
+
+    def asks(self, cycle: float) -> float:
+        """The cycle in which the command for a context's stream is taken, that comes in cycle ``cycle``."""
+        return cycle
+
+    def store(self, gone: float) -> float:
+        """The cycle in which a word that left in cycle ``gone`` is in the cache, and another one may leave."""
+        return gone + max(STREAM_WORDS * self._half, self._pauses.halves(1))
+
+
 class WeightStreamer:
     """``radit.accel.memory.weights.weight_streamer``: the ring fills ahead of the array.
 
@@ -113,8 +186,11 @@ class WeightStreamer:
     def __init__(self, build: BuildConfig, memory: MemoryModel, start: float) -> None:
         self._memory, self._start = memory, start
         self._depth, self._word = build.weight_depth // build.products, build.wide * build.products
-        self._next = start + COMMAND_TO_STREAM + memory.first_word  # cycle in which the next word can be taken
-        self._taken = self._tail = 0
+        self._room = memory.ahead(self._word)
+        self._first = start + COMMAND_TO_STREAM + memory.first_word
+        self._next = self._first  # cycle in which the next word can be taken
+        self._taken: float = 0
+        self._tail = 0
         self._releases: deque[tuple[int, float]] = deque()
         self._before: deque[tuple[float, float]] = deque()  # traffic that comes first: bytes, bytes per cycle
 
@@ -126,7 +202,9 @@ class WeightStreamer:
                 self._tail, released = self._releases.popleft()
                 self._next = max(self._next, released + SEEN)
                 continue
-            count = min(words, self._tail + self._depth) - self._taken
+            fills = self._taken // self._room
+            self._next = max(self._next, self._first + fills * self._memory.round_trip)
+            count = min(words, self._tail + self._depth, (fills + 1) * self._room) - self._taken
             self._next += self._time(count)
             self._taken += count
         return self._next - pace + SEEN
@@ -145,7 +223,7 @@ class WeightStreamer:
     def yield_to(self, traffic: float, rate: float) -> None:
         """Ports that come first move ``traffic`` bytes, at most ``rate`` per cycle, while the stream goes on."""
         if self._memory.bandwidth is not None and traffic:
-            self._before.append((traffic, min(rate, self._memory.bandwidth)))
+            self._before.append((traffic, self._memory.taken(rate)))
 
     def _time(self, words: float) -> float:
         """Cycles for the next ``words``."""

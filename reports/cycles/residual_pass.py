@@ -14,8 +14,8 @@ from radit.accel.units.dtsm import LATENCY as DTSM_LATENCY
 from radit.accel.units.fifo import LATENCY as FIFO_LATENCY
 from radit.accel.units.layernorm import BYPASS_LATENCY, STAT_LATENCY
 from radit.model.formats import CODE_BITS
-from radit.reports.cost.traffic import BEAT_BYTES
-from radit.reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel, Pauses
+from radit.reports.cost.traffic import BEAT_BYTES, PARAM_BYTES
+from radit.reports.cycles.memory import COMMAND_TO_STREAM, MemoryModel, Outlet, Pauses
 
 START = 1  # start pulse -> the halves run
 COMMAND = 3  # start pulse -> first word of a reader whose first context is wanted, latency 0
@@ -50,6 +50,7 @@ class Pass:
         stream_scope: the last pass where streams are cached: x of the contexts in `cached` comes from there, and x of
             the others goes there.
         differs: with it, odd contexts' words come in pairs, and their differences go there.
+        fetches: of a first pass, contexts that are decided when weights are asked for; None: they are not.
     """
 
     cached: tuple[int, ...]
@@ -63,6 +64,7 @@ class Pass:
     ahead: int = 0
     stream_scope: bool = False
     differs: bool = False
+    fetches: int | None = None
 
     def branch_bytes(self, ctx: int, rows: int) -> int:
         """Bytes from the cache for each word of a context."""
@@ -111,11 +113,15 @@ class Pace:
         arrival = COMMAND_TO_STREAM + memory.latency + memory.pause
         self._loaded = 0.0 if todo.last else arrival + beats * memory.spacing(BEAT_BYTES)
         self._slowed = memory.spacing(BEAT_BYTES) / self._beside_codes().spacing(BEAT_BYTES)
+        self._outlet = memory.outlet(build, dims.sub_block_words(build), pauses)
+        self._came, self._read = _came(todo, dims, build, memory, beats) if todo.first else [], 0
         self.late = 0.0
 
     def front(self, tile: int, cycle: float, words: int) -> float:
         """The cycle in which ``words`` more of a tile are read."""
-        paused = cycle + self._pauses.words(words, self._streams[tile])
+        self._read += words
+        came = self._came[self._read - 1] if self._came else 0.0
+        paused = max(cycle + self._pauses.words(words, self._streams[tile]), came)
         if not self._branch[tile]:
             return paused
         return max(paused, self._move(cycle, words, self._branch[tile] + (self._codes if tile else 0.0)))
@@ -132,8 +138,8 @@ class Pace:
         return max(cycle + self._pauses.words(words), moved)
 
     def host(self, cycle: float, words: int) -> float:
-        """The cycle in which the host has taken ``words`` more."""
-        return cycle + self._pauses.words(words)
+        """The cycle in which the host has taken a context's ``words``."""
+        return self._outlet.run(cycle, words)
 
     def _beside_codes(self) -> MemoryModel:
         """What codes leave of the bandwidth."""
@@ -148,6 +154,20 @@ class Pace:
         crowded = self._crowded.spacing(word_bytes)
         early = min(float(words), max(0.0, (self._loaded - cycle) / crowded))
         return cycle + early * crowded + (words - early) * self._free.spacing(word_bytes)
+
+
+def _came(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel, beats: int) -> list[float]:
+    """First cycles in which the words of x are there, that share the way with what else is asked for; empty: always."""
+    words = dims.contexts * dims.sub_block_words(build)
+    others = [(float(START), float(beats * BEAT_BYTES))]
+    if todo.with_history:
+        others.append((float(COMMAND), words * build.rows * CODE_BITS / 8))
+    if todo.fetches is not None:
+        asked = (todo.fetches * dims.row_tiles(build) + bool(todo.fetches)) * dims.hidden
+        word, fetched = build.wide * build.products, dims.attention_words(build) / build.products
+        room = build.weight_depth / build.products + memory.ahead(word)
+        others += [(asked, min(fetched, room) * word), (asked, 3 * dims.hidden * PARAM_BYTES)]
+    return memory.inlet(build, words, beats, others)
 
 
 def residual_pass(todo: Pass, dims: Dims, build: BuildConfig, memory: MemoryModel) -> PassTimes:
@@ -221,23 +241,26 @@ def _stream_pass(
     A word is read when the writer has let ``fifo_credit`` words less pass.
     """
     words, free = dims.sub_block_words(build), replace(memory, stall=0.0)
-    queue, half, taken = StreamQueue(build.fifo_credit, pauses), free.spacing(build.rows), START - 1.0
+    outlet = memory.outlet(build, words, pauses)
+    queue, taken, stored = StreamQueue(build.fifo_credit, outlet), START - 1.0, 0.0
     for ctx in range(dims.contexts):
         given, paired = ctx in todo.cached, todo.differs and bool(ctx % 2)
         pace = STREAM_WORDS * free.spacing(todo.branch_bytes(ctx, build.rows)) if given else 1.0
-        ready, opened, written = cached.get(ctx, 0.0) + given, queue.gone + (TO_PASS if given else TO_WRITE), 0.0
+        ready = cached.get(ctx, 0.0) + given
+        free_at = queue.gone + TO_PASS if given else outlet.asks(queue.gone + TO_WRITE - 1) + 1
         for word in range(words):
             moves = max(pace, pauses.halves(todo.streams(ctx)))
             taken = queue.read(max(ready, taken + moves if word or ctx - 1 in todo.cached else 0.0))
             if paired and given:  # a forecast difference, which the label's word joins
                 queue.read()
-            step = 1.0 if given else max(STREAM_WORDS * half, pauses.halves(1 if word else 0))
-            queue.leave(queue.gone + (1.0 if paired else step) if word else opened)
+            queue.leave(free_at)
             if paired and not given:
                 queue.read()
-                written = queue.leave(written + step, for_host=False)
+                stored = outlet.store(queue.leave(stored if word else 0.0, for_host=False))
+            elif not given:
+                free_at = stored = outlet.store(queue.gone)
     wrote = dims.contexts - 1 not in todo.cached
-    return PassTimes((), queue.hosted + PULSE, queue.gone + PULSE + STREAM_WORDS * half * wrote)
+    return PassTimes((), queue.hosted + PULSE, (stored if wrote else queue.gone) + PULSE)
 
 
 class StreamQueue:
@@ -247,8 +270,8 @@ class StreamQueue:
         gone: cycle in which the last word left it. hosted: the same of the last one for the host.
     """
 
-    def __init__(self, credit: int, pauses: Pauses) -> None:
-        self._credit, self._pauses = credit, pauses
+    def __init__(self, credit: int, outlet: Outlet) -> None:
+        self._credit, self._outlet = credit, outlet
         self._read, self._passed = START - 1.0, list[float]()
         self.gone = self.hosted = 0.0
 
@@ -261,7 +284,7 @@ class StreamQueue:
     def leave(self, earliest: float, for_host: bool = True) -> float:
         """The cycle in which the word just read leaves, after those before it."""
         moved = max(self._read + TO_OUTPUT, earliest, self.gone + 1 if self._passed else 0.0)
-        self.gone = moved + (self._pauses.words(1) - 1 if for_host else 0.0)
+        self.gone = self._outlet.take(moved) if for_host else moved
         self.hosted = self.gone if for_host else self.hosted
         self._passed.append(self.gone)
         return self.gone

@@ -32,11 +32,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from radit.accel.axi.bus_config import BusConfig
 from radit.accel.config import BuildConfig
 from radit.model.errors import UserError, shown
 from radit.model.plain_text import one_line
 from radit.model.ranges import RANGES, Range
 from radit.model.reading import misfit, path_text, read_toml
+from radit.reports.cycles.bus import behind_axi
 from radit.reports.cycles.memory import MemoryModel
 from radit.reports.energy.energy_table import DEFAULT_TABLE, EnergyTable, Name, load_table
 from radit.reports.machine.array_text import WANTED, parse_array
@@ -102,6 +104,10 @@ class DescribedMemory(_Described):
     def timing(self) -> MemoryModel:
         """As the cycle model takes it."""
         return MemoryModel(self.latency, self.limit, self.stall)
+
+    def behind(self, axi: int) -> MemoryModel:
+        """The same behind the AXI wrapper with so many data bits."""
+        return behind_axi(self.latency, self.stall, BusConfig(data_bits=axi), self.limit)
 
 
 class MachineDescription(_Described):

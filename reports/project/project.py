@@ -66,9 +66,10 @@ class ProjectedCosts:
 
 def run_project(
     *, model: str, machine: MachineDescription, steps: int, cfg: float, skip_rate: float | None, trace: Path | None,
-    forecast: bool, out: Path, command: str = "",
+    forecast: bool, out: Path, command: str = "", axi: int | None = None,
 ) -> Projection:  # fmt: skip
-    """Project a model, dense and with skips; the result is written to ``out``/project.json.
+    """Project a model, dense and with skips, behind ``axi`` data bits where they are given; the result is written to
+    ``out``/project.json.
 
     Raises:
         UserError: an unknown model, an array that cannot be built, a model that does not fit, bad decisions, or
@@ -83,7 +84,8 @@ def run_project(
     tables = spread_tables(dims, steps, forecast)
     table = machine.table
     plan = planned(dims, build, tables, table.reuse_sram.capacity)
-    around = ProjectedMachine(build, machine.clock_mhz, machine.memory.timing, plan, table)
+    timing = machine.memory.timing if axi is None else machine.memory.behind(axi)
+    around = ProjectedMachine(build, machine.clock_mhz, timing, plan, table)
     everything = DecisionRecord.dense(1, steps, dims.sub_blocks, dims.contexts)
     dense, skipping, origin = project(config, dims, around, everything, POLICY_OFF), None, None
     if skip_rate is not None:
@@ -108,6 +110,7 @@ def run_project(
         array=Array.of(build),
         clock_mhz=machine.clock_mhz,
         memory=ExternalMemory(latency=memory.latency, bandwidth=memory.limit, stall=memory.stall),
+        axi=axi,
         decisions=origin,
         dense=dense,
         skipping=skipping,

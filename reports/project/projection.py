@@ -33,6 +33,7 @@ class Projection(Part):
         tokens: per context.
         contexts: 2 under guidance.
         machine: the named machine, and what options have changed of it; None: options alone describe it.
+        axi: data bits of the AXI wrapper's bus; None: no wrapper.
         decisions: where the skipping run's decisions come from; None: dense alone.
         ratios: dense over skipping.
     """
@@ -49,6 +50,7 @@ class Projection(Part):
     array: Array
     clock_mhz: Amount
     memory: ExternalMemory
+    axi: Count | None = None
     decisions: str | None
     dense: Projected
     skipping: Projected | None

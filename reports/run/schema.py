@@ -111,6 +111,15 @@ class CycleModel(Part):
         """The error in words."""
         return "equal" if self.predicted == self.measured else f"{self.error:+.3%}"
 
+    def imprecise(self, memory: MemoryModel) -> str:
+        """A sentence where the prediction is outside the tolerance of a memory, else nothing."""
+        if abs(self.error) <= memory.tolerance:
+            return ""
+        return (
+            f"the cycle model is {abs(self.error):.1%} off (tolerance {memory.tolerance:.0%}) in this regime: "
+            f"{memory.regime}."
+        )
+
 
 def _complete(stalls: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     if stalls.keys() | set(TEXT_PHASES) != set(PHASES) or any(part.keys() != set(CAUSES) for part in stalls.values()):
@@ -352,10 +361,9 @@ class Summary(Part):
         """Where the cycle model is outside its tolerance, a sentence each: no verdict on the hardware."""
         memory = self.memory.as_model
         return [
-            f"{name}: the cycle model is {abs(model.error):.1%} off (tolerance {memory.tolerance:.0%}) in this regime: "
-            f"{memory.regime}."
+            f"{name}: {model.imprecise(memory)}"
             for name, model in self.cycle_models.items()
-            if 0 < memory.tolerance < abs(model.error)
+            if memory.tolerance and model.imprecise(memory)
         ]
 
     @property

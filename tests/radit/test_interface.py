@@ -164,7 +164,9 @@ def test_cycles_follow_from_decisions_array_and_memory(digits):
     assert usual.milliseconds(250) == usual.cycles / 250e3
     small = radit.predict_cycles(digits, dense, array="8x8")
     slow = radit.predict_cycles(digits.model, dense, memory=radit.Memory(bandwidth=1))
+    behind = radit.predict_cycles(digits.model, dense, memory=radit.Memory(bandwidth=None, axi=64))
     assert small.cycles > 3 * usual.cycles and slow.cycles > 1.5 * usual.cycles
+    assert usual.cycles < behind.cycles < 1.2 * usual.cycles
     assert usual.macs == small.macs == slow.macs
     one, three = (radit.generate(digits, POLICY, images=n).decisions for n in (1, 3))
     assert radit.predict_cycles(digits, three).cycles == 3 * radit.predict_cycles(digits, one).cycles
@@ -257,6 +259,8 @@ BAD = [
     (lambda m: radit.Memory(bandwidth=float("nan")), "bandwidth is nan: give a number from 0.01 to 1048575, or inf"),
     (lambda m: radit.Memory(stall=True), "stall is True"),
     (lambda m: radit.Memory(seed=2**32), "seed is 4294967296"),
+    (lambda m: radit.Memory(axi=100), "axi is 100: give 64, 128, 256 or 512 data bits, or None"),
+    (lambda m: radit.cosimulate("digits", memory=radit.Memory(axi=64)), "memory has axi 64, but co-simulation has no"),
     (lambda m: radit.cosimulate("digits", images=0), "images is 0"),
     (lambda m: radit.cosimulate("digits", steps=5, timesteps=6), "^timesteps is 6: give a whole number from 1 to 5"),
     (lambda m: radit.Policy("radit", max_streak=1.0), "max_streak is 1.0: give a whole number from 0 to 63"),
