@@ -25,6 +25,7 @@ def test_only_gcc_profiles(version, monkeypatch):
 def test_a_long_run_is_compiled_by_a_profile_and_equal(monkeypatch):
     if not toolchain.is_gcc(toolchain.find_compiler()):
         pytest.skip("the compiler is not GCC")
+    monkeypatch.setattr(verilate, "FAST", "-O1")  # compiles sooner
     made = []
 
     def built(build, *cache):
