@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from radit.accel.dims import MLP
 from radit.cosim.driver import Driver
-from radit.cosim.engines import Engine, EngineError, open_engine
+from radit.cosim.engines import Engine, EngineError, Failure, open_engine
 from radit.cosim.pack import with_prompts
 from radit.cosim.prepare import Prepared
 from radit.cosim.run_state import SavedRun, Standing
@@ -29,7 +30,7 @@ from radit.model.dit.sampler import make_noise
 from radit.model.integer.decision_record import DecisionRecord
 from radit.model.integer.generate import Host
 from radit.model.integer.reference import Reference, StageCapture, StepRecord
-from radit.model.policy.skip_policy import Policy
+from radit.model.policy.skip_policy import Policy, dense
 
 Tick = Callable[[int, int], object]  # MACs of a sub-block that were simulated, and that were skipped
 Expected = Generator[tuple[StageCapture, dict[str, Words]], None, tuple[Tensor, StepRecord]]
@@ -86,8 +87,31 @@ def generate_image(
 
 
 def open_for(prepared: Prepared) -> Engine:
-    """The engine that a request asks for."""
-    return open_engine(prepared.request.engine, prepared.build, prepared.request.setup())
+    """The engine that a request asks for; compiled by a profile of the first timestep, where the run is long."""
+    request = prepared.request
+    practise = partial(_practise, prepared) if prepared.is_long else None
+    return open_engine(request.engine, prepared.build, request.setup(), practise=practise)
+
+
+def _practise(prepared: Prepared, engine: Engine) -> None:
+    """The first timestep of the first image, dense, as far as the engine goes."""
+    host = _host(prepared, 0, prepared.dims.padded_tokens(prepared.build))
+    driver = Driver(engine, prepared.integer, dense().tables(prepared.integer), prepared.dims)
+    driver.start_image(host.tables, 0)
+    driver.start(host.enter()[0].numpy(), 0)
+    try:
+        driver.finish()
+    except EngineError as error:
+        if error.code is not Failure.TIMEOUT:
+            raise
+
+
+def _host(prepared: Prepared, image: int, tokens: int) -> Host:
+    """The host's part of an image, of so many tokens with padding."""
+    request, config = prepared.request, prepared.dit.config
+    labels = torch.tensor([request.label(image, config.num_classes)])
+    noise = make_noise(config, image + 1, request.seed)[image:]
+    return Host(prepared.dit, prepared.integer, labels, noise, request.cfg, tokens, request.guided_channels)
 
 
 class _ImageRun:
@@ -103,18 +127,13 @@ class _ImageRun:
         ahead: bool,
         saved: SavedRun | None,
     ) -> None:
-        request, integer, dims = prepared.request, prepared.integer, prepared.dims
+        integer, dims = prepared.integer, prepared.dims
         self.prepared, self.policy, self.image, self.engine = prepared, policy, image, engine
         self.tick, self.ahead, self.saved = tick, ahead, saved
         tables = policy.tables(integer)
         self.reference = Reference(integer, tables, dims.padded_tokens(prepared.build))
         self.reference.start(1, dims.contexts)
-        labels = torch.tensor([request.label(image, prepared.dit.config.num_classes)])
-        noise = make_noise(prepared.dit.config, image + 1, request.seed)[image:]
-        self.host, self.twin = (
-            Host(prepared.dit, integer, labels, noise, request.cfg, self.reference.tokens, request.guided_channels)
-            for _ in range(2)
-        )
+        self.host, self.twin = (_host(prepared, image, self.reference.tokens) for _ in range(2))
         self.dims = with_prompts(dims, self.host.tables, 0)
         self.board = Scoreboard(self.dims, prepared.build)
         self.driver = Driver(engine, integer, tables, dims)

@@ -29,6 +29,7 @@ from radit.model.policy.skip_policy import Policy
 
 UNSTATED = ("waves", "images", "built", "machine")  # of a request: its images are alike without them, or the build says
 LARGE_SUB_BLOCK = 50e6  # MACs from which on a sub-block is long enough to simulate in threads of one process
+LONG_RUN = 300e6  # cycles of an array that is always busy: ten minutes of a core and more
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,12 @@ class Prepared:
     def is_large(self) -> bool:
         """Sub-blocks take long enough that threads do not wait for each other."""
         return min(self.dit.config.sub_block_macs()) * self.dims.contexts >= LARGE_SUB_BLOCK
+
+    @property
+    def is_long(self) -> bool:
+        """The images take so long to simulate that it pays to compile the simulator twice."""
+        cells = self.build.rows * self.build.cols * self.build.products
+        return self.request.waves is None and self.request.images * self.macs >= LONG_RUN * cells
 
     @property
     def macs(self) -> int:

@@ -58,11 +58,10 @@ def ccu_lane(clk, src_valid, valid_1, act, b1, b2, b3, b4, b5, b6, b7, stored, c
     ACT_LOW, ACT_SIGN = index * ACT_BITS + CODE_CUT, (index + 1) * ACT_BITS - 1
     CODE_LOW, CODE_HIGH = index * CODE_BITS, (index + 1) * CODE_BITS
     ONES = (1 << MAGNITUDE_BITS) - 1
-    folded, negative, upper = word(MAGNITUDE_BITS), flag(), flag()
+    BITS, BOUND = MAGNITUDE_BITS, BOUNDARY_BITS
+    folded, negative = word(MAGNITUDE_BITS), flag()
     magnitude, sign, met = word(MAGNITUDE_BITS), flag(), word(CODE_BITS)
-    second, third = word(BOUNDARY_BITS), word(BOUNDARY_BITS)
-    bit_2, bit_1, bit_0 = [flag() for _ in range(3)]
-    found = word(CODE_BITS)
+    second, high = word(BOUNDARY_BITS), flag()
 
     @always_comb
     def fold():
@@ -75,61 +74,60 @@ def ccu_lane(clk, src_valid, valid_1, act, b1, b2, b3, b4, b5, b6, b7, stored, c
 
     @always(clk.posedge)
     def keep():
+        reached = bool(1)
         if src_valid:
+            for i in range(BOUND):
+                if folded[i] != b4[i]:
+                    reached = folded[i]
+            for i in range(BOUND, BITS):
+                if folded[i]:
+                    reached = bool(1)
             magnitude.next = folded
             sign.next = negative
-            bit_2.next = upper
+            high.next = reached
             met.next = stored[CODE_HIGH:CODE_LOW]
 
     @always_comb
     def choose():
-        if bit_2:
+        if high:
             second.next = b6
         else:
             second.next = b2
-        if bit_2 and bit_1:
-            third.next = b7
-        elif bit_2:
-            third.next = b5
-        elif bit_1:
-            third.next = b3
-        else:
-            third.next = b1
-
-    @always_comb
-    def encode():
-        found.next = 0
-        if bit_2 or bit_1 or bit_0:
-            found.next = concat(sign, bit_2, bit_1, bit_0)
 
     @always(clk.posedge)
     def compare():
+        middle = bool(1)
+        low = bool(1)
+        third = intbv(0)[BOUND:]
+        found = intbv(0)[CODE_BITS:]
         if valid_1:
+            for i in range(BOUND):
+                if magnitude[i] != second[i]:
+                    middle = magnitude[i]
+            for i in range(BOUND, BITS):
+                if magnitude[i]:
+                    middle = bool(1)
+            if high and middle:
+                third[:] = b7
+            elif high:
+                third[:] = b5
+            elif middle:
+                third[:] = b3
+            else:
+                third[:] = b1
+            for i in range(BOUND):
+                if magnitude[i] != third[i]:
+                    low = magnitude[i]
+            for i in range(BOUND, BITS):
+                if magnitude[i]:
+                    low = bool(1)
+            found[:] = 0
+            if high or middle or low:
+                found[:] = concat(sign, high, middle, low)
             code.next = found
             change.next = found != met
 
-    searched = [(folded, b4, upper), (magnitude, second, bit_1), (magnitude, third, bit_0)]
-    tests = [reach(*searching) for searching in searched]
-    return fold, keep, choose, tests, encode, compare
-
-
-@block
-def reach(value, bound, dst):
-    """dst = value >= bound, by the highest bit where they differ: multiplexers in a row, no look-ahead."""
-    BITS, BOUND = len(value), len(bound)
-
-    @always_comb
-    def ripple():
-        found = bool(1)
-        for i in range(BOUND):
-            if value[i] != bound[i]:
-                found = value[i]
-        for i in range(BOUND, BITS):
-            if value[i]:
-                found = bool(1)
-        dst.next = found
-
-    return ripple
+    return fold, keep, choose, compare
 
 
 assert CODE_LEVELS == 7, "The encoder compares with seven boundaries."

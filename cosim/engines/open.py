@@ -13,7 +13,7 @@ from radit.accel.control.registers import COUNTER_BITS
 from radit.cosim.engines.base import Engine, Setup
 from radit.cosim.engines.myhdl import MyhdlEngine
 from radit.cosim.engines.toolchain import find_compiler, find_verilator
-from radit.cosim.engines.verilator import VerilatorEngine
+from radit.cosim.engines.verilator import Practise, VerilatorEngine
 from radit.model.errors import UserError
 from radit.model.source_code import code_digest, text_digest
 from radit.model.system.caches import made_once
@@ -26,8 +26,17 @@ SOURCES = ("radit.accel.top", "radit.accel.export.convert")  # what the exported
 log = logging.getLogger("radit")
 
 
-def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, build: Path = Path("build")) -> Engine:
+def open_engine(
+    name: str,
+    config: BuildConfig,
+    setup: Setup | None = None,
+    build: Path = Path("build"),
+    practise: Practise | None = None,
+) -> Engine:
     """The accelerator of one build in the named engine; close it after use.
+
+    Args:
+        practise: what a compiled simulator is profiled on, for a run that is so long that a second compilation pays.
 
     Raises:
         UserError: an unknown engine, a missing tool, or a build without the counters that a run is compared by.
@@ -43,7 +52,9 @@ def open_engine(name: str, config: BuildConfig, setup: Setup | None = None, buil
         return MyhdlEngine(config, radit_top, setup)
     if name == "verilator":
         check_tools(name)
-        return VerilatorEngine(config, exported_verilog(config, build / "rtl"), setup, cache=build / "verilated")
+        return VerilatorEngine(
+            config, exported_verilog(config, build / "rtl"), setup, cache=build / "verilated", practise=practise
+        )
     raise UserError(f"engine is {name!r}; choose from {', '.join(ENGINES)}.")
 
 

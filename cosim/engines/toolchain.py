@@ -118,3 +118,8 @@ def compiler_version(compiler: str) -> str:
     except ProgramError as error:
         raise UserError(f"{named(compiler)}, which does not tell its version ({error}): {remedy}.") from None
     return said.partition("\n")[0]
+
+
+def is_gcc(compiler: str) -> bool:
+    """Whether a compiler is GCC, as far as it tells: clang answers to g++ on some systems."""
+    return re.match(r"\S*(g\+\+|gcc|c\+\+)\S* \(", compiler_version(compiler)) is not None

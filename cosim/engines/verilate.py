@@ -11,7 +11,7 @@ import platform
 import shlex
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from radit.accel.config import BuildConfig
 from radit.cosim.engines.harness_config import harness_config
-from radit.cosim.engines.toolchain import Verilator, compiler_version, find_compiler, find_verilator, named
+from radit.cosim.engines.toolchain import Verilator, compiler_version, find_compiler, find_verilator, is_gcc, named
 from radit.cosim.support.programs import ANSWER_SECONDS, ProgramError, end_programs, run_program
 from radit.model.errors import UserError
 from radit.model.system.caches import made_once
@@ -34,6 +34,8 @@ VERILATE = (
 ).split()
 COMPILE = "-std=c++20 -fPIC -march=native -DVERILATOR=1 -DVM_COVERAGE=0 -DVM_SC=0 -DVL_TIME_CONTEXT".split()
 FAST, MEDIUM, SLOW = "-O3", "-O1", "-O0"  # every cycle; Verilator's library and waveforms; once
+COUNTING = ("-fprofile-generate", "-fprofile-update=single")  # how often each branch is taken, into .gcda files
+COUNTED = ("-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile")  # what those files say
 MOST_SECONDS = 3600.0  # one run of a compiler may take; a 128x128 array takes minutes
 
 log = logging.getLogger("radit")
@@ -71,16 +73,25 @@ WAVES = {
 
 
 def build_library(
-    config: BuildConfig, verilog: Path, top: str, waves: str = "", threads: int = 1, cache: Path = CACHE
+    config: BuildConfig,
+    verilog: Path,
+    top: str,
+    waves: str = "",
+    threads: int = 1,
+    cache: Path = CACHE,
+    practise: Callable[[Path], object] | None = None,
 ) -> Path:
     """The shared library of this Verilog, built if the cache has none.
 
     ``waves`` is the suffix of the waveform file wanted: "", ".vcd" or ".fst"; ``threads`` simulate one accelerator.
-    Safe with concurrent builders.
+    ``practise``: see `ProfiledBuild`; compilers other than GCC do without. Safe with concurrent builders.
     """
     if waves not in WAVES:
         raise UserError(f"waveform format {waves!r} is unknown to Verilator; use a file name in .vcd or .fst.")
-    build = Build(config, verilog, top, WAVES[waves], threads, find_verilator(), find_compiler())
+    parts = config, verilog, top, WAVES[waves], threads, find_verilator(), find_compiler()
+    build = Build(*parts)
+    if practise is not None and threads == 1 and is_gcc(build.compiler):
+        build = ProfiledBuild(*parts, practise)
     build.check_headers()
     return built(build, cache)
 
@@ -177,12 +188,17 @@ class Build:
             (work / name).write_text(text)
         source = shutil.copy(self.verilog, work / "radit.v")
         self._verilate(work, [*work.glob("*.vlt"), Path(source)])
-        objects = self._compile(work, [*sorted(work.glob("*.cpp")), *self.sources])
-        objects += self._runtime(cache)
-        self._call_compiler(work / self.product, *objects, *self.link, "-lpthread")
+        self._make(work, cache)
         for path in work.glob("*.o"):
             path.unlink()
         (work / SECONDS).write_text(f"{time.monotonic() - started:.2f}\n")
+
+    def _make(self, work: Path, cache: Path) -> None:
+        """The product, of the C++ that is in the folder."""
+        self._link(work, self._compile(work, [*sorted(work.glob("*.cpp")), *self.sources]), cache)
+
+    def _link(self, work: Path, objects: Iterable[Path], cache: Path, *options: str) -> None:
+        self._call_compiler(work / self.product, *objects, *self._runtime(cache), *self.link, *options, "-lpthread")
 
     def _verilate(self, work: Path, sources: list[Path]) -> None:
         command = [self.verilator.command, *self.verilate, "--top-module", self.top]
@@ -218,10 +234,10 @@ class Build:
         folder = made_once(cache / f"runtime-{_digest([self.tools()])}", lambda work: self._compile(work, sources))
         return sorted(folder.glob("*.o"))
 
-    def _compile(self, work: Path, sources: Iterable[Path]) -> list[Path]:
+    def _compile(self, work: Path, sources: Iterable[Path], *options: str) -> list[Path]:
         include = self.verilator.include
         folders = [f"-I{folder}" for folder in (work, HARNESS, include, include / "vltstd")]
-        common = [*self.compile, *folders]
+        common = [*self.compile, *folders, *options]
 
         def compile_one(source: Path) -> Path:
             target = work / f"{source.stem}.o"
@@ -235,6 +251,32 @@ class Build:
             except BaseException:
                 end_programs()
                 raise
+
+
+@dataclass(frozen=True)
+class ProfiledBuild(Build):
+    """The library for long runs: compiled twice with GCC, the second time by a profile of the first.
+
+    Fields:
+        practise: runs a library for a while, as it will be run; its functions then have radit_write_profile.
+    """
+
+    practise: Callable[[Path], object]
+
+    def key(self) -> str:
+        return f"{super().key()}-{_digest([*COUNTING, *COUNTED])}"
+
+    def _make(self, work: Path, cache: Path) -> None:
+        sources = [*sorted(work.glob("*.cpp")), *self.sources]
+        hot = [source for source in sources if _effort(source, self.verilator.include) == FAST]
+        others = self._compile(work, [source for source in sources if source not in hot])
+        self._link(work, others + self._compile(work, hot, *COUNTING, "-DRADIT_PROFILING"), cache, COUNTING[0])
+        log.info("taking its profile, to compile it again for a long run ...")
+        self.practise(work / self.product)
+        (work / self.product).unlink()  # which is loaded: another file takes its place
+        self._link(work, others + self._compile(work, hot, *COUNTED), cache)
+        for path in work.glob("*.gcda"):
+            path.unlink()
 
 
 def _effort(source: Path, include: Path) -> str:

@@ -5,7 +5,10 @@ import errno
 import os
 import shutil
 import time
+from collections.abc import Callable
 from ctypes import POINTER, Structure, byref, c_int, c_int32, c_uint32, c_uint64, c_void_p
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,9 @@ LEAST_CHUNK, MOST_CHUNK = 1000, 200_000  # cycles between two looks at Ctrl-C
 CHUNK_SECONDS = 0.2  # that they take, about
 LEAST_FREE = 1 << 16  # bytes of a disk: with fewer an .fst, whose writer tells nothing, counts as cut off
 BUSY, SUB_BLOCK_OVER = 1, 2  # radit::Outcome
+PROFILED_CYCLES = 3_000_000  # of a timestep, some ten seconds: the pass, attention and more of a large model
+
+Practise = Callable[[Engine], object]  # runs an engine as it will be run
 
 
 class CTiming(Structure):
@@ -119,7 +125,8 @@ class VerilatorEngine(Engine):
     """The accelerator as compiled Verilog. Any number can run side by side, in threads as well.
 
     ``verilog`` is the exported file and ``top`` its top module. The library is built at the first use of this
-    content and kept in ``cache``.
+    content and kept in ``cache``; with ``practise``, by the profile of what that does on a first engine. Its timesteps
+    end in a timeout after ``PROFILED_CYCLES``. ``library`` is one that is there.
     """
 
     def __init__(
@@ -129,13 +136,16 @@ class VerilatorEngine(Engine):
         setup: Setup | None = None,
         top: str = "radit_top",
         cache: Path = CACHE,
+        practise: Practise | None = None,
+        library: Path | None = None,
     ) -> None:
         super().__init__(config, setup or Setup())
         waves = self.setup.waves
         self._handle = None
-        library = build_library(config, verilog, top, waves.suffix if waves else "", self.setup.threads, cache)
-        self.build_seconds = build_seconds(library)  # when it was built
-        self._key = library.parent.name
+        if library is None:
+            suffix, profiled = waves.suffix if waves else "", practise and partial(self._profile, practise)
+            library = build_library(config, verilog, top, suffix, self.setup.threads, cache, profiled)
+        self._library = library
         self._c = Library(library)
         self._fields = trace_fields(config)
         self._bound: dict[int, np.ndarray] = {}
@@ -146,6 +156,18 @@ class VerilatorEngine(Engine):
         if waves is not None:
             self._open_waves(waves)
         self.reset()
+
+    @property
+    def build_seconds(self) -> float:
+        """How long it took to build the library, when it was built."""
+        return build_seconds(self._library)
+
+    def _profile(self, practise: Practise, library: Path) -> None:
+        """Let a library that counts its branches run, and write what it has counted."""
+        setup = replace(self.setup, max_cycles=PROFILED_CYCLES)
+        with VerilatorEngine(self.config, library, setup, library=library) as engine:
+            practise(engine)
+        ctypes.CDLL(str(library)).radit_write_profile()
 
     def _open_waves(self, waves: Path) -> None:
         try:
@@ -254,7 +276,11 @@ class VerilatorEngine(Engine):
         """What must agree between the engine that saves and the one that restores."""
         timings = [self.setup.timing_of(port) for port in (*self._memories, "x")]
         sizes = [words.nbytes for _, words in sorted(self._bound.items())]
-        return {"build": self._key, "memory timing": repr((self.setup.rate, timings)), "memory size": repr(sizes)}
+        return {
+            "build": self._library.parent.name,
+            "memory timing": repr((self.setup.rate, timings)),
+            "memory size": repr(sizes),
+        }
 
     def close(self) -> None:
         if self._handle is None:
