@@ -71,7 +71,7 @@ def pack_model(prepared: Prepared, policy: Policy) -> PackedModel:
         UserError: the sampler adds noise, or the model does not fit.
     """
     request, dims, build = prepared.request, prepared.dims, prepared.build
-    table = sampler_table(prepared.integer.sampler)
+    table = sampler_table(request.sampler)
     recorder = Recorder(build)
     driver = Driver(recorder, prepared.integer, policy.tables(prepared.integer), dims)  # type: ignore[arg-type]
     base = {name: address for name, address in bus_addresses(build).items() if name.endswith("_base_low")}

@@ -96,8 +96,16 @@ def test_a_wrong_reference_is_noticed(monkeypatch):
     assert one.wrong_words == 64 and one.first_wrong == 2 and one.wrong_values > 0 and not one.is_equal
 
 
-def test_without_guidance_and_with_another_sampler():
-    prepared = tiny_prepared(cfg=1.0, solver="unipc", spacing="quadratic", images=1, steps=3)
+WAYS = (
+    {"cfg": 1.0, "solver": "unipc", "spacing": "quadratic", "steps": 3},
+    {"timesteps": 2},
+    {"solver": "heun", "steps": 3},
+)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=("unipc", "two timesteps", "heun"))
+def test_without_guidance_and_with_other_samplers(way):
+    prepared = tiny_prepared(**way, images=1)
     (one,) = drive(prepared, prepared.policy("radit"), BUS, BusTiming(), "c", BUILD)
     assert one.is_equal
 
