@@ -19,14 +19,14 @@ flight.
 Source: golden ``model/ops/layernorm.py``.
 """
 
-from myhdl import always, always_comb, always_seq, block, concat, intbv
+from myhdl import always, always_comb, always_seq, block
 
 from radit.accel.config import bits_for
 from radit.accel.interfaces.signals import flag, signed, word
 from radit.accel.units.delay_lines import delay_chain, gated_register
 from radit.accel.units.lanes import any_lane, pack, signal_list
 from radit.accel.units.rsqrt import LATENCY as RSQRT_LATENCY
-from radit.accel.units.rsqrt import Q_BITS, rsqrt_unit
+from radit.accel.units.rsqrt import Q_BITS, form_variance, rsqrt_unit
 from radit.model.formats import LN_BITS, LN_FRAC, RSQRT_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS, X_BITS
 
 LATENCY = 6
@@ -34,8 +34,6 @@ STAT_LATENCY = RSQRT_LATENCY + 8
 BYPASS_LATENCY = 4
 CENTERED_BITS = SUM_BITS + 1
 SCALED_BITS = CENTERED_BITS + RSQRT_BITS
-PRODUCT_BITS = VAR_BITS + 1  # D * s2 and s1**2
-SQUARE_PART = 18  # bits of s2 that meet D in one multiplier
 
 
 @block
@@ -182,57 +180,6 @@ def hold_and_root(
     collect = [root_lane(clk, root_valid, slot, mant, q, mants[i], downs[i], i) for i in range(lanes)]
 
     return root, pace, decide, hold, control, variance, collect
-
-
-@block
-def form_variance(clk, hidden, eps, scan, scan_1, scan_2, scan_3, index, held_sums, held_squares, w):
-    """``w = D * s2 - s1**2 + eps`` of lane ``index``, four cycles later; stage k works when ``scan_k`` is high.
-
-    Both products are made of parts that fit a multiplier of an FPGA, and wait in registers before they are added. Parts
-    that do not overlap stand side by side: lowest and highest of ``D * s2``, the squares of both halves of ``|s1|``.
-    """
-    SUM, SQUARE = SUM_BITS, SQUARE_BITS
-    HALF, PART, PARTS = SUM_BITS // 2, SQUARE_PART, 2 * SQUARE_PART
-    APART = SQUARE_PART - len(hidden)
-    chosen, size_1, square_1 = signed(SUM_BITS), word(SUM_BITS), word(SQUARE_BITS)
-    low_2, middle_2 = [word(len(hidden) + SQUARE_PART) for _ in range(2)]
-    high_2 = word(PRODUCT_BITS - 2 * SQUARE_PART)
-    low_square_2, cross_2 = word(SUM_BITS), word(SUM_BITS)
-    high_square_2 = word(PRODUCT_BITS - SUM_BITS)
-    product_3, square_3 = [word(PRODUCT_BITS) for _ in range(2)]
-
-    @always_comb
-    def choose():
-        chosen.next = held_sums[index]
-
-    @always(clk.posedge)
-    def read():
-        if scan:
-            if chosen < 0:
-                size_1.next = -chosen
-            else:
-                size_1.next = chosen
-            square_1.next = held_squares[index]
-
-    @always(clk.posedge)
-    def multiply():
-        if scan_1:
-            low_2.next = hidden * square_1[PART:]
-            middle_2.next = hidden * square_1[PARTS:PART]
-            high_2.next = hidden * square_1[SQUARE:PARTS]
-            low_square_2.next = size_1[HALF:] * size_1[HALF:]
-            cross_2.next = size_1[SUM:HALF] * size_1[HALF:]
-            high_square_2.next = size_1[SUM:HALF] * size_1[SUM:HALF]
-
-    @always(clk.posedge)
-    def add():
-        if scan_2:
-            product_3.next = concat(high_2, intbv(0)[APART:], low_2) + concat(middle_2, intbv(0)[PART:])
-            square_3.next = concat(high_square_2, low_square_2) + concat(cross_2, intbv(0)[HALF:], False)
-        if scan_3:
-            w.next = product_3 - square_3 + eps
-
-    return choose, read, multiply, add
 
 
 @block

@@ -6,12 +6,15 @@ Newton step seed * (3 - m * seed**2) / 2 -> mant Q1.15``.
 Shapes: w 54 bit, mant 16 bit, q 5 bit. Latency: ``LATENCY`` cycles (five to normalize by pairs of bits, seven for the
 Newton step), one root per cycle, no back-pressure. Rounding: every product is cut (floor); mant saturates at 65535.
 Relative error below 2**-14. Valid range: 1 <= w < 2**54. Source: golden ``model/ops/rsqrt.py``.
+
+``form_variance`` makes what LayerNorm takes the root of (``model/ops/layernorm.py``).
 """
 
-from myhdl import Constant, Signal, always, block, intbv
+from myhdl import Constant, Signal, always, always_comb, block, concat, intbv
 
-from radit.accel.interfaces.signals import word
-from radit.model.formats import RSQRT_BITS, SEED_INDEX_BITS, VAR_BITS
+from radit.accel.interfaces.signals import signed, word
+from radit.model.formats import RSQRT_BITS, SEED_INDEX_BITS, SUM_BITS, VAR_BITS
+from radit.model.formats import SQUARE_BITS as SQUARES_BITS
 from radit.model.roms import RSQRT_FIRST, RSQRT_ROM
 
 NORMALIZE_STEPS = (16, 8, 4, 2, 1)  # pairs of bits
@@ -21,6 +24,9 @@ MAX_Q = VAR_BITS // 2
 FRAC = RSQRT_BITS - 1
 SQUARE_BITS = RSQRT_BITS + 1  # seed**2, Q2.15
 CORRECTION_BITS = RSQRT_BITS + 1  # 3 - m * seed**2, Q2.15
+
+PRODUCT_BITS = VAR_BITS + 1  # D * s2 and s1**2
+SQUARE_PART = 18  # bits of s2 that meet D in one multiplier
 
 
 @block
@@ -129,3 +135,54 @@ def rsqrt_unit(clk, src_valid, w, dst_valid, mant, q):
     ]
     root = newton(clk, valids[count], values[count], zeros[count], dst_valid, mant, q)
     return steps, root
+
+
+@block
+def form_variance(clk, hidden, eps, scan, scan_1, scan_2, scan_3, index, held_sums, held_squares, w):
+    """``w = D * s2 - s1**2 + eps`` of lane ``index``, four cycles later; stage k works when ``scan_k`` is high.
+
+    Both products are made of parts that fit a multiplier of an FPGA, and wait in registers before they are added. Parts
+    that do not overlap stand side by side: lowest and highest of ``D * s2``, the squares of both halves of ``|s1|``.
+    """
+    SUM, SQUARE = SUM_BITS, SQUARES_BITS
+    HALF, PART, PARTS = SUM_BITS // 2, SQUARE_PART, 2 * SQUARE_PART
+    APART = SQUARE_PART - len(hidden)
+    chosen, size_1, square_1 = signed(SUM_BITS), word(SUM_BITS), word(SQUARES_BITS)
+    low_2, middle_2 = [word(len(hidden) + SQUARE_PART) for _ in range(2)]
+    high_2 = word(PRODUCT_BITS - 2 * SQUARE_PART)
+    low_square_2, cross_2 = word(SUM_BITS), word(SUM_BITS)
+    high_square_2 = word(PRODUCT_BITS - SUM_BITS)
+    product_3, square_3 = [word(PRODUCT_BITS) for _ in range(2)]
+
+    @always_comb
+    def choose():
+        chosen.next = held_sums[index]
+
+    @always(clk.posedge)
+    def read():
+        if scan:
+            if chosen < 0:
+                size_1.next = -chosen
+            else:
+                size_1.next = chosen
+            square_1.next = held_squares[index]
+
+    @always(clk.posedge)
+    def multiply():
+        if scan_1:
+            low_2.next = hidden * square_1[PART:]
+            middle_2.next = hidden * square_1[PARTS:PART]
+            high_2.next = hidden * square_1[SQUARE:PARTS]
+            low_square_2.next = size_1[HALF:] * size_1[HALF:]
+            cross_2.next = size_1[SUM:HALF] * size_1[HALF:]
+            high_square_2.next = size_1[SUM:HALF] * size_1[SUM:HALF]
+
+    @always(clk.posedge)
+    def add():
+        if scan_2:
+            product_3.next = concat(high_2, intbv(0)[APART:], low_2) + concat(middle_2, intbv(0)[PART:])
+            square_3.next = concat(high_square_2, low_square_2) + concat(cross_2, intbv(0)[HALF:], False)
+        if scan_3:
+            w.next = product_3 - square_3 + eps
+
+    return choose, read, multiply, add
