@@ -13,8 +13,7 @@ Relative error below 2**-14. Valid range: 1 <= w < 2**54. Source: golden ``model
 from myhdl import Constant, Signal, always, always_comb, block, concat, intbv
 
 from radit.accel.interfaces.signals import signed, word
-from radit.model.formats import RSQRT_BITS, SEED_INDEX_BITS, SUM_BITS, VAR_BITS
-from radit.model.formats import SQUARE_BITS as SQUARES_BITS
+from radit.model.formats import RSQRT_BITS, SEED_INDEX_BITS, SQUARE_BITS, SUM_BITS, VAR_BITS
 from radit.model.roms import RSQRT_FIRST, RSQRT_ROM
 
 NORMALIZE_STEPS = (16, 8, 4, 2, 1)  # pairs of bits
@@ -22,7 +21,7 @@ LATENCY = len(NORMALIZE_STEPS) + 7
 Q_BITS = 5
 MAX_Q = VAR_BITS // 2
 FRAC = RSQRT_BITS - 1
-SQUARE_BITS = RSQRT_BITS + 1  # seed**2, Q2.15
+SEED_SQUARE_BITS = RSQRT_BITS + 1  # seed**2, Q2.15
 CORRECTION_BITS = RSQRT_BITS + 1  # 3 - m * seed**2, Q2.15
 
 PRODUCT_BITS = VAR_BITS + 1  # D * s2 and s1**2
@@ -61,7 +60,7 @@ def newton(clk, src_valid, w, zeros, dst_valid, mant, q):
     FIRST = RSQRT_FIRST
     LAST_Q = MAX_Q
     SQUARE_TOP = 2 * RSQRT_BITS
-    PRODUCT_TOP = SQUARE_BITS + RSQRT_BITS
+    PRODUCT_TOP = SEED_SQUARE_BITS + RSQRT_BITS
     RESULT_TOP = RSQRT_BITS + CORRECTION_BITS
     STEP = RSQRT_BITS
     valid_1, valid_2, valid_3, valid_4, valid_5, valid_6 = [Signal(bool(0)) for _ in range(6)]
@@ -144,10 +143,10 @@ def form_variance(clk, hidden, eps, scan, scan_1, scan_2, scan_3, index, held_su
     Both products are made of parts that fit a multiplier of an FPGA, and wait in registers before they are added. Parts
     that do not overlap stand side by side: lowest and highest of ``D * s2``, the squares of both halves of ``|s1|``.
     """
-    SUM, SQUARE = SUM_BITS, SQUARES_BITS
+    SUM, SQUARE = SUM_BITS, SQUARE_BITS
     HALF, PART, PARTS = SUM_BITS // 2, SQUARE_PART, 2 * SQUARE_PART
     APART = SQUARE_PART - len(hidden)
-    chosen, size_1, square_1 = signed(SUM_BITS), word(SUM_BITS), word(SQUARES_BITS)
+    chosen, size_1, square_1 = signed(SUM_BITS), word(SUM_BITS), word(SQUARE_BITS)
     low_2, middle_2 = [word(len(hidden) + SQUARE_PART) for _ in range(2)]
     high_2 = word(PRODUCT_BITS - 2 * SQUARE_PART)
     low_square_2, cross_2 = word(SUM_BITS), word(SUM_BITS)
