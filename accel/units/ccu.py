@@ -54,7 +54,11 @@ def ccu_unit(
 @block
 def ccu_lane(clk, src_valid, valid_1, act, b1, b2, b3, b4, b5, b6, b7, stored, code, change, index):
     """Lane ``index``: magnitude, sign and highest bit of the level; then the code, and whether it differs from the
-    stored one."""
+    stored one.
+
+    The comparison, by the highest bit where both differ, stands here three times: as a block of its own it would be
+    simulated in every cycle, and a function has another name in the Verilog of every conversion.
+    """
     ACT_LOW, ACT_SIGN = index * ACT_BITS + CODE_CUT, (index + 1) * ACT_BITS - 1
     CODE_LOW, CODE_HIGH = index * CODE_BITS, (index + 1) * CODE_BITS
     ONES = (1 << MAGNITUDE_BITS) - 1
